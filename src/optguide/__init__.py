@@ -1,0 +1,1 @@
+"""Measure inference the way the OpenVINO Optimization Guide does."""

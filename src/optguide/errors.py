@@ -1,0 +1,152 @@
+"""Everything optguide raises on purpose.
+
+::
+
+    OptGuideError
+    ├── UserError                 exit status 2: the call, not the software, has to change
+    │   ├── OptionError           an option's value cannot be used (zero budget, unknown quantity)
+    │   ├── ModelError            missing, corrupt or unsupported model
+    │   ├── DeviceError           a device this machine does not have
+    │   ├── PropertyError         a property the device does not know or take
+    │   ├── InputError            shapes, types or values that do not fit the model's inputs
+    │   └── ClaimError            a claim or a result identifier that does not exist or does not parse
+    └── Failure                   exit status 1: the call was right and did not succeed
+        ├── WorkerError           a worker process failed
+        │   ├── WorkerDied        it ended by itself or was killed
+        │   └── WorkerHung        it did not answer in time and was ended
+        ├── OutputError           a model returned NaN, infinity or one constant
+        ├── NotEnoughSamples      an estimate was refused: too little was measured
+        ├── Busy                  another measurement holds this machine
+        ├── RecordsError          records that are corrupt, of another schema or of another machine
+        ├── StorageError          the disk is full or the folder cannot be written
+        └── EnvironmentMissing    an isolated environment or an optional package is not installed
+
+Every message is one sentence that names the cause, and ``remedy`` one sentence that says what to do.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+__all__ = [
+    "Busy",
+    "ClaimError",
+    "DeviceError",
+    "EnvironmentMissing",
+    "Failure",
+    "InputError",
+    "ModelError",
+    "NotEnoughSamples",
+    "OptGuideError",
+    "OptionError",
+    "OutputError",
+    "PropertyError",
+    "RecordsError",
+    "StorageError",
+    "UserError",
+    "WorkerDied",
+    "WorkerError",
+    "WorkerHung",
+    "by_name",
+]
+
+
+class OptGuideError(Exception):
+    """Base of every deliberate error.
+
+    :param message: one sentence that says what is wrong.
+    :param remedy: one sentence that says what to do about it; may be empty.
+    :param detail: text for ``--debug`` only, such as a traceback from a worker.
+    """
+
+    exit_status: ClassVar[int] = 1
+
+    def __init__(self, message: str, remedy: str = "", *, detail: str = "") -> None:
+        super().__init__(message)
+        self.message = message
+        self.remedy = remedy
+        self.detail = detail
+
+    def __str__(self) -> str:
+        return f"{self.message} {self.remedy}".strip()
+
+
+class UserError(OptGuideError):
+    """The call has to change."""
+
+    exit_status = 2
+
+
+class OptionError(UserError):
+    """An option's value cannot be used."""
+
+
+class ModelError(UserError):
+    """A model is missing, corrupt or of a kind that is not supported."""
+
+
+class DeviceError(UserError):
+    """A device that this machine does not have."""
+
+
+class PropertyError(UserError):
+    """A property that the device does not know or a value it does not take."""
+
+
+class InputError(UserError):
+    """Shapes, types or values that do not fit the model's inputs."""
+
+
+class ClaimError(UserError):
+    """A claim or a result identifier that does not exist or does not parse."""
+
+
+class Failure(OptGuideError):
+    """The call was right and did not succeed."""
+
+
+class WorkerError(Failure):
+    """A worker process failed."""
+
+
+class WorkerDied(WorkerError):
+    """A worker process ended by itself or was killed."""
+
+
+class WorkerHung(WorkerError):
+    """A worker process did not answer in time and was ended."""
+
+
+class OutputError(Failure):
+    """A model returned NaN, infinity or one constant."""
+
+
+class NotEnoughSamples(Failure):
+    """Too little was measured for the estimate that was asked for."""
+
+
+class Busy(Failure):
+    """Another measurement holds this machine."""
+
+
+class RecordsError(Failure):
+    """Records that are corrupt, of another schema or of another machine."""
+
+
+class StorageError(Failure):
+    """The disk is full or the folder cannot be written."""
+
+
+class EnvironmentMissing(Failure):
+    """An isolated environment or an optional package is not installed."""
+
+
+def by_name(name: str) -> type[OptGuideError]:
+    """Return the error class called ``name``; :class:`WorkerError` for an unknown one.
+
+    Workers send errors as data, so that a worker under another interpreter can report them too.
+    """
+    found = globals().get(name)
+    if isinstance(found, type) and issubclass(found, OptGuideError):
+        return found
+    return WorkerError

@@ -1,0 +1,112 @@
+"""What is measured, as plain data.
+
+A :class:`Variant` holds no live object, so it can be measured in another process, by another
+interpreter or on another machine, and it can be written beside its result as evidence.
+"""
+
+from __future__ import annotations
+
+import base64
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, field, replace
+from typing import Any, Literal
+
+from optguide.errors import OptionError
+
+__all__ = ["Feed", "Runtime", "Variant"]
+
+Runtime = Literal["openvino", "onnxruntime", "torch", "torch.compile", "tensorflow", "function"]
+Feed = Literal["each", "preset"]
+
+
+@dataclass(frozen=True)
+class Variant:
+    """One way to run one model.
+
+    :param name: what tables and figures call it; unique within a session.
+    :param runtime: which runner executes it.
+    :param model: a model file, or ``package.module:function`` for ``torch`` and ``torch.compile``
+        (the function takes no argument and returns an ``nn.Module``).
+    :param device: OpenVINO device name.
+    :param properties: OpenVINO properties, as strings (``{"PERFORMANCE_HINT": "THROUGHPUT"}``).
+    :param precision: inference precision to pin (``"f32"``); ``None`` leaves the runtime's default.
+    :param threads: inference threads to pin; ``None`` leaves the runtime's default.
+    :param requests: infer requests in flight. ``None`` is one synchronous call after another; a number
+        is an ``AsyncInferQueue`` of that size; ``0`` is a queue of the size the device calls optimal.
+    :param inputs: ``.npz`` files, one set of named inputs each, used in turn. Empty: random values
+        drawn from ``seed``.
+    :param shapes: input name to static shape, applied before compilation.
+    :param batch: batch size to reshape to; ``None`` leaves the model's.
+    :param feed: ``"each"`` hands the inputs over with every call, as an application does;
+        ``"preset"`` sets them once, as ``benchmark_app`` does.
+    :param cache_dir: OpenVINO model cache folder.
+    :param interpreter: Python executable of an isolated environment; ``None`` is this one.
+    :param environment: extra environment variables of the worker.
+    :param function: payload of :meth:`from_function`.
+    :param seed: seed of random inputs.
+    :param frames: inputs that one call processes, where the model's batch does not tell (functions).
+    """
+
+    name: str
+    runtime: Runtime = "openvino"
+    model: str = ""
+    device: str = "CPU"
+    properties: Mapping[str, str] = field(default_factory=dict)
+    precision: str | None = None
+    threads: int | None = None
+    requests: int | None = None
+    inputs: tuple[str, ...] = ()
+    shapes: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
+    batch: int | None = None
+    feed: Feed = "each"
+    cache_dir: str | None = None
+    interpreter: str | None = None
+    environment: Mapping[str, str] = field(default_factory=dict)
+    function: str | None = None
+    seed: int = 0
+    frames: int = 1
+
+    def __post_init__(self) -> None:
+        if not self.name:
+            raise OptionError("A variant needs a name.", "Give each variant a short, unique name.")
+        if self.requests is not None and self.requests < 0:
+            raise OptionError(
+                f"{self.requests} infer requests cannot be in flight.",
+                "Use a number from 1, or 0 for the device's optimal number.",
+            )
+        for what, number in (("batch", self.batch), ("threads", self.threads)):
+            if number is not None and number < 1:
+                raise OptionError(f"{what} {number} is not possible.", f"Use a {what} from 1.")
+        object.__setattr__(self, "model", os.fspath(self.model))
+        object.__setattr__(self, "inputs", tuple(os.fspath(path) for path in self.inputs))
+        object.__setattr__(self, "properties", {k: str(v) for k, v in self.properties.items()})
+        object.__setattr__(self, "shapes", {k: tuple(v) for k, v in self.shapes.items()})
+
+    @classmethod
+    def from_function(
+        cls, name: str, make: Callable[[], Callable[[], Any]], *, frames: int = 1, **fields: Any
+    ) -> Variant:
+        """A variant whose subject is the code itself: a call style, a pipeline.
+
+        ``make`` runs once in the worker and returns the callable to time. It is shipped by value, so a
+        function written in an example is timed exactly as it is read there.
+
+        :param frames: how many inputs one call of the returned callable processes.
+        """
+        import cloudpickle
+
+        payload = base64.b64encode(cloudpickle.dumps(make)).decode("ascii")
+        return cls(name, runtime="function", function=payload, frames=frames, **fields)
+
+    def with_(self, name: str, **changes: Any) -> Variant:
+        """A copy under another name with some fields changed."""
+        return replace(self, name=name, **changes)
+
+    def to_dict(self, *, evidence: bool = False) -> dict[str, Any]:
+        """JSON-ready fields; with ``evidence`` only what a reader of the record needs."""
+        data = asdict(self)
+        if evidence:
+            data["function"] = "the function in the example" if self.function else None
+            data = {key: value for key, value in data.items() if value not in (None, "", {}, ())}
+        return data
