@@ -1,0 +1,119 @@
+"""Settings of the guide's site; ``sphinx-build -c conf docs build/html`` reads them.
+
+Everything the pages need is bundled: the site makes no request to another host, and the build makes none either.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import tomllib
+from datetime import UTC, datetime
+from importlib.metadata import version as installed_version
+from pathlib import Path
+
+from optguide.sphinxext.gallery import gallery_settings
+
+ROOT = Path(__file__).resolve().parent.parent
+PAGES_ONLY = os.environ.get("OPTGUIDE_PAGES_ONLY") == "1"
+
+
+def _repository() -> str:
+    """The repository's ``owner/name``: what CI says, otherwise what the package says."""
+    said_by_package = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]["urls"]["Repository"]
+    return os.environ.get("GITHUB_REPOSITORY") or said_by_package.removeprefix("https://github.com/")
+
+
+REPOSITORY = _repository()
+OWNER, NAME = REPOSITORY.split("/")
+
+project = "OpenVINO Optimization Guide"
+author = "The Optimization Guide developers"
+copyright = f"{datetime.now(UTC).year}, {author}"
+release = installed_version("optguide")
+version = re.match(r"\d+\.\d+", release).group()  # type: ignore[union-attr]
+language = "en"
+
+extensions = [
+    "myst_parser",
+    "sphinx.ext.autodoc",
+    "sphinx_copybutton",
+    "sphinx_design",
+    "sphinx_gallery.gen_gallery",
+    "sphinxext.opengraph",
+    "notfound.extension",
+    "optguide.sphinxext",
+]
+exclude_patterns = ["gallery/**/GALLERY_HEADER.rst", "gallery/**/*.ipynb", "gallery/**/*.py", "gallery/**/*.md5"]
+templates_path = ["_templates"]
+
+# -- pages -----------------------------------------------------------------------------------------------------
+
+myst_enable_extensions = ["attrs_inline", "colon_fence", "deflist", "dollarmath", "fieldlist", "substitution"]
+myst_heading_anchors = 3
+copybutton_prompt_text = r">>> |\.\.\. |\$ "
+copybutton_prompt_is_regexp = True
+copybutton_exclude = ".linenos, .gp, .go"
+
+nitpicky = True
+nitpick_ignore_regex = [
+    # Types of other projects. Their inventories would have to be fetched from the network, so the names stay
+    # unlinked.
+    (r"py:.*", r"(?!optguide\.).*"),
+]
+autodoc_member_order = "bysource"
+autodoc_typehints = "description"
+autodoc_typehints_description_target = "documented"
+autodoc_class_signature = "separated"
+
+# -- measured numbers ------------------------------------------------------------------------------------------
+
+sphinx_gallery_conf = gallery_settings(ROOT, run=not PAGES_ONLY)
+optguide_repository = REPOSITORY
+
+# -- the site --------------------------------------------------------------------------------------------------
+
+site_url = os.environ.get("OPTGUIDE_SITE_URL", f"https://{OWNER.lower()}.github.io/{NAME}/").rstrip("/") + "/"
+html_theme = "pydata_sphinx_theme"
+html_title = project
+html_baseurl = site_url
+html_static_path = ["_static"]
+html_css_files = ["optguide.css"]
+html_favicon = "_static/favicon.svg"
+html_show_sourcelink = False
+html_copy_source = False
+html_sidebars = {"index": [], "introduction": [], "glossary": [], "claims": [], "machine": []}
+html_context = {
+    "github_user": OWNER,
+    "github_repo": NAME,
+    "github_version": "main",
+    "doc_path": "docs",
+    "default_mode": "auto",
+}
+html_theme_options = {
+    "logo": {"text": "Optimization Guide", "image_light": "_static/logo.svg", "image_dark": "_static/logo-dark.svg",
+             "alt_text": ""},
+    "github_url": f"https://github.com/{REPOSITORY}",
+    "use_edit_page_button": True,
+    "show_toc_level": 2,
+    "header_links_before_dropdown": 6,
+    "navigation_with_keys": True,
+    "navigation_depth": 3,
+    "content_footer_items": ["measured-when"],
+    "article_footer_items": [],
+    "footer_start": ["copyright"],
+    "footer_end": [],
+    "primary_sidebar_end": [],
+    "secondary_sidebar_items": ["page-toc", "edit-this-page"],
+    "back_to_top_button": True,
+    "pygments_light_style": "a11y-high-contrast-light",
+    "pygments_dark_style": "a11y-high-contrast-dark",
+}
+
+ogp_site_url = site_url
+ogp_site_name = project
+ogp_enable_meta_description = True
+ogp_social_cards = {"line_color": "#0068b5"}
+
+# GitHub Pages serves a project below its name; the 404 page has to know, since it is shown at any address.
+notfound_urls_prefix = "/" + site_url.split("//", 1)[1].partition("/")[2]

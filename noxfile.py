@@ -1,0 +1,182 @@
+"""Sessions of this project: ``nox -l`` lists them, ``nox -s docs`` measures everything and builds the guide."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import json
+import os
+import shutil
+import sys
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+
+import nox
+
+ROOT = Path(__file__).parent
+BUILD = ROOT / "build"
+GALLERY = ROOT / "docs" / "gallery"
+REQUIREMENTS = ROOT / "conf" / "requirements"
+LOCK = REQUIREMENTS / "lock.txt"
+EXTRAS = ".[frameworks,models,site]"
+SPHINX = ("-c", "conf", "-d", "build/doctrees", "docs", "build/html", "--nitpicky", "--fail-on-warning", "--keep-going")
+QUIET = {
+    "MPLBACKEND": "Agg",
+    "HF_HUB_OFFLINE": "1",
+    "HF_HUB_DISABLE_TELEMETRY": "1",
+    "DO_NOT_TRACK": "1",
+    # The only switch that openvino-telemetry reads from the environment.
+    "CI": "true",
+}
+
+nox.needs_version = ">=2025.2.9"
+nox.options.default_venv_backend = "virtualenv"  # comes with nox; Debian's own venv module is a separate package
+nox.options.reuse_venv = "yes"
+nox.options.sessions = ["lint", "tests"]
+
+
+def install(session: nox.Session, *what: str) -> None:
+    """Install the package editable with ``what``, at the locked versions, and silence all telemetry."""
+    session.install("-c", str(LOCK), *what)
+    session.env.update(QUIET)
+
+
+@contextlib.contextmanager
+def only_build(session: nox.Session) -> Iterator[None]:
+    """Hold this checkout's build folder; a second build stops here, before it has touched anything."""
+    # nox depends on virtualenv and virtualenv on filelock, so nothing has to be installed for this.
+    from filelock import FileLock, Timeout
+
+    BUILD.mkdir(exist_ok=True)
+    try:
+        with FileLock(BUILD / "build.lock", timeout=0):
+            yield
+    except Timeout:
+        session.error("Another build of this checkout is running. Wait until it has ended, then start again.")
+
+
+@contextlib.contextmanager
+def replaced(*folders: Path) -> Iterator[None]:
+    """Move ``folders`` aside for a fresh build and bring them back unless it succeeds.
+
+    A ``.previous`` folder that is there already was left by a build that was killed: it is the good one.
+    """
+    asides = {folder: folder.with_name(folder.name + ".previous") for folder in folders}
+    for folder, aside in asides.items():
+        if aside.exists():
+            shutil.rmtree(folder, ignore_errors=True)
+        elif folder.exists():
+            folder.rename(aside)
+    try:
+        yield
+    except BaseException:
+        for folder, aside in asides.items():
+            if aside.exists():
+                shutil.rmtree(folder, ignore_errors=True)
+                aside.rename(folder)
+        raise
+    for aside in asides.values():
+        shutil.rmtree(aside, ignore_errors=True)
+
+
+@nox.session
+def docs(session: nox.Session) -> None:
+    """Run every example and rebuild the guide with fresh numbers: -- [--profile quick|full]."""
+    parser = argparse.ArgumentParser(prog="nox -s docs --")
+    parser.add_argument("--profile", choices=("quick", "full"), default="full")
+    profile = parser.parse_args(session.posargs).profile
+    with only_build(session):
+        install(session, "-e", EXTRAS)
+        session.env.update(OPTGUIDE_PROFILE=profile, OPTGUIDE_BUILD_ID=uuid.uuid4().hex)
+        # Stops with one sentence while another process measures, before anything is moved.
+        session.run("python", "-m", "optguide.sphinxext.idle")
+        session.run("python", "-m", "optguide.environments")
+        with replaced(GALLERY, BUILD / "records", BUILD / "html"):
+            session.run("sphinx-build", "--fresh-env", "--write-all", *SPHINX)
+
+
+@nox.session
+def pages(session: nox.Session) -> None:
+    """Rebuild the prose only, from the last records; every page says how old its numbers are."""
+    with only_build(session):
+        install(session, "-e", EXTRAS)
+        session.env["OPTGUIDE_PAGES_ONLY"] = "1"
+        session.run("sphinx-build", "--write-all", *SPHINX)
+
+
+@nox.session
+def serve(session: nox.Session) -> None:
+    """Live preview of the prose on http://127.0.0.1:8000, without measuring."""
+    install(session, "-e", EXTRAS, "-r", str(REQUIREMENTS / "serve.txt"))
+    session.env["OPTGUIDE_PAGES_ONLY"] = "1"
+    watched = [f"--watch={folder}" for folder in ("src/optguide/sphinxext", "conf", "examples", "build/records")]
+    session.run(
+        "sphinx-autobuild", "-c", "conf", "-d", "build/doctrees", *watched, "--ignore=*/docs/gallery/*",
+        "docs", "build/html", *session.posargs,
+    )
+
+
+@nox.session
+def environments(session: nox.Session) -> None:
+    """Create the isolated environments that hold TensorFlow and older OpenVINO releases."""
+    install(session, "-e", ".")
+    session.run("python", "-m", "optguide.environments", *session.posargs)
+
+
+@nox.session
+def tests(session: nox.Session) -> None:
+    """Run the tests: -- [pytest's arguments]."""
+    install(session, "-e", EXTRAS, "-r", str(REQUIREMENTS / "tests.txt"))
+    session.run("pytest", "-m", "not browser", *session.posargs)
+
+
+@nox.session
+def lint(session: nox.Session) -> None:
+    """Check style and types."""
+    install(session, "-e", ".[site]", "-r", str(REQUIREMENTS / "lint.txt"))
+    session.run("ruff", "check", ".")
+    session.run("ruff", "format", "--check", ".")
+    session.run("mypy")
+
+
+@nox.session
+def browser(session: nox.Session) -> None:
+    """Look at the built site in Chromium: accessibility, phone width, search, copy buttons."""
+    chromium = os.environ.get("CHROMIUM") or shutil.which("chromium")
+    if not chromium:
+        session.error("Chromium is missing. Install it (apt-get install chromium) or set CHROMIUM to its path.")
+    if not (BUILD / "html" / "index.html").exists():
+        session.error("There is no built site in build/html. Build it first: nox -s docs -- --profile quick")
+    install(session, "-e", ".", "-r", str(REQUIREMENTS / "browser.txt"))
+    session.run("pytest", "-m", "browser", *session.posargs, env={"CHROMIUM": chromium})
+
+
+@nox.session
+def bench(session: nox.Session) -> None:
+    """Measure the measuring: print how it compares with benchmark_app; asserts nothing."""
+    install(session, "-e", EXTRAS)
+    session.run("python", "-m", "tests.bench", *session.posargs)
+
+
+@nox.session(python="3.11")
+def lock(session: nox.Session) -> None:
+    """Write conf/requirements/lock.txt anew: resolve everything from scratch, install nothing."""
+    report = Path(session.create_tmp()) / "report.json"
+    inputs = [arg for path in sorted(REQUIREMENTS.glob("*.txt")) if path != LOCK for arg in ("-r", str(path))]
+    session.run(
+        "python", "-m", "pip", "install", "--quiet", "--dry-run", "--ignore-installed", "--report", str(report),
+        EXTRAS, *inputs,
+    )  # fmt: skip
+    found = (item["metadata"] for item in json.loads(report.read_text("utf-8"))["install"])
+    # "2.13.0+cpu" is a build of one index; the pin has to hold wherever the package comes from.
+    pins = sorted(f"{m['name'].lower()}=={m['version'].partition('+')[0]}" for m in found if m["name"] != "optguide")
+    LOCK.write_text(LOCK_HEADER + "\n".join(pins) + "\n", "utf-8")
+    session.log(f"{len(pins)} versions locked by Python {sys.version.partition(' ')[0]}")
+
+
+LOCK_HEADER = """\
+# Exact versions of everything the sessions install, as constraints: pip install -c conf/requirements/lock.txt ...
+# Made by `nox -s lock`: one resolution of the package, its extras and conf/requirements/*.txt on Python 3.11, the
+# oldest supported release, so that every version exists for 3.12 and 3.13 too.
+"""
