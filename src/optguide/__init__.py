@@ -1,1 +1,60 @@
-"""Measure inference the way the OpenVINO Optimization Guide does."""
+"""Measure inference the way the OpenVINO Optimization Guide does.
+
+The names below are what scripts need; they are imported on first use, so that ``import optguide`` and the
+command's ``--help`` stay fast and so that a worker under another interpreter can import this package.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from optguide.measuring.coldstart import ColdStart, first_inference
+    from optguide.measuring.comparison import Comparison
+    from optguide.measuring.estimate import Estimate
+    from optguide.measuring.openloop import LoadPoint, highest_rate, load_curve
+    from optguide.measuring.result import SessionResult
+    from optguide.measuring.session import Budget, measure
+    from optguide.measuring.variant import Variant
+    from optguide.records import Recording
+
+__all__ = [
+    "Budget",
+    "ColdStart",
+    "Comparison",
+    "Estimate",
+    "LoadPoint",
+    "Recording",
+    "SessionResult",
+    "Variant",
+    "first_inference",
+    "highest_rate",
+    "load_curve",
+    "measure",
+]
+
+_HOMES = {
+    "Budget": "measuring.session",
+    "ColdStart": "measuring.coldstart",
+    "Comparison": "measuring.comparison",
+    "Estimate": "measuring.estimate",
+    "LoadPoint": "measuring.openloop",
+    "Recording": "records",
+    "SessionResult": "measuring.result",
+    "Variant": "measuring.variant",
+    "first_inference": "measuring.coldstart",
+    "highest_rate": "measuring.openloop",
+    "load_curve": "measuring.openloop",
+    "measure": "measuring.session",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name in _HOMES:
+        return getattr(importlib.import_module(f"optguide.{_HOMES[name]}"), name)
+    raise AttributeError(f"module 'optguide' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -1,0 +1,1 @@
+"""Paired, interleaved measurement of inference; knows nothing of Sphinx or of files."""

@@ -1,0 +1,175 @@
+"""The parent's handle on one worker process."""
+
+from __future__ import annotations
+
+import json
+import os
+import queue
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+import optguide
+from optguide.errors import EnvironmentMissing, WorkerDied, WorkerError, WorkerHung, by_name
+from optguide.measuring.variant import Variant
+
+__all__ = ["LOAD_SECONDS", "WorkerProcess"]
+
+LOAD_SECONDS = 300.0
+"""How long a worker may take to load a model: ``torch.compile`` and a cold disk are slow."""
+
+GRACE_SECONDS = 60.0
+"""What a block may take beyond its length: a single inference of a large model can be that long."""
+
+# Loads this very package by its folder, so that an interpreter of another environment sees the worker and
+# nothing else of this environment's packages.
+_BOOTSTRAP = """
+import importlib.util, sys
+folder = sys.argv[1]
+initial = folder + "/__init__.py"
+spec = importlib.util.spec_from_file_location("optguide", initial, submodule_search_locations=[folder])
+sys.modules["optguide"] = package = importlib.util.module_from_spec(spec)
+spec.loader.exec_module(package)
+from optguide.measuring.worker.main import main
+main()
+"""
+
+
+class WorkerProcess:
+    """A spawned process that holds one loaded variant; a context manager that always ends it.
+
+    :param variant: what it will load.
+    """
+
+    def __init__(self, variant: Variant) -> None:
+        self.variant = variant
+        self._replies: queue.Queue[str | None] = queue.Queue()
+        self._errors = tempfile.TemporaryFile()  # noqa: SIM115 - lives as long as the process
+        interpreter = variant.interpreter or sys.executable
+        if not Path(interpreter).exists():
+            raise EnvironmentMissing(
+                f"The interpreter of {variant.name!r} is not installed.", "Run: nox -s environments."
+            )
+        folder = Path(optguide.__file__).parent
+        self._process = subprocess.Popen(
+            [interpreter, "-c", _BOOTSTRAP, str(folder)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=self._errors,
+            text=True,
+            encoding="utf-8",
+            env=_environment(variant),
+        )
+        threading.Thread(target=self._read, daemon=True).start()
+
+    @property
+    def pid(self) -> int:
+        """Process identifier."""
+        return self._process.pid
+
+    def load(self) -> dict[str, Any]:
+        """Load the variant; see :meth:`optguide.measuring.worker.main.Worker.load`."""
+        return self.ask(LOAD_SECONDS, do="load", spec=self.variant.to_dict())
+
+    def outputs(self) -> tuple[npt.NDArray[Any], ...]:
+        """Outputs on the first input set.
+
+        :raises OutputError: they are NaN, infinite or constant.
+        """
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder) / "outputs.npz"
+            self.ask(LOAD_SECONDS, do="check", path=str(path))
+            with np.load(path, allow_pickle=False) as archive:
+                return tuple(archive[name] for name in archive.files)
+
+    def ask(self, timeout: float, **request: Any) -> dict[str, Any]:
+        """Send one request and wait for its reply.
+
+        :param timeout: seconds after which the worker is ended.
+        :raises WorkerDied: the process is gone.
+        :raises WorkerHung: no reply in time.
+        :raises OptGuideError: whatever the worker reports.
+        """
+        try:
+            assert self._process.stdin is not None  # noqa: S101 - opened as a pipe above
+            self._process.stdin.write(json.dumps(request) + "\n")
+            self._process.stdin.flush()
+            line = self._replies.get(timeout=timeout)
+        except queue.Empty:
+            self.end()
+            raise WorkerHung(
+                f"{self.variant.name!r} did not answer within {timeout:.0f} s and was ended.",
+                "Try a smaller model or batch, or another device.",
+            ) from None
+        except (BrokenPipeError, ValueError):
+            line = None
+        if line is None:
+            raise self._obituary()
+        reply: dict[str, Any] = json.loads(line)
+        if "error" in reply:
+            raise self._reported(reply["error"])
+        ok: dict[str, Any] = reply["ok"]
+        return ok
+
+    def end(self) -> None:
+        """End the process, at once if it does not leave by itself."""
+        if self._process.poll() is None:
+            try:
+                assert self._process.stdin is not None  # noqa: S101 - opened as a pipe above
+                self._process.stdin.write('{"do": "quit"}\n')
+                self._process.stdin.close()
+                self._process.wait(timeout=1.0)
+            except (OSError, ValueError, subprocess.TimeoutExpired):
+                self._process.kill()
+                self._process.wait()
+        self._errors.close()
+
+    def __enter__(self) -> WorkerProcess:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.end()
+
+    def _read(self) -> None:
+        assert self._process.stdout is not None  # noqa: S101 - opened as a pipe above
+        for line in self._process.stdout:
+            self._replies.put(line)
+        self._replies.put(None)
+
+    def _reported(self, error: dict[str, str]) -> Exception:
+        kind = by_name(error["kind"])
+        message = error["message"]
+        if issubclass(kind, WorkerError):
+            message = f"{self.variant.name!r} failed: {message}"
+        return kind(message, error["remedy"], detail=error["detail"])
+
+    def _obituary(self) -> WorkerDied:
+        status = self._process.wait()
+        cause = (
+            f"ended with status {status}" if status >= 0 else f"was ended by {signal.Signals(-status).name}"
+        )
+        remedy = "Run the command again with --debug for what it printed."
+        if status == -signal.SIGKILL:
+            remedy = "Somebody killed it, or the machine ran out of memory; free some and run again."
+        self._errors.seek(0)
+        printed = self._errors.read().decode(errors="replace")[-4000:]
+        return WorkerDied(f"The worker of {self.variant.name!r} {cause}.", remedy, detail=printed)
+
+
+def _environment(variant: Variant) -> dict[str, str]:
+    """Variables of the parent, less those that would lead another interpreter to the parent's packages."""
+    environment = {**os.environ, **variant.environment}
+    if variant.interpreter is not None:
+        for name in ("PYTHONPATH", "PYTHONHOME", "VIRTUAL_ENV"):
+            environment.pop(name, None)
+    return environment

@@ -1,0 +1,181 @@
+"""What a session measured, and the questions it answers."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from optguide.errors import OptGuideError, OptionError
+from optguide.measuring.comparison import Comparison, paired
+from optguide.measuring.estimate import Estimate, percentile_of_blocks, ratio_of_totals
+from optguide.measuring.variant import Variant
+
+__all__ = ["Agreement", "Block", "Series", "SessionResult"]
+
+
+@dataclass(frozen=True)
+class Block:
+    """One turn of one variant.
+
+    :param round: which round of the session.
+    :param latencies_ms: of single inferences, in milliseconds; all of them or a regular sample.
+    :param seconds: length of the timed window.
+    :param cpu_seconds: CPU time of the worker in the window, all threads.
+    :param calls: inferences completed in the window.
+    :param others: share of the machine's CPU that other processes used meanwhile (0 to 1).
+    """
+
+    round: int
+    latencies_ms: npt.NDArray[np.float64]
+    seconds: float
+    cpu_seconds: float
+    calls: int
+    others: float
+
+
+@dataclass(frozen=True)
+class Series:
+    """Everything measured of one variant.
+
+    :param effective: properties as the runtime resolved them.
+    :param versions: of the packages that executed the model.
+    :param load_seconds: import, read and compile of the first worker.
+    :param peak_rss: peak resident memory of the worker in bytes.
+    :param frames: inputs that one inference processes.
+    :param outputs: on the first input set.
+    """
+
+    variant: Variant
+    blocks: tuple[Block, ...]
+    effective: Mapping[str, str]
+    versions: Mapping[str, str]
+    load_seconds: float
+    peak_rss: int
+    frames: int
+    outputs: tuple[npt.NDArray[Any], ...] = field(repr=False, default=())
+
+
+@dataclass(frozen=True)
+class Agreement:
+    """How far two variants' outputs are apart, over all outputs of the first input set.
+
+    :param max_abs: largest absolute difference.
+    :param max_rel: that difference as a share of the largest absolute value of the first.
+    :param cosine: cosine similarity of the flattened outputs.
+    """
+
+    max_abs: float
+    max_rel: float
+    cosine: float
+
+
+@dataclass(frozen=True)
+class SessionResult:
+    """The outcome of one interleaved session.
+
+    :param series: by variant name, without those that failed.
+    :param failures: by variant name.
+    :param ended: ``"precision reached"`` or ``"budget spent"``.
+    :param seconds: time spent measuring, loading excluded.
+    :param rounds: completed rounds.
+    :param twin: name of the A/A control's second worker, if there was one.
+    """
+
+    series: Mapping[str, Series]
+    failures: Mapping[str, OptGuideError]
+    ended: str
+    seconds: float
+    rounds: int
+    twin: str | None = None
+
+    def latency(self, name: str, percentile: float = 50) -> Estimate:
+        """A latency percentile in milliseconds.
+
+        :raises NotEnoughSamples: too few samples for this percentile.
+        """
+        return percentile_of_blocks([block.latencies_ms for block in self._of(name).blocks], percentile, "ms")
+
+    def throughput(self, name: str) -> Estimate:
+        """Completed inputs divided by wall time, per second."""
+        series = self._of(name)
+        frames = [block.calls * series.frames for block in series.blocks]
+        return ratio_of_totals(frames, [block.seconds for block in series.blocks], "inferences/s")
+
+    def cpu_time(self, name: str) -> Estimate:
+        """CPU time per input in milliseconds, all threads of the worker."""
+        series = self._of(name)
+        frames = [block.calls * series.frames for block in series.blocks]
+        return ratio_of_totals([block.cpu_seconds * 1e3 for block in series.blocks], frames, "ms")
+
+    def compare(self, a: str, b: str, quantity: str = "latency") -> Comparison:
+        """How much better ``b`` is than ``a``, from the rounds in which both took their turn."""
+        first, second = self._by_round(a, quantity), self._by_round(b, quantity)
+        rounds = sorted(set(first) & set(second))
+        ratio = paired([first[r] for r in rounds], [second[r] for r in rounds])
+        cpu = None
+        if quantity != "cpu_time":
+            one, other = self._by_round(a, "cpu_time"), self._by_round(b, "cpu_time")
+            pairs = [(one[r], other[r]) for r in rounds if one[r] > 0 and other[r] > 0]
+            cpu = paired(*zip(*pairs, strict=True)) if len(pairs) == len(rounds) else None
+        return Comparison(a, b, quantity, ratio, cpu)
+
+    @property
+    def control(self) -> Comparison | None:
+        """The first variant against its twin: what a comparison says where there is no difference."""
+        if self.twin is None or self.twin not in self.series:
+            return None
+        first = next(iter(self.series))
+        return self.compare(first, self.twin) if first != self.twin else None
+
+    @property
+    def others_share(self) -> float:
+        """Mean share of the machine's CPU that other processes used during blocks (0 to 1)."""
+        shares = [block.others for series in self.series.values() for block in series.blocks]
+        known = [share for share in shares if not math.isnan(share)]
+        return float(np.mean(known)) if known else math.nan
+
+    def agreement(self, a: str, b: str) -> Agreement:
+        """Compare the outputs of two variants on the same inputs.
+
+        :raises OptionError: they have different numbers or shapes of outputs.
+        """
+        first, second = self._of(a).outputs, self._of(b).outputs
+        if [x.shape for x in first] != [x.shape for x in second]:
+            raise OptionError(
+                f"{a!r} and {b!r} have outputs of different shapes.", "Compare models with the same outputs."
+            )
+        x = np.concatenate([np.asarray(array, dtype=np.float64).ravel() for array in first])
+        y = np.concatenate([np.asarray(array, dtype=np.float64).ravel() for array in second])
+        largest = float(np.abs(x - y).max())
+        norms = float(np.linalg.norm(x) * np.linalg.norm(y))
+        return Agreement(largest, largest / float(np.abs(x).max()), float(x @ y) / norms)
+
+    def _of(self, name: str) -> Series:
+        if name in self.failures:
+            raise self.failures[name]
+        try:
+            return self.series[name]
+        except KeyError:
+            raise OptionError(
+                f"The session has no variant {name!r}.", f"It has {', '.join(self.series)}."
+            ) from None
+
+    def _by_round(self, name: str, quantity: str) -> dict[int, float]:
+        """One number per round, always a cost: lower is better."""
+        series = self._of(name)
+        if quantity == "latency":
+            return {block.round: float(np.median(block.latencies_ms)) for block in series.blocks}
+        per_frame = {"throughput": "seconds", "cpu_time": "cpu_seconds"}
+        if quantity not in per_frame:
+            raise OptionError(
+                f"There is no quantity {quantity!r} to compare.", "Use latency, throughput or cpu_time."
+            )
+        return {
+            block.round: getattr(block, per_frame[quantity]) / (block.calls * series.frames)
+            for block in series.blocks
+        }

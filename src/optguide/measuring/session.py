@@ -1,0 +1,206 @@
+"""Interleaved measurement: variants take turns in short blocks, in a new order every round.
+
+Whatever the machine does for longer than a block, such as a change of clock frequency or another process
+that runs for a second, meets all variants alike and cancels in their ratios. Each variant has a process of
+its own, so none inherits another's thread pools, allocator state or environment.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from optguide.errors import OptGuideError, OptionError
+from optguide.machine import OthersMeter, measuring_lock
+from optguide.measuring.estimate import MINIMUM_ROUNDS, median_of_rounds
+from optguide.measuring.process import GRACE_SECONDS, WorkerProcess
+from optguide.measuring.progress import Update, reporting
+from optguide.measuring.result import Block, Series, SessionResult
+from optguide.measuring.variant import Variant
+
+__all__ = ["Budget", "measure"]
+
+TWIN = " (A/A control)"
+
+ROUNDS_BEFORE_STOPPING = 12
+"""Precision is not asked before this many rounds: an interval of few rounds is narrow by luck too often."""
+
+OVERTIME = 4.0
+"""How many budgets the first six rounds may take together: fewer rounds give no interval at all."""
+
+
+@dataclass(frozen=True)
+class Budget:
+    """How long to measure and when to stop earlier.
+
+    :param seconds: time for blocks, shared by all variants; loading comes on top.
+    :param precision: stop once every interval's half-width is at most this share of its value.
+    :param block: length of one turn in seconds.
+    :param generations: how often all workers are replaced by fresh ones within the session.
+    """
+
+    seconds: float = 12.0
+    precision: float = 0.02
+    block: float = 0.2
+    generations: int = 1
+
+    def __post_init__(self) -> None:
+        for what, value in (("budget", self.seconds), ("block", self.block), ("precision", self.precision)):
+            if not value > 0:
+                raise OptionError(f"A {what} of {value:g} measures nothing.", f"Use a {what} above zero.")
+        if self.generations < 1:
+            raise OptionError("A session needs one generation of workers.", "Use generations from 1.")
+
+
+def measure(
+    variants: Sequence[Variant],
+    budget: Budget | None = None,
+    *,
+    control: bool = False,
+    seed: int = 0,
+    label: str = "measuring",
+) -> SessionResult:
+    """Measure variants against each other in one session.
+
+    A variant that fails is reported in ``failures`` and the others are measured all the same.
+
+    :param control: add a second worker of the first variant, the A/A control.
+    :param seed: of the order of turns.
+    :param label: what progress shows and what another process is told while this one holds the machine.
+    :raises Busy: another measurement is running.
+    :raises OptGuideError: every variant failed; the first one's error.
+    """
+    names = [variant.name for variant in variants]
+    if not names or len(set(names)) != len(names):
+        raise OptionError(
+            "A session needs variants with different names.", "Give each one a name of its own."
+        )
+    twin = names[0] + TWIN if control else None
+    everyone = [*variants, variants[0].with_(twin)] if twin else list(variants)
+    session = _Session(everyone, budget or Budget(), seed)
+    with measuring_lock(label), reporting(label, session.budget.seconds) as update:
+        session.run(update)
+    if not session.series():
+        raise next(iter(session.failures.values()))
+    return SessionResult(
+        session.series(), session.failures, session.ended, session.spent, session.rounds, twin
+    )
+
+
+class _Session:
+    """State of one run: who is alive, what was measured, how much is left."""
+
+    def __init__(self, variants: Sequence[Variant], budget: Budget, seed: int) -> None:
+        self.variants = {variant.name: variant for variant in variants}
+        self.budget = budget
+        self.random = np.random.default_rng(seed)
+        self.workers: dict[str, WorkerProcess] = {}
+        self.loaded: dict[str, Series] = {}
+        self.blocks: dict[str, list[Block]] = {name: [] for name in self.variants}
+        self.failures: dict[str, OptGuideError] = {}
+        self.ended = "budget spent"
+        self.spent = 0.0
+        self.rounds = 0
+        # Six rounds have to fit: slow variants get shorter blocks, down to a single call.
+        self.block = min(budget.block, budget.seconds / (MINIMUM_ROUNDS * len(variants)))
+
+    def run(self, update: Update) -> None:
+        """Measure all generations."""
+        for generation in range(self.budget.generations):
+            with ExitStack() as stack:
+                self._start(stack, update)
+                self._measure_until((generation + 1) / self.budget.generations * self.budget.seconds, update)
+                self._remember_memory()
+            if self.ended == "precision reached" or not self.alive():
+                break
+
+    def alive(self) -> list[str]:
+        """Variants that have not failed."""
+        return [name for name in self.variants if name not in self.failures]
+
+    def series(self) -> dict[str, Series]:
+        """What is known of every variant that did not fail."""
+        return {name: replace(self.loaded[name], blocks=tuple(self.blocks[name])) for name in self.alive()}
+
+    def _start(self, stack: ExitStack, update: Update) -> None:
+        self.workers = {}
+        for name in self.alive():
+            update(self.spent / self.budget.seconds, f"loading {name}")
+            try:
+                worker = stack.enter_context(WorkerProcess(self.variants[name]))
+                reply = worker.load()
+                outputs = self.loaded[name].outputs if name in self.loaded else worker.outputs()
+            except OptGuideError as error:
+                self.failures[name] = error
+                continue
+            self.workers[name] = worker
+            if name not in self.loaded:
+                self.loaded[name] = Series(
+                    self.variants[name],
+                    (),
+                    reply["effective"],
+                    reply["versions"],
+                    sum(reply["stages"].values()),
+                    0,
+                    reply["frames"],
+                    outputs,
+                )
+
+    def _measure_until(self, limit: float, update: Update) -> None:
+        meter = OthersMeter([os.getpid(), *(worker.pid for worker in self.workers.values())])
+        while self.alive():
+            enough = self.rounds >= MINIMUM_ROUNDS
+            if self.spent >= (limit if enough else OVERTIME * self.budget.seconds):
+                return
+            start = time.perf_counter()
+            for name in self.random.permutation(self.alive()):
+                update(min(1.0, self.spent / self.budget.seconds), f"{name}{self._so_far()}")
+                self._turn(str(name), meter)
+            self.spent += time.perf_counter() - start
+            self.rounds += 1
+            if self.rounds >= ROUNDS_BEFORE_STOPPING and self._widest() <= self.budget.precision:
+                self.ended = "precision reached"
+                return
+
+    def _turn(self, name: str, meter: OthersMeter) -> None:
+        try:
+            meter.start()
+            reply = self.workers[name].ask(
+                self.block + GRACE_SECONDS, do="block", seconds=self.block, discard=self.block / 10
+            )
+            others = meter.stop()
+        except OptGuideError as error:
+            self.failures[name] = error
+            return
+        latencies = np.asarray(reply["latencies_ns"], dtype=np.float64) / 1e6
+        seconds, cpu_seconds = reply["wall_ns"] / 1e9, reply["cpu_ns"] / 1e9
+        self.blocks[name].append(Block(self.rounds, latencies, seconds, cpu_seconds, reply["calls"], others))
+
+    def _widest(self) -> float:
+        """The largest relative half-width among what readers will look at."""
+        rates = {name: np.array([b.seconds / b.calls for b in self.blocks[name]]) for name in self.alive()}
+        first, *others = rates.values()
+        shown = [first / other for other in others if other.size == first.size] or [first]
+        return max(median_of_rounds(values, "ratio").relative_half_width for values in shown)
+
+    def _so_far(self) -> str:
+        if self.rounds < MINIMUM_ROUNDS or not self.alive():
+            return ""
+        return f", interval so far ±{self._widest():.1%}"
+
+    def _remember_memory(self) -> None:
+        for name, worker in self.workers.items():
+            if name in self.failures:
+                continue
+            try:
+                peak = worker.ask(GRACE_SECONDS, do="memory")["peak_rss"]
+            except OptGuideError as error:
+                self.failures[name] = error
+                continue
+            known = self.loaded[name]
+            self.loaded[name] = replace(known, peak_rss=max(peak, known.peak_rss))

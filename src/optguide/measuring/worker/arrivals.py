@@ -1,0 +1,85 @@
+"""The open loop: requests arrive when the schedule says so, however busy the model is.
+
+Latency counts from the *scheduled* arrival. Counting from the moment a request was sent would leave out
+the wait of everything that queued behind a slow inference (coordinated omission; G. Tene, "How NOT to
+Measure Latency", 2013).
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+__all__ = ["Arrivals", "poisson", "serve"]
+
+
+@dataclass
+class Arrivals:
+    """What happened to the requests of one schedule; nanoseconds, one entry per request that was sent.
+
+    :ivar scheduled: arrivals in the schedule.
+    :ivar latencies_ns: from the scheduled arrival to completion.
+    :ivar lateness_ns: how late the generator itself woke up; only where it had been waiting for the arrival.
+    :ivar window_ns: from the start of the schedule to the last completion.
+    """
+
+    scheduled: int
+    latencies_ns: list[int]
+    lateness_ns: list[int]
+    window_ns: int
+
+
+def poisson(rate: float, seconds: float, seed: int) -> list[int]:
+    """Arrival times of a Poisson process in nanoseconds from its start: exponential gaps, seeded.
+
+    :param rate: mean arrivals per second.
+    """
+    rng = np.random.default_rng(seed)
+    expected = rate * seconds
+    gaps = rng.exponential(1e9 / rate, int(expected + 6 * expected**0.5) + 10)
+    times = np.cumsum(gaps)
+    return [int(at) for at in times[times < seconds * 1e9]]
+
+
+def serve(
+    queue: Any,
+    calls: Sequence[Callable[[], Any]],
+    feeds: Sequence[Any],
+    schedule: Sequence[int],
+    patience: float,
+) -> Arrivals:
+    """Send each request at its time and wait for the last to complete.
+
+    :param queue: an ``AsyncInferQueue``, or ``None`` for one synchronous server.
+    :param calls: used in turn without a queue.
+    :param feeds: input sets used in turn with a queue; empty when they were set beforehand.
+    :param patience: seconds after which the rest of the schedule is given up.
+    """
+    clock = time.perf_counter_ns
+    done: dict[int, int] = {}
+    if queue is not None:
+        queue.set_callback(lambda _request, index: done.__setitem__(index, clock()))
+    lateness: list[int] = []
+    start = clock()
+    give_up = start + int(patience * 1e9)
+    for index, at in enumerate(schedule):
+        due = start + at
+        now = clock()
+        if now > give_up:
+            break
+        if now < due:
+            time.sleep((due - now) / 1e9)
+            lateness.append(clock() - due)
+        if queue is None:
+            calls[index % len(calls)]()
+            done[index] = clock()
+        else:
+            queue.start_async(feeds[index % len(feeds)] if feeds else None, userdata=index)
+    if queue is not None:
+        queue.wait_all()
+    latencies = [done[index] - start - schedule[index] for index in sorted(done)]
+    return Arrivals(len(schedule), latencies, lateness, max(done.values(), default=start) - start)

@@ -1,0 +1,134 @@
+"""The worker's conversation with its parent: one JSON object per line, a reply for each request.
+
+The protocol has a pipe of its own: whatever a library prints goes to standard error instead.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import json
+import os
+import resource
+import signal
+import sys
+import traceback
+from collections.abc import Callable
+from dataclasses import asdict
+from typing import Any, TextIO
+
+import numpy as np
+
+from optguide.errors import OptGuideError, OutputError
+from optguide.measuring.worker import arrivals, blocks, runner
+
+__all__ = ["Worker", "main"]
+
+
+class Worker:
+    """Answers requests about one variant."""
+
+    def __init__(self) -> None:
+        self.runner: Any = None
+
+    def load(self, spec: dict[str, Any]) -> dict[str, Any]:
+        """Load the variant; reply with the seconds of each stage and the resolved properties."""
+        self.runner = runner.create(spec)
+        self.runner.load()
+        return {
+            "stages": self.runner.stages,
+            "frames": self.runner.frames,
+            "effective": self.runner.effective(),
+            "versions": self.runner.versions(),
+        }
+
+    def check(self, path: str) -> dict[str, Any]:
+        """Run the first input set, refuse outputs that mean nothing, save the rest to ``path`` (``.npz``)."""
+        found = self.runner.outputs()
+        for index, array in enumerate(found):
+            _refuse_meaningless(array, index)
+        np.savez(path, *found)
+        return {"outputs": len(found)}
+
+    def block(self, seconds: float, discard: float) -> dict[str, Any]:
+        """One block of closed-loop calls."""
+        queue = getattr(self.runner, "queue", None)
+        if queue is None:
+            return asdict(blocks.synchronous(self.runner.calls, seconds, discard))
+        return asdict(blocks.asynchronous(queue, self._feeds(), seconds, discard))
+
+    def consecutive(self, count: int) -> dict[str, Any]:
+        """Durations of the next calls, the first one included."""
+        return {"durations_ns": blocks.consecutive(self.runner.calls, count)}
+
+    def serve(self, rate: float, seconds: float, seed: int, patience: float) -> dict[str, Any]:
+        """One open-loop schedule."""
+        queue = getattr(self.runner, "queue", None)
+        schedule = arrivals.poisson(rate, seconds, seed)
+        return asdict(arrivals.serve(queue, self.runner.calls, self._feeds(), schedule, patience))
+
+    def memory(self) -> dict[str, Any]:
+        """Peak resident memory in bytes (``getrusage`` counts kibibytes on Linux, bytes on macOS)."""
+        unit = 1 if sys.platform == "darwin" else 1024
+        return {"peak_rss": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit}
+
+    def _feeds(self) -> list[Any]:
+        if self.runner.spec["feed"] == "preset":
+            return []
+        return [list(arrays.values()) for arrays in getattr(self.runner, "sets", [])]
+
+
+def _refuse_meaningless(array: Any, index: int) -> None:
+    if not np.issubdtype(array.dtype, np.number) or array.size == 0:
+        return
+    values = np.asarray(array, dtype=np.float64)
+    if not np.isfinite(values).all():
+        raise OutputError(
+            f"Output {index} holds NaN or infinity, so its speed says nothing.",
+            "Check the inputs, or pin the precision with --set INFERENCE_PRECISION_HINT=f32.",
+        )
+    if values.size > 1 and np.ptp(values) == 0:
+        raise OutputError(
+            f"Output {index} is {values.flat[0]:g} everywhere, so nothing was computed from the input.",
+            "Pass real inputs with --inputs, or check the conversion of the model.",
+        )
+
+
+def _die_with_parent() -> None:
+    """Ask the kernel to end this process when its parent is gone, even if it hangs in native code."""
+    if sys.platform == "linux":
+        set_death_signal = 1  # PR_SET_PDEATHSIG, linux/prctl.h
+        ctypes.CDLL(None).prctl(set_death_signal, signal.SIGKILL)
+
+
+def _answer(handlers: dict[str, Callable[..., dict[str, Any]]], request: dict[str, Any]) -> dict[str, Any]:
+    try:
+        return {"ok": handlers[request.pop("do")](**request)}
+    except OptGuideError as error:
+        kind, message, remedy = type(error).__name__, error.message, error.remedy
+    except Exception as error:  # the parent decides what a failure means
+        kind, message, remedy = "WorkerError", f"{type(error).__name__}: {_short(error)}", ""
+    return {"error": {"kind": kind, "message": message, "remedy": remedy, "detail": traceback.format_exc()}}
+
+
+def _short(error: Exception) -> str:
+    lines = str(error).strip().splitlines()
+    return lines[-1][:300] if lines else "no message"
+
+
+def main(requests: TextIO | None = None) -> None:
+    """Serve requests until standard input ends or says ``quit``."""
+    _die_with_parent()
+    replies = os.fdopen(os.dup(1), "w", encoding="utf-8")
+    os.dup2(2, 1)
+    worker = Worker()
+    handlers = {
+        name: getattr(worker, name) for name in ("load", "check", "block", "consecutive", "serve", "memory")
+    }
+    for line in requests or sys.stdin:
+        request = json.loads(line)
+        if request["do"] == "quit":
+            break
+        replies.write(json.dumps(_answer(handlers, request)) + "\n")
+        replies.flush()
+    # Runtimes with threads of their own can hang in their destructors; everything is already reported.
+    os._exit(0)

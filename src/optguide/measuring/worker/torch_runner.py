@@ -1,0 +1,83 @@
+"""PyTorch, eager or compiled with ``torch.compile``."""
+
+from __future__ import annotations
+
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from optguide.errors import EnvironmentMissing, InputError, ModelError
+from optguide.measuring.worker import inputs
+from optguide.measuring.worker.runner import Runner, resolve
+
+__all__ = ["TorchRunner", "create"]
+
+
+class TorchRunner(Runner):
+    """A module in inference mode; the compiler's work is timed as the stage ``compile``."""
+
+    def load(self) -> None:
+        with self.stage("import"):
+            try:
+                import torch
+            except ImportError as error:
+                raise EnvironmentMissing(
+                    "PyTorch is not installed.", 'Run: pip install "optguide[frameworks]".'
+                ) from error
+        self._torch = torch
+        if self.spec["threads"] is not None:
+            torch.set_num_threads(self.spec["threads"])
+        with self.stage("read"):
+            module = self._module()
+        if not self.spec["inputs"]:
+            raise InputError(
+                "A PyTorch module does not declare the shapes of its inputs.",
+                "Pass --inputs with an .npz file.",
+            )
+        sets = [
+            tuple(torch.from_numpy(np.ascontiguousarray(array)) for array in arrays.values())
+            for arrays in inputs.from_files(self.spec["inputs"])
+        ]
+        self.frames = int(sets[0][0].shape[0]) if sets[0][0].ndim > 1 else 1
+        with self.stage("compile"):
+            if self.spec["runtime"] == "torch.compile":
+                module = torch.compile(module)
+                with torch.inference_mode():  # compilation happens at the first call of each shape
+                    for arguments in sets:
+                        module(*arguments)
+        self.calls = [partial(self._run, module, arguments) for arguments in sets]
+
+    def _module(self) -> Any:
+        model = self.spec["model"]
+        if not model.endswith(".pt2"):
+            module = resolve(model)()
+            return module.eval() if hasattr(module, "eval") else module
+        try:
+            return self._torch.export.load(Path(model)).module()
+        except Exception as error:
+            raise ModelError(
+                f"{Path(model).name} cannot be read as a torch export: {str(error).splitlines()[0][:300]}",
+                "Write it with torch.export.save(torch.export.export(module, args), path).",
+            ) from error
+
+    def _run(self, module: Any, arguments: tuple[Any, ...]) -> Any:
+        with self._torch.inference_mode():
+            return module(*arguments)
+
+    def effective(self) -> dict[str, str]:
+        return {
+            "threads": str(self._torch.get_num_threads()),
+            "float32_matmul_precision": self._torch.get_float32_matmul_precision(),
+            "mkldnn": str(self._torch.backends.mkldnn.is_available()),
+            "compiled": "inductor" if self.spec["runtime"] == "torch.compile" else "no",
+        }
+
+    def versions(self) -> dict[str, str]:
+        return {"torch": str(self._torch.__version__)}
+
+
+def create(spec: dict[str, Any]) -> TorchRunner:
+    """The runner for ``spec``, not yet loaded."""
+    return TorchRunner(spec)
