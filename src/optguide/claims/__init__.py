@@ -1,0 +1,13 @@
+"""Advice that can be tested, and what the measurements on this machine say about it.
+
+A claim is written down in ``conf/claims.toml`` together with the results that decide it. :func:`load` reads
+the file, :func:`evaluate` gives every claim its verdict. Verdicts look at intervals: a condition holds or
+fails only where the whole interval lies on one side of its bound.
+"""
+
+from __future__ import annotations
+
+from optguide.claims.model import Claim, Condition, Source, load
+from optguide.claims.verdicts import Outcome, State, Verdict, evaluate, judge
+
+__all__ = ["Claim", "Condition", "Outcome", "Source", "State", "Verdict", "evaluate", "judge", "load"]

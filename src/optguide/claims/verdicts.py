@@ -1,0 +1,97 @@
+"""What the records say about a claim."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from optguide.claims.model import Claim, Condition
+from optguide.claims.reasons import State, lacking, sentence
+from optguide.errors import ClaimError
+from optguide.machine import Machine
+from optguide.records import Records
+
+__all__ = ["Outcome", "State", "Verdict", "evaluate", "judge"]
+
+Outcome = Literal["confirmed", "refuted", "inconclusive", "not measurable here"]
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """A claim and what this build found out about it.
+
+    :param claim: the claim.
+    :param outcome: ``refuted`` if any condition fails, ``confirmed`` if all hold, ``inconclusive`` if an
+        interval leaves one open, ``not measurable here`` if the machine lacks something.
+    :param reasons: one sentence per condition with the measured interval, or per thing that is lacking.
+    """
+
+    claim: Claim
+    outcome: Outcome
+    reasons: tuple[str, ...]
+
+    def to_dict(self) -> dict[str, Any]:
+        """The verdict as JSON, with what a reader needs of the claim."""
+        claim = self.claim
+        return {
+            "id": claim.id,
+            "chapter": claim.chapter,
+            "statement": claim.statement,
+            "source": {"title": claim.source.title, "url": claim.source.url},
+            "page": claim.page,
+            "outcome": self.outcome,
+            "reasons": list(self.reasons),
+        }
+
+
+def judge(condition: Condition, low: float, high: float) -> State:
+    """Whether ``condition`` holds, fails or is left open by the interval from ``low`` to ``high``."""
+    if condition.above is not None:
+        holds, fails = low > condition.above, high <= condition.above
+    elif condition.below is not None:
+        holds, fails = high < condition.below, low >= condition.below
+    else:
+        lowest, highest = condition.between or (-math.inf, math.inf)
+        holds, fails = lowest <= low and high <= highest, high < lowest or low > highest
+    return "holds" if holds else "fails" if fails else "open"
+
+
+def evaluate(claims: Iterable[Claim], records: Records, machine: Machine) -> tuple[Verdict, ...]:
+    """Give every claim its verdict, in order.
+
+    :param machine: the one that made ``records``.
+    :raises ClaimError: a claim looks at a result that no example recorded, or needs something that is not
+        understood.
+    """
+    return tuple(_verdict(claim, records, machine) for claim in claims)
+
+
+def _verdict(claim: Claim, records: Records, machine: Machine) -> Verdict:
+    if obstacles := _obstacles(claim, records, machine):
+        return Verdict(claim, "not measurable here", obstacles)
+    states: list[State] = []
+    reasons: list[str] = []
+    for condition in claim.conditions:
+        result = records.get(condition.result)
+        state = judge(condition, result.low, result.high)
+        states.append(state)
+        reasons.append(sentence(condition, result, state))
+    outcome: Outcome = "inconclusive"
+    if "fails" in states:
+        outcome = "refuted"
+    elif "open" not in states:
+        outcome = "confirmed"
+    return Verdict(claim, outcome, tuple(reasons))
+
+
+def _obstacles(claim: Claim, records: Records, machine: Machine) -> tuple[str, ...]:
+    """Sentences about what keeps the claim from being measured here."""
+    try:
+        needs = [lacking(need) for need in claim.needs if not machine.supports(need)]
+        owners = {condition.result: records.record_of(condition.result) for condition in claim.conditions}
+    except ClaimError as error:
+        raise ClaimError(f"Claim {claim.id!r}: {error.message}", error.remedy) from error
+    reasons = {id_: owner.unavailable[id_] for id_, owner in owners.items() if id_ in owner.unavailable}
+    return (*needs, *(f"{id_} is not measurable here: {why.rstrip('.')}." for id_, why in reasons.items()))

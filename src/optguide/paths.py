@@ -1,0 +1,43 @@
+"""Where things are: the repository of the guide and the folder for everything generated."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path, PurePath
+
+__all__ = ["VARIABLE", "build_dir", "records_dir", "repository", "shown"]
+
+VARIABLE = "OPTGUIDE_BUILD"
+
+_MARKER = Path("conf", "claims.toml")
+
+
+def repository(start: Path | None = None) -> Path | None:
+    """The checkout of the guide that holds ``start``, or ``None`` outside of one.
+
+    :param start: a folder or file; the current folder by default.
+    """
+    here = (start or Path.cwd()).resolve()
+    return next((folder for folder in (here, *here.parents) if (folder / _MARKER).is_file()), None)
+
+
+def build_dir() -> Path:
+    """The folder for everything generated; it need not exist yet.
+
+    The environment variable ``OPTGUIDE_BUILD`` decides; without it ``build`` in the checkout, and outside of
+    a checkout ``build`` in the current folder.
+    """
+    chosen = os.environ.get(VARIABLE)
+    return Path(chosen).resolve() if chosen else (repository() or Path.cwd()) / "build"
+
+
+def records_dir(build: Path | None = None) -> Path:
+    """The folder of the records inside ``build`` (:func:`build_dir` by default)."""
+    return (build or build_dir()) / "records"
+
+
+def shown(path: PurePath | str) -> str:
+    """``path`` as readers should see it: relative to the checkout where it lies inside, with ``/``."""
+    base = repository()
+    pure = PurePath(path)
+    return (pure.relative_to(base) if base and pure.is_relative_to(base) else pure).as_posix()

@@ -1,0 +1,160 @@
+"""All records of a build, read and looked up by identifier."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from functools import cached_property
+from pathlib import Path
+from typing import Literal
+
+from optguide.errors import ClaimError, RecordsError
+from optguide.paths import records_dir
+from optguide.records.model import REBUILD, Record, Result, decode
+from optguide.records.provenance import script_change
+
+__all__ = ["Records", "load"]
+
+
+@dataclass(frozen=True)
+class Records:
+    """The records in one folder.
+
+    :param folder: where they were read from.
+    :param by_example: ``chapter/name`` to record.
+    """
+
+    folder: Path
+    by_example: Mapping[str, Record]
+
+    @cached_property
+    def results(self) -> Mapping[str, Result]:
+        """Every result by identifier."""
+        return {key: result for record in self._all() for key, result in record.results.items()}
+
+    @cached_property
+    def unavailable(self) -> Mapping[str, str]:
+        """Every identifier that could not be measured, with the reason."""
+        return {key: reason for record in self._all() for key, reason in record.unavailable.items()}
+
+    def get(self, id: str) -> Result:  # noqa: A002 - the word that pages and claims use for it
+        """The result called ``id``.
+
+        :raises ClaimError: nobody recorded it, or it is unavailable; where that is to be shown, look into
+            :attr:`unavailable` first.
+        """
+        if id in self.results:
+            return self.results[id]
+        if id in self.unavailable:
+            raise ClaimError(f"{id} is not measurable here: {self.unavailable[id].rstrip('.')}.")
+        raise ClaimError(f"No example recorded {id!r}.", self._suggestion(id))
+
+    def find(self, pattern: str) -> Mapping[str, Result]:
+        """The results whose identifiers match ``pattern`` (:mod:`fnmatch`), in recorded order; maybe none."""
+        return {key: result for key, result in self.results.items() if fnmatchcase(key, pattern)}
+
+    def record_of(self, id: str) -> Record:  # noqa: A002
+        """The record that holds ``id``, measured or unavailable.
+
+        :raises ClaimError: nobody recorded it.
+        """
+        for record in self._all():
+            if id in record.results or id in record.unavailable:
+                return record
+        raise ClaimError(f"No example recorded {id!r}.", self._suggestion(id))
+
+    def path_of(self, example: str) -> Path:
+        """The JSON file of ``example``."""
+        return self.folder / f"{example}.json"
+
+    def figure_path(self, example: str, name: str, mode: Literal["light", "dark"]) -> Path:
+        """The SVG file of a figure.
+
+        :raises ClaimError: no such example or figure.
+        :raises RecordsError: the record names the file, and it is gone.
+        """
+        record = self.by_example.get(example)
+        figure = record.figures.get(name) if record else None
+        if figure is None:
+            raise ClaimError(
+                f"No example {example!r} recorded a figure {name!r}.", "Look for a spelling mistake."
+            )
+        path = self.path_of(example).with_name(figure.light if mode == "light" else figure.dark)
+        if not path.is_file():
+            raise RecordsError(f"{path}, a figure of {example}, is missing.", REBUILD)
+        return path
+
+    def mixed(self) -> list[str]:
+        """Sentences that name what does not belong with the newest record; empty for records of one build."""
+        by_age = sorted(self._all(), key=lambda record: record.finished)
+        return [sentence for record in by_age for sentence in _differences(record, by_age[-1])]
+
+    def _all(self) -> tuple[Record, ...]:
+        return tuple(self.by_example.values())
+
+    def _suggestion(self, identifier: str) -> str:
+        close = difflib.get_close_matches(identifier, [*self.results, *self.unavailable], n=3)
+        return f"Did you mean {' or '.join(close)}?" if close else "Run the example that records it first."
+
+
+def load(root: Path | None = None, *, allow_mixed: bool = False) -> Records:
+    """Read every record of a build; none is an empty :class:`Records`.
+
+    :param root: the build folder; :func:`optguide.paths.build_dir` by default.
+    :param allow_mixed: accept records of several machines, which :meth:`Records.mixed` then names.
+    :raises RecordsError: a corrupt file, another schema, an identifier in two records, or several machines.
+    """
+    folder = records_dir(root)
+    found = [_read(file, folder) for file in sorted(folder.glob("*/*.json"))]
+    by_example = {record.example: record for record in found}
+    _refuse_shared_ids(found)
+    if not allow_mixed:
+        _refuse_machines(found)
+    return Records(folder, by_example)
+
+
+def _read(file: Path, folder: Path) -> Record:
+    try:
+        data = file.read_bytes()
+    except OSError as error:
+        raise RecordsError(f"{file} cannot be read: {error.strerror}.", REBUILD) from error
+    record = decode(data, file)
+    if record.example != file.relative_to(folder).with_suffix("").as_posix():
+        raise RecordsError(f"{file} holds the record of {record.example}.", f"Remove the file. {REBUILD}")
+    return record
+
+
+def _refuse_shared_ids(records: Iterable[Record]) -> None:
+    owner: dict[str, str] = {}
+    for record in records:
+        for key in (*record.results, *record.unavailable):
+            other = owner.setdefault(key, record.example)
+            if other != record.example:
+                raise RecordsError(
+                    f"{key} is recorded by {other} and by {record.example}.",
+                    "Give every result its own identifier.",
+                )
+
+
+def _refuse_machines(records: Iterable[Record]) -> None:
+    machines: dict[str, str] = {record.machine_id: record.example for record in records}
+    if len(machines) > 1:
+        raise RecordsError(
+            f"The records of {' and '.join(machines.values())} were made on different machines.",
+            f"Numbers of several machines cannot be compared. {REBUILD}",
+        )
+
+
+def _differences(record: Record, newest: Record) -> Iterator[str]:
+    name, when = record.example, record.finished
+    if record.machine_id != newest.machine_id:
+        yield f"{name} was measured on another machine than {newest.example}."
+    if record.build != newest.build:
+        yield f"{name} was measured by an earlier build than {newest.example}, at {when}."
+    if record.profile != newest.profile:
+        profiles = f"{record.profile} profile, {newest.example} with {newest.profile}"
+        yield f"{name} was measured with the {profiles}."
+    if change := script_change(record):
+        yield f"{name} was measured at {when}, and its script {record.script} {change}."

@@ -1,0 +1,247 @@
+"""Collecting the results of one example."""
+
+from __future__ import annotations
+
+import os
+import re
+import sys
+import uuid
+from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime
+from fnmatch import fnmatchcase
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from optguide.errors import ClaimError, RecordsError
+from optguide.paths import records_dir
+from optguide.records import figures, sessions, summary
+from optguide.records.evidence import result_of
+from optguide.records.model import SCHEMA, Figure, Record, Result, Table, check_id, encode
+from optguide.records.provenance import calling_script
+from optguide.records.storage import replace_record
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure as Drawing
+
+    from optguide.measuring.comparison import Comparison
+    from optguide.measuring.estimate import Estimate
+    from optguide.measuring.result import SessionResult
+
+__all__ = ["BUILD_VARIABLE", "Recording"]
+
+BUILD_VARIABLE = "OPTGUIDE_BUILD_ID"
+
+_EXAMPLE = re.compile(r"[a-z0-9_-]+/[a-z0-9_-]+")
+_NAME = re.compile(r"[a-z0-9_-]+")
+
+
+class Recording:
+    """The results of one example, kept in memory until :meth:`publish` makes them visible in one step.
+
+    Identifiers are lower-case parts with dots between, such as ``frameworks.torch_eager.latency.p50``. Every
+    identifier is given once, either with a result or with the reason why this machine cannot measure it.
+
+    :param example: ``chapter/name``; the record becomes ``records/chapter/name.json``.
+    :param declares: what the example promises to record: identifiers or patterns of :mod:`fnmatch`.
+    :param root: the build folder; :func:`optguide.paths.build_dir` by default.
+    :raises ClaimError: ``example`` has another form.
+    """
+
+    def __init__(self, example: str, *, declares: Sequence[str], root: Path | None = None) -> None:
+        if not _EXAMPLE.fullmatch(example):
+            raise ClaimError(f"{example!r} is no name of an example.", "Use the form `chapter/name`.")
+        self.example = example
+        self._declares = tuple(declares)
+        # Absolute, because an example may change its working folder before it publishes.
+        self._target = records_dir(root).absolute() / f"{example}.json"
+        # Read now: an editor may change the file while its example is running.
+        self._script, self._digest = calling_script(sys._getframe(1))
+        self._started = _now()
+        self._results: dict[str, Result] = {}
+        self._unavailable: dict[str, str] = {}
+        self._figures: dict[str, figures.StagedFigure] = {}
+        self._tables: dict[str, Table] = {}
+
+    def add(
+        self,
+        id: str,  # noqa: A002 - the word that pages and claims use for it
+        estimate: Estimate,
+        *,
+        label: str = "",
+        evidence: Mapping[str, Any] | None = None,
+    ) -> None:
+        """Record ``estimate``.
+
+        :param label: what tables call it; the identifier without one.
+        :param evidence: what was measured and how, JSON-ready; paths are kept relative to the checkout.
+        :raises ClaimError: ``id`` is no identifier.
+        :raises RecordsError: ``id`` was given before, or a number is not finite.
+        """
+        self._check_new(id)
+        self._results[id] = result_of(estimate, id, label=label, evidence=evidence)
+
+    def add_value(self, id: str, value: float, unit: str, *, label: str = "", n: int = 1) -> None:  # noqa: A002
+        """Record a quantity without spread, such as bytes on disk; the errors are those of :meth:`add`."""
+        from optguide.measuring.estimate import Estimate
+
+        self.add(id, Estimate(value, value, value, unit, n, "counted"), label=label)
+
+    def add_comparison(
+        self,
+        id: str,  # noqa: A002
+        comparison: Comparison,
+        *,
+        label: str = "",
+        evidence: Mapping[str, Any] | None = None,
+    ) -> None:
+        """Record a ratio under ``id``, and the ratio of CPU times under ``id.cpu`` where there is one.
+
+        The errors are those of :meth:`add`.
+        """
+        label = label or f"{comparison.b} over {comparison.a}"
+        parties = {"a": comparison.a, "b": comparison.b, "quantity": comparison.quantity}
+        kept = {**parties, **(evidence or {})}
+        self.add(id, comparison.ratio, label=label, evidence=kept)
+        if comparison.cpu_ratio is not None:
+            self.add(f"{id}.cpu", comparison.cpu_ratio, label=f"{label}, CPU time", evidence=kept)
+
+    def add_session(
+        self,
+        prefix: str,
+        result: SessionResult,
+        *,
+        names: Mapping[str, str],
+        percentiles: Sequence[float] = (50,),
+    ) -> None:
+        """Record every quantity of a session.
+
+        A variant with part ``p`` gets ``prefix.p.latency.p50`` (ms, for every percentile asked for),
+        ``prefix.p.throughput`` (inferences/s) and ``prefix.p.cpu_time`` (ms per inference); the A/A control,
+        if any, becomes ``prefix.control``. What a failed variant or too few samples leave open becomes
+        unavailable with the reason.
+
+        :param names: variant name to its part of the identifier; other variants are left out.
+        :raises RecordsError: the session had no variant of that name; and as :meth:`add`.
+        """
+        sessions.add_session(self, prefix, result, names, percentiles)
+
+    def unavailable(self, id: str, reason: str) -> None:  # noqa: A002
+        """State that this machine cannot measure ``id``, and why; the errors are those of :meth:`add`.
+
+        :param reason: a clause or sentence for readers, such as "this machine has no GPU".
+        """
+        self._check_new(id)
+        if not reason.strip():
+            raise RecordsError(f"{id} is unavailable without a reason.", "Say what this machine lacks.")
+        self._unavailable[id] = reason
+
+    def figure(self, name: str, draw: Callable[[], Drawing], *, alt: str, caption: str) -> Drawing:
+        """Draw a figure for light and for dark pages.
+
+        :param name: unique within the example, of a-z, 0-9, ``_`` and ``-``.
+        :param draw: makes the figure; called once under each style of :func:`optguide.plots.style`.
+        :param alt: what the figure shows, for readers who do not see it.
+        :param caption: text below it.
+        :returns: the light figure, still open, so that notebooks and the gallery show it.
+        :raises RecordsError: the name is taken or malformed, or a text is missing.
+        :raises StorageError: the files cannot be written.
+        """
+        _check_name("figure", name, self._figures)
+        if not (alt.strip() and caption.strip()):
+            raise RecordsError(
+                f"The figure {name!r} lacks its alt text or caption.", "Describe what it shows in both."
+            )
+        staged, drawing = figures.stage(self.example, name, draw, alt=alt, caption=caption)
+        self._figures[name] = staged
+        return drawing
+
+    def table(
+        self,
+        name: str,
+        columns: Sequence[str],
+        rows: Sequence[Sequence[str | Estimate]],
+        *,
+        caption: str,
+    ) -> None:
+        """Record a small table.
+
+        :raises RecordsError: the name is taken or malformed, or a row has another length than ``columns``.
+        """
+        _check_name("table", name, self._tables)
+        if any(len(row) != len(columns) for row in rows):
+            raise RecordsError(
+                f"A row of the table {name!r} has not {len(columns)} cells.", "Give one cell per column."
+            )
+        cells = (
+            tuple(cell if isinstance(cell, str) else result_of(cell, f"a cell of {name}") for cell in row)
+            for row in rows
+        )
+        self._tables[name] = Table(caption, tuple(columns), tuple(cells))
+
+    def publish(self) -> Path:
+        """Make the record and its figures visible in one step, and print the results.
+
+        :returns: the JSON file.
+        :raises RecordsError: what was recorded is not what was declared.
+        :raises StorageError: a full disk or a folder that cannot be written; an older record stays as it was.
+        """
+        self._check_declared()
+        entries = {name: staged.files() for name, staged in self._figures.items()}
+        record = self._record({name: entry for name, (entry, _) in entries.items()})
+        content = {file: data for _, files in entries.values() for file, data in files.items()}
+        replace_record(self._target, encode(record), content)
+        print(summary.text(record))
+        return self._target
+
+    def _record(self, drawn: Mapping[str, Figure]) -> Record:
+        from optguide import profiles
+        from optguide.machine import Machine
+
+        machine = Machine.current()
+        return Record(
+            schema=SCHEMA,
+            example=self.example,
+            script=self._script,
+            script_sha256=self._digest,
+            profile=profiles.current().name,
+            build=os.environ.get(BUILD_VARIABLE) or uuid.uuid4().hex,
+            started=self._started,
+            finished=_now(),
+            machine=machine.to_dict(),
+            machine_id=machine.machine_id,
+            results=self._results,
+            unavailable=self._unavailable,
+            figures=drawn,
+            tables=self._tables,
+        )
+
+    def _check_new(self, identifier: str) -> None:
+        check_id(identifier)
+        if identifier in self._results or identifier in self._unavailable:
+            raise RecordsError(f"{identifier} is recorded twice.", "Give every result its own identifier.")
+
+    def _check_declared(self) -> None:
+        recorded = [*self._results, *self._unavailable]
+        missing = [want for want in self._declares if not any(fnmatchcase(id_, want) for id_ in recorded)]
+        extra = [id_ for id_ in recorded if not any(fnmatchcase(id_, want) for want in self._declares)]
+        problems = [
+            f"{verb} {', '.join(ids)}"
+            for verb, ids in (("did not record", missing), ("did not declare", extra))
+            if ids
+        ]
+        if problems:
+            raise RecordsError(
+                f"{self.example} {' and '.join(problems)}.",
+                "Make `declares` and what the example records agree.",
+            )
+
+
+def _check_name(kind: str, name: str, taken: Mapping[str, object]) -> None:
+    if not _NAME.fullmatch(name):
+        raise RecordsError(f"{name!r} is no name of a {kind}.", "Use a-z, 0-9, _ and - only.")
+    if name in taken:
+        raise RecordsError(f"The {kind} {name!r} is recorded twice.", f"Give every {kind} its own name.")
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="seconds")
