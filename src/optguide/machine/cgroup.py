@@ -1,0 +1,79 @@
+"""The CPU quota that a container or a service manager gives this process.
+
+A quota is the limit that ``os.cpu_count`` and the scheduler affinity do not show: a container started with
+``--cpus 1.5`` sees every core of its host and is stopped for the rest of each period once its share is used.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+__all__ = ["cpu_quota"]
+
+MEMBERSHIP = Path("/proc/self/cgroup")
+MOUNT = Path("/sys/fs/cgroup")
+
+
+def cpu_quota(membership: Path = MEMBERSHIP, mount: Path = MOUNT) -> float | None:
+    """CPU time this process may use per second of wall time, in cores (``1.5``); ``None`` without a limit.
+
+    The tightest limit among the process's control group and those around it counts, in version 1 and
+    version 2 hierarchies and in mixed ones. Systems without control groups have no limit.
+
+    :param membership: file that names the groups of a process, one hierarchy a line.
+    :param mount: where the hierarchies are mounted.
+    """
+    try:
+        lines = membership.read_text().splitlines()
+    except OSError:
+        return None
+    limits = [
+        limit
+        for line in lines
+        for folder in _folders(line, mount)
+        if (limit := _limit_v2(folder) or _limit_v1(folder)) is not None
+    ]
+    return min(limits, default=None)
+
+
+def _folders(line: str, mount: Path) -> Iterator[Path]:
+    """Folders of the group on one line of the membership file, from its own up to the hierarchy's root."""
+    _, controllers, group = line.split(":", 2)
+    if not controllers:
+        roots = [mount, mount / "unified"]
+    elif "cpu" in controllers.split(","):
+        roots = [mount / "cpu", mount / controllers]
+    else:
+        return
+    path = Path(group.lstrip("/"))
+    for root in roots:
+        # Inside a container the path is often the host's and does not exist under the mount; the loop then
+        # ends at the root, which is the container's own group.
+        for part in (path, *path.parents):
+            yield root / part
+
+
+def _limit_v2(folder: Path) -> float | None:
+    return _cores(*_words(folder / "cpu.max", 2))
+
+
+def _limit_v1(folder: Path) -> float | None:
+    quota, period = (_words(folder / f"cpu.cfs_{name}_us", 1)[0] for name in ("quota", "period"))
+    return _cores(quota, period)
+
+
+def _words(file: Path, count: int) -> list[str]:
+    """The first words of ``file``, padded with empty ones where it is missing or shorter."""
+    try:
+        words = file.read_text().split()
+    except OSError:
+        words = []
+    return (words + [""] * count)[:count]
+
+
+def _cores(quota: str, period: str) -> float | None:
+    """Version 2 writes ``max`` and version 1 writes ``-1`` for a group without a limit."""
+    if not (quota.isdigit() and period.isdigit() and int(quota) and int(period)):
+        return None
+    return int(quota) / int(period)

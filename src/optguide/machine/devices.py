@@ -1,0 +1,45 @@
+"""The devices OpenVINO can use here. Asking imports ``openvino``, so nothing asks before it has to."""
+
+from __future__ import annotations
+
+import functools
+from dataclasses import dataclass
+from typing import Any
+
+__all__ = ["Device", "openvino_devices"]
+
+
+@dataclass(frozen=True)
+class Device:
+    """A device that OpenVINO can compile a model for.
+
+    :param name: what ``compile_model`` takes, such as ``GPU.0``.
+    :param full_name: the product.
+    :param capabilities: its ``OPTIMIZATION_CAPABILITIES``, such as ``BF16``.
+    """
+
+    name: str
+    full_name: str
+    capabilities: tuple[str, ...]
+
+    def answers_to(self, name: str) -> bool:
+        """Whether ``name`` means this device: ``GPU`` means ``GPU.0`` too."""
+        return name in (self.name, self.name.split(".")[0])
+
+
+@functools.cache
+def openvino_devices() -> tuple[Device, ...]:
+    """The devices of this machine, in OpenVINO's order."""
+    import openvino
+
+    core = openvino.Core()
+    return tuple(_device(core, name) for name in core.available_devices)
+
+
+def _device(core: Any, name: str) -> Device:
+    try:
+        full_name = core.get_property(name, "FULL_DEVICE_NAME")
+        capabilities = core.get_property(name, "OPTIMIZATION_CAPABILITIES")
+    except RuntimeError:  # a plugin that lists a device and then fails to open it still is a fact
+        return Device(name, "unknown", ())
+    return Device(name, full_name, tuple(sorted(capabilities)))

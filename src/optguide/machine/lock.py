@@ -1,0 +1,150 @@
+"""One measurement at a time on a machine, whoever started it.
+
+The lock is the operating system's on an open file, so it ends with the process that holds it, however
+that process ends. Who holds it is written beside it for messages only; nothing is decided by that file.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import filelock
+import msgspec
+import psutil
+
+from optguide.errors import Busy, StorageError
+
+__all__ = ["Holder", "holder", "measuring_lock"]
+
+
+@dataclass(frozen=True)
+class Holder:
+    """Who holds the lock.
+
+    :param pid: process that measures.
+    :param what: its purpose, as given to :func:`measuring_lock`.
+    :param since: when it got the lock, with time zone.
+    """
+
+    pid: int
+    what: str
+    since: datetime
+
+
+@contextlib.contextmanager
+def measuring_lock(what: str, wait: float = 0.0) -> Iterator[None]:
+    """Hold this machine for a measurement.
+
+    Use inside a block of the same process that already holds the lock is free. Processes exclude each
+    other across users and checkouts where they share the folder for temporary files.
+
+    :param what: the purpose, for the message another process gets; a command line reads well.
+    :param wait: seconds to wait for a measurement that is running.
+    :raises Busy: another process still measures after ``wait`` seconds.
+    :raises StorageError: the lock cannot be written.
+    """
+    folder = _folder()
+    try:
+        _create(folder)
+        # Only one lock object per process and file (singleton, all threads) makes nested use free.
+        lock = filelock.FileLock(folder / "lock", mode=0o666, thread_local=False, is_singleton=True)
+        nested = lock.is_locked
+        lock.acquire(timeout=max(0.0, wait), poll_interval=0.05)
+    except filelock.Timeout:
+        raise _busy() from None
+    except OSError as error:
+        raise _unwritable(folder, error) from error
+    try:
+        if nested:
+            yield
+        else:
+            with _announced(folder, what):
+                yield
+    finally:
+        lock.release()
+
+
+def holder() -> Holder | None:
+    """Who measures on this machine now, this process included; ``None`` when nobody does."""
+    try:
+        found = msgspec.json.decode((_folder() / "holder.json").read_bytes(), type=Holder)
+        started = datetime.fromtimestamp(psutil.Process(found.pid).create_time(), UTC)
+    except (OSError, msgspec.DecodeError, psutil.Error):
+        return None
+    # A killed process leaves its note behind, and its number may have gone to a process started later.
+    return found if started <= found.since + timedelta(seconds=1) else None
+
+
+def _folder() -> Path:
+    """A folder of its own: in the shared one its sticky bit would keep a second user from the lock file."""
+    try:
+        return Path(tempfile.gettempdir()) / "optguide-measuring"
+    except FileNotFoundError as error:  # Python tried to write in every place it knows
+        raise StorageError(
+            "No folder for temporary files can be written.",
+            "Free some space, or name a writable folder in the environment variable TMPDIR.",
+        ) from error
+
+
+def _create(folder: Path) -> None:
+    with contextlib.suppress(FileExistsError):
+        folder.mkdir()
+        # Every user has to reach the lock, whatever the umask of the first. Only for a folder made here: one
+        # that is found in a shared place may be somebody's link to another.
+        folder.chmod(0o777)
+
+
+@contextlib.contextmanager
+def _announced(folder: Path, what: str) -> Iterator[None]:
+    note = folder / "holder.json"
+    try:
+        _write(note, msgspec.json.encode(Holder(os.getpid(), what, datetime.now(UTC))))
+    except OSError as error:
+        raise _unwritable(folder, error) from error
+    try:
+        yield
+    finally:
+        with contextlib.suppress(OSError):
+            note.unlink()
+
+
+def _write(note: Path, content: bytes) -> None:
+    """Replace ``note`` in one step, through a new file that nobody could have put there as a link."""
+    handle, name = tempfile.mkstemp(dir=note.parent, prefix="holder.")
+    draft = Path(name)
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(content)
+        draft.chmod(0o644)
+        draft.replace(note)
+    except OSError:
+        draft.unlink(missing_ok=True)
+        raise
+
+
+def _busy() -> Busy:
+    found = holder()
+    details = ""
+    if found is not None:
+        since = found.since.astimezone()
+        same_day = since.date() == datetime.now(UTC).astimezone().date()
+        details = (
+            f" (process {found.pid}, since {since:{'%H:%M' if same_day else '%Y-%m-%d %H:%M'}}: {found.what})"
+        )
+    return Busy(
+        f"Another measurement is running{details}.",
+        "Wait for it to end, or pass --wait 10m to start when it has ended.",
+    )
+
+
+def _unwritable(folder: Path, error: OSError) -> StorageError:
+    return StorageError(
+        f"The measuring lock in {folder} cannot be written: {error.strerror or error}.",
+        "Free some space or let the owner remove that folder, then start again.",
+    )

@@ -1,0 +1,50 @@
+from __future__ import annotations
+
+import pytest
+
+from optguide.machine.cgroup import cpu_quota
+
+
+@pytest.fixture
+def system(tmp_path):
+    """Writes a membership file and control files as a kernel would show them, and reads the quota back."""
+
+    def build(membership: str, files: dict[str, str]) -> float | None:
+        (tmp_path / "cgroup").write_text(membership)
+        for name, text in files.items():
+            path = tmp_path / "mount" / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(text)
+        return cpu_quota(tmp_path / "cgroup", tmp_path / "mount")
+
+    return build
+
+
+def test_version_2_takes_the_tightest_group_around_the_process(system):
+    files = {"a/cpu.max": "150000 100000\n", "a/b/cpu.max": "max 100000\n", "cpu.max": "400000 100000\n"}
+    assert system("0::/a/b\n", files) == 1.5
+
+
+def test_version_2_in_a_container_that_shows_the_path_of_its_host(system):
+    assert system("0::/docker/0123abcd\n", {"cpu.max": "50000 100000\n"}) == 0.5
+
+
+@pytest.mark.parametrize("controllers", ["cpu", "cpu,cpuacct"])
+def test_version_1(system, controllers):
+    files = {
+        f"{controllers}/a/cpu.cfs_quota_us": "250000\n",
+        f"{controllers}/a/cpu.cfs_period_us": "100000\n",
+        f"{controllers}/cpu.cfs_quota_us": "-1\n",
+        f"{controllers}/cpu.cfs_period_us": "100000\n",
+    }
+    assert system(f"5:memory:/a\n3:{controllers}:/a\n", files) == 2.5
+
+
+def test_version_1_of_another_controller_is_not_a_cpu_quota(system):
+    files = {"cpuset/a/cpu.cfs_quota_us": "100000", "cpuset/a/cpu.cfs_period_us": "100000"}
+    assert system("4:cpuset:/a\n", files) is None
+
+
+def test_no_limit(system, tmp_path):
+    assert system("0::/\n", {"cpu.max": "max 100000\n"}) is None
+    assert cpu_quota(tmp_path / "no such file", tmp_path) is None
