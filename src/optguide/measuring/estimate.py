@@ -1,22 +1,25 @@
 """Values with intervals.
 
-Two situations, two methods:
+Three situations, three standard methods:
 
-- *One number per round* (a paired ratio, a rate): the median with the exact binomial interval of order
+- *One number per round* (a paired ratio): the median with the exact binomial interval of order
   statistics, which assumes no distribution (W. J. Conover, "Practical Nonparametric Statistics", 3.2;
   :func:`scipy.stats.quantile_test`). It needs at least six rounds.
-- *Many samples per block* (latency percentiles): samples within a block resemble each other, so blocks
-  are what is resampled (cluster bootstrap), with the percentile interval expanded for small numbers of
-  blocks (T. Hesterberg, "What Teachers Should Know About the Bootstrap", 2015, section 5.1).
+- *Many samples per block* (latency percentiles): samples within a block resemble each other, so they count
+  as a cluster sample. The interval of the percentile's rank uses the effective sample size (E. L. Korn and
+  B. I. Graubard, 1998) and is carried over to the samples (R. S. Woodruff, 1952).
+- *A rate over the whole session*: the ratio estimator with its linearised variance over rounds
+  (W. G. Cochran, "Sampling Techniques", 6.3) and Student's t.
 
-Where neighbouring blocks resemble each other too, because the machine drifts, they are first merged until
-they no longer do (batch means; G. S. Fishman, "Discrete-Event Simulation", 6.6).
+Neighbouring rounds resemble each other where the machine drifts, and then they say less than their number.
+Every interval is widened for the lag-one autocorrelation of its rounds (G. V. Bayley and J. M. Hammersley,
+1946), itself corrected for the bias it has in short series (F. H. C. Marriott and J. A. Pope, 1954).
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -36,15 +39,11 @@ __all__ = [
 ]
 
 CONFIDENCE = 0.95
-RESAMPLES = 999
 MINIMUM_ROUNDS = 6
 """Fewest rounds for which the range of the data is a 95 % interval of the median: 1 - 2/2**6 = 0.969."""
 
-CORRELATED = 0.3
-"""Lag-one autocorrelation of blocks above which neighbours are merged; a third of the variance is shared."""
-
-MINIMUM_BATCHES = 10
-"""Merging stops here: with fewer batches the bootstrap itself becomes the larger error."""
+STRONGEST = 0.9
+"""Autocorrelation is taken to be at most this: beyond it no interval of a short session means anything."""
 
 Floats = npt.NDArray[np.float64]
 
@@ -92,103 +91,87 @@ def median_of_rounds(values: Sequence[float] | Floats, unit: str) -> Estimate:
     :raises NotEnoughSamples: fewer than six rounds.
     """
     array = np.asarray(values, dtype=np.float64)
-    if array.size < MINIMUM_ROUNDS:
-        raise NotEnoughSamples(
-            f"{array.size} rounds are too few for an interval; {MINIMUM_ROUNDS} are needed.",
-            "Give the session a larger budget.",
-        )
-    labels = _batches(array)
-    batched = np.array([np.median(array[labels == label]) for label in np.unique(labels)])
-    interval: Any = stats.quantile_test(batched, p=0.5).confidence_interval(CONFIDENCE)
-    value = float(np.median(array))
-    low, high = min(value, float(interval.low)), max(value, float(interval.high))
+    _require_rounds(array.size)
+    interval: Any = stats.quantile_test(array, p=0.5).confidence_interval(CONFIDENCE)
+    value, widening = float(np.median(array)), np.sqrt(_inflation(array))
+    low = value - widening * max(0.0, value - float(interval.low))
+    high = value + widening * max(0.0, float(interval.high) - value)
     return Estimate(value, low, high, unit, array.size, "median of rounds, exact binomial interval")
 
 
 def percentile_of_blocks(
     blocks: Sequence[Sequence[float] | Floats], percentile: float, unit: str
 ) -> Estimate:
-    """A percentile of pooled samples; the interval comes from resampling blocks.
+    """A percentile of pooled samples, with blocks as clusters.
 
     :param blocks: samples by block, in the order they were taken.
-    :raises NotEnoughSamples: too few samples for this percentile, or too few blocks to resample.
+    :raises NotEnoughSamples: too few samples for this percentile, or fewer than six blocks.
     """
-    pooled = (
-        np.concatenate([np.asarray(block, dtype=np.float64) for block in blocks]) if blocks else np.empty(0)
-    )
+    arrays = [np.asarray(block, dtype=np.float64) for block in blocks if len(block)]
+    pooled = np.sort(np.concatenate(arrays)) if arrays else np.empty(0)
     needed = samples_needed(percentile)
-    if pooled.size < needed or len(blocks) < MINIMUM_ROUNDS:
+    if pooled.size < needed or len(arrays) < MINIMUM_ROUNDS:
         raise NotEnoughSamples(
-            f"{pooled.size} samples in {len(blocks)} blocks are too few for the {percentile:g}th percentile; "
-            f"{needed} in {MINIMUM_ROUNDS} are needed.",
+            f"{pooled.size} samples in {len(arrays)} blocks are too few for the {percentile:g}th percentile; "
+            f"{needed} samples in {MINIMUM_ROUNDS} blocks are needed.",
             "Give the session a larger budget.",
         )
-    labels = _batches(np.array([np.median(block) for block in blocks]))
-    owner = np.repeat(labels, [len(block) for block in blocks])
-    order = np.argsort(pooled, kind="stable")
-    ordered, owner = pooled[order], owner[order]
-
-    def of_resample(chosen: npt.NDArray[np.int64]) -> float:
-        weight = np.bincount(chosen, minlength=labels[-1] + 1)[owner]
-        total = np.cumsum(weight)
-        return float(ordered[np.searchsorted(total, percentile / 100 * total[-1])])
-
-    low, high = _bootstrap(of_resample, int(labels[-1]) + 1)
-    value = float(np.percentile(pooled, percentile, method="inverted_cdf"))
-    method = f"{percentile:g}th percentile of pooled samples, bootstrap over {labels[-1] + 1} blocks"
-    return Estimate(value, min(low, value), max(high, value), unit, pooled.size, method)
+    share = percentile / 100
+    value = float(np.quantile(pooled, share, method="inverted_cdf"))
+    below = np.array([np.mean(array <= value) for array in arrays])
+    sizes = np.array([array.size for array in arrays], dtype=np.float64)
+    effective = _effective_size(share, below, sizes)
+    low_share = stats.beta.ppf((1 - CONFIDENCE) / 2, effective * share, effective * (1 - share) + 1)
+    high_share = stats.beta.ppf((1 + CONFIDENCE) / 2, effective * share + 1, effective * (1 - share))
+    low, high = np.quantile(pooled, [low_share, high_share], method="inverted_cdf")
+    method = f"{percentile:g}th percentile of pooled samples, {len(arrays)} blocks as clusters"
+    return Estimate(value, min(float(low), value), max(float(high), value), unit, pooled.size, method)
 
 
 def ratio_of_totals(numerators: Sequence[float], denominators: Sequence[float], unit: str) -> Estimate:
-    """A rate over the whole session (inferences / seconds, CPU seconds / inferences), bootstrap over rounds.
+    """A rate over the whole session, such as inferences per second or CPU seconds per inference.
 
     :raises NotEnoughSamples: fewer than six rounds.
     """
     top, bottom = np.asarray(numerators, dtype=np.float64), np.asarray(denominators, dtype=np.float64)
-    if top.size < MINIMUM_ROUNDS:
+    _require_rounds(top.size)
+    value = float(top.sum() / bottom.sum())
+    residuals = top - value * bottom
+    variance = top.size / (top.size - 1) * float((residuals**2).sum()) * _inflation(top / bottom)
+    half = float(stats.t.ppf((1 + CONFIDENCE) / 2, top.size - 1)) * np.sqrt(variance) / float(bottom.sum())
+    method = "total over rounds, ratio estimator"
+    return Estimate(value, max(0.0, value - half), value + half, unit, top.size, method)
+
+
+def _require_rounds(count: int) -> None:
+    if count < MINIMUM_ROUNDS:
         raise NotEnoughSamples(
-            f"{top.size} rounds are too few for an interval; {MINIMUM_ROUNDS} are needed.",
+            f"{count} rounds are too few for an interval; {MINIMUM_ROUNDS} are needed.",
             "Give the session a larger budget.",
         )
-    labels = _batches(top / bottom)
-    count = int(labels[-1]) + 1
-    tops, bottoms = np.bincount(labels, top, count), np.bincount(labels, bottom, count)
-    low, high = _bootstrap(lambda chosen: float(tops[chosen].sum() / bottoms[chosen].sum()), count)
-    value = float(top.sum() / bottom.sum())
-    return Estimate(
-        value, min(low, value), max(high, value), unit, top.size, "total over rounds, bootstrap over rounds"
-    )
 
 
-def _bootstrap(statistic: Callable[[npt.NDArray[np.int64]], float], count: int) -> tuple[float, float]:
-    """Expanded percentile interval of a statistic of resampled cluster numbers ``0 .. count - 1``."""
-    student = stats.t.ppf((1 + CONFIDENCE) / 2, count - 1) * math.sqrt(count / (count - 1))
-    level = 1 - 2 * stats.norm.sf(student)
-    result = stats.bootstrap(
-        (np.arange(count),),
-        statistic,
-        n_resamples=RESAMPLES,
-        confidence_level=level,
-        method="percentile",
-        vectorized=False,
-        rng=np.random.default_rng(0),
-    )
-    return float(result.confidence_interval.low), float(result.confidence_interval.high)
+def _effective_size(share: float, below: Floats, sizes: Floats) -> float:
+    """How many independent samples the clustered ones are worth for the rank of a percentile.
+
+    :param below: per block, the share of its samples up to the percentile.
+    """
+    blocks, samples = sizes.size, float(sizes.sum())
+    deviations = sizes * (below - share)
+    variance = blocks / (blocks - 1) * float((deviations**2).sum()) / samples**2 * _inflation(below)
+    independent = share * (1 - share) / samples
+    # Korn and Graubard: degrees of freedom come from the blocks, not from the samples.
+    upper = (1 + CONFIDENCE) / 2
+    freedom = float(stats.t.ppf(upper, samples - 1) / stats.t.ppf(upper, blocks - 1)) ** 2
+    return float(share * (1 - share) / max(variance, independent)) * freedom
 
 
-def _batches(series: Floats) -> npt.NDArray[np.int64]:
-    """Batch number of each element: neighbours are merged while batches are still correlated."""
-    size = 1
-    while True:
-        labels = np.arange(series.size) // size
-        means = np.array([series[labels == label].mean() for label in range(int(labels[-1]) + 1)])
-        if means.size // 2 < MINIMUM_BATCHES or _lag_one(means) <= CORRELATED:
-            return labels.astype(np.int64)
-        size *= 2
-
-
-def _lag_one(values: Floats) -> float:
-    """Lag-one autocorrelation; zero for constant values."""
-    centred = values - values.mean()
+def _inflation(series: Floats) -> float:
+    """Factor by which the variance of a mean exceeds that of independent rounds; at least one."""
+    centred = series - series.mean()
     power = float((centred**2).sum())
-    return float((centred[1:] * centred[:-1]).sum()) / power if power > 0 else 0.0
+    if power == 0:
+        return 1.0
+    seen = float((centred[1:] * centred[:-1]).sum()) / power
+    corrected = min(STRONGEST, seen + (1 + 4 * seen) / series.size)
+    return max(1.0, (1 + corrected) / (1 - corrected))
