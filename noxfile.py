@@ -1,4 +1,4 @@
-"""Sessions of this project: ``nox -l`` lists them, ``nox -s docs`` measures everything and builds the guide."""
+"""Sessions of this project: ``nox -l`` lists them, ``nox -s docs`` measures and builds the guide."""
 
 from __future__ import annotations
 
@@ -19,8 +19,19 @@ BUILD = ROOT / "build"
 GALLERY = ROOT / "docs" / "gallery"
 REQUIREMENTS = ROOT / "conf" / "requirements"
 LOCK = REQUIREMENTS / "lock.txt"
+LOCKED = ("browser", "lint", "serve", "tests")
 EXTRAS = ".[frameworks,models,site]"
-SPHINX = ("-c", "conf", "-d", "build/doctrees", "docs", "build/html", "--nitpicky", "--fail-on-warning", "--keep-going")
+SPHINX = (
+    "-c",
+    "conf",
+    "-d",
+    "build/doctrees",
+    "docs",
+    "build/html",
+    "--nitpicky",
+    "--fail-on-warning",
+    "--keep-going",
+)
 QUIET = {
     "MPLBACKEND": "Agg",
     "HF_HUB_OFFLINE": "1",
@@ -31,7 +42,9 @@ QUIET = {
 }
 
 nox.needs_version = ">=2025.2.9"
-nox.options.default_venv_backend = "virtualenv"  # comes with nox; Debian's own venv module is a separate package
+nox.options.default_venv_backend = (
+    "virtualenv"  # comes with nox; Debian's own venv module is a separate package
+)
 nox.options.reuse_venv = "yes"
 nox.options.sessions = ["lint", "tests"]
 
@@ -110,10 +123,20 @@ def serve(session: nox.Session) -> None:
     """Live preview of the prose on http://127.0.0.1:8000, without measuring."""
     install(session, "-e", EXTRAS, "-r", str(REQUIREMENTS / "serve.txt"))
     session.env["OPTGUIDE_PAGES_ONLY"] = "1"
-    watched = [f"--watch={folder}" for folder in ("src/optguide/sphinxext", "conf", "examples", "build/records")]
+    watched = [
+        f"--watch={folder}" for folder in ("src/optguide/sphinxext", "conf", "examples", "build/records")
+    ]
     session.run(
-        "sphinx-autobuild", "-c", "conf", "-d", "build/doctrees", *watched, "--ignore=*/docs/gallery/*",
-        "docs", "build/html", *session.posargs,
+        "sphinx-autobuild",
+        "-c",
+        "conf",
+        "-d",
+        "build/doctrees",
+        *watched,
+        "--ignore=*/docs/gallery/*",
+        "docs",
+        "build/html",
+        *session.posargs,
     )
 
 
@@ -145,7 +168,9 @@ def browser(session: nox.Session) -> None:
     """Look at the built site in Chromium: accessibility, phone width, search, copy buttons."""
     chromium = os.environ.get("CHROMIUM") or shutil.which("chromium")
     if not chromium:
-        session.error("Chromium is missing. Install it (apt-get install chromium) or set CHROMIUM to its path.")
+        session.error(
+            "Chromium is missing. Install it (apt-get install chromium) or set CHROMIUM to its path."
+        )
     if not (BUILD / "html" / "index.html").exists():
         session.error("There is no built site in build/html. Build it first: nox -s docs -- --profile quick")
     install(session, "-e", ".", "-r", str(REQUIREMENTS / "browser.txt"))
@@ -163,20 +188,20 @@ def bench(session: nox.Session) -> None:
 def lock(session: nox.Session) -> None:
     """Write conf/requirements/lock.txt anew: resolve everything from scratch, install nothing."""
     report = Path(session.create_tmp()) / "report.json"
-    inputs = [arg for path in sorted(REQUIREMENTS.glob("*.txt")) if path != LOCK for arg in ("-r", str(path))]
-    session.run(
-        "python", "-m", "pip", "install", "--quiet", "--dry-run", "--ignore-installed", "--report", str(report),
-        EXTRAS, *inputs,
-    )  # fmt: skip
+    inputs = [arg for name in LOCKED for arg in ("-r", str(REQUIREMENTS / f"{name}.txt"))]
+    resolve = ("python", "-m", "pip", "install", "--quiet", "--dry-run", "--ignore-installed")
+    session.run(*resolve, "--report", str(report), EXTRAS, *inputs)
     found = (item["metadata"] for item in json.loads(report.read_text("utf-8"))["install"])
     # "2.13.0+cpu" is a build of one index; the pin has to hold wherever the package comes from.
-    pins = sorted(f"{m['name'].lower()}=={m['version'].partition('+')[0]}" for m in found if m["name"] != "optguide")
+    pins = sorted(
+        f"{m['name'].lower()}=={m['version'].partition('+')[0]}" for m in found if m["name"] != "optguide"
+    )
     LOCK.write_text(LOCK_HEADER + "\n".join(pins) + "\n", "utf-8")
     session.log(f"{len(pins)} versions locked by Python {sys.version.partition(' ')[0]}")
 
 
 LOCK_HEADER = """\
-# Exact versions of everything the sessions install, as constraints: pip install -c conf/requirements/lock.txt ...
-# Made by `nox -s lock`: one resolution of the package, its extras and conf/requirements/*.txt on Python 3.11, the
-# oldest supported release, so that every version exists for 3.12 and 3.13 too.
+# Exact versions of everything the sessions install, used as constraints: pip install -c <this file>.
+# Made by `nox -s lock`: one resolution of the package, its extras and conf/requirements/*.txt on Python 3.11,
+# the oldest supported release, so that every version exists for 3.12 and 3.13 too.
 """

@@ -1,6 +1,6 @@
 """Settings of the guide's site; ``sphinx-build -c conf docs build/html`` reads them.
 
-Everything the pages need is bundled: the site makes no request to another host, and the build makes none either.
+Everything the pages need is bundled: neither the site nor its build makes a request to another host.
 """
 
 from __future__ import annotations
@@ -20,7 +20,9 @@ PAGES_ONLY = os.environ.get("OPTGUIDE_PAGES_ONLY") == "1"
 
 def _repository() -> str:
     """The repository's ``owner/name``: what CI says, otherwise what the package says."""
-    said_by_package = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]["urls"]["Repository"]
+    said_by_package = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]["urls"][
+        "Repository"
+    ]
     return os.environ.get("GITHUB_REPOSITORY") or said_by_package.removeprefix("https://github.com/")
 
 
@@ -44,10 +46,15 @@ extensions = [
     "notfound.extension",
     "optguide.sphinxext",
 ]
-exclude_patterns = ["gallery/**/GALLERY_HEADER.rst", "gallery/**/*.ipynb", "gallery/**/*.py", "gallery/**/*.md5"]
+exclude_patterns = [
+    "gallery/**/GALLERY_HEADER.rst",
+    "gallery/**/*.ipynb",
+    "gallery/**/*.py",
+    "gallery/**/*.md5",
+]
 templates_path = ["_templates"]
 
-# -- pages -----------------------------------------------------------------------------------------------------
+# -- pages ---------------------------------------------------------------------------------------------
 
 myst_enable_extensions = ["attrs_inline", "colon_fence", "deflist", "dollarmath", "fieldlist", "substitution"]
 myst_heading_anchors = 3
@@ -66,12 +73,11 @@ autodoc_typehints = "description"
 autodoc_typehints_description_target = "documented"
 autodoc_class_signature = "separated"
 
-# -- measured numbers ------------------------------------------------------------------------------------------
+# -- measured numbers ----------------------------------------------------------------------------------
 
 sphinx_gallery_conf = gallery_settings(ROOT, run=not PAGES_ONLY)
-optguide_repository = REPOSITORY
 
-# -- the site --------------------------------------------------------------------------------------------------
+# -- the site ------------------------------------------------------------------------------------------
 
 site_url = os.environ.get("OPTGUIDE_SITE_URL", f"https://{OWNER.lower()}.github.io/{NAME}/").rstrip("/") + "/"
 html_theme = "pydata_sphinx_theme"
@@ -91,8 +97,12 @@ html_context = {
     "default_mode": "auto",
 }
 html_theme_options = {
-    "logo": {"text": "Optimization Guide", "image_light": "_static/logo.svg", "image_dark": "_static/logo-dark.svg",
-             "alt_text": ""},
+    "logo": {
+        "text": "Optimization Guide",
+        "image_light": "_static/logo.svg",
+        "image_dark": "_static/logo-dark.svg",
+        "alt_text": "",
+    },
     "github_url": f"https://github.com/{REPOSITORY}",
     "use_edit_page_button": True,
     "show_toc_level": 2,

@@ -1,0 +1,84 @@
+"""The directive ``machine``: what measured the numbers of this guide, and how steady it was."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from docutils import nodes
+from sphinx.util.docutils import SphinxDirective
+
+from optguide import format as fmt
+from optguide.sphinxext.noise import recorded_noise
+from optguide.sphinxext.notes import depend_on_all
+from optguide.sphinxext.store import measuring_machine, newest
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from docutils.nodes import Node
+    from sphinx.application import Sphinx
+
+    from optguide.machine import Machine, NoiseProbe
+
+__all__ = ["MachineFacts"]
+
+
+def setup(app: Sphinx) -> None:
+    """Register the directive."""
+    app.add_directive("machine", MachineFacts)
+
+
+class MachineFacts(SphinxDirective):
+    """The machine of the newest record: hardware, system, versions, devices, noise."""
+
+    def run(self) -> list[Node]:
+        """Build one section for each group of facts."""
+        depend_on_all(self.env)
+        if newest() is None:
+            return [nodes.paragraph("", "Nothing has been measured yet.")]
+        machine = measuring_machine()
+        noise = recorded_noise()
+        sections = [
+            _section("Hardware and system", dict(_hardware(machine))),
+            _section(
+                "OpenVINO devices",
+                {d.name: f"{d.full_name} ({', '.join(d.capabilities)})" for d in machine.devices},
+            ),
+            _section("Versions", {"Python": machine.python, **machine.packages}),
+            _section(
+                "Noise", dict(_noise(noise)) if noise else {"Probe": "This build did not probe the noise."}
+            ),
+        ]
+        return list(sections)
+
+
+def _hardware(machine: Machine) -> Iterator[tuple[str, str]]:
+    yield "Processor", machine.cpu
+    yield "Cores", f"{machine.physical_cores or 'unknown'} physical, {machine.logical_cores} logical"
+    yield "Available to a process", f"{machine.available_cores:g} cores"
+    yield "Instruction sets", ", ".join(machine.flags) or "none that matter here"
+    yield "Memory", f"{machine.memory / 2**30:.1f} GiB"
+    yield "System", f"{machine.system_name}, kernel {machine.kernel}"
+    yield "Virtual machine", {True: "yes", False: "no", None: "unknown"}[machine.hypervisor]
+    yield "Frequency governor", machine.governor or "not readable"
+
+
+def _noise(noise: NoiseProbe) -> Iterator[tuple[str, str]]:
+    yield "Verdict", noise.verdict
+    yield (
+        "Spread of the same work",
+        f"{fmt.quantity(noise.spread, 'share')} of its median, between 10th and 90th percentile",
+    )
+    yield "Wall time over CPU time", fmt.quantity(noise.wall_per_cpu, "ratio")
+    yield "CPU used by others", fmt.quantity(noise.others_share, "share")
+    yield "CPU taken by the hypervisor", fmt.quantity(noise.steal_share, "share")
+    yield from (("Note", sentence) for sentence in noise.reasons[:1])
+
+
+def _section(title: str, facts: Mapping[str, str]) -> nodes.section:
+    items = nodes.definition_list(classes=["facts"])
+    for name, text in facts.items():
+        items += nodes.definition_list_item(
+            "", nodes.term("", name), nodes.definition("", nodes.paragraph("", text))
+        )
+    return nodes.section("", nodes.title("", title), items, ids=[nodes.make_id(title)])

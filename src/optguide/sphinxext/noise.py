@@ -1,0 +1,29 @@
+"""How noisy the machine was when the gallery ran, kept beside the records."""
+
+from __future__ import annotations
+
+import msgspec
+
+from optguide.machine import NoiseProbe, probe
+from optguide.paths import records_dir
+
+__all__ = ["record_noise", "recorded_noise"]
+
+_NAME = "noise.json"  # not in a chapter's folder, where records are
+
+
+def record_noise() -> None:
+    """Probe the machine and keep the result; the caller holds the measuring lock."""
+    folder = records_dir()
+    folder.mkdir(parents=True, exist_ok=True)
+    draft = folder / f".{_NAME}"
+    draft.write_bytes(msgspec.json.encode(probe()))
+    draft.replace(folder / _NAME)
+
+
+def recorded_noise() -> NoiseProbe | None:
+    """The probe of the last build that measured; ``None`` when there is none that can be read."""
+    try:
+        return msgspec.json.decode((records_dir() / _NAME).read_bytes(), type=NoiseProbe)
+    except (OSError, msgspec.DecodeError):
+        return None

@@ -1,0 +1,133 @@
+"""The directives ``results`` and ``measured-table``, and the accessible table both make."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from docutils import nodes
+from docutils.parsers.rst import directives
+from sphinx.util.docutils import SphinxDirective
+
+from optguide.errors import ClaimError, OptGuideError, OptionError
+from optguide.records import Result
+from optguide.sphinxext.links import PageLink
+from optguide.sphinxext.notes import depend, problem
+from optguide.sphinxext.roles import interval_text, look_up, measured, value_text
+from optguide.sphinxext.store import gallery_page, load
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from docutils.nodes import Node
+    from sphinx.application import Sphinx
+
+__all__ = ["Cell", "table"]
+
+Cell = Sequence["Node"]
+
+
+def setup(app: Sphinx) -> None:
+    """Register the directives."""
+    app.add_directive("results", Results)
+    app.add_directive("measured-table", MeasuredTable)
+
+
+class Results(SphinxDirective):
+    """Measured values side by side.
+
+    The argument is the caption; every line of the content is ``prefix | label``, and the option says which
+    quantities of the prefixes to show: ``:columns: latency.p50=Latency (median), throughput=Throughput``.
+    """
+
+    has_content = True
+    optional_arguments = 1
+    final_argument_whitespace = True
+    option_spec: ClassVar[dict[str, Callable[[str], Any]] | None] = {
+        "columns": directives.unchanged_required,
+        "head": directives.unchanged,
+    }
+
+    def run(self) -> list[Node]:
+        """Build the table."""
+        try:
+            columns = _pairs(self.options.get("columns", "").split(","), "=", "columns: suffix=Heading, ...")
+            rows = _pairs([line for line in self.content if line.strip()], "|", "a row: prefix | label")
+        except OptionError as error:
+            return [nodes.problematic("", problem(self.env, self.lineno, error))]
+        body = [
+            [[nodes.Text(label)], *(self._cell(f"{prefix}.{suffix}") for suffix, _ in columns)]
+            for prefix, label in rows
+        ]
+        heads = [self.options.get("head", ""), *(heading for _, heading in columns)]
+        caption = self.arguments[0] if self.arguments else ""
+        return [table(heads, body, caption=caption, classes=("results",))]
+
+    def _cell(self, identifier: str) -> Cell:
+        try:
+            return measured(look_up(self.env, identifier), interval=True)
+        except OptGuideError as error:
+            return [nodes.Text(problem(self.env, self.lineno, error))]
+
+
+class MeasuredTable(SphinxDirective):
+    """A table that an example recorded: ``{measured-table} chapter/example:name``."""
+
+    required_arguments = 1
+
+    def run(self) -> list[Node]:
+        """Build the table."""
+        example, _, name = self.arguments[0].partition(":")
+        record = load().by_example.get(example)
+        found = record.tables.get(name) if record else None
+        if found is None:
+            error = ClaimError(
+                f"No example {example!r} recorded a table {name!r}.", "Look for a spelling mistake."
+            )
+            return [nodes.problematic("", problem(self.env, self.lineno, error))]
+        depend(self.env, example)
+        rows = [[_recorded(cell) for cell in row] for row in found.rows]
+        where = PageLink.to(gallery_page(example), "", nodes.Text("Code and evidence"))
+        note = nodes.paragraph("", "", where, classes=["provenance"])
+        return [table(found.columns, rows, caption=found.caption, classes=("results",)), note]
+
+
+def table(
+    heads: Sequence[str], rows: Sequence[Sequence[Cell]], *, caption: str, classes: tuple[str, ...]
+) -> nodes.table:
+    """A table whose first column heads its rows."""
+    group = nodes.tgroup(cols=len(heads))
+    columns = [nodes.colspec(colwidth=1) for _ in heads]
+    columns[0]["stub"] = 1
+    group += columns
+    head = nodes.row("", *(_entry([nodes.Text(text)]) for text in heads))
+    group += nodes.thead("", head)
+    group += nodes.tbody("", *(nodes.row("", *map(_entry, row)) for row in rows))
+    made = nodes.table("", classes=[*classes, "colwidths-auto"])
+    if caption:
+        made += nodes.title("", caption)
+    made += group
+    return made
+
+
+def _entry(cell: Cell) -> nodes.entry:
+    # Blocks, such as the raw HTML of collapsed evidence, stand on their own.
+    if cell and isinstance(cell[0], nodes.Body):
+        return nodes.entry("", *cell)
+    return nodes.entry("", nodes.paragraph("", "", *cell))
+
+
+def _recorded(cell: str | Result) -> Cell:
+    if isinstance(cell, str):
+        return [nodes.Text(cell)]
+    value = nodes.Text(value_text(cell))
+    if cell.low == cell.high:
+        return [value]
+    return [value, nodes.Text(" "), nodes.inline("", f"({interval_text(cell)})", classes=["interval"])]
+
+
+def _pairs(parts: Sequence[str], separator: str, form: str) -> list[tuple[str, str]]:
+    pairs = [tuple(piece.strip() for piece in part.partition(separator)[::2]) for part in parts]
+    if not pairs or not all(all(pair) for pair in pairs):
+        raise OptionError("The table of results has a line that cannot be read.", f"Write {form}.")
+    return pairs  # type: ignore[return-value]  # partition()[::2] has two elements
