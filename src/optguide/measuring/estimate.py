@@ -93,7 +93,7 @@ def median_of_rounds(values: Sequence[float] | Floats, unit: str) -> Estimate:
     array = np.asarray(values, dtype=np.float64)
     _require_rounds(array.size)
     interval: Any = stats.quantile_test(array, p=0.5).confidence_interval(CONFIDENCE)
-    value, widening = float(np.median(array)), np.sqrt(_inflation(array))
+    value, widening = float(np.median(array)), math.sqrt(_inflation(array))
     low = value - widening * max(0.0, value - float(interval.low))
     high = value + widening * max(0.0, float(interval.high) - value)
     return Estimate(value, low, high, unit, array.size, "median of rounds, exact binomial interval")
@@ -138,7 +138,8 @@ def ratio_of_totals(numerators: Sequence[float], denominators: Sequence[float], 
     value = float(top.sum() / bottom.sum())
     residuals = top - value * bottom
     variance = top.size / (top.size - 1) * float((residuals**2).sum()) * _inflation(top / bottom)
-    half = float(stats.t.ppf((1 + CONFIDENCE) / 2, top.size - 1)) * np.sqrt(variance) / float(bottom.sum())
+    student = float(stats.t.ppf((1 + CONFIDENCE) / 2, top.size - 1))
+    half = student * math.sqrt(variance) / float(bottom.sum())
     method = "total over rounds, ratio estimator"
     return Estimate(value, max(0.0, value - half), value + half, unit, top.size, method)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -27,7 +26,6 @@ class Block:
     :param seconds: length of the timed window.
     :param cpu_seconds: CPU time of the worker in the window, all threads.
     :param calls: inferences completed in the window.
-    :param others: share of the machine's CPU that other processes used meanwhile (0 to 1).
     """
 
     round: int
@@ -35,7 +33,6 @@ class Block:
     seconds: float
     cpu_seconds: float
     calls: int
-    others: float
 
 
 @dataclass(frozen=True)
@@ -83,6 +80,8 @@ class SessionResult:
     :param ended: ``"precision reached"`` or ``"budget spent"``.
     :param seconds: time spent measuring, loading excluded.
     :param rounds: completed rounds.
+    :param others_share: share of the machine's CPU that other processes used meanwhile (0 to 1); NaN where
+        the system does not tell.
     :param twin: name of the A/A control's second worker, if there was one.
     """
 
@@ -91,6 +90,7 @@ class SessionResult:
     ended: str
     seconds: float
     rounds: int
+    others_share: float
     twin: str | None = None
 
     def latency(self, name: str, percentile: float = 50) -> Estimate:
@@ -131,13 +131,6 @@ class SessionResult:
             return None
         first = next(iter(self.series))
         return self.compare(first, self.twin) if first != self.twin else None
-
-    @property
-    def others_share(self) -> float:
-        """Mean share of the machine's CPU that other processes used during blocks (0 to 1)."""
-        shares = [block.others for series in self.series.values() for block in series.blocks]
-        known = [share for share in shares if not math.isnan(share)]
-        return float(np.mean(known)) if known else math.nan
 
     def agreement(self, a: str, b: str) -> Agreement:
         """Compare the outputs of two variants on the same inputs.

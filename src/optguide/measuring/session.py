@@ -7,6 +7,7 @@ its own, so none inherits another's thread pools, allocator state or environment
 
 from __future__ import annotations
 
+import math
 import os
 import time
 from collections.abc import Sequence
@@ -88,7 +89,13 @@ def measure(
     if not session.series():
         raise next(iter(session.failures.values()))
     return SessionResult(
-        session.series(), session.failures, session.ended, session.spent, session.rounds, twin
+        session.series(),
+        session.failures,
+        session.ended,
+        session.spent,
+        session.rounds,
+        session.others_share(),
+        twin,
     )
 
 
@@ -106,6 +113,7 @@ class _Session:
         self.ended = "budget spent"
         self.spent = 0.0
         self.rounds = 0
+        self.others: list[float] = []
         # Six rounds have to fit: slow variants get shorter blocks, down to a single call.
         self.block = min(budget.block, budget.seconds / (MINIMUM_ROUNDS * len(variants)))
 
@@ -114,7 +122,11 @@ class _Session:
         for generation in range(self.budget.generations):
             with ExitStack() as stack:
                 self._start(stack, update)
-                self._measure_until((generation + 1) / self.budget.generations * self.budget.seconds, update)
+                limit = (generation + 1) / self.budget.generations * self.budget.seconds
+                meter = OthersMeter([os.getpid(), *(worker.pid for worker in self.workers.values())])
+                meter.start()
+                self._measure_until(limit, update)
+                self.others.append(meter.stop())
                 self._remember_memory()
             if self.ended == "precision reached" or not self.alive():
                 break
@@ -126,6 +138,11 @@ class _Session:
     def series(self) -> dict[str, Series]:
         """What is known of every variant that did not fail."""
         return {name: replace(self.loaded[name], blocks=tuple(self.blocks[name])) for name in self.alive()}
+
+    def others_share(self) -> float:
+        """Mean over the generations, which are of about equal length."""
+        known = [share for share in self.others if not math.isnan(share)]
+        return sum(known) / len(known) if known else math.nan
 
     def _start(self, stack: ExitStack, update: Update) -> None:
         self.workers = {}
@@ -152,7 +169,6 @@ class _Session:
                 )
 
     def _measure_until(self, limit: float, update: Update) -> None:
-        meter = OthersMeter([os.getpid(), *(worker.pid for worker in self.workers.values())])
         while self.alive():
             enough = self.rounds >= MINIMUM_ROUNDS
             if self.spent >= (limit if enough else OVERTIME * self.budget.seconds):
@@ -160,26 +176,24 @@ class _Session:
             start = time.perf_counter()
             for name in self.random.permutation(self.alive()):
                 update(min(1.0, self.spent / self.budget.seconds), f"{name}{self._so_far()}")
-                self._turn(str(name), meter)
+                self._turn(str(name))
             self.spent += time.perf_counter() - start
             self.rounds += 1
             if self.rounds >= ROUNDS_BEFORE_STOPPING and self._widest() <= self.budget.precision:
                 self.ended = "precision reached"
                 return
 
-    def _turn(self, name: str, meter: OthersMeter) -> None:
+    def _turn(self, name: str) -> None:
         try:
-            meter.start()
             reply = self.workers[name].ask(
                 self.block + GRACE_SECONDS, do="block", seconds=self.block, discard=self.block / 10
             )
-            others = meter.stop()
         except OptGuideError as error:
             self.failures[name] = error
             return
         latencies = np.asarray(reply["latencies_ns"], dtype=np.float64) / 1e6
         seconds, cpu_seconds = reply["wall_ns"] / 1e9, reply["cpu_ns"] / 1e9
-        self.blocks[name].append(Block(self.rounds, latencies, seconds, cpu_seconds, reply["calls"], others))
+        self.blocks[name].append(Block(self.rounds, latencies, seconds, cpu_seconds, reply["calls"]))
 
     def _widest(self) -> float:
         """The largest relative half-width among what readers will look at."""
