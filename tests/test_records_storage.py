@@ -113,7 +113,7 @@ from pathlib import Path
 from optguide.records.storage import replace_record
 
 target = Path(sys.argv[1])
-FILE_STEPS = {"open", "os.rename", "os.mkdir", "os.remove", "os.rmdir", "os.listdir", "os.scandir", "shutil.rmtree"}
+FILE_STEPS = {"open", "os.rename", "os.mkdir", "os.remove", "os.rmdir", "os.scandir", "shutil.rmtree"}
 
 def publish(generation):
     figures = {f"x.f.{mode}.{generation}.svg": b"%d" % generation for mode in ("light", "dark")}
