@@ -65,8 +65,10 @@ copybutton_exclude = ".linenos, .gp, .go"
 nitpicky = True
 nitpick_ignore_regex = [
     # Types of other projects. Their inventories would have to be fetched from the network, so the names stay
-    # unlinked.
+    # without link.
     (r"py:.*", r"(?!optguide\.).*"),
+    # Protocols that say what a function reads of its argument; the argument's own class is documented.
+    (r"py:class", r"optguide\.(\w+\.)*_\w+(\.\w+)?"),
 ]
 autodoc_member_order = "bysource"
 autodoc_typehints = "description"
@@ -106,11 +108,10 @@ html_theme_options = {
     "github_url": f"https://github.com/{REPOSITORY}",
     "use_edit_page_button": True,
     "show_toc_level": 2,
-    "header_links_before_dropdown": 6,
+    "header_links_before_dropdown": 4,
     "navigation_with_keys": True,
     "navigation_depth": 3,
-    "content_footer_items": ["measured-when"],
-    "article_footer_items": [],
+    "article_footer_items": ["measured-when"],
     "footer_start": ["copyright"],
     "footer_end": [],
     "primary_sidebar_end": [],

@@ -30,6 +30,7 @@ __all__ = ["setup"]
 def setup(app: Sphinx) -> dict[str, Any]:
     """Register everything with Sphinx."""
     from optguide.sphinxext import (
+        aliases,
         claim,
         evidence,
         figure,
@@ -43,9 +44,10 @@ def setup(app: Sphinx) -> dict[str, Any]:
         tables,
     )
 
-    for module in (
+    modules = (
         notes,
         links,
+        aliases,
         roles,
         tables,
         claim,
@@ -55,6 +57,7 @@ def setup(app: Sphinx) -> dict[str, Any]:
         evidence,
         gallery,
         freshness,
-    ):
+    )
+    for module in modules:
         module.setup(app)
     return {"version": "1", "env_version": 1, "parallel_read_safe": True, "parallel_write_safe": True}

@@ -57,7 +57,7 @@ def evidence(record: Record) -> nodes.section:
     )
     rows = [_row(key, result) for key, result in record.results.items()]
     rows += [_missing(key, reason) for key, reason in record.unavailable.items()]
-    heads = ["Result", "Value", "n", "Method", "Details"]
+    heads = ["Result", "Value", "n", "How"]
     section += table(heads, rows, caption=f"Results of {record.example}", classes=("evidence",))
     return section
 
@@ -70,19 +70,12 @@ def _row(key: str, result: Result) -> list[Cell]:
             nodes.Text(" "),
             nodes.inline("", f"({interval_text(result)})", classes=["interval"]),
         ]
-    details = nodes.raw("", _details(result.evidence), format="html") if result.evidence else nodes.Text("")
-    return [
-        _name(key, result.label),
-        value,
-        [nodes.Text(f"{result.n:,}")],
-        [nodes.Text(result.method)],
-        [details],
-    ]
+    return [_name(key, result.label), value, [nodes.Text(f"{result.n:,}")], _how(result)]
 
 
 def _missing(key: str, reason: str) -> list[Cell]:
     nothing = nodes.inline("", "not measured here", classes=["not-measured"])
-    return [_name(key, ""), [nothing], [], [nodes.Text(reason)], []]
+    return [_name(key, ""), [nothing], [], [nodes.Text(reason)]]
 
 
 def _name(key: str, label: str) -> Cell:
@@ -91,11 +84,15 @@ def _name(key: str, label: str) -> Cell:
     return [nodes.literal("", key, ids=[key]), *words]
 
 
-def _details(evidence: Mapping[str, Any]) -> str:
+def _how(result: Result) -> Cell:
+    method = result.method or "counted or read, not sampled"
+    if not result.evidence:
+        return [nodes.Text(method)]
     entries = "".join(
-        f"<dt>{escape(name)}</dt><dd>{text}</dd>" for name, text in map(_entry, evidence.items())
+        f"<dt>{escape(name)}</dt><dd>{text}</dd>" for name, text in map(_entry, result.evidence.items())
     )
-    return f"<details><summary>Show</summary><dl>{entries}</dl></details>"
+    text = f"<details><summary>{escape(method)}</summary><dl>{entries}</dl></details>"
+    return [nodes.raw("", text, format="html")]
 
 
 def _entry(item: tuple[str, Any]) -> tuple[str, str]:

@@ -47,7 +47,9 @@ class MeasuredFigure(SphinxDirective):
         record = load().by_example[example]
         caption = nodes.caption("", record.figures[name].caption)
         legend = nodes.legend("", nodes.paragraph("", "", *self._provenance(record), classes=["provenance"]))
-        return [nodes.figure("", *images, caption, legend, classes=["measured-figure"])]
+        # The theme hides captions that follow a hidden image, so the pair has a box of its own.
+        pair = nodes.container("", *images)
+        return [nodes.figure("", pair, caption, legend, classes=["measured-figure"])]
 
     def _image(self, example: str, name: str, mode: Mode) -> nodes.image:
         records = load()

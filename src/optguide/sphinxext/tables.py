@@ -103,7 +103,10 @@ def table(
     head = nodes.row("", *(_entry([nodes.Text(text)]) for text in heads))
     group += nodes.thead("", head)
     group += nodes.tbody("", *(nodes.row("", *map(_entry, row)) for row in rows))
-    made = nodes.table("", classes=[*classes, "colwidths-auto"])
+    # Sphinx gives captions of tables a permalink, for which it wants an id that its directives would assign.
+    made = nodes.table(
+        "", classes=[*classes, "colwidths-auto"], ids=[nodes.make_id(caption)] if caption else []
+    )
     if caption:
         made += nodes.title("", caption)
     made += group
