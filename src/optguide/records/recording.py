@@ -112,6 +112,7 @@ class Recording:
         *,
         names: Mapping[str, str],
         percentiles: Sequence[float] = (50,),
+        title: str = "",
     ) -> None:
         """Record every quantity of a session.
 
@@ -120,10 +121,11 @@ class Recording:
         if any, becomes ``prefix.control``. What a failed variant or too few samples leave open becomes
         unavailable with the reason.
 
+        :param title: what labels begin with, where an example has several sessions.
         :param names: variant name to its part of the identifier; other variants are left out.
         :raises RecordsError: the session had no variant of that name; and as :meth:`add`.
         """
-        sessions.add_session(self, prefix, result, names, percentiles)
+        sessions.add_session(self, prefix, result, names, percentiles, title)
 
     def unavailable(self, id: str, reason: str) -> None:  # noqa: A002
         """State that this machine cannot measure ``id``, and why; the errors are those of :meth:`add`.

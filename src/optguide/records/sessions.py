@@ -23,8 +23,10 @@ def add_session(
     result: SessionResult,
     names: Mapping[str, str],
     percentiles: Sequence[float],
+    title: str,
 ) -> None:
     """Do what :meth:`optguide.records.Recording.add_session` describes."""
+    before = f"{title}, " if title else ""
     for name, part in names.items():
         if name not in result.series and name not in result.failures:
             raise RecordsError(
@@ -41,14 +43,18 @@ def add_session(
             except NotEnoughSamples as error:
                 recording.unavailable(identifier, error.message)
             else:
-                recording.add(identifier, found, label=f"{name}: {what}", evidence=_evidence(result, name))
+                recording.add(
+                    identifier, found, label=f"{before}{name}: {what}", evidence=_evidence(result, name)
+                )
     try:
         control = result.control
     except NotEnoughSamples as error:
         recording.unavailable(f"{prefix}.control", error.message)
     else:
         if control is not None:
-            recording.add_comparison(f"{prefix}.control", control, label=f"{control.a} against itself")
+            recording.add_comparison(
+                f"{prefix}.control", control, label=f"{before}{control.a} against itself"
+            )
 
 
 def _quantities(
