@@ -124,7 +124,14 @@ html_theme_options = {
 ogp_site_url = site_url
 ogp_site_name = project
 ogp_enable_meta_description = True
-ogp_social_cards = {"line_color": "#0068b5"}
+ogp_social_cards = {"line_color": "#0068b5", "font": "DejaVu Sans"}  # bundled with matplotlib, in bold too
 
+notfound_context = {
+    "title": "Page not found",
+    "body": (
+        "<h1>Page not found</h1><p>There is no page at this address. The "
+        f'<a href="{site_url}">start page</a> and the <a href="{site_url}search.html">search</a> lead on.</p>'
+    ),
+}
 # GitHub Pages serves a project below its name; the 404 page has to know, since it is shown at any address.
 notfound_urls_prefix = "/" + site_url.split("//", 1)[1].partition("/")[2]

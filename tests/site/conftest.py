@@ -74,12 +74,16 @@ def unmeasurable(tmp_path_factory):
 
 @pytest.fixture
 def small(tmp_path):
-    """A copy with the site's settings and nothing but the page that a test writes."""
+    """A copy with the site's settings and one example, for the page that a test writes."""
     copy = copied(tmp_path)
     for path in (copy / "docs").rglob("*.md"):
         path.unlink()
     shutil.rmtree(copy / "examples")
-    (copy / "examples").mkdir()
+    chapter = copy / "examples" / "measure"
+    chapter.mkdir(parents=True)
+    (chapter.parent / "GALLERY_HEADER.rst").write_text("Examples\n========\n")
+    (chapter / "GALLERY_HEADER.rst").write_text("Measure\n-------\n")
+    (chapter / "plot_some.py").write_text('"""\nSome\n====\n\nText.\n"""\n\nx = 1\n')
     (copy / "docs" / "machine.md").write_text("---\norphan: true\n---\n# This machine\n\n```{machine}\n```\n")
     return copy
 
@@ -156,7 +160,7 @@ def write(copy: Path, *records: Record) -> None:
 
 
 def publish(copy: Path, results, *, measurable: bool = True) -> None:
-    """Records for everything that the pages and claims of ``copy`` ask for; ``results`` are given, others made up."""
+    """Records for all that pages and claims of ``copy`` ask for: ``results`` as given, others made up."""
     wanted, figures, tables = _asked_for(copy)
     wanted |= set(results)
     declared = _declared(copy)
@@ -255,3 +259,9 @@ def _declared(copy: Path) -> dict[str, list[str]]:
                 texts = [node.value for node in ast.walk(call) if isinstance(node, ast.Constant)]
                 found[texts[0]] = [text for text in texts[1:] if isinstance(text, str)]
     return found
+
+
+@pytest.fixture
+def site_tools():
+    """The functions above, for tests in modules that cannot import a conftest."""
+    return sys.modules[__name__]

@@ -57,7 +57,7 @@ def evidence(record: Record) -> nodes.section:
     )
     rows = [_row(key, result) for key, result in record.results.items()]
     rows += [_missing(key, reason) for key, reason in record.unavailable.items()]
-    heads = ["Result", "Value", "n", "How"]
+    heads = ["Result", "Value", "How"]
     section += table(heads, rows, caption=f"Results of {record.example}", classes=("evidence",))
     return section
 
@@ -65,23 +65,20 @@ def evidence(record: Record) -> nodes.section:
 def _row(key: str, result: Result) -> list[Cell]:
     value: Cell = [nodes.Text(value_text(result))]
     if result.low != result.high:
-        value = [
-            *value,
-            nodes.Text(" "),
-            nodes.inline("", f"({interval_text(result)})", classes=["interval"]),
-        ]
-    return [_name(key, result.label), value, [nodes.Text(f"{result.n:,}")], _how(result)]
+        scatter = f"{interval_text(result)}, n = {result.n:,}"
+        value = [*value, nodes.Text(" "), nodes.inline("", scatter, classes=["interval"])]
+    return [_name(key, result.label), value, _how(result)]
 
 
 def _missing(key: str, reason: str) -> list[Cell]:
     nothing = nodes.inline("", "not measured here", classes=["not-measured"])
-    return [_name(key, ""), [nothing], [], [nodes.Text(reason)]]
+    return [_name(key, ""), [nothing], [nodes.Text(reason)]]
 
 
 def _name(key: str, label: str) -> Cell:
     # The identifier itself is the anchor: unique, stable, and readable in an address.
-    words = [nodes.Text(" "), nodes.inline("", label, classes=["interval"])] if label else []
-    return [nodes.literal("", key, ids=[key]), *words]
+    identifier = nodes.literal("", key, ids=[key])
+    return [nodes.Text(label), nodes.Text(" "), identifier] if label else [identifier]
 
 
 def _how(result: Result) -> Cell:

@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import os
 import shutil
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from pathlib import Path, PurePath
 from typing import TYPE_CHECKING, Any
 
+from optguide.errors import OptGuideError, RecordsError
 from optguide.machine import measuring_lock
 from optguide.records import take_new_figures
 from optguide.sphinxext.noise import record_noise
+from optguide.sphinxext.store import GuideError, load
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from docutils import nodes
     from sphinx.application import Sphinx
 
@@ -104,17 +108,30 @@ def setup(app: Sphinx) -> None:
 
     def hold(app: Sphinx) -> None:
         if app.config.sphinx_gallery_conf["plot_gallery"]:
-            held.enter_context(measuring_lock("nox -s docs"))
-            record_noise()
+            with _plain_errors():
+                held.enter_context(measuring_lock("nox -s docs"))
+                record_noise()
 
     def release(app: Sphinx) -> None:
         held.close()
+        with _plain_errors():
+            if not load().by_example:
+                raise RecordsError("There are no records to show.", "Run `nox -s docs` to measure.")
 
     app.add_config_value("optguide_claims", str(Path(app.confdir) / "claims.toml"), "env", types=[str])
     # sphinx-gallery fills its settings at 10 and runs at the default of 500.
     app.connect("builder-inited", hold, priority=400)
     app.connect("builder-inited", release, priority=600)
     app.connect("html-page-context", _edit_script, priority=900)
+
+
+@contextmanager
+def _plain_errors() -> Iterator[None]:
+    """Stop the build with the message of an error of ours."""
+    try:
+        yield
+    except OptGuideError as error:
+        raise GuideError(str(error)) from error
 
 
 def _edit_script(

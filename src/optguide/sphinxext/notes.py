@@ -6,9 +6,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from sphinx.environment.collectors import EnvironmentCollector
-from sphinx.errors import ExtensionError
 
-from optguide.sphinxext.store import load
+from optguide.sphinxext.store import GuideError, load
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Set
@@ -109,5 +108,5 @@ def _notes(env: BuildEnvironment) -> _Notes:
 def _fail(app: Sphinx, env: BuildEnvironment) -> Iterable[str]:
     problems = [text for docname in sorted(_notes(env).problems) for text in _notes(env).problems[docname]]
     if problems:
-        raise ExtensionError("Pages ask for what no example recorded:\n" + "\n".join(problems))
+        raise GuideError("Pages ask for what is not there:\n" + "\n".join(problems))
     return []

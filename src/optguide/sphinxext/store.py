@@ -13,7 +13,14 @@ from optguide.paths import records_dir
 if TYPE_CHECKING:
     from optguide.records import Record, Records, Result
 
-__all__ = ["Found", "find", "gallery_page", "load", "measuring_machine", "newest"]
+__all__ = ["Found", "GuideError", "find", "gallery_page", "load", "measuring_machine", "newest"]
+
+
+class GuideError(SystemExit):
+    """The guide cannot be built, for the reason in the message.
+
+    Any other exception would make Sphinx print a report about a broken extension around that sentence.
+    """
 
 
 @dataclass(frozen=True)

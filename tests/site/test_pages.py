@@ -1,0 +1,127 @@
+"""The whole guide, built from records in which every claim is refuted and from records without a number."""
+
+from __future__ import annotations
+
+import posixpath
+import re
+from urllib.parse import unquote, urlsplit
+
+import pytest
+from bs4 import BeautifulSoup
+
+pytestmark = pytest.mark.site
+
+
+@pytest.fixture(params=["refuted", "unmeasurable"])
+def site(request):
+    built = request.getfixturevalue(request.param)
+    assert built.exit_status == 0, built.output
+    return built
+
+
+@pytest.fixture
+def soups(site):
+    return {
+        path.relative_to(site.html).as_posix(): BeautifulSoup(path.read_text("utf-8"), "html.parser")
+        for path in site.html.rglob("*.html")
+        if "_static" not in path.parts
+    }
+
+
+def text(site, page):
+    soup = BeautifulSoup((site.html / page).read_text("utf-8"), "html.parser")
+    return " ".join(soup.find("article").get_text(" ").split())
+
+
+def test_ledger_counts_what_was_refuted(refuted):
+    ledger = text(refuted, "claims.html")
+    assert "0 confirmed" in ledger
+    assert re.search(r"\b[1-9]\d* refuted", ledger)
+    assert "0 not measurable here" in ledger
+
+
+def test_ledger_says_why_nothing_is_measurable(unmeasurable):
+    ledger = text(unmeasurable, "claims.html")
+    assert re.search(r"\b[1-9]\d* not measurable here", ledger)
+    assert "0 refuted" in ledger
+    assert "this machine was made up without anything to measure" in ledger
+
+
+def test_landing_page_shows_a_measured_result_in_both(site):
+    landing = text(site, "index.html")
+    assert "ResNet-50" in landing
+    assert ("not measured here" in landing) == (site.root.name.startswith("unmeasurable"))
+
+
+def test_every_page_says_how_old_its_numbers_are(soups):
+    for page, soup in soups.items():
+        if page in ("search.html", "genindex.html", "py-modindex.html"):
+            continue
+        footer = soup.find(class_="measured-when")
+        assert footer is not None, page
+        assert "1 hour before this page was built, with the quick profile" in " ".join(
+            footer.get_text().split()
+        )
+
+
+def test_nothing_is_loaded_from_another_host(site, soups):
+    loading = {
+        "script": "src",
+        "img": "src",
+        "source": "src",
+        "iframe": "src",
+        "video": "src",
+        "embed": "src",
+    }
+    for page, soup in soups.items():
+        for tag, attribute in loading.items():
+            for element in soup.find_all(tag):
+                assert not urlsplit(element.get(attribute, "")).netloc, (page, element)
+        for link in soup.find_all("link"):
+            if "canonical" not in link.get("rel", ()):
+                assert not urlsplit(link.get("href", "")).netloc, (page, link)
+    for sheet in site.html.rglob("*.css"):
+        remote = re.search(r"""(?:url\(|@import)\s*['"]?\s*(?:https?:)?//[^)'"]*""", sheet.read_text("utf-8"))
+        assert remote is None, (sheet.name, remote)
+
+
+def test_every_image_has_alternative_text(soups):
+    for page, soup in soups.items():
+        for image in soup.find_all("img"):
+            # The logo stands beside the site's name, and repeating it would be read out twice.
+            assert image.get("alt") or "logo__image" in image.get("class", ()), (page, image)
+        for drawing in soup.find_all("svg"):
+            assert drawing.get("aria-hidden") or drawing.find("title"), (page, drawing)
+
+
+def test_every_figure_of_an_example_has_a_caption_and_says_where_it_is_from(soups):
+    for page, soup in soups.items():
+        for figure in soup.find_all("figure", class_="measured-figure"):
+            assert figure.find(class_="caption-text").get_text(strip=True), page
+            assert "Measured by" in figure.find(class_="provenance").get_text(), page
+
+
+def test_internal_links_lead_to_something(soups):
+    ids = {page: {element["id"] for element in soup.find_all(id=True)} for page, soup in soups.items()}
+    for page, soup in soups.items():
+        if page == "404.html":
+            continue
+        for link in soup.find_all("a", href=True):
+            target = urlsplit(link["href"])
+            if target.scheme or target.netloc:
+                continue
+            path = (
+                posixpath.normpath(posixpath.join(posixpath.dirname(page), unquote(target.path)))
+                if target.path
+                else page
+            )
+            if not path.endswith(".html"):
+                continue
+            assert path in ids, (page, link["href"])
+            # The theme's own links to the top of a page and to its search dialog need no element.
+            if target.fragment and not target.fragment.startswith(("_", "module-")):
+                assert unquote(target.fragment) in ids[path], (page, link["href"])
+
+
+def test_pages_build_within_their_time_and_without_running_examples(refuted):
+    assert "no examples were executed" in refuted.output

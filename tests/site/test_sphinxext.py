@@ -1,0 +1,158 @@
+"""Roles and directives, each on a page of its own."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from bs4 import BeautifulSoup
+
+pytestmark = pytest.mark.site
+
+CLAIM = """
+[[claim]]
+id = "faster"
+chapter = "measure"
+statement = "Two are faster than one."
+source = { title = "A page", url = "https://example.org/page" }
+page = "index"
+conditions = [{ result = "some.time", above = 1.0 }]
+"""
+
+
+@pytest.fixture
+def guide(small, site_tools):
+    """Build ``small`` with one page of content; return its article and the build."""
+    (small / "conf" / "claims.toml").write_text(CLAIM)
+
+    def build(content, *records, strict=True):
+        site_tools.write(small, *records)
+        (small / "docs" / "index.md").write_text(f"# Page\n\n{content}\n")
+        site = site_tools.build(small, strict=strict)
+        page = site.html / "index.html"
+        return (
+            BeautifulSoup(page.read_text("utf-8"), "html.parser").article if page.exists() else None
+        ), site
+
+    return build
+
+
+@pytest.fixture
+def a_record(site_tools):
+    def make(value=2.0, low=1.9, high=2.1, **changes):
+        results = {
+            "some.time": site_tools.result(value, low, high, "ms", n=1200),
+            "some.size": site_tools.result(3.0, 3.0, 3.0),
+        }
+        return site_tools.record("measure/some", results, {"some.gpu": "there is no GPU"}, **changes)
+
+    return make
+
+
+def test_measured_value_links_to_its_evidence_and_describes_it(guide, a_record):
+    article, site = guide(
+        "{measured}`some.time` and {measured}`some.time|interval`", a_record(), strict=False
+    )
+    link = article.find("a", class_="measured")
+    assert link.get_text() == "2.00 ms"
+    assert link["title"] == "95 % interval 1.90 to 2.10 ms, n = 1,200"
+    assert link["href"] == "gallery/measure/plot_some.html#some.time"
+    assert "(1.90 to 2.10 ms)" in article.get_text()
+    evidence = BeautifulSoup((site.html / "gallery/measure/plot_some.html").read_text("utf-8"), "html.parser")
+    row = evidence.find(id="some.time").find_parent("tr")
+    assert "n = 1,200" in row.get_text()
+    assert "NUM_STREAMS: 1" in row.find("details").get_text()
+    assert "there is no GPU" in evidence.find(id="some.gpu").find_parent("tr").get_text()
+
+
+def test_what_was_not_measurable_says_so(guide, a_record):
+    article, site = guide("It took {measured}`some.gpu` there.", a_record())
+    assert site.exit_status == 0, site.output
+    assert "It took not measured here there." in article.get_text()
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        ("{measured}`some.tiem`", "Did you mean some.time"),
+        ("{measured}`some.time|range`", "'range' is no form of a measured value"),
+        ("```{claim} fast\n```", "Did you mean faster?"),
+        ("```{measured-figure} measure/some:curve\n```", "recorded a figure 'curve'"),
+        ("```{measured-table} measure/some:rows\n```", "recorded a table 'rows'"),
+        ("```{results}\n:columns: p50=Latency\n\nother | Other\n```", "recorded 'other.p50'"),
+    ],
+)
+def test_asking_for_what_is_not_there_fails_the_build_without_strictness(guide, a_record, content, said):
+    _, site = guide(content, a_record(), strict=False)
+    assert site.exit_status != 0
+    assert said in site.output
+    assert "index.md:" in site.output
+    assert "Traceback" not in site.output
+
+
+@pytest.mark.parametrize(
+    ("numbers", "outcome"),
+    [((2.0, 1.9, 2.1), "confirmed"), ((0.8, 0.7, 0.9), "refuted"), ((1.0, 0.9, 1.1), "inconclusive")],
+)
+def test_claim_box_shows_verdict_interval_and_source(guide, a_record, numbers, outcome):
+    article, site = guide("```{claim} faster\n```\n\n```{ledger}\n```", a_record(*numbers))
+    assert site.exit_status == 0, site.output
+    box = article.find(class_="claim")
+    assert box.find(class_="verdict").get_text() == outcome
+    assert box.find("svg", role="img").title
+    assert box.find("a", href="https://example.org/page")
+    assert f"1 {outcome}" in article.find(class_="counts").get_text(" ")
+
+
+def test_results_table_has_caption_and_row_heads(guide, a_record):
+    content = "```{results} How much\n:columns: time=Time, gpu=On a GPU\n:head: What\n\nsome | Some\n```"
+    article, site = guide(content, a_record())
+    assert site.exit_status == 0, site.output
+    table = article.find("table", class_="results")
+    assert "How much" in table.caption.get_text()
+    assert [cell.get_text(strip=True) for cell in table.thead.find_all("th")] == ["What", "Time", "On a GPU"]
+    assert table.tbody.th.get_text(strip=True) == "Some"
+    assert "not measured here" in table.tbody.get_text()
+
+
+def test_fresh_numbers_change_the_pages_that_show_them_and_no_others(guide, a_record, small):
+    (small / "docs" / "other.md").write_text("---\norphan: true\n---\n# Other\n")
+    guide("{measured}`some.time`", a_record())
+    (small / "docs" / "index.md").touch()
+    article, site = guide("{measured}`some.time`", a_record(4.0, 3.9, 4.1))
+    assert "4.00 ms" in article.get_text()
+    assert "reading sources" in site.output
+    assert "] other" not in site.output.partition("looking for now-outdated")[0]
+
+
+def test_numbers_of_two_builds_are_called_so_on_the_page(guide, a_record, site_tools):
+    old = (datetime.now(UTC) - timedelta(days=3, hours=1)).isoformat()
+    other = site_tools.record(
+        "measure/other", {"other.time": site_tools.result(1.0)}, build="zero", finished=old
+    )
+    article, _ = guide("{measured}`some.time`", a_record(), other)
+    warning = article.find(class_="mixed-numbers")
+    assert "measure/other was measured by an earlier build" in warning.get_text()
+
+
+def test_age_is_that_of_the_oldest_number_on_the_page(guide, a_record, site_tools):
+    old = (datetime.now(UTC) - timedelta(days=3, hours=1)).isoformat()
+    other = site_tools.record("measure/other", {"other.time": site_tools.result(1.0)}, finished=old)
+    article, _ = guide("{measured}`some.time` {measured}`other.time`", a_record(), other)
+    assert "3 days before this page was built" in " ".join(article.find_parent("main").get_text().split())
+
+
+def test_pages_without_records_stop_with_one_sentence(guide):
+    _, site = guide("Text.")
+    assert site.exit_status != 0
+    assert "There are no records to show. Run `nox -s docs` to measure." in site.output
+    assert "Traceback" not in site.output
+
+
+def test_corrupt_record_stops_with_one_sentence(guide, a_record, small):
+    (small / "build/records/measure").mkdir(parents=True)
+    (small / "build/records/measure/bad.json").write_text("{")
+    _, site = guide("Text.", a_record())
+    assert site.exit_status != 0
+    assert "bad.json is not a readable record" in site.output
+    assert "Traceback" not in site.output
