@@ -51,14 +51,14 @@ class WorkerProcess:
 
     def __init__(self, variant: Variant) -> None:
         self.variant = variant
-        self._replies: queue.Queue[str | None] = queue.Queue()
-        self._errors = tempfile.TemporaryFile()  # noqa: SIM115 - lives as long as the process
         interpreter = variant.interpreter or sys.executable
         if not Path(interpreter).exists():
             raise EnvironmentMissing(
                 f"The interpreter of {variant.name!r} is not installed.", "Run: nox -s environments."
             )
         folder = Path(optguide.__file__).parent
+        self._replies: queue.Queue[str | None] = queue.Queue()
+        self._errors = tempfile.TemporaryFile()  # noqa: SIM115 - lives as long as the process
         self._process = subprocess.Popen(
             [interpreter, "-c", _BOOTSTRAP, str(folder)],
             stdin=subprocess.PIPE,
@@ -96,6 +96,7 @@ class WorkerProcess:
         :param timeout: seconds after which the worker is ended.
         :raises WorkerDied: the process is gone.
         :raises WorkerHung: no reply in time.
+        :raises WorkerError: the reply is not what a worker writes.
         :raises OptGuideError: whatever the worker reports.
         """
         try:
@@ -109,11 +110,18 @@ class WorkerProcess:
                 f"{self.variant.name!r} did not answer within {timeout:.0f} s and was ended.",
                 "Try a smaller model or batch, or another device.",
             ) from None
-        except (BrokenPipeError, ValueError):
+        except (OSError, ValueError):  # the pipe is broken, or closed by end()
             line = None
-        if line is None:
+        if line is None or not line.endswith("\n"):  # killed before or while it wrote
             raise self._obituary()
-        reply: dict[str, Any] = json.loads(line)
+        try:
+            reply: dict[str, Any] = json.loads(line)
+        except ValueError:
+            self.end()
+            raise WorkerError(
+                f"{self.variant.name!r} sent something else than a reply and was ended: {line[:80]!r}.",
+                "Keep code in the variant from writing to the worker's file descriptors.",
+            ) from None
         if "error" in reply:
             raise self._reported(reply["error"])
         ok: dict[str, Any] = reply["ok"]
@@ -161,15 +169,17 @@ class WorkerProcess:
         remedy = "Run the command again with --debug for what it printed."
         if status == -signal.SIGKILL:
             remedy = "Somebody killed it, or the machine ran out of memory; free some and run again."
-        self._errors.seek(0)
-        printed = self._errors.read().decode(errors="replace")[-4000:]
+        printed = ""
+        if not self._errors.closed:
+            self._errors.seek(0)
+            printed = self._errors.read().decode(errors="replace")[-4000:]
         return WorkerDied(f"The worker of {self.variant.name!r} {cause}.", remedy, detail=printed)
 
 
 def _environment(variant: Variant) -> dict[str, str]:
     """Variables of the parent, less those that would lead another interpreter to the parent's packages."""
-    environment = {**os.environ, **variant.environment}
+    inherited = dict(os.environ)
     if variant.interpreter is not None:
         for name in ("PYTHONPATH", "PYTHONHOME", "VIRTUAL_ENV"):
-            environment.pop(name, None)
-    return environment
+            inherited.pop(name, None)
+    return {**inherited, **variant.environment}

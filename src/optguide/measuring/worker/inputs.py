@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import zipfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -34,7 +33,7 @@ def from_files(paths: Sequence[str]) -> list[Arrays]:
                 sets.append({name: archive[name] for name in archive.files})
         except FileNotFoundError:
             raise InputError(f"The input file {path} does not exist.", "Check the path.") from None
-        except (ValueError, OSError, AttributeError, zipfile.BadZipFile) as error:
+        except Exception as error:  # of many types, by which byte of the file is wrong
             raise InputError(
                 f"{Path(path).name} is not an .npz file of plain arrays ({error}).",
                 "Write it with numpy.savez(path, input_name=array).",

@@ -8,12 +8,12 @@ from __future__ import annotations
 import ctypes
 import json
 import os
-import resource
 import signal
 import sys
 import traceback
 from collections.abc import Callable
 from dataclasses import asdict
+from pathlib import Path
 from typing import Any, TextIO
 
 import numpy as np
@@ -43,7 +43,8 @@ class Worker:
 
     def check(self, path: str) -> dict[str, Any]:
         """Run the first input set, refuse outputs that mean nothing, save the rest to ``path`` (``.npz``)."""
-        found = self.runner.outputs()
+        # Functions may return anything; what is not an array of plain values cannot be compared.
+        found = [array for array in self.runner.outputs() if array.dtype != object]
         for index, array in enumerate(found):
             _refuse_meaningless(array, index)
         np.savez(path, *found)
@@ -67,9 +68,8 @@ class Worker:
         return asdict(arrivals.serve(queue, self.runner.calls, self._feeds(), schedule, patience))
 
     def memory(self) -> dict[str, Any]:
-        """Peak resident memory in bytes (``getrusage`` counts kibibytes on Linux, bytes on macOS)."""
-        unit = 1 if sys.platform == "darwin" else 1024
-        return {"peak_rss": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit}
+        """Peak resident memory in bytes."""
+        return {"peak_rss": _peak_rss()}
 
     def _feeds(self) -> list[Any]:
         if self.runner.spec["feed"] == "preset":
@@ -91,6 +91,22 @@ def _refuse_meaningless(array: Any, index: int) -> None:
             f"Output {index} is {values.flat[0]:g} everywhere, so nothing was computed from the input.",
             "Pass real inputs with --inputs, or check the conversion of the model.",
         )
+
+
+def _peak_rss() -> int:
+    """In bytes.
+
+    On Linux ``getrusage`` starts from the peak of the process that spawned this one, so the kernel's
+    status file is read instead.
+    """
+    if sys.platform == "linux":
+        status = Path("/proc/self/status").read_text(encoding="ascii", errors="replace")
+        (peak,) = (line.split()[1] for line in status.splitlines() if line.startswith("VmHWM:"))
+        return int(peak) * 1024
+    import resource  # not on Windows
+
+    unit = 1 if sys.platform == "darwin" else 1024  # bytes on macOS, kibibytes elsewhere
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
 
 
 def _die_with_parent() -> None:
