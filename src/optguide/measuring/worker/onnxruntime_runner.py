@@ -9,7 +9,7 @@ import numpy as np
 
 from optguide.errors import EnvironmentMissing, InputError, ModelError
 from optguide.measuring.worker.inputs import InputSpec
-from optguide.measuring.worker.runner import Runner
+from optguide.measuring.worker.runner import Outputs, Runner, first_line, misfit
 
 __all__ = ["OnnxRuntimeRunner", "create"]
 
@@ -50,15 +50,22 @@ class OnnxRuntimeRunner(Runner):
                 )
             except Exception as error:
                 raise ModelError(
-                    f"ONNX Runtime cannot load the model: {str(error).splitlines()[0][:300]}",
+                    f"ONNX Runtime cannot load the model: {first_line(error)}",
                     "Check that it is a complete ONNX file.",
                 ) from error
+        given = bool(self.spec["inputs"])
         sets = self.input_sets(
-            {node.name: _spec(node, self.spec["shapes"]) for node in self.session.get_inputs()}
+            {node.name: _spec(node, self.spec["shapes"], given) for node in self.session.get_inputs()}
         )
         self.calls = [partial(self.session.run, None, arrays) for arrays in sets]
         first = next(iter(sets[0].values()))
         self.frames = int(first.shape[0]) if first.ndim > 1 else 1
+
+    def outputs(self) -> Outputs:
+        try:
+            return super().outputs()
+        except Exception as error:
+            raise misfit(first_line(error)) from error
 
     def effective(self) -> dict[str, str]:
         options = self.session.get_session_options()
@@ -77,8 +84,10 @@ def create(spec: dict[str, Any]) -> OnnxRuntimeRunner:
     return OnnxRuntimeRunner(spec)
 
 
-def _spec(node: Any, shapes: dict[str, list[int]]) -> InputSpec:
+def _spec(node: Any, shapes: dict[str, list[int]], given: bool) -> InputSpec:
     shape = shapes.get(node.name, node.shape)
+    if given:  # the files have shapes of their own
+        shape = ()
     if not all(isinstance(size, int) for size in shape):
         raise InputError(
             f"Input {node.name!r} has the dynamic shape {list(shape)}.",

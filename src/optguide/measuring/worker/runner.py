@@ -12,10 +12,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from optguide.errors import ModelError, OptionError
+from optguide.errors import InputError, ModelError, OptionError
 from optguide.measuring.worker import inputs as inputs_module
 
-__all__ = ["Outputs", "Runner", "create"]
+__all__ = ["Outputs", "Runner", "as_arrays", "create", "first_line", "misfit", "resolve"]
 
 Outputs = list[npt.NDArray[np.generic]]
 
@@ -81,6 +81,19 @@ def as_arrays(result: Any) -> Outputs:
     if not isinstance(result, (list, tuple)):
         result = [result]
     return [np.asarray(item.detach() if hasattr(item, "detach") else item) for item in result]
+
+
+def first_line(error: BaseException) -> str:
+    """The first line of a runtime's message, cut to a length a person reads."""
+    lines = str(error).strip().splitlines()
+    return lines[0].strip()[:300] if lines else type(error).__name__
+
+
+def misfit(cause: str) -> InputError:
+    """The error for inputs that the loaded model refused, whatever the runtime calls it."""
+    return InputError(
+        f"The inputs do not fit the model: {cause}", "Check the shapes and element types in the .npz file."
+    )
 
 
 def create(spec: dict[str, Any]) -> Runner:

@@ -10,7 +10,7 @@ import numpy as np
 
 from optguide.errors import EnvironmentMissing, InputError, ModelError
 from optguide.measuring.worker import inputs
-from optguide.measuring.worker.runner import Runner, resolve
+from optguide.measuring.worker.runner import Outputs, Runner, first_line, misfit, resolve
 
 __all__ = ["TorchRunner", "create"]
 
@@ -58,13 +58,19 @@ class TorchRunner(Runner):
             return self._torch.export.load(Path(model)).module()
         except Exception as error:
             raise ModelError(
-                f"{Path(model).name} cannot be read as a torch export: {str(error).splitlines()[0][:300]}",
+                f"{Path(model).name} cannot be read as a torch export: {first_line(error)}",
                 "Write it with torch.export.save(torch.export.export(module, args), path).",
             ) from error
 
     def _run(self, module: Any, arguments: tuple[Any, ...]) -> Any:
         with self._torch.inference_mode():
             return module(*arguments)
+
+    def outputs(self) -> Outputs:
+        try:
+            return super().outputs()
+        except (RuntimeError, TypeError, ValueError, AssertionError) as error:
+            raise misfit(first_line(error)) from error
 
     def effective(self) -> dict[str, str]:
         return {
