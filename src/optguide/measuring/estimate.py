@@ -79,7 +79,7 @@ def samples_needed(percentile: float) -> int:
     """Fewest independent samples whose order statistics bound a percentile on both sides with 95 %.
 
     With fewer, even the largest sample lies below the percentile too often: ``p**n`` must not exceed
-    2.5 % (binomial bound). 6 for the median, 72 for the 95th percentile, 367 for the 99th.
+    2.5 % (binomial bound). 6 for the median, 72 for the 95th percentile, 368 for the 99th.
     """
     tail = max(percentile, 100 - percentile) / 100
     return max(MINIMUM_ROUNDS, math.ceil(math.log((1 - CONFIDENCE) / 2) / math.log(tail)))

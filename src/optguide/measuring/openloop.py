@@ -103,14 +103,16 @@ def load_curve(
 def highest_rate(points: Sequence[LoadPoint], percentile: int, limit_ms: float) -> LoadPoint | None:
     """The valid point with the highest rate whose percentile's whole interval is within the limit.
 
-    Rates above a failing one do not count, even where they pass by luck.
+    Rates above a failing one do not count, even where they pass by luck. A rate with too few requests for
+    the percentile neither passes nor fails.
     """
     best = None
     for point in sorted(points, key=lambda p: p.offered):
         found = point.latencies.get(percentile)
-        if point.void or found is None or found.high > limit_ms:
+        if point.void or (found is not None and found.high > limit_ms):
             break
-        best = point
+        if found is not None:
+            best = point
     return best
 
 

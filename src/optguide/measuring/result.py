@@ -135,12 +135,16 @@ class SessionResult:
     def agreement(self, a: str, b: str) -> Agreement:
         """Compare the outputs of two variants on the same inputs.
 
-        :raises OptionError: they have different numbers or shapes of outputs.
+        :raises OptionError: they have different numbers or shapes of outputs, or none.
         """
         first, second = self._of(a).outputs, self._of(b).outputs
         if [x.shape for x in first] != [x.shape for x in second]:
             raise OptionError(
                 f"{a!r} and {b!r} have outputs of different shapes.", "Compare models with the same outputs."
+            )
+        if not first:
+            raise OptionError(
+                f"{a!r} and {b!r} return nothing that can be compared.", "Return arrays from the function."
             )
         x = np.concatenate([np.asarray(array, dtype=np.float64).ravel() for array in first])
         y = np.concatenate([np.asarray(array, dtype=np.float64).ravel() for array in second])

@@ -148,12 +148,15 @@ class _Session:
         self.workers = {}
         for name in self.alive():
             update(self.spent / self.budget.seconds, f"loading {name}")
+            worker = None
             try:
                 worker = stack.enter_context(WorkerProcess(self.variants[name]))
                 reply = worker.load()
                 outputs = self.loaded[name].outputs if name in self.loaded else worker.outputs()
             except OptGuideError as error:
                 self.failures[name] = error
+                if worker is not None:
+                    worker.end()
                 continue
             self.workers[name] = worker
             if name not in self.loaded:
@@ -179,7 +182,7 @@ class _Session:
                 self._turn(str(name))
             self.spent += time.perf_counter() - start
             self.rounds += 1
-            if self.rounds >= ROUNDS_BEFORE_STOPPING and self._widest() <= self.budget.precision:
+            if self._precise():
                 self.ended = "precision reached"
                 return
 
@@ -190,10 +193,15 @@ class _Session:
             )
         except OptGuideError as error:
             self.failures[name] = error
+            self.workers[name].end()  # its threads may still be busy, and the others go on
             return
         latencies = np.asarray(reply["latencies_ns"], dtype=np.float64) / 1e6
         seconds, cpu_seconds = reply["wall_ns"] / 1e9, reply["cpu_ns"] / 1e9
         self.blocks[name].append(Block(self.rounds, latencies, seconds, cpu_seconds, reply["calls"]))
+
+    def _precise(self) -> bool:
+        enough = self.rounds >= ROUNDS_BEFORE_STOPPING and bool(self.alive())
+        return enough and self._widest() <= self.budget.precision
 
     def _widest(self) -> float:
         """The largest relative half-width among what readers will look at."""
