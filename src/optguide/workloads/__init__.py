@@ -1,0 +1,35 @@
+"""The guide's running models and their inputs, prepared once and kept under ``build/models``.
+
+Every function returns a :class:`Workload`, plain data with the paths a variant needs. The first call builds
+the files, later calls only look them up; nothing is downloaded. Which model stands for what:
+
+``resnet50``
+    a convolutional network of the usual size with random weights: for speed, never for accuracy.
+``sentences``
+    all-MiniLM-L6-v2 with its published weights and real text: a transformer whose results mean something.
+``tiny``
+    so little work that what surrounds inference becomes visible.
+"""
+
+from __future__ import annotations
+
+from optguide.workloads.images import sample_image
+from optguide.workloads.matmuls import tiny
+from optguide.workloads.minilm import sentences, sentences_dynamic
+from optguide.workloads.quantized import resnet50_int8
+from optguide.workloads.quiet import no_telemetry
+from optguide.workloads.residual import resnet50
+from optguide.workloads.savedmodel import resnet50_savedmodel
+from optguide.workloads.workload import Workload
+
+__all__ = [
+    "Workload",
+    "no_telemetry",
+    "resnet50",
+    "resnet50_int8",
+    "resnet50_savedmodel",
+    "sample_image",
+    "sentences",
+    "sentences_dynamic",
+    "tiny",
+]

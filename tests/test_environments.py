@@ -1,0 +1,89 @@
+"""Isolated environments, created from a requirements file that needs no index."""
+
+from __future__ import annotations
+
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from optguide import environments
+from optguide.errors import EnvironmentMissing, OptionError
+from optguide.paths import repository
+
+
+@pytest.fixture
+def requirements(tmp_path, monkeypatch):
+    """Requirements that need no index, and a build folder of their own."""
+    monkeypatch.setenv("OPTGUIDE_BUILD", str(tmp_path / "build"))
+    file = tmp_path / "requirements.txt"
+    file.write_text("# nothing to install\n")
+    monkeypatch.setattr(environments, "_requirements", lambda name: file)
+    return file
+
+
+def test_unknown_name_is_the_callers_mistake():
+    with pytest.raises(OptionError, match="'flow'") as caught:
+        environments.python_of("flow")
+    assert "tensorflow" in caught.value.remedy
+
+
+def test_missing_environment_names_the_session(requirements):
+    with pytest.raises(EnvironmentMissing, match="tensorflow is not installed") as caught:
+        environments.python_of("tensorflow")
+    assert caught.value.remedy == "Run: nox -s environments"
+
+
+def test_created_once_and_again_when_the_requirements_change(requirements, monkeypatch):
+    python = environments.create("tensorflow")
+    assert python == environments.python_of("tensorflow")
+    code = "import sys; print(sys.prefix)"
+    done = subprocess.run([python, "-c", code], capture_output=True, text=True, check=True)
+    assert Path(done.stdout.strip()) == python.parent.parent
+
+    marker = python.parent / "marker"
+    marker.touch()
+    environments.create("tensorflow")
+    assert marker.exists()
+
+    requirements.write_text("# changed\n")
+    with pytest.raises(EnvironmentMissing):
+        environments.python_of("tensorflow")
+    environments.create("tensorflow")
+    assert not marker.exists()
+    assert environments.python_of("tensorflow") == python
+
+
+def test_failed_installation_is_not_taken_for_an_environment(requirements):
+    requirements.write_text("./does-not-exist\n")
+    with pytest.raises(EnvironmentMissing, match="could not be installed") as caught:
+        environments.create("openvino-older")
+    assert "does-not-exist" in caught.value.detail
+    with pytest.raises(EnvironmentMissing):
+        environments.python_of("openvino-older")
+
+
+def test_command_reports_the_status(capsys):
+    assert environments.main(["flow"]) == 2
+    assert "No isolated environment is called 'flow'" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("name", environments.NAMES)
+def test_requirements_are_locked(name):
+    root = repository(Path(__file__))
+    assert root is not None
+    lines = (root / "conf" / "requirements" / f"{name}.txt").read_text().splitlines()
+    packages = [line for line in lines if line and not line.startswith("#")]
+    assert packages
+    assert all("==" in line for line in packages)
+
+
+@pytest.mark.parametrize(("name", "module"), [("tensorflow", "tensorflow"), ("openvino-older", "openvino")])
+def test_real_environment_imports(name, module):
+    try:
+        python = environments.python_of(name)
+    except EnvironmentMissing as missing:
+        pytest.skip(str(missing))
+    code = f"import {module}; print({module}.__version__)"
+    done = subprocess.run([python, "-I", "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.startswith({"tensorflow": "2.21.0", "openvino": "2024.6.0"}[module])
