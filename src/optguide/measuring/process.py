@@ -20,6 +20,7 @@ import numpy.typing as npt
 import optguide
 from optguide.errors import EnvironmentMissing, WorkerDied, WorkerError, WorkerHung, by_name
 from optguide.measuring.variant import Variant
+from optguide.workloads.quiet import no_telemetry
 
 __all__ = ["LOAD_SECONDS", "WorkerProcess"]
 
