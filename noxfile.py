@@ -37,8 +37,8 @@ QUIET = {
     "HF_HUB_OFFLINE": "1",
     "HF_HUB_DISABLE_TELEMETRY": "1",
     "DO_NOT_TRACK": "1",
-    # openvino-telemetry is silent in continuous integration. Of the variables by which it recognises that, this one
-    # changes nothing else.
+    # openvino-telemetry is silent in continuous integration. Of the variables by which it recognises that,
+    # this one changes nothing else.
     "TF_BUILD": "optguide",
 }
 

@@ -179,6 +179,7 @@ class WorkerProcess:
 
 def _environment(variant: Variant) -> dict[str, str]:
     """Variables of the parent, less those that would lead another interpreter to the parent's packages."""
+    no_telemetry()  # its sender is a process of its own and would run beside the first measurement
     inherited = dict(os.environ)
     if variant.interpreter is not None:
         for name in ("PYTHONPATH", "PYTHONHOME", "VIRTUAL_ENV"):
