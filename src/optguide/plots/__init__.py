@@ -1,0 +1,60 @@
+"""The guide's figures: plain data and estimates in, a Matplotlib figure out.
+
+One function per figure. Each takes numbers with their intervals, draws every interval it was given, and
+returns a :class:`matplotlib.figure.Figure` that pyplot does not know about. Colours and font sizes come from
+:func:`style`, so the same call gives the figure of the light and of the dark page.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from optguide.plots.comparing import bars, ratios
+    from optguide.plots.in_flight import latency_throughput
+    from optguide.plots.layers import layer_profile
+    from optguide.plots.load import load_curve
+    from optguide.plots.parts import stages, waterfall
+    from optguide.plots.samples import percentile_samples, repeat_ratios
+    from optguide.plots.themes import style
+    from optguide.plots.verdict import verdict_interval_svg
+
+__all__ = [
+    "bars",
+    "latency_throughput",
+    "layer_profile",
+    "load_curve",
+    "percentile_samples",
+    "ratios",
+    "repeat_ratios",
+    "stages",
+    "style",
+    "verdict_interval_svg",
+    "waterfall",
+]
+
+_HOME = {
+    "bars": "comparing",
+    "latency_throughput": "in_flight",
+    "layer_profile": "layers",
+    "load_curve": "load",
+    "percentile_samples": "samples",
+    "ratios": "comparing",
+    "repeat_ratios": "samples",
+    "stages": "parts",
+    "style": "themes",
+    "verdict_interval_svg": "verdict",
+    "waterfall": "parts",
+}
+
+
+def __getattr__(name: str) -> Any:
+    # Matplotlib takes a good part of a second to import: only whoever draws pays for it.
+    if name in _HOME:
+        return getattr(import_module(f"{__name__}.{_HOME[name]}"), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return __all__

@@ -1,0 +1,166 @@
+"""Latency of requests that arrive by themselves, over the rate at which they do."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.patheffects import withStroke
+from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator, NullFormatter
+from matplotlib.transforms import Transform
+
+from optguide.plots._data import Interval, Point, bounds
+from optguide.plots._rows import STEPS
+from optguide.plots.themes import WIDTH, palette, themed
+
+__all__ = ["load_curve"]
+
+PERCENTILES = (("p50", "o", "-"), ("p95", "s", "--"), ("p99", "^", "-."))
+DODGE = 0.008  # share of the axis by which the percentiles of one load stand apart
+
+
+@themed
+def load_curve(
+    points: Sequence[Point], limit_ms: float | None = None, *, highest: Point | None = None
+) -> Figure:
+    """Latency percentiles over the offered load, and the highest rate that keeps a latency limit.
+
+    Points that the load generator could not sustain have no latency: they are crosses on the upper edge.
+
+    :param points: measured loads, in any order.
+    :param limit_ms: latency limit in milliseconds.
+    :param highest: the point that :func:`optguide.measuring.openloop.highest_rate` chose for that limit.
+    """
+    colours = palette()
+    ordered = sorted(points, key=lambda point: point.offered)
+    figure = Figure(figsize=(WIDTH, 4.2), layout="constrained")
+    axes = figure.subplots()
+    axes.grid()
+    axes.set_xlabel("Offered load (inferences/s)")
+    axes.set_ylabel("Latency (ms, log scale)")
+    valid = [point for point in ordered if not point.void]
+    _latency_axis(axes, [e for point in valid for e in (point.p50, point.p95, point.p99) if e], limit_ms)
+    axes.set_xlim(0, 1.1 * max((point.offered for point in ordered), default=1.0))
+    axes.xaxis.set_major_locator(MaxNLocator(6, steps=STEPS))
+    if limit_ms is not None:
+        axes.axhline(limit_ms, color=colours.accent, linestyle=(0, (6, 3)), zorder=1.5)
+        _note(axes, f"limit {limit_ms:g} ms", (0, limit_ms), (5, 4), axes.get_yaxis_transform())
+    if highest is not None:
+        axes.axvline(highest.offered, color=colours.accent, linestyle=":", linewidth=1.8, zorder=1.5)
+        side = -1 if highest.offered > 0.5 * axes.get_xlim()[1] else 1
+        text = f"{highest.offered:.4g}/s holds"
+        _note(axes, text, (highest.offered, 0), (5 * side, 5), axes.get_xaxis_transform())
+    _percentiles(axes, valid)
+    _void(axes, [point.offered for point in ordered if point.void])
+    return figure
+
+
+def _percentiles(axes: Axes, points: Sequence[Point]) -> None:
+    """One line per percentile, named at its last point."""
+    ends: list[tuple[str, float, float]] = []
+    width = axes.get_xlim()[1]
+    for index, (key, marker, line) in enumerate(PERCENTILES):
+        colour = palette().series[index]
+        shift = (index - 1) * DODGE * width
+        series: list[tuple[float, Interval]] = [
+            (point.offered + shift, estimate)
+            for point in points
+            if (estimate := getattr(point, key)) is not None
+        ]
+        if not series:
+            continue
+        axes.errorbar(
+            [offered for offered, _ in series],
+            [estimate.value for _, estimate in series],
+            yerr=(
+                [estimate.value - bounds(estimate)[0] for _, estimate in series],
+                [bounds(estimate)[1] - estimate.value for _, estimate in series],
+            ),
+            color=colour,
+            ecolor=palette().ink,
+            elinewidth=1.4,
+            capsize=3.5,
+            marker=marker,
+            linestyle=line,
+        )
+        ends.append((key, series[-1][0], series[-1][1].value))
+    _name_lines(axes, ends)
+
+
+def _name_lines(axes: Axes, ends: Sequence[tuple[str, float, float]]) -> None:
+    """Names beside the last points, moved up where two would touch."""
+    low, high = (math.log(edge) for edge in axes.get_ylim())
+    above = -math.inf
+    for key, offered, value in sorted(ends, key=lambda end: end[2]):
+        share = max((math.log(value) - low) / (high - low), above + 0.065)
+        above = share
+        axes.annotate(
+            key,
+            (offered, math.exp(low + share * (high - low))),
+            xytext=(8, 0),
+            textcoords="offset points",
+            va="center",
+            weight="bold",
+            path_effects=[withStroke(linewidth=3, foreground=palette().background)],
+            zorder=6,
+        )
+
+
+def _void(axes: Axes, offered: Sequence[float]) -> None:
+    """Hollow crosses where no latency exists, named once."""
+    if not offered:
+        return
+    axes.plot(
+        offered,
+        [1.0] * len(offered),
+        marker="X",
+        markersize=11,
+        markerfacecolor="none",
+        markeredgecolor=palette().ink,
+        markeredgewidth=1.4,
+        linestyle="none",
+        transform=axes.get_xaxis_transform(),
+        clip_on=False,
+        zorder=6,
+    )
+    side = -1 if offered[0] > 0.15 * axes.get_xlim()[1] else 1
+    at = offered[0] if side < 0 else offered[-1]
+    _note(axes, "void", (at, 1.0), (9 * side, -4), axes.get_xaxis_transform())
+
+
+def _note(
+    axes: Axes, text: str, at: tuple[float, float], offset: tuple[float, float], where: Transform
+) -> None:
+    axes.annotate(
+        text,
+        at,
+        xycoords=where,
+        xytext=offset,
+        textcoords="offset points",
+        ha="left" if offset[0] > 0 else "right",
+        path_effects=[withStroke(linewidth=3, foreground=palette().background)],
+        zorder=6,
+    )
+
+
+def _latency_axis(axes: Axes, estimates: Sequence[Interval], limit_ms: float | None) -> None:
+    """A log axis for all values and the limit, and for intervals up to a factor of three beyond them."""
+    values = [estimate.value for estimate in estimates] + ([limit_ms] if limit_ms else [])
+    values = [value for value in values if value > 0] or [1.0]
+    low = max(min((bounds(e)[0] for e in estimates), default=min(values)), min(values) / 3)
+    high = min(max((bounds(e)[1] for e in estimates), default=max(values)), max(values) * 3)
+    low, high = min(low, *values), max(high, *values)
+    pad = max((high / low) ** 0.1, 1.1)
+    axes.set_yscale("log")
+    axes.set_ylim(low / pad, high * pad)
+    decade = range(math.floor(math.log10(low / pad)), math.ceil(math.log10(high * pad)) + 1)
+    if high / low < 8:
+        steps = [1, 1.2, 1.5, 2, 2.5, 3, 4, 5, 6, 8]
+    else:
+        steps = [1, 2, 5] if high / low < 1e4 else [1]
+    ticks = [step * 10.0**power for power in decade for step in steps]
+    axes.yaxis.set_major_locator(FixedLocator([t for t in ticks if low / pad <= t <= high * pad]))
+    axes.yaxis.set_major_formatter(FuncFormatter(lambda tick, _: f"{tick:.6g}"))
+    axes.yaxis.set_minor_formatter(NullFormatter())

@@ -1,0 +1,118 @@
+"""What a time is made of: stages of a start, steps of a pipeline."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.patches import Patch
+
+from optguide.format import quantity as digits
+from optguide.plots._data import Interval, unit_name, written
+from optguide.plots._rows import MIDDLE, bar, limit, row_figure, row_text, whisker
+from optguide.plots.themes import palette, themed
+
+__all__ = ["stages", "waterfall"]
+
+HATCHES = ("", "///", "..", "\\\\\\", "xx", "---")
+
+
+@themed
+def stages(rows: Sequence[tuple[str, Mapping[str, Interval], Interval]], *, quantity: str = "Time") -> Figure:
+    """Stacked horizontal bars: the stages of each variant, and the measured total with its interval.
+
+    The whisker belongs to the total, which is measured as such; medians of stages need not add up to it.
+
+    :param rows: name, stages in order, total. All in the total's unit.
+    :param quantity: what the axis measures.
+    """
+    colours = palette()
+    names = list(dict.fromkeys(stage for _, parts, _ in rows for stage in parts))
+    looks = {
+        stage: (colours.series[index % len(colours.series)], HATCHES[index % len(HATCHES)])
+        for index, stage in enumerate(names)
+    }
+    unit = rows[0][2].unit if rows else "ms"
+    figure, axes = row_figure(len(rows), f"{quantity} ({unit_name(unit)})", header=0.3 * -(-len(names) // 3))
+    stacked = max((sum(part.value for part in parts.values()) for _, parts, _ in rows), default=0.0)
+    right = max(limit(total for _, _, total in rows), 1.02 * stacked)
+    axes.set_xlim(0, right)
+    for row, (name, parts, total) in enumerate(rows):
+        row_text(axes, row, name, written(total))
+        left = 0.0
+        for stage, part in parts.items():
+            bar(axes, row, left, part.value, *looks[stage])
+            _label_segment(axes, row, left, part, right, looks[stage][0])
+            left += part.value
+        whisker(axes, row, total, below=True)
+    handles = [
+        Patch(facecolor=colour, hatch=hatch, edgecolor=colours.background, label=stage)
+        for stage, (colour, hatch) in looks.items()
+    ]
+    # Matplotlib fills a legend column by column; stages are read along lines.
+    handles = [handle for column in range(3) for handle in handles[column::3]]
+    if handles:
+        figure.legend(handles=handles, loc="outside upper left", ncols=3, handlelength=1.6, borderpad=0)
+    return figure
+
+
+def _label_segment(axes: Axes, row: int, left: float, part: Interval, right: float, colour: str) -> None:
+    # Narrower than this the number would cover its neighbours; the hatch and the legend still name it.
+    if part.value < 0.12 * right:
+        return
+    axes.text(
+        left + part.value / 2,
+        row + MIDDLE,
+        digits(part.value, "count"),
+        ha="center",
+        va="center",
+        size="small",
+        bbox={"facecolor": palette().background, "edgecolor": colour, "pad": 1.2, "linewidth": 0.8},
+        zorder=3,
+    )
+
+
+@themed
+def waterfall(
+    steps: Sequence[tuple[str, Interval]], *, highlight: str = "infer", quantity: str = "Time since the start"
+) -> Figure:
+    """Steps of a pipeline one after another, each starting where the one before ended.
+
+    The text beside a step is its own time and its share of the sum; the axis is the cumulated time.
+
+    :param steps: name and time of each step, in order, all in one unit.
+    :param highlight: the step the figure is about.
+    :param quantity: what the axis measures.
+    """
+    colours = palette()
+    unit = steps[0][1].unit if steps else "ms"
+    figure, axes = row_figure(len(steps), f"{quantity} ({unit_name(unit)})")
+    whole = sum(step.value for _, step in steps)
+    starts = [sum(step.value for _, step in steps[:index]) for index in range(len(steps))]
+    ends = [start + step.high for start, (_, step) in zip(starts, steps, strict=True)]
+    axes.set_xlim(0, 1.02 * max(whole, min(max(ends, default=0.0), 1.5 * whole)) or 1.0)
+    for row, ((name, step), start) in enumerate(zip(steps, starts, strict=True)):
+        chosen = name == highlight
+        value = f"{written(step, ends=False)} ({_share(step.value, whole)})"
+        row_text(axes, row, name, value, strong=chosen)
+        bar(
+            axes,
+            row,
+            start,
+            step.value,
+            colours.accent if chosen else colours.series[0],
+            "//" if chosen else "",
+        )
+        whisker(axes, row, step, shift=start)
+        if row + 1 < len(steps):
+            end = start + step.value
+            axes.plot(
+                (end, end), (row + MIDDLE, row + 1 + MIDDLE), color=colours.muted, linewidth=1, zorder=0.9
+            )
+    return figure
+
+
+def _share(part: float, whole: float) -> str:
+    share = part / whole if whole > 0 else 0.0
+    return "<1 %" if 0 < share < 0.01 else f"{100 * share:.0f} %"

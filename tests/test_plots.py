@@ -1,0 +1,395 @@
+"""Figures hold what they were given, whatever the data, and can be read on both page themes."""
+
+from __future__ import annotations
+
+import io
+import math
+import subprocess
+import sys
+from dataclasses import dataclass
+from itertools import combinations
+from xml.etree import ElementTree as ET
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from matplotlib.colors import to_hex
+
+from optguide import plots
+from optguide.plots.themes import DARK, LIGHT, palette
+
+LONG = "An exceedingly long name of a variant, with $dollar$ signs, <tags> and\na new line, f32"
+SVG = "{http://www.w3.org/2000/svg}"
+
+
+@dataclass(frozen=True)
+class Number:
+    value: float
+    low: float
+    high: float
+    unit: str = "ms"
+    n: int = 100
+
+
+@dataclass(frozen=True)
+class Load:
+    offered: float
+    p50: Number | None = None
+    p95: Number | None = None
+    p99: Number | None = None
+    void: str = ""
+
+
+def number(value, share=0.03, unit="ms", n=100):
+    return Number(value, value * (1 - share), value * (1 + share), unit, n)
+
+
+def load(offered, value):
+    return Load(offered, number(value), number(1.3 * value), number(2 * value))
+
+
+def awkward(unit):
+    return [
+        number(40.0, unit=unit),
+        number(40.0, 0.0, unit=unit),
+        number(0.0004, unit=unit),
+        Number(40.0, 0.0001, 1e9, unit),
+        Number(40.0, 30.0, math.inf, unit),
+    ]
+
+
+def rows(count, unit="ms"):
+    values = awkward(unit)
+    return [(f"{LONG} {index}", values[index % len(values)]) for index in range(count)]
+
+
+def curve(count):
+    return [
+        (2**i, number(4.0 * 2**i), number(100 * (1 - 0.5**i) + 1, unit="inferences/s")) for i in range(count)
+    ]
+
+
+ROWED = {
+    "bars": lambda n: plots.bars(rows(n), "ms", reference=f"{LONG} 0"),
+    "ratios": lambda n: plots.ratios(rows(n, "ratio"), control=("A/A control", number(1.0, unit="ratio"))),
+    "stages": lambda n: plots.stages(
+        [
+            (name, {"read": number(2), "compile": number(20), "first": number(9)}, total)
+            for name, total in rows(n)
+        ]
+    ),
+    "waterfall": lambda n: plots.waterfall(rows(n)),
+    "layer_profile": lambda n: plots.layer_profile([(name, time, "bf16") for name, time in rows(n)]),
+    "repeat_ratios": lambda n: plots.repeat_ratios({f"{LONG} {i}": [1.8, 1.8, 1.9 + i] for i in range(n)}),
+}
+OTHERS = {
+    "latency_throughput": lambda n: plots.latency_throughput({LONG: curve(min(n, 8)), "tiny": curve(1)}),
+    "load_curve": lambda n: plots.load_curve([load(10.0 * i, 5.0 + i) for i in range(1, n + 1)], 50.0),
+    "percentile_samples": lambda n: plots.percentile_samples(
+        [(p, number(20.0 + p / 10, 1 / (i + 1), n=20 * 2**i)) for p in (50, 99) for i in range(min(n, 12))]
+    ),
+}
+FIGURES = ROWED | OTHERS
+
+
+def drawn(figure):
+    """The figure laid out as saving does it."""
+    figure.draw_without_rendering()
+    return figure
+
+
+def row_texts(figure):
+    return [text for text in figure.axes[0].texts if text.get_text()]
+
+
+@pytest.mark.parametrize("count", [0, 1, 2, 12])
+@pytest.mark.parametrize("name", FIGURES)
+def test_axes_name_quantity_and_unit_for_any_amount_of_data(name, count):
+    figure = drawn(FIGURES[name](count))
+    labels = [axes.get_xlabel() for axes in figure.axes] + [axes.get_ylabel() for axes in figure.axes]
+    labels = [label for label in [*labels, figure.get_supylabel()] if label]
+    assert labels
+    assert all(label[0].isupper() and "(" in label for label in labels)
+    assert not figure.get_suptitle()
+    assert figure.get_layout_engine() is not None
+
+
+@pytest.mark.parametrize("count", [1, 2, 30])
+@pytest.mark.parametrize("name", ROWED)
+def test_row_texts_stay_inside_the_figure_and_apart(name, count):
+    with plots.style("light"):
+        figure = ROWED[name](count)
+        boxes = [text.get_window_extent() for text in row_texts(drawn(figure))]
+    edge = figure.bbox
+    for box in boxes:
+        assert box.x0 >= edge.x0 - 1
+        assert box.x1 <= edge.x1 + 1
+        assert box.y0 >= edge.y0 - 1
+        assert box.y1 <= edge.y1 + 1
+    assert not [pair for pair in combinations(boxes, 2) if pair[0].overlaps(pair[1])]
+
+
+def test_every_text_is_large_enough_for_a_phone():
+    with plots.style("light"):
+        for draw in FIGURES.values():
+            figure = drawn(draw(4))
+            width = figure.get_figwidth() * 72
+            for axes in figure.axes:
+                shown = [axes.xaxis.label, axes.yaxis.label, *axes.texts, *axes.get_xticklabels()]
+                assert min(text.get_fontsize() for text in shown) / width * 340 >= 7
+
+
+def test_intervals_are_drawn_from_end_to_end():
+    figure = plots.bars([("a", Number(10, 8, 13))], "ms")
+    spans = [tuple(line.get_xdata()) for line in figure.axes[0].lines]
+    assert (8, 13) in spans
+
+
+def test_an_interval_beyond_the_axis_ends_in_an_arrow():
+    figure = plots.bars([("a", number(10)), ("b", Number(10, 8, 1e9))], "ms")
+    (axes,) = figure.axes
+    right = axes.get_xlim()[1]
+    assert right < 25
+    arrows = [line for line in axes.lines if line.get_marker() == ">"]
+    assert [list(line.get_xdata()) for line in arrows] == [[right]]
+
+
+def test_one_figure_keeps_one_unit():
+    times = [("slow", Number(1500, 1440, 1561)), ("fast", Number(0.05, 0.0484, 0.0516))]
+    texts = [text.get_text() for text in plots.bars(times, "ms").axes[0].texts]
+    assert texts == ["slow", "1,500 ms (1,440 to 1,570)", "fast", "0.0500 ms (0.0484 to 0.0516)"]
+
+
+def test_the_reference_row_looks_different():
+    figure = plots.bars([("a", number(1)), ("b", number(2))], "ms", reference="b")
+    first, second = figure.axes[0].patches
+    assert first.get_facecolor() != second.get_facecolor()
+    assert (first.get_hatch() or "") != second.get_hatch()
+    assert [text.get_weight() for text in row_texts(figure)] == ["normal", "normal", "bold", "bold"]
+
+
+def test_ratios_are_centred_on_a_log_axis_that_always_shows_one():
+    for low, high in ((1.001, 1.003), (0.2, 0.9), (3.0, 40.0), (1e-4, 1e4)):
+        (axes,) = plots.ratios([("a", Number((low * high) ** 0.5, low, high, "ratio"))]).axes
+        left, right = axes.get_xlim()
+        assert axes.get_xscale() == "log"
+        assert left < 1 < right
+        assert 1.0 in [round(tick, 9) for tick in axes.get_xticks()]
+
+
+def test_the_control_is_hollow_and_last():
+    figure = plots.ratios([("a", number(1.5, unit="ratio"))], control=("A/A", number(1, unit="ratio")))
+    faces = {line.get_marker(): line.get_markerfacecolor() for line in figure.axes[0].lines}
+    assert faces["D"] == LIGHT.background
+    assert faces["o"] == LIGHT.series[0]
+    assert row_texts(figure)[2].get_text() == "A/A"
+
+
+def test_stages_stand_end_to_end_and_the_whisker_belongs_to_the_total():
+    parts = {"read": number(5), "compile": number(20)}
+    (axes,) = plots.stages([("IR", parts, Number(24, 22, 27))]).axes
+    read, compiled = axes.patches
+    assert read.get_x() + read.get_width() == compiled.get_x()
+    assert compiled.get_x() + compiled.get_width() == 25
+    assert (22, 27) in [tuple(line.get_xdata()) for line in axes.lines]
+
+
+def test_stages_differ_by_hatch_as_well_as_colour():
+    names = ("import", "read", "compile", "first", "second", "steady")
+    (axes,) = plots.stages([("IR", {name: number(5) for name in names}, number(30))]).axes
+    assert len({patch.get_hatch() or "" for patch in axes.patches}) == len(names)
+    assert len({patch.get_facecolor() for patch in axes.patches}) == len(names)
+
+
+def test_a_waterfall_step_starts_where_the_last_one_ended():
+    (axes,) = plots.waterfall([("decode", number(6)), ("infer", number(3)), ("top-k", number(1))]).axes
+    assert [patch.get_x() for patch in axes.patches] == [0, 6, 9]
+    texts = [text.get_text() for text in axes.texts]
+    assert "3 ms (30 %)" in texts
+    assert axes.patches[1].get_facecolor() != axes.patches[0].get_facecolor()
+
+
+def test_layers_after_the_first_are_summed():
+    layers = [(f"layer{i}", number(10.0 + i, unit="us"), "bf16" if i else "f32") for i in range(20)]
+    texts = [text.get_text() for text in plots.layer_profile(layers, top=5).axes[0].texts]
+    assert texts[0] == "layer19"
+    assert texts[-2] == "15 other layers"
+    assert texts[-1].startswith("mixed")
+    assert texts[-1].endswith("255 µs")
+
+
+def test_long_layer_names_keep_their_end():
+    name = "/network" + "/block" * 30 + "/layers.7/Convolution"
+    (text, _) = plots.layer_profile([(name, number(3, unit="us"), "i8")]).axes[0].texts
+    assert text.get_text().startswith("…")
+    assert text.get_text().endswith("/layers.7/Convolution")
+
+
+def test_void_points_are_crosses_on_the_upper_edge_and_carry_no_latency():
+    points = [load(10, 5), load(20, 6), Load(30, void="not sustained"), Load(40, void="not sustained")]
+    (axes,) = plots.load_curve(points, 50.0, highest=points[1]).axes
+    (crosses,) = [line for line in axes.lines if line.get_marker() == "X"]
+    assert list(crosses.get_xdata()) == [30, 40]
+    assert set(crosses.get_ydata()) == {1.0}
+    assert crosses.get_markerfacecolor() == "none"
+    texts = [text.get_text() for text in axes.texts]
+    assert {"void", "limit 50 ms", "20/s holds", "p50", "p95", "p99"} <= set(texts)
+    assert axes.get_yscale() == "log"
+    assert axes.get_ylim()[1] > 50
+
+
+def test_a_refused_percentile_leaves_the_others():
+    points = [Load(10, number(5), number(6)), Load(20, number(6))]
+    (axes,) = plots.load_curve(points).axes
+    texts = {text.get_text() for text in axes.texts}
+    assert texts == {"p50", "p95"}
+
+
+def test_a_load_curve_without_a_valid_point_is_still_drawn():
+    (axes,) = plots.load_curve([Load(30, void="not sustained")], 10.0).axes
+    assert "void" in {text.get_text() for text in axes.texts}
+
+
+def test_points_in_flight_are_labelled_and_crowded_labels_left_out():
+    apart = plots.latency_throughput({"m": curve(4)}).axes[0]
+    assert apart.texts[0].get_text() == "1 in flight"
+    same = [(i, number(5.0), number(100, unit="inferences/s")) for i in range(1, 40)]
+    crowded = plots.latency_throughput({"m": same}).axes[0]
+    assert len(crowded.texts) == 1
+
+
+def test_the_spread_is_the_range_over_the_median():
+    (axes,) = plots.repeat_ratios({"sequential": [1.8, 2.0, 2.1]}).axes
+    assert "spread 15.0 %" in {text.get_text() for text in axes.texts}
+
+
+def test_percentile_panels_share_their_scales():
+    figure = OTHERS["percentile_samples"](6)
+    assert [axes.get_title(loc="left") for axes in figure.axes] == ["p50", "p99"]
+    assert len({axes.get_ylim() for axes in figure.axes}) == 1
+    assert figure.axes[-1].get_xscale() == "log"
+
+
+def luminance(colour):
+    channels = [int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5)]
+    linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in channels]
+    return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+
+
+def contrast(one, other):
+    dark, light = sorted((luminance(one), luminance(other)))
+    return (light + 0.05) / (dark + 0.05)
+
+
+@pytest.mark.parametrize(("colours", "page"), [(LIGHT, "#ffffff"), (DARK, "#14181e")])
+def test_contrast_meets_wcag_aa_on_the_page(colours, page):
+    assert colours.background == page
+    assert contrast(colours.ink, page) >= 4.5
+    assert contrast(colours.muted, page) >= 4.5
+    for mark in (*colours.series, colours.accent):
+        assert contrast(mark, page) >= 3, mark
+
+
+@pytest.mark.parametrize("name", FIGURES)
+def test_light_and_dark_differ_and_only_in_colour(name):
+    pages = {}
+    for mode in ("light", "dark"):
+        with plots.style(mode) as colours:
+            figure = drawn(FIGURES[name](3))
+            axis = figure.axes[0].xaxis
+            pages[mode] = (
+                to_hex(axis.label.get_color()),
+                axis.label.get_text(),
+                tuple(figure.get_size_inches()),
+            )
+            assert pages[mode][0] == colours.ink
+            assert figure.get_facecolor()[3] == 0
+    assert pages["light"][0] != pages["dark"][0]
+    assert pages["light"][1:] == pages["dark"][1:]
+
+
+def test_the_style_ends_with_its_context():
+    with plots.style("dark"):
+        assert palette() is DARK
+    assert palette() is LIGHT
+
+
+def test_saving_twice_gives_the_same_bytes():
+    def saved():
+        with plots.style("dark"):
+            buffer = io.BytesIO()
+            plots.ratios([("a", number(1.5, unit="ratio"))]).savefig(
+                buffer, format="svg", metadata={"Date": None}
+            )
+        return buffer.getvalue()
+
+    first = saved()
+    assert first == saved()
+    assert b"<text" not in first
+
+
+def test_importing_the_package_does_not_import_matplotlib():
+    code = "import sys, optguide.plots; sys.exit('matplotlib' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_every_exported_name_exists_and_is_not_a_module():
+    assert all(callable(getattr(plots, name)) for name in plots.__all__)
+    with pytest.raises(AttributeError):
+        _ = plots.pie
+
+
+def positions(svg):
+    root = ET.fromstring(svg)  # noqa: S314  our own output
+    found = {}
+    for element in root.iter():
+        found.setdefault((element.get("class") or "").removeprefix("og-interval__"), []).append(element)
+    value = float(found["value"][0].get("cx"))
+    edges = [float(element.get("d").split()[0][1:]) for element in found["bound"]]
+    return root, found, value, edges
+
+
+def test_a_verdict_drawing_is_named_and_escaped():
+    svg = plots.verdict_interval_svg(1.1, 1.3, 1.2, 1.0, label='<b>"A" & B</b>', holds="above")
+    root, found, value, (edge,) = positions(svg)
+    x = "\N{MULTIPLICATION SIGN}"
+    assert root.get("role") == "img"
+    assert root[0].tag == f"{SVG}title"
+    assert root[0].text == f'<b>"A" & B</b>: 1.20{x} (1.10 to 1.30), held against 1{x}'
+    assert "currentColor" in svg
+    assert edge < value
+    assert float(found["holds"][0].get("x")) == pytest.approx(edge, abs=0.1)
+
+
+def test_a_verdict_drawing_orders_value_and_bounds_as_the_numbers_are():
+    _, found, value, edges = positions(
+        plots.verdict_interval_svg(0.97, 1.01, 0.99, (1.02, 0.98), label="x", holds="between")
+    )
+    assert edges[0] < value < edges[1]
+    assert float(found["holds"][0].get("width")) == pytest.approx(edges[1] - edges[0], abs=0.2)
+
+
+def test_distant_ratios_are_drawn_on_a_log_scale():
+    _, _, value, (edge,) = positions(plots.verdict_interval_svg(5, 200, math.sqrt(1000), 1, label="x"))
+    *_, end, _ = positions(plots.verdict_interval_svg(5, 200, 200, 1, label="x"))
+    assert (value - edge) / (end - edge) == pytest.approx(math.log(1000) / 2 / math.log(200), abs=0.01)
+
+
+def test_an_endless_interval_leaves_value_and_bound_apart():
+    _, _, value, (edge,) = positions(plots.verdict_interval_svg(-1e12, math.inf, 3, 2, label="x"))
+    assert value - edge > 15
+
+
+anything = st.floats(-1e12, 1e12) | st.sampled_from([0.0, 1.0, math.inf, -math.inf])
+
+
+@given(
+    value=st.floats(-1e9, 1e9),
+    ends=st.tuples(anything, anything),
+    bounds=st.lists(st.floats(-1e9, 1e9), min_size=1, max_size=2),
+)
+def test_a_verdict_drawing_survives_any_numbers(value, ends, bounds):
+    svg = plots.verdict_interval_svg(min(ends), max(ends), value, bounds, label="any")
+    _, _, at, edges = positions(svg)
+    assert all(0 <= x <= 320 for x in (at, *edges))
+    assert "nan" not in svg
