@@ -83,6 +83,7 @@ sphinx_gallery_conf = gallery_settings(ROOT, run=not PAGES_ONLY)
 
 site_url = os.environ.get("OPTGUIDE_SITE_URL", f"https://{OWNER.lower()}.github.io/{NAME}/").rstrip("/") + "/"
 html_theme = "pydata_sphinx_theme"
+html_math_renderer = "mathml"
 html_title = project
 html_baseurl = site_url
 html_static_path = ["_static"]

@@ -1,0 +1,144 @@
+"""The built site in Chromium: accessibility, phone width, search without a network, copy buttons."""
+
+from __future__ import annotations
+
+import functools
+import http.server
+import os
+import re
+import shutil
+import threading
+
+import pytest
+
+from optguide.paths import build_dir
+
+pytestmark = pytest.mark.browser
+
+HTML = build_dir() / "html"
+PAGES = sorted(
+    path.relative_to(HTML).as_posix()
+    for path in HTML.rglob("*.html")
+    if "_static" not in path.parts and path.name not in ("404.html", "genindex.html", "py-modindex.html")
+)
+
+
+class _BelowPrefix(http.server.SimpleHTTPRequestHandler):
+    """The site below the path at which GitHub Pages shows it, with its page for missing addresses."""
+
+    prefix = ""
+
+    def do_GET(self):
+        self.path = self.path.removeprefix(self.prefix) or "/"
+        if (HTML / self.path.partition("?")[0].lstrip("/")).exists():
+            super().do_GET()
+            return
+        body = (HTML / "404.html").read_bytes()
+        self.send_response(404)
+        self.send_header("Content-Type", "text/html; charset=utf-8")
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *_):
+        """Stay quiet."""
+
+
+@pytest.fixture(scope="session")
+def address():
+    if not PAGES:
+        pytest.fail(f"There is no built site in {HTML}. Build it first: nox -s docs -- --profile quick")
+    found = re.search(r'href="(/[^"]*?)/?_static/', (HTML / "404.html").read_text("utf-8"))
+    _BelowPrefix.prefix = found[1]
+    handler = functools.partial(_BelowPrefix, directory=str(HTML))
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_port}{found[1]}"
+        server.shutdown()
+
+
+@pytest.fixture(scope="session")
+def chromium():
+    playwright = pytest.importorskip("playwright.sync_api")
+    path = shutil.which(os.environ.get("CHROMIUM", "chromium"))
+    if path is None:
+        pytest.fail("Chromium is missing. Install it (apt-get install chromium) or set CHROMIUM to its path.")
+    with playwright.sync_playwright() as driver:
+        browser = driver.chromium.launch(executable_path=path, args=["--no-sandbox"])
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def open_page(chromium, address):
+    """Open a page of the site; anything it asks of another host fails the test."""
+    contexts, foreign = [], []
+
+    def open_(page, *, width=1280, scheme="light"):
+        context = chromium.new_context(viewport={"width": width, "height": 800}, color_scheme=scheme)
+        context.grant_permissions(["clipboard-read", "clipboard-write"])
+        contexts.append(context)
+        tab = context.new_page()
+        tab.on(
+            "request",
+            lambda request: foreign.append(request.url) if "//127.0.0.1" not in request.url else None,
+        )
+        tab.goto(f"{address}/{page}")
+        return tab
+
+    yield open_
+    for context in contexts:
+        context.close()
+    assert [url for url in foreign if not url.startswith("data:")] == []
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("page", PAGES)
+def test_axe_finds_nothing_serious(open_page, page, scheme):
+    from axe_playwright_python.sync_playwright import Axe
+
+    violations = Axe().run(open_page(page, scheme=scheme)).response["violations"]
+    serious = [
+        (rule["id"], rule["help"], [node["target"] for node in rule["nodes"]][:5])
+        for rule in violations
+        if rule["impact"] in ("serious", "critical")
+    ]
+    assert serious == []
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_page_fits_a_phone(open_page, page):
+    tab = open_page(page, width=360)
+    assert tab.evaluate("document.documentElement.scrollWidth") <= 360
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_figures_show_the_file_for_the_scheme(open_page, scheme):
+    pages = [page for page in PAGES if "measured-figure" in (HTML / page).read_text("utf-8")]
+    tab = open_page(pages[0], scheme=scheme)
+    figure = tab.locator("figure.measured-figure").first
+    assert figure.locator(f"img.only-{scheme}").is_visible()
+    assert figure.locator("figcaption").is_visible()
+    other = {"light": "dark", "dark": "light"}[scheme]
+    assert not figure.locator(f"img.only-{other}").is_visible()
+
+
+def test_copy_button_copies_the_command_without_its_prompt(open_page):
+    tab = open_page("how-to-read-these-numbers.html")
+    block = tab.locator("div.highlight-console").first
+    block.hover()
+    block.locator("button.copybtn").click()
+    assert tab.evaluate("navigator.clipboard.readText()").startswith("python3 -m pip install nox")
+
+
+def test_search_finds_a_glossary_term(open_page):
+    tab = open_page("search.html?q=interleaving")
+    results = tab.locator("#search-results li a")
+    results.first.wait_for()
+    assert any("Glossary" in text or "interleaving" in text for text in results.all_inner_texts())
+
+
+def test_missing_address_shows_a_styled_page_with_ways_on(open_page):
+    tab = open_page("measure/nowhere.html")
+    assert tab.locator("h1").inner_text() == "Page not found"
+    assert tab.locator("header.bd-header").bounding_box()["height"] < 120
+    assert tab.get_by_role("link", name="start page").count() == 1
