@@ -44,11 +44,11 @@ def reporting(label: str, expected_seconds: float) -> Iterator[Update]:
 @contextmanager
 def _live(console: Console, label: str, expected_seconds: float) -> Iterator[Update]:
     columns = (
-        TextColumn("{task.description}"),
+        TextColumn("{task.description}", markup=False),  # names are the user's and may hold brackets
         BarColumn(bar_width=24),
         TimeElapsedColumn(),
         TextColumn("{task.fields[left]}"),
-        TextColumn("[dim]{task.fields[what]}"),
+        TextColumn("{task.fields[what]}", style="dim", markup=False),
     )
     with Progress(*columns, console=console, transient=True) as progress:
         task = progress.add_task(label, total=1.0, left="", what="")

@@ -129,8 +129,11 @@ class SessionResult:
         """The first variant against its twin: what a comparison says where there is no difference."""
         if self.twin is None or self.twin not in self.series:
             return None
-        first = next(iter(self.series))
-        return self.compare(first, self.twin) if first != self.twin else None
+        twin = self.series[self.twin].variant
+        for name, series in self.series.items():
+            if name != self.twin and series.variant.with_(self.twin) == twin:
+                return self.compare(name, self.twin)
+        return None  # the first variant failed, and the next one is another
 
     def agreement(self, a: str, b: str) -> Agreement:
         """Compare the outputs of two variants on the same inputs.

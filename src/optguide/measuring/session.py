@@ -176,17 +176,16 @@ class _Session:
             enough = self.rounds >= MINIMUM_ROUNDS
             if self.spent >= (limit if enough else OVERTIME * self.budget.seconds):
                 return
-            start = time.perf_counter()
             for name in self.random.permutation(self.alive()):
                 update(min(1.0, self.spent / self.budget.seconds), f"{name}{self._so_far()}")
                 self._turn(str(name))
-            self.spent += time.perf_counter() - start
             self.rounds += 1
             if self._precise():
                 self.ended = "precision reached"
                 return
 
     def _turn(self, name: str) -> None:
+        start = time.perf_counter()
         try:
             reply = self.workers[name].ask(
                 self.block + GRACE_SECONDS, do="block", seconds=self.block, discard=self.block / 10
@@ -195,6 +194,8 @@ class _Session:
             self.failures[name] = error
             self.workers[name].end()  # its threads may still be busy, and the others go on
             return
+        # A turn that failed is not counted: one that hung would have used up the budget of the others.
+        self.spent += time.perf_counter() - start
         latencies = np.asarray(reply["latencies_ns"], dtype=np.float64) / 1e6
         seconds, cpu_seconds = reply["wall_ns"] / 1e9, reply["cpu_ns"] / 1e9
         self.blocks[name].append(Block(self.rounds, latencies, seconds, cpu_seconds, reply["calls"]))

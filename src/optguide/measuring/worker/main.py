@@ -119,11 +119,13 @@ def _die_with_parent() -> None:
 def _answer(handlers: dict[str, Callable[..., dict[str, Any]]], request: dict[str, Any]) -> dict[str, Any]:
     try:
         return {"ok": handlers[request.pop("do")](**request)}
-    except OptGuideError as error:
-        kind, message, remedy = type(error).__name__, error.message, error.remedy
     except Exception as error:  # the parent decides what a failure means
-        kind, message, remedy = "WorkerError", f"{type(error).__name__}: {_short(error)}", ""
-    return {"error": {"kind": kind, "message": message, "remedy": remedy, "detail": traceback.format_exc()}}
+        if isinstance(error, OptGuideError):
+            kind, message, remedy = type(error).__name__, error.message, error.remedy
+        else:
+            kind, message, remedy = "WorkerError", f"{type(error).__name__}: {_short(error)}", ""
+        detail = traceback.format_exc()
+    return {"error": {"kind": kind, "message": message, "remedy": remedy, "detail": detail}}
 
 
 def _short(error: Exception) -> str:
