@@ -1,0 +1,108 @@
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from optguide.errors import OutputError
+from optguide.measuring.worker.main import Worker
+
+
+class Loaded:
+    """A loaded runner with these outputs."""
+
+    def __init__(self, *outputs):
+        self.found = [np.asarray(array) for array in outputs]
+
+    def outputs(self):
+        return self.found
+
+
+def check(tmp_path, *outputs):
+    worker = Worker()
+    worker.runner = Loaded(*outputs)
+    path = tmp_path / "outputs.npz"
+    worker.check(str(path))
+    with np.load(path) as archive:
+        return list(archive.values())
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
+@pytest.mark.parametrize("dtype", ["float16", "float32", "float64"])
+def test_nan_and_infinity_are_refused(tmp_path, bad, dtype):
+    with pytest.raises(OutputError, match="Output 1 holds NaN or infinity"):
+        check(tmp_path, [1.0, 2.0], np.array([1.0, bad], dtype=dtype))
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("constant", [np.zeros((2, 3)), np.full(4, 7.5), np.ones(5, np.int64)])
+def test_one_constant_is_refused(tmp_path, constant):
+    with pytest.raises(OutputError, match=rf"Output 0 is {constant.flat[0]:g} everywhere"):
+        check(tmp_path, constant)
+
+
+@pytest.mark.parametrize(
+    "output", [np.float32(3), np.array([0.0]), np.array([]), np.zeros(3, bool), np.array(["a", "a"])]
+)
+def test_single_values_and_what_is_no_number_are_taken(tmp_path, output):
+    (found,) = check(tmp_path, output)
+    np.testing.assert_array_equal(found, output)
+
+
+def test_nearly_constant_is_taken(tmp_path):
+    (found,) = check(tmp_path, np.array([1.0, 1.0 + 1e-12]))
+    assert np.ptp(found) > 0
+
+
+def test_python_objects_are_left_out_and_never_pickled(tmp_path):
+    found = check(tmp_path, np.array([object()]), [1.0, 2.0])
+    assert len(found) == 1
+
+
+def converse(*requests):
+    """Replies of a worker process to these lines, and how it ended."""
+    done = subprocess.run(
+        [sys.executable, "-c", "from optguide.measuring.worker.main import main; main()"],
+        input="".join(line + "\n" for line in requests),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    return [json.loads(line) for line in done.stdout.splitlines()], done
+
+
+def test_one_reply_per_request_in_order_until_quit():
+    replies, done = converse(
+        '{"do": "memory"}',
+        '{"do": "dance"}',
+        '{"do": "memory", "extra": 1}',
+        '{"do": "quit"}',
+        '{"do": "memory"}',
+    )
+    assert done.returncode == 0
+    assert [next(iter(reply)) for reply in replies] == ["ok", "error", "error"]
+    assert replies[1]["error"]["kind"] == "WorkerError"
+    assert "TypeError" in replies[2]["error"]["message"]
+
+
+def test_end_of_input_ends_it():
+    replies, done = converse('{"do": "memory"}')
+    assert len(replies) == 1
+    assert done.returncode == 0
+
+
+def test_errors_carry_a_traceback_and_a_single_line():
+    (reply,), _ = converse(json.dumps({"do": "load", "spec": {"runtime": "abacus"}}))
+    assert reply["error"]["kind"] == "OptionError"
+    assert reply["error"]["message"] == "There is no runtime 'abacus'."
+    assert "openvino" in reply["error"]["remedy"]
+    assert "Traceback" in reply["error"]["detail"]
+
+
+def test_requests_before_loading_are_errors_and_no_end():
+    replies, done = converse('{"do": "block", "seconds": 1, "discard": 0}', '{"do": "memory"}')
+    assert [next(iter(reply)) for reply in replies] == ["error", "ok"]
+    assert done.returncode == 0
