@@ -8,7 +8,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path, PurePath
 from typing import TYPE_CHECKING, Any
 
-from optguide.errors import OptGuideError, RecordsError
+from optguide.errors import Busy, OptGuideError, RecordsError
 from optguide.machine import measuring_lock
 from optguide.records import take_new_figures
 from optguide.sphinxext.noise import record_noise
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from docutils import nodes
     from sphinx.application import Sphinx
 
-__all__ = ["CHAPTERS", "gallery_settings"]
+__all__ = ["CHAPTERS", "gallery_settings", "plain_errors"]
 
 CHAPTERS: dict[str, tuple[str, ...]] = {
     "measure": (
@@ -108,13 +108,13 @@ def setup(app: Sphinx) -> None:
 
     def hold(app: Sphinx) -> None:
         if app.config.sphinx_gallery_conf["plot_gallery"]:
-            with _plain_errors():
+            with plain_errors():
                 held.enter_context(measuring_lock("nox -s docs"))
                 record_noise()
 
     def release(app: Sphinx) -> None:
         held.close()
-        with _plain_errors():
+        with plain_errors():
             if not load().by_example:
                 raise RecordsError("There are no records to show.", "Run `nox -s docs` to measure.")
 
@@ -126,10 +126,13 @@ def setup(app: Sphinx) -> None:
 
 
 @contextmanager
-def _plain_errors() -> Iterator[None]:
+def plain_errors() -> Iterator[None]:
     """Stop the build with the message of an error of ours."""
     try:
         yield
+    except Busy as error:
+        # Its remedy names an option of the command.
+        raise GuideError(f"{error.message} Start again when it has ended.") from error
     except OptGuideError as error:
         raise GuideError(str(error)) from error
 

@@ -2,14 +2,9 @@
 
 from __future__ import annotations
 
-import sys
-
-from optguide.errors import OptGuideError
 from optguide.machine import measuring_lock
+from optguide.sphinxext.gallery import plain_errors
 
 if __name__ == "__main__":
-    try:
-        with measuring_lock("nox -s docs"):
-            pass
-    except OptGuideError as error:
-        sys.exit(str(error))
+    with plain_errors(), measuring_lock("nox -s docs"):
+        pass
