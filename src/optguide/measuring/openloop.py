@@ -23,11 +23,15 @@ __all__ = ["PERCENTILES", "LoadPoint", "highest_rate", "load_curve"]
 PERCENTILES = (50, 95, 99)
 
 SLICES = 20
-"""Slices of one point over which the bootstrap resamples: queues build up and drain within them."""
+"""Slices of one point that count as clusters: queues build up and drain within them."""
 
 SUSTAINED = 0.95
-"""Completions per second below this share of the schedule's rate: the queue grew until the end, so the
-latencies describe how long the point was measured, and no steady state."""
+"""Completions per second below this share of the schedule's rate, and nobody near the end found the model
+idle: the queue grew, so the latencies describe how long the point was measured, and no steady state."""
+
+BUSY = 2.0
+"""An arrival that took less than this many times the shortest latency found the model idle or nearly so. In
+a short point of a slow model the last few requests alone can drain past the end, at any rate."""
 
 LATE_SHARE = 0.1
 """The generator's own median lateness may be at most this share of the median latency it reports."""
@@ -129,17 +133,23 @@ def _point(rate: float, seconds: float, reply: dict[str, object]) -> LoadPoint:
             found[percentile] = percentile_of_blocks(slices, percentile, "ms")
         except NotEnoughSamples:
             continue
-    return LoadPoint(
-        rate, achieved, found, latencies.size, _void(scheduled / seconds, achieved, latencies, lateness)
-    )
+    overload = _overload(scheduled, achieved, seconds, latencies)
+    return LoadPoint(rate, achieved, found, latencies.size, overload or _late(latencies, lateness))
 
 
-def _void(scheduled_rate: float, achieved: float, latencies: np.ndarray, lateness: np.ndarray) -> str:
-    """Why a point says nothing about the model's steady state."""
-    if achieved < SUSTAINED * scheduled_rate:
-        return (
-            f"only {achieved:.4g} of {scheduled_rate:.4g} requests/s were completed: the queue kept growing"
-        )
+def _overload(scheduled: int, achieved: float, seconds: float, latencies: np.ndarray) -> str:
+    """Why the latencies are of no steady state."""
+    wanted = scheduled / seconds
+    if achieved >= SUSTAINED * wanted:
+        return ""
+    given_up = latencies.size < scheduled
+    if given_up or latencies[-latencies.size // 4 :].min() > BUSY * latencies.min():
+        return f"only {achieved:.4g} of {wanted:.4g} requests/s were completed: the queue kept growing"
+    return ""
+
+
+def _late(latencies: np.ndarray, lateness: np.ndarray) -> str:
+    """Why the latencies are the generator's more than the model's."""
     if lateness.size and np.median(lateness) > LATE_SHARE * np.median(latencies):
         return (
             f"the generator itself was {np.median(lateness):.3g} ms late, "
