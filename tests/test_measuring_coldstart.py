@@ -1,0 +1,137 @@
+from __future__ import annotations
+
+import pytest
+
+from optguide import errors
+from optguide.measuring import coldstart
+from optguide.measuring.coldstart import STAGES, ColdStart, first_inference
+from optguide.measuring.variant import Variant
+
+
+def run(**stages):
+    return dict.fromkeys(STAGES, 1.0) | stages
+
+
+def broken(name):
+    def make():
+        from optguide.errors import DeviceError
+
+        raise DeviceError("There is no such device.")
+
+    return Variant.from_function(name, make)
+
+
+def staged(name, *milliseconds):
+    """A variant whose first calls sleep for these times; later ones are instant."""
+
+    def make():
+        import time
+
+        left = list(milliseconds)
+        return lambda: time.sleep(left.pop(0) / 1e3) if left else None
+
+    return Variant.from_function(name, make)
+
+
+@pytest.fixture
+def starts(monkeypatch):
+    """The variants' names in the order in which processes were started, and their identifiers."""
+    order = []
+
+    class Recording(coldstart.WorkerProcess):
+        def __init__(self, variant):
+            super().__init__(variant)
+            order.append((variant.name, self.pid))
+
+    monkeypatch.setattr(coldstart, "WorkerProcess", Recording)
+    return order
+
+
+def test_every_run_is_a_fresh_process_in_shuffled_turns(starts):
+    repeats = 6
+    found = first_inference([staged("a"), staged("b"), staged("c")], repeats, steady=2)
+    assert len({pid for _, pid in starts}) == 3 * repeats
+    rounds = [tuple(name for name, _ in starts[index : index + 3]) for index in range(0, 3 * repeats, 3)]
+    assert all(set(names) == {"a", "b", "c"} for names in rounds)
+    assert len(set(rounds)) > 1
+    assert {name: len(runs) for name, runs in found.runs.items()} == {"a": 6, "b": 6, "c": 6}
+    assert found.estimate("a").n == repeats
+    assert found.compare("a", "b").quantity == "first inference, total"
+
+
+def test_first_and_second_call_are_told_apart():
+    found = first_inference([staged("a", 60, 30)], 1, steady=3)
+    (stages,) = found.runs["a"]
+    assert set(stages) == set(STAGES)
+    assert stages["first"] >= 60
+    assert stages["second"] >= 30
+    assert stages["steady"] < stages["second"]
+    assert stages["import"] > 0
+
+
+def test_openvino_stages(ir):
+    found = first_inference([Variant("IR", model=ir)], 1, steady=3)
+    (stages,) = found.runs["IR"]
+    assert all(duration > 0 for duration in stages.values())
+    assert stages["import"] > stages["steady"]
+
+
+def test_total_is_everything_up_to_the_first_result():
+    stages = {"import": 1.0, "read": 2.0, "compile": 4.0, "first": 8.0, "second": 16.0, "steady": 32.0}
+    found = ColdStart({"a": (stages,) * 6}, {})
+    assert found.estimate("a").value == 15.0
+    assert found.estimate("a", "compile").value == 4.0
+    assert found.values("a", "steady") == [32.0] * 6
+
+
+def test_comparison_is_paired_by_round():
+    speeds = [1.0, 3.0, 9.0, 27.0, 81.0, 243.0]
+    found = ColdStart(
+        {
+            "a": tuple(run(compile=2 * speed) for speed in speeds),
+            "b": tuple(run(compile=speed) for speed in speeds),
+        },
+        {},
+    )
+    ratio = found.compare("a", "b", "compile").ratio
+    assert (ratio.low, ratio.value, ratio.high) == pytest.approx((2, 2, 2))
+
+
+def test_five_runs_are_no_interval():
+    with pytest.raises(errors.NotEnoughSamples, match="5 rounds"):
+        ColdStart({"a": (run(),) * 5}, {}).estimate("a")
+
+
+def test_unknown_variants_and_stages():
+    found = ColdStart({"a": (run(),)}, {"broken": errors.DeviceError("There is no such device.")})
+    with pytest.raises(errors.OptionError, match="No variant 'b'"):
+        found.values("b")
+    with pytest.raises(errors.OptionError, match="no stage 'warm'"):
+        found.values("a", "warm")
+    with pytest.raises(errors.DeviceError):
+        found.values("broken")
+
+
+def test_a_failing_variant_is_started_once_and_the_others_go_on(starts):
+    found = first_inference([broken("broken"), staged("a")], 3, steady=1)
+    assert list(found.runs) == ["a"]
+    assert len(found.runs["a"]) == 3
+    assert isinstance(found.failures["broken"], errors.DeviceError)
+    assert [name for name, _ in starts].count("broken") == 1
+
+
+def test_all_fail():
+    with pytest.raises(errors.DeviceError, match="no such device"):
+        first_inference([broken("x"), broken("y")], 2)
+
+
+@pytest.mark.parametrize(("repeats", "steady"), [(0, 20), (-1, 20), (3, 0)])
+def test_repeats_that_measure_nothing(repeats, steady):
+    with pytest.raises(errors.OptionError, match="repeats measure nothing"):
+        first_inference([staged("a")], repeats, steady=steady)
+
+
+@pytest.mark.parametrize("names", [[], ["a", "a"]])
+def test_names_must_differ(names):
+    with pytest.raises(errors.OptionError, match="different names"):
+        first_inference([staged(name) for name in names], 1)

@@ -1,0 +1,188 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from optguide import errors
+from optguide.measuring import openloop
+from optguide.measuring.estimate import Estimate
+from optguide.measuring.openloop import LoadPoint, highest_rate, load_curve
+from optguide.measuring.variant import Variant
+
+
+def point(rate, p95=None, *, void="", half=0.0):
+    found = {} if p95 is None else {95: Estimate(p95, p95 - half, p95 + half, "ms", 100)}
+    return LoadPoint(rate, rate, found, 100, void)
+
+
+def reply(latencies_ms, *, scheduled=None, lateness_ms=(0.001,), window=1.0):
+    """What a worker would answer."""
+    return {
+        "latencies_ns": [int(value * 1e6) for value in latencies_ms],
+        "lateness_ns": [int(value * 1e6) for value in lateness_ms],
+        "scheduled": len(latencies_ms) if scheduled is None else scheduled,
+        "window_ns": int(window * 1e9),
+    }
+
+
+def judged(*arguments, rate=100.0, seconds=1.0, **fields):
+    return openloop._point(rate, seconds, reply(*arguments, **fields))
+
+
+def test_a_sustained_point():
+    found = judged([5.0, 6.0] * 50, window=1.01)
+    assert found.void == ""
+    assert (found.offered, found.n) == (100.0, 100)
+    assert found.achieved == pytest.approx(100 / 1.01)
+    assert found.p50.value == 5.0
+    assert found.p95.value == 6.0
+    assert found.p50.unit == "ms"
+
+
+def test_percentiles_without_enough_samples_are_missing():
+    found = judged([5.0] * 100)
+    assert found.p95 is not None
+    assert found.p99 is None
+    few = judged([5.0] * 5, rate=5.0)
+    assert (few.p50, few.p95, few.p99, few.void) == (None, None, None, "")
+    assert judged([5.0] * 400, rate=400.0).p99 is not None
+
+
+def test_a_window_shorter_than_the_point_does_not_raise_the_rate():
+    assert judged([5.0] * 100, window=0.7).achieved == 100.0
+
+
+def test_overload_is_void():
+    """Each arrival waits longer than the one before, and the last is done half a second late."""
+    found = judged(np.linspace(10, 510, 100), window=1.5)
+    assert found.void == "only 66.67 of 100 requests/s were completed: the queue kept growing"
+
+
+def test_a_schedule_that_was_given_up_is_void():
+    found = judged([500.0, 900.0], scheduled=100, window=2.0)
+    assert found.void.startswith("only 1 of 100 requests/s")
+
+
+def test_a_single_slow_request_at_the_end_is_no_growing_queue():
+    """Ten requests of 70 ms in one second; the last arrived just before the end, and nobody waited."""
+    assert judged([70.0] * 10, rate=10.0, window=1.068).void == ""
+
+
+def test_the_void_is_judged_by_the_schedule_and_not_by_its_expectation():
+    """Poisson arrivals may be fewer than the rate says: the model is not to blame."""
+    assert judged([5.0] * 80, scheduled=80).void == ""
+
+
+def test_a_late_generator_is_void():
+    assert judged([5.0] * 100, lateness_ms=[0.4] * 100).void == ""
+    found = judged([5.0] * 100, lateness_ms=[0.6] * 100)
+    assert found.void == "the generator itself was 0.6 ms late, too much beside a latency of 5 ms"
+    assert judged([5.0] * 100, lateness_ms=[0.1] * 99 + [50.0]).void == ""
+    assert judged([5.0] * 100, lateness_ms=[]).void == ""
+
+
+def test_no_arrivals_is_a_point_without_percentiles():
+    found = judged([], lateness_ms=[], window=0.0)
+    assert (found.n, found.achieved, found.void, found.p50) == (0, 0.0, "", None)
+
+
+def test_highest_rate_within_the_limit():
+    points = [point(10, 5.0), point(20, 8.0), point(30, 15.0)]
+    assert highest_rate(points, 95, 10.0) is points[1]
+    assert highest_rate(points[::-1], 95, 10.0) is points[1]
+    assert highest_rate(points, 95, 4.0) is None
+    assert highest_rate([], 95, 10.0) is None
+
+
+def test_highest_rate_looks_at_the_whole_interval():
+    points = [point(10, 5.0), point(20, 9.0, half=2.0)]
+    assert highest_rate(points, 95, 10.0) is points[0]
+    assert highest_rate(points, 95, 11.0) is points[1]
+
+
+def test_rates_above_a_failing_one_do_not_count():
+    assert highest_rate([point(10, 5.0), point(20, 15.0), point(30, 8.0)], 95, 10.0).offered == 10
+    assert highest_rate([point(10, 5.0), point(20, 5.0, void="late"), point(30, 5.0)], 95, 10.0).offered == 10
+
+
+def test_rates_with_too_few_requests_neither_pass_nor_fail():
+    """A p99 needs 368 requests, which the lowest rates do not send."""
+    assert highest_rate([point(10), point(20, 5.0), point(30, 15.0)], 95, 10.0).offered == 20
+    assert highest_rate([point(10), point(20)], 95, 10.0) is None
+
+
+@pytest.mark.parametrize(("rates", "seconds"), [([], 1), ([0], 1), ([10, -1], 1), ([10], 0), ([10], -1)])
+def test_rates_and_lengths_that_measure_nothing(rates, seconds):
+    with pytest.raises(errors.OptionError, match="above zero"):
+        load_curve(Variant("a"), rates, seconds=seconds)
+
+
+@pytest.fixture
+def requests(monkeypatch):
+    """What the worker was asked to serve, in order."""
+    asked = []
+
+    class Recording(openloop.WorkerProcess):
+        def ask(self, timeout, **request):
+            asked.append(request)
+            return super().ask(timeout, **request)
+
+    monkeypatch.setattr(openloop, "WorkerProcess", Recording)
+    return asked
+
+
+def test_points_are_offered_in_shuffled_order_and_come_back_sorted(quick_variant, requests):
+    rates = [100.0, 50.0, 400.0, 200.0, 300.0]
+    points = load_curve(quick_variant, rates, seconds=0.1, seed=1)
+    assert [point.offered for point in points] == sorted(rates)
+    offered = [request["rate"] for request in requests if request["do"] == "serve"]
+    assert sorted(offered) == sorted(rates)
+    assert offered not in (rates, sorted(rates), sorted(rates, reverse=True))
+    assert len({request["seed"] for request in requests if request["do"] == "serve"}) == len(rates)
+    assert requests[0]["do"] == "load"
+    assert requests[1]["do"] == "block"  # warm before the first point
+    for found in points:
+        assert found.n > 0
+
+
+def stalling(every, seconds):
+    """A server that is instant and stalls on every n-th call."""
+
+    def make():
+        import time
+
+        calls = [0]
+
+        def call():
+            calls[0] += 1
+            if calls[0] % every == 0:
+                time.sleep(seconds)
+
+        return call
+
+    return Variant.from_function("stalling", make)
+
+
+def test_stalls_are_felt_by_those_who_arrive_meanwhile():
+    """Stalls of 50 ms take 2 % of the calls and half of the time: in a closed loop the median is instant."""
+    (found,) = load_curve(stalling(50, 0.05), [500.0], seconds=1.0)
+    assert found.p95.value > 10
+
+
+def test_a_server_that_cannot_keep_up_is_void():
+    (found,) = load_curve(stalling(1, 0.02), [200.0], seconds=0.4)
+    assert "the queue kept growing" in found.void
+    assert found.achieved < 100
+    assert highest_rate([found], 50, 1e9) is None
+
+
+def test_a_variant_that_cannot_be_loaded():
+    with pytest.raises(errors.ModelError, match=r"cannot be read|does not exist"):
+        load_curve(Variant("missing", model="missing.xml"), [10.0], seconds=0.1)
+
+
+def test_openvino_with_requests_in_flight(ir):
+    variant = Variant("two", model=ir, requests=2, properties={"PERFORMANCE_HINT": "THROUGHPUT"})
+    (found,) = load_curve(variant, [200.0], seconds=0.5)
+    assert found.n > 50
+    assert found.p50.value > 0
