@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import uuid
 from contextlib import ExitStack, contextmanager
 from pathlib import Path, PurePath
 from typing import TYPE_CHECKING, Any
@@ -11,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from optguide.errors import Busy, OptGuideError, RecordsError
 from optguide.machine import measuring_lock
 from optguide.records import take_new_figures
+from optguide.records.recording import BUILD_VARIABLE
 from optguide.sphinxext.noise import record_noise
 from optguide.sphinxext.store import GuideError, load
 
@@ -111,6 +113,8 @@ def setup(app: Sphinx) -> None:
             with plain_errors():
                 held.enter_context(measuring_lock("nox -s docs"))
                 record_noise()
+            # What one run of the gallery records belongs together, also without nox.
+            os.environ.setdefault(BUILD_VARIABLE, uuid.uuid4().hex)
 
     def release(app: Sphinx) -> None:
         held.close()
