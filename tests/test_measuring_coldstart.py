@@ -76,6 +76,24 @@ def test_openvino_stages(ir):
     assert stages["import"] > stages["steady"]
 
 
+def test_a_single_call_reads_nothing_beforehand(ir):
+    found = first_inference([Variant("IR", model=ir, single_call=True)], 1, steady=1)
+    (stages,) = found.runs["IR"]
+    assert stages["read"] == 0
+    assert stages["compile"] > 0
+
+
+def test_before_is_called_ahead_of_every_run(starts):
+    seen = []
+    first_inference(
+        [staged("a"), staged("b")],
+        2,
+        steady=1,
+        before=lambda variant: seen.append((variant.name, len(starts))),
+    )
+    assert seen == [(name, started) for started, (name, _) in enumerate(starts)]
+
+
 def test_total_is_everything_up_to_the_first_result():
     stages = {"import": 1.0, "read": 2.0, "compile": 4.0, "first": 8.0, "second": 16.0, "steady": 32.0}
     found = ColdStart({"a": (stages,) * 6}, {})
@@ -95,6 +113,18 @@ def test_comparison_is_paired_by_round():
     )
     ratio = found.compare("a", "b", "compile").ratio
     assert (ratio.low, ratio.value, ratio.high) == pytest.approx((2, 2, 2))
+
+
+def test_warm_up_is_the_first_call_over_a_steady_one_of_the_same_process():
+    paces = [1.0, 2.0, 3.0, 4.0, 5.0, 6.0]
+    found = ColdStart({"a": tuple(run(first=3 * pace, steady=pace) for pace in paces)}, {})
+    ratio = found.warm_up("a")
+    assert (ratio.low, ratio.value, ratio.high) == pytest.approx((3, 3, 3))
+
+
+def test_no_duration_is_below_zero():
+    drifting = [1.0, 1.0, 2.0, 90.0, 95.0, 99.0]
+    assert ColdStart({"a": tuple(run(read=value) for value in drifting)}, {}).estimate("a", "read").low == 0
 
 
 def test_five_runs_are_no_interval():

@@ -76,6 +76,7 @@ def test_evidence_is_what_differs_from_nothing():
         ({"name": "a", "requests": -1}, "-1 infer requests"),
         ({"name": "a", "batch": 0}, "batch 0"),
         ({"name": "a", "threads": 0}, "threads 0"),
+        ({"name": "a", "single_call": True, "batch": 2}, "keeps its shapes"),
     ],
 )
 def test_values_that_cannot_be_used(fields, message):

@@ -7,8 +7,8 @@ boot is slower than anything measured here.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -45,7 +45,8 @@ class ColdStart:
 
         :raises NotEnoughSamples: fewer than six runs.
         """
-        return median_of_rounds(self.values(name, stage), "ms")
+        estimate = median_of_rounds(self.values(name, stage), "ms")
+        return replace(estimate, low=max(0.0, estimate.low))
 
     def compare(self, a: str, b: str, stage: str = "total") -> Comparison:
         """How much shorter the stage is for ``b`` than for ``a``, paired by round."""
@@ -53,12 +54,23 @@ class ColdStart:
             a, b, f"first inference, {stage}", paired(self.values(a, stage), self.values(b, stage))
         )
 
+    def warm_up(self, name: str) -> Estimate:
+        """How many times longer the first call takes than the steady ones of the same process."""
+        return paired(self.values(name, "first"), self.values(name, "steady"))
+
     def values(self, name: str, stage: str = "total") -> list[float]:
-        """Milliseconds of each run."""
+        """Milliseconds of each run.
+
+        :raises OptionError: no such variant or stage.
+        """
         if name in self.failures:
             raise self.failures[name]
+        if name not in self.runs:
+            raise OptionError(f"No variant {name!r} was started.", f"There are {', '.join(self.runs)}.")
         if stage == "total":
             return [sum(run[part] for part in STAGES[:4]) for run in self.runs[name]]
+        if stage not in STAGES:
+            raise OptionError(f"There is no stage {stage!r}.", f"Use total or one of: {', '.join(STAGES)}.")
         return [run[stage] for run in self.runs[name]]
 
 
@@ -67,6 +79,7 @@ def first_inference(
     repeats: int,
     *,
     steady: int = 20,
+    before: Callable[[Variant], object] | None = None,
     seed: int = 0,
     label: str = "first inference",
 ) -> ColdStart:
@@ -74,10 +87,18 @@ def first_inference(
 
     :param repeats: runs per variant; six give an interval.
     :param steady: calls after the second whose median is the steady latency.
+    :param before: called ahead of every run, outside of what is timed, such as to empty a cache.
     :raises OptGuideError: every variant failed; the first one's error.
     """
-    if repeats < 1:
-        raise OptionError(f"{repeats} repeats measure nothing.", "Use repeats from 1; six give an interval.")
+    if repeats < 1 or steady < 1:
+        raise OptionError(
+            f"{min(repeats, steady)} repeats measure nothing.", "Use repeats from 1; six give an interval."
+        )
+    if not variants or len({variant.name for variant in variants}) != len(variants):
+        raise OptionError(
+            "A comparison of first inferences needs variants with different names.",
+            "Give each one a name of its own.",
+        )
     random = np.random.default_rng(seed)
     runs: dict[str, list[Mapping[str, float]]] = {variant.name: [] for variant in variants}
     failures: dict[str, OptGuideError] = {}
@@ -89,6 +110,8 @@ def first_inference(
                 if variant.name in failures:
                     continue
                 update(repeat / repeats, variant.name)
+                if before:
+                    before(variant)
                 try:
                     runs[variant.name].append(_start(variant, steady))
                 except OptGuideError as error:

@@ -7,6 +7,7 @@ interpreter or on another machine, and it can be written beside its result as ev
 from __future__ import annotations
 
 import base64
+import inspect
 import os
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field, replace
@@ -41,6 +42,8 @@ class Variant:
     :param feed: ``"each"`` hands the inputs over with every call, as an application does;
         ``"preset"`` sets them once, as ``benchmark_app`` does.
     :param cache_dir: OpenVINO model cache folder.
+    :param single_call: hand the file to OpenVINO's ``compile_model`` instead of reading it first; it is then
+        read only if the model cache does not have it.
     :param interpreter: Python executable of an isolated environment; ``None`` is this one.
     :param environment: extra environment variables of the worker.
     :param function: payload of :meth:`from_function`.
@@ -61,6 +64,7 @@ class Variant:
     batch: int | None = None
     feed: Feed = "each"
     cache_dir: str | None = None
+    single_call: bool = False
     interpreter: str | None = None
     environment: Mapping[str, str] = field(default_factory=dict)
     function: str | None = None
@@ -78,6 +82,11 @@ class Variant:
         for what, number in (("batch", self.batch), ("threads", self.threads)):
             if number is not None and number < 1:
                 raise OptionError(f"{what} {number} is not possible.", f"Use a {what} from 1.")
+        if self.single_call and (self.shapes or self.batch):
+            raise OptionError(
+                "A model that is read and compiled in a single call keeps its shapes.",
+                "Leave out shapes and batch, or single_call.",
+            )
         object.__setattr__(self, "model", os.fspath(self.model))
         object.__setattr__(self, "inputs", tuple(os.fspath(path) for path in self.inputs))
         object.__setattr__(self, "properties", {k: str(v) for k, v in self.properties.items()})
@@ -96,7 +105,16 @@ class Variant:
         """
         import cloudpickle
 
-        payload = base64.b64encode(cloudpickle.dumps(make)).decode("ascii")
+        # Left alone, cloudpickle ships a function by its name where its module can be imported in this
+        # process, which says nothing about the worker.
+        module = inspect.getmodule(make) if inspect.isfunction(make) else None
+        if module is not None:
+            cloudpickle.register_pickle_by_value(module)
+        try:
+            payload = base64.b64encode(cloudpickle.dumps(make)).decode("ascii")
+        finally:
+            if module is not None:
+                cloudpickle.unregister_pickle_by_value(module)
         return cls(name, runtime="function", function=payload, frames=frames, **fields)
 
     def with_(self, name: str, **changes: Any) -> Variant:
@@ -108,5 +126,6 @@ class Variant:
         data = asdict(self)
         if evidence:
             data["function"] = "the function in the example" if self.function else None
-            data = {key: value for key, value in data.items() if value not in (None, "", {}, ())}
+            unused = (None, "", {}, ())
+            data = {k: value for k, value in data.items() if value not in unused and value is not False}
         return data

@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
@@ -76,7 +76,7 @@ class Runner(ABC):
 
 def as_arrays(result: Any) -> Outputs:
     """Outputs of any runtime as a list of NumPy arrays."""
-    if isinstance(result, dict) or hasattr(result, "values"):
+    if isinstance(result, Mapping):
         result = list(result.values())
     if not isinstance(result, (list, tuple)):
         result = [result]
