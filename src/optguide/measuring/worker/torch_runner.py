@@ -36,10 +36,11 @@ class TorchRunner(Runner):
                 "A PyTorch module does not declare the shapes of its inputs.",
                 "Pass --inputs with an .npz file.",
             )
-        sets = [
-            tuple(torch.from_numpy(np.ascontiguousarray(array)) for array in arrays.values())
-            for arrays in inputs.from_files(self.spec["inputs"])
-        ]
+        read = inputs.from_files(self.spec["inputs"])
+        try:
+            sets = [tuple(map(torch.from_numpy, map(np.ascontiguousarray, one.values()))) for one in read]
+        except TypeError as error:
+            raise misfit(first_line(error)) from error
         self.frames = int(sets[0][0].shape[0]) if sets[0][0].ndim > 1 else 1
         with self.stage("compile"):
             if self.spec["runtime"] == "torch.compile":
