@@ -126,6 +126,6 @@ class Variant:
         data = asdict(self)
         if evidence:
             data["function"] = "the function in the example" if self.function else None
-            unused = (None, "", {}, ())
+            unused: tuple[object, ...] = (None, "", {}, ())
             data = {k: value for k, value in data.items() if value not in unused and value is not False}
         return data
