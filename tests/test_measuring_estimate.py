@@ -13,6 +13,7 @@ from optguide.measuring.estimate import (
     Estimate,
     median_of_rounds,
     percentile_of_blocks,
+    ratio_of_estimates,
     ratio_of_totals,
     samples_needed,
 )
@@ -149,7 +150,8 @@ def test_rate_is_total_over_total_and_no_mean_of_rates():
 def test_median_lies_in_its_interval_and_order_statistics_bound_it(values):
     estimate = median_of_rounds(values, "ms")
     assert estimate.low <= estimate.value <= estimate.high
-    assert estimate.value == np.median(values)
+    # On logarithms: an even number of rounds gives the geometric mean of the middle two.
+    assert estimate.value == pytest.approx(np.exp(np.median(np.log(values))))
     assert estimate.n == len(values)
 
 
@@ -238,3 +240,29 @@ def test_scaled_keeps_low_below_high():
 def test_relative_half_width():
     assert Estimate(2.0, 1.5, 2.5, "s", 9).relative_half_width == 0.25
     assert Estimate(0.0, -1.0, 1.0, "s", 9).relative_half_width == math.inf
+
+
+def test_ratio_of_two_independent_estimates_covers_the_truth():
+    random = np.random.default_rng(5)
+    inside = 0
+    for _ in range(400):
+        top, bottom = (
+            percentile_of_blocks(simulated_blocks(random, 20), 95, "ms") for _ in ("top", "bottom")
+        )
+        found = ratio_of_estimates(top.scaled(3.0, "ms"), bottom)
+        inside += found.low <= 3.0 <= found.high
+    assert 0.93 <= inside / 400 <= 0.99
+
+
+def test_ratio_of_estimates_mirrors_and_lies_within_the_extremes():
+    a, b = Estimate(4.0, 3.0, 6.0, "ms", 80), Estimate(2.0, 1.9, 2.2, "ms", 90)
+    found, mirrored = ratio_of_estimates(a, b), ratio_of_estimates(b, a)
+    assert (found.value, found.unit, found.n) == (2.0, "ratio", 80)
+    assert (1 / mirrored.high, 1 / mirrored.low) == pytest.approx((found.low, found.high))
+    assert 3.0 / 2.2 < found.low < 3.0 / 2.0
+    assert 6.0 / 2.0 < found.high < 6.0 / 1.9
+
+
+def test_no_ratio_with_an_interval_down_to_zero():
+    with pytest.raises(NotEnoughSamples, match="down to zero"):
+        ratio_of_estimates(Estimate(1, 0.5, 2, "ms", 9), Estimate(1, 0, 2, "ms", 9))

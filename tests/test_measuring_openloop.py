@@ -6,7 +6,7 @@ import pytest
 from optguide import errors
 from optguide.measuring import openloop
 from optguide.measuring.estimate import Estimate
-from optguide.measuring.openloop import LoadPoint, highest_rate, load_curve
+from optguide.measuring.openloop import LoadPoint, highest_rate, limit_rate, load_curve, load_curves
 from optguide.measuring.variant import Variant
 
 
@@ -15,10 +15,11 @@ def point(rate, p95=None, *, void="", half=0.0):
     return LoadPoint(rate, rate, found, 100, void)
 
 
-def reply(latencies_ms, *, scheduled=None, lateness_ms=(0.001,), window=1.0):
+def reply(latencies_ms, *, served_ms=None, scheduled=None, lateness_ms=(0.001,), window=1.0):
     """What a worker would answer."""
     return {
         "latencies_ns": [int(value * 1e6) for value in latencies_ms],
+        "served_ns": [int(value * 1e6) for value in (latencies_ms if served_ms is None else served_ms)],
         "lateness_ns": [int(value * 1e6) for value in lateness_ms],
         "scheduled": len(latencies_ms) if scheduled is None else scheduled,
         "window_ns": int(window * 1e9),
@@ -111,6 +112,43 @@ def test_rates_with_too_few_requests_neither_pass_nor_fail():
     assert highest_rate([point(10), point(20)], 95, 10.0) is None
 
 
+def test_a_limit_is_reached_between_the_last_rate_that_keeps_it_and_the_first_that_breaks_it():
+    points = [point(10, 5.0), point(20, 8.0), point(30, 10.0, half=2.0), point(40, 15.0), point(50, 20.0)]
+    found = limit_rate(points, 95, 10.0)
+    assert (found.value, found.low, found.high, found.unit) == (20, 20, 40, "inferences/s")
+
+
+def test_overload_breaks_every_limit_and_a_late_generator_none():
+    overload = LoadPoint(20, 15, {}, 100, "the queue kept growing", overloaded=True)
+    assert limit_rate([point(10, 5.0), overload], 95, 10.0).high == 20
+    late = point(20, 50.0, void="the generator was late")
+    assert limit_rate([point(10, 5.0), late, point(30, 50.0)], 95, 10.0).high == 30
+
+
+def test_a_limit_that_is_not_reached_has_no_rate():
+    with pytest.raises(errors.NotEnoughSamples, match=r"surely kept a p95 of 10 ms"):
+        limit_rate([point(10, 15.0), point(20, 20.0)], 95, 10.0)
+    with pytest.raises(errors.NotEnoughSamples, match=r"surely broke a p95 of 10 ms"):
+        limit_rate([point(10, 5.0), point(20, 9.0, half=2.0)], 95, 10.0)
+
+
+def test_variants_of_one_load_need_different_names():
+    for variants in ([], [Variant("a"), Variant("a", requests=2)]):
+        with pytest.raises(errors.OptionError, match="different names"):
+            load_curves(variants, [10.0], seconds=1.0)
+
+
+def test_only_the_wait_is_missing_from_the_time_that_the_runtime_reports():
+    found = judged(np.linspace(10, 60, 100), served_ms=[10.0] * 100)
+    assert found.served[95].value == 10.0
+    assert found.p95.value > 50
+
+
+def test_an_overloaded_point_says_so():
+    assert judged(np.linspace(10, 510, 100), window=1.5).overloaded
+    assert not judged([5.0] * 100, lateness_ms=[0.6] * 100).overloaded
+
+
 @pytest.mark.parametrize(("rates", "seconds"), [([], 1), ([0], 1), ([10, -1], 1), ([10], 0), ([10], -1)])
 def test_rates_and_lengths_that_measure_nothing(rates, seconds):
     with pytest.raises(errors.OptionError, match="above zero"):
@@ -145,6 +183,18 @@ def test_points_are_offered_in_shuffled_order_and_come_back_sorted(quick_variant
         assert found.n > 0
 
 
+def test_variants_meet_the_same_arrivals_at_each_rate(quick_variant, requests):
+    rates = [50.0, 100.0, 200.0]
+    curves = load_curves([quick_variant, quick_variant.with_("twin")], rates, seconds=0.1, seed=1)
+    assert list(curves) == [quick_variant.name, "twin"]
+    assert all([found.offered for found in points] == rates for points in curves.values())
+    served = [(request["rate"], request["seed"]) for request in requests if request["do"] == "serve"]
+    assert served[::2] == served[1::2]  # one after the other
+    assert len(set(served)) == len(rates)
+    warm = [request["do"] for request in requests if request["do"] != "load"]
+    assert warm == ["block", "serve"] * (2 * len(rates))
+
+
 def stalling(every, seconds):
     """A server that is instant and stalls on every n-th call."""
 
@@ -167,6 +217,7 @@ def test_stalls_are_felt_by_those_who_arrive_meanwhile():
     """Stalls of 50 ms take 2 % of the calls and half of the time: in a closed loop the median is instant."""
     (found,) = load_curve(stalling(50, 0.05), [500.0], seconds=1.0)
     assert found.p95.value > 10
+    assert found.served[95].value < 1  # what the model reports of itself
 
 
 def test_a_server_that_cannot_keep_up_is_void():

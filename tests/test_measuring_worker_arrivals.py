@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import threading
 import time
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -29,7 +30,7 @@ class ThreadedQueue:
 
     def _work(self, index):
         time.sleep(self.seconds)
-        self.callback(None, index)
+        self.callback(SimpleNamespace(latency=self.seconds * 1e3), index)
 
     def wait_all(self):
         if self.thread is not None:
@@ -70,6 +71,8 @@ def test_a_stall_shows_in_every_arrival_that_waited_behind_it():
     assert len(arrivals.latencies_ns) == 10
     for index, latency in enumerate(arrivals.latencies_ns):
         assert latency >= 50 * MS - 2 * MS * index
+    assert arrivals.served_ns[0] >= 50 * MS
+    assert sum(arrivals.served_ns[1:]) < 10 * MS
     assert arrivals.window_ns >= 50 * MS
 
 
@@ -80,6 +83,7 @@ def test_a_stall_in_a_queue_shows_too():
     for index, latency in enumerate(arrivals.latencies_ns):
         assert latency >= 20 * MS * (index + 1) - MS * index
     assert queue.feeds == ["a", "b", "a", "b"]
+    assert arrivals.served_ns == [20 * MS] * 4  # as the queue reports it
 
 
 def test_no_request_is_sent_before_its_time():
@@ -129,4 +133,6 @@ def test_a_real_queue(ir):
     arrivals = serve(queue, [], [feed], schedule, patience=60.0)
     assert len(arrivals.latencies_ns) == len(schedule) == arrivals.scheduled
     assert min(arrivals.latencies_ns) > 0
+    assert len(arrivals.served_ns) == len(schedule)
+    assert min(arrivals.served_ns) > 0
     assert arrivals.window_ns >= schedule[-1]

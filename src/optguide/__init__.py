@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from optguide.measuring.coldstart import ColdStart, first_inference
     from optguide.measuring.comparison import Comparison
     from optguide.measuring.estimate import Estimate
-    from optguide.measuring.openloop import LoadPoint, highest_rate, load_curve
+    from optguide.measuring.openloop import LoadPoint, highest_rate, limit_rate, load_curve, load_curves
     from optguide.measuring.result import SessionResult
     from optguide.measuring.session import Budget, measure
     from optguide.measuring.variant import Variant
@@ -30,7 +30,9 @@ __all__ = [
     "Variant",
     "first_inference",
     "highest_rate",
+    "limit_rate",
     "load_curve",
+    "load_curves",
     "measure",
 ]
 
@@ -45,7 +47,9 @@ _HOMES = {
     "Variant": "measuring.variant",
     "first_inference": "measuring.coldstart",
     "highest_rate": "measuring.openloop",
+    "limit_rate": "measuring.openloop",
     "load_curve": "measuring.openloop",
+    "load_curves": "measuring.openloop",
     "measure": "measuring.session",
 }
 

@@ -7,7 +7,8 @@ often and the wait that users would feel never shows. Here the schedule does not
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from contextlib import ExitStack
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -18,7 +19,7 @@ from optguide.measuring.process import GRACE_SECONDS, WorkerProcess
 from optguide.measuring.progress import reporting
 from optguide.measuring.variant import Variant
 
-__all__ = ["PERCENTILES", "LoadPoint", "highest_rate", "load_curve"]
+__all__ = ["PERCENTILES", "LoadPoint", "highest_rate", "limit_rate", "load_curve", "load_curves"]
 
 PERCENTILES = (50, 95, 99)
 
@@ -36,6 +37,9 @@ a short point of a slow model the last few requests alone can drain past the end
 LATE_SHARE = 0.1
 """The generator's own median lateness may be at most this share of the median latency it reports."""
 
+WARM_SECONDS = 0.1
+"""Closed-loop calls before each point, after which the caches hold this variant's weights."""
+
 PATIENCE = 2.0
 """A point is given up after this many times its length."""
 
@@ -50,6 +54,9 @@ class LoadPoint:
         without enough samples is missing.
     :param n: requests measured.
     :param void: why the point cannot be used; empty for a valid one.
+    :param overloaded: the point is void because the variant is slower than the requests arrive.
+    :param served: percentile to the time from the start of an inference to its completion in milliseconds, as
+        the runtime reports it: what is left of the latency when the wait for a free infer request is ignored.
     """
 
     offered: float
@@ -57,6 +64,8 @@ class LoadPoint:
     latencies: dict[int, Estimate]
     n: int
     void: str = ""
+    overloaded: bool = False
+    served: dict[int, Estimate] = field(default_factory=dict)
 
     p50 = property(lambda self: self.latencies.get(50))
     p95 = property(lambda self: self.latencies.get(95))
@@ -71,37 +80,56 @@ def load_curve(
     seed: int = 0,
     label: str = "latency under load",
 ) -> tuple[LoadPoint, ...]:
-    """Offer each rate to one worker, in shuffled order.
+    """Offer each rate to one variant; see :func:`load_curves`.
+
+    :return: points by rising rate.
+    """
+    return load_curves([variant], rates, seconds=seconds, seed=seed, label=label)[variant.name]
+
+
+def load_curves(
+    variants: Sequence[Variant],
+    rates: Sequence[float],
+    *,
+    seconds: float,
+    seed: int = 0,
+    label: str = "latency under load",
+) -> dict[str, tuple[LoadPoint, ...]]:
+    """Offer each rate to each variant, rates in shuffled order, the same arrivals to all variants.
+
+    The variants of one rate follow each other, so that a change of the machine meets all of them.
 
     :param rates: requests per second, one point each.
     :param seconds: length of each point.
-    :return: points by rising rate.
+    :return: by variant name, points by rising rate.
+    :raises OptionError: there is nothing to offer, or two variants have one name.
     """
+    names = [variant.name for variant in variants]
     if not rates or min(rates) <= 0 or seconds <= 0:
         raise OptionError("A load curve needs rates and a length above zero.", "Give requests per second.")
-    order = np.random.default_rng(seed).permutation(len(rates))
-    points = {}
+    if not names or len(set(names)) != len(names):
+        raise OptionError(
+            "Load curves need variants with different names.", "Give each one a name of its own."
+        )
+    random = np.random.default_rng(seed)
+    points: dict[str, dict[float, LoadPoint]] = {name: {} for name in names}
+    total = len(rates) * len(names)
     with (
         measuring_lock(label),
-        reporting(label, seconds * len(rates)) as update,
-        WorkerProcess(variant) as worker,
+        reporting(label, (seconds + WARM_SECONDS) * total) as update,
+        ExitStack() as stack,
     ):
-        worker.load()
-        worker.ask(GRACE_SECONDS, do="block", seconds=min(0.5, seconds), discard=0.1)
-        for done, index in enumerate(order):
-            rate = rates[index]
-            update(done / len(rates), f"{rate:.4g} requests/s")
-            patience = PATIENCE * seconds
-            reply = worker.ask(
-                patience + GRACE_SECONDS,
-                do="serve",
-                rate=rate,
-                seconds=seconds,
-                seed=seed + int(index),
-                patience=patience,
-            )
-            points[rate] = _point(rate, seconds, reply)
-    return tuple(points[rate] for rate in sorted(points))
+        workers = {variant.name: stack.enter_context(WorkerProcess(variant)) for variant in variants}
+        for worker in workers.values():
+            worker.load()
+        done = 0
+        for index in random.permutation(len(rates)):
+            for name in random.permutation(names):
+                update(done / total, f"{name}, {rates[index]:.4g} requests/s")
+                point = _measured(workers[name], rates[index], seconds, seed + int(index))
+                points[name][rates[index]] = point
+                done += 1
+    return {name: tuple(found[rate] for rate in sorted(found)) for name, found in points.items()}
 
 
 def highest_rate(points: Sequence[LoadPoint], percentile: int, limit_ms: float) -> LoadPoint | None:
@@ -120,21 +148,65 @@ def highest_rate(points: Sequence[LoadPoint], percentile: int, limit_ms: float) 
     return best
 
 
+def limit_rate(points: Sequence[LoadPoint], percentile: int, limit_ms: float) -> Estimate:
+    """Between which rates a latency limit is reached: the highest that keeps it, the lowest that breaks it.
+
+    The value is the rate that keeps it. The interval is as wide as the rates are apart.
+
+    :raises NotEnoughSamples: no rate keeps the limit, or none breaks it.
+    """
+    kept = highest_rate(points, percentile, limit_ms)
+    limit = f"a p{percentile} of {limit_ms:.3g} ms"
+    if kept is None:
+        raise NotEnoughSamples(f"No rate that was offered surely kept {limit}.", "Offer lower rates.")
+    broken = [p.offered for p in points if p.offered > kept.offered and _breaks(p, percentile, limit_ms)]
+    if not broken:
+        raise NotEnoughSamples(f"No rate that was offered surely broke {limit}.", "Offer higher rates.")
+    method = "highest offered rate that keeps the limit, up to the lowest that breaks it"
+    return Estimate(kept.offered, kept.offered, min(broken), "inferences/s", len(points), method)
+
+
+def _breaks(point: LoadPoint, percentile: int, limit_ms: float) -> bool:
+    found = point.latencies.get(percentile)
+    return point.overloaded or (not point.void and found is not None and found.low > limit_ms)
+
+
+def _measured(worker: WorkerProcess, rate: float, seconds: float, seed: int) -> LoadPoint:
+    worker.ask(GRACE_SECONDS, do="block", seconds=WARM_SECONDS, discard=0.0)
+    patience = PATIENCE * seconds
+    reply = worker.ask(
+        patience + GRACE_SECONDS, do="serve", rate=rate, seconds=seconds, seed=seed, patience=patience
+    )
+    return _point(rate, seconds, reply)
+
+
 def _point(rate: float, seconds: float, reply: dict[str, object]) -> LoadPoint:
     latencies = np.asarray(reply["latencies_ns"], dtype=np.float64) / 1e6
     lateness = np.asarray(reply["lateness_ns"], dtype=np.float64) / 1e6
     window = max(seconds, float(reply["window_ns"]) / 1e9)  # type: ignore[arg-type]
     achieved = latencies.size / window
     scheduled = int(reply["scheduled"])  # type: ignore[call-overload]
-    slices = [part for part in np.array_split(latencies, SLICES) if part.size]
+    overload = _overload(scheduled, achieved, seconds, latencies)
+    return LoadPoint(
+        rate,
+        achieved,
+        _percentiles(latencies),
+        latencies.size,
+        void=overload or _late(latencies, lateness),
+        overloaded=bool(overload),
+        served=_percentiles(np.asarray(reply["served_ns"], dtype=np.float64) / 1e6),
+    )
+
+
+def _percentiles(samples: np.ndarray) -> dict[int, Estimate]:
+    slices = [part for part in np.array_split(samples, SLICES) if part.size]
     found = {}
     for percentile in PERCENTILES:
         try:
             found[percentile] = percentile_of_blocks(slices, percentile, "ms")
         except NotEnoughSamples:
             continue
-    overload = _overload(scheduled, achieved, seconds, latencies)
-    return LoadPoint(rate, achieved, found, latencies.size, overload or _late(latencies, lateness))
+    return found
 
 
 def _overload(scheduled: int, achieved: float, seconds: float, latencies: np.ndarray) -> str:

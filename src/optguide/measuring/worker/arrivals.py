@@ -23,12 +23,15 @@ class Arrivals:
 
     :ivar scheduled: arrivals in the schedule.
     :ivar latencies_ns: from the scheduled arrival to completion.
+    :ivar served_ns: of the same requests, from the start of the inference to completion, as the runtime
+        reports it: the wait for a free infer request is left out.
     :ivar lateness_ns: how late the generator itself woke up; only where it had been waiting for the arrival.
     :ivar window_ns: from the start of the schedule to the last completion.
     """
 
     scheduled: int
     latencies_ns: list[int]
+    served_ns: list[int]
     lateness_ns: list[int]
     window_ns: int
 
@@ -61,8 +64,14 @@ def serve(
     """
     clock = time.perf_counter_ns
     done: dict[int, int] = {}
+    served: dict[int, int] = {}
+
+    def completed(request: Any, index: int) -> None:
+        done[index] = clock()
+        served[index] = int(request.latency * 1e6)  # in milliseconds
+
     if queue is not None:
-        queue.set_callback(lambda _request, index: done.__setitem__(index, clock()))
+        queue.set_callback(completed)
     lateness: list[int] = []
     start = clock()
     give_up = start + int(patience * 1e9)
@@ -75,11 +84,19 @@ def serve(
             time.sleep((due - now) / 1e9)
             lateness.append(clock() - due)
         if queue is None:
+            begun = clock()
             calls[index % len(calls)]()
             done[index] = clock()
+            served[index] = done[index] - begun
         else:
             queue.start_async(feeds[index % len(feeds)] if feeds else None, userdata=index)
     if queue is not None:
         queue.wait_all()
-    latencies = [done[index] - start - schedule[index] for index in sorted(done)]
-    return Arrivals(len(schedule), latencies, lateness, max(done.values(), default=start) - start)
+    sent = sorted(done)
+    return Arrivals(
+        scheduled=len(schedule),
+        latencies_ns=[done[index] - start - schedule[index] for index in sent],
+        served_ns=[served[index] for index in sent],
+        lateness_ns=lateness,
+        window_ns=max(done.values(), default=start) - start,
+    )
