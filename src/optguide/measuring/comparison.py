@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
@@ -54,14 +54,10 @@ class Comparison:
 
 
 def paired(numerators: Sequence[float], denominators: Sequence[float]) -> Estimate:
-    """Median of the paired ratios, one pair per round, computed on logarithms so that a/b mirrors b/a.
+    """Median of the paired ratios, one pair per round.
 
     :raises NotEnoughSamples: fewer than six rounds.
     """
-    logs = np.log(np.asarray(numerators, dtype=np.float64)) - np.log(
-        np.asarray(denominators, dtype=np.float64)
-    )
-    of_logs = median_of_rounds(logs, "ratio")
-    value, low, high = (float(np.exp(x)) for x in (of_logs.value, of_logs.low, of_logs.high))
+    ratios = np.asarray(numerators, dtype=np.float64) / np.asarray(denominators, dtype=np.float64)
     method = "median of paired ratios per round, exact binomial interval"
-    return Estimate(value, low, high, "ratio", of_logs.n, method)
+    return replace(median_of_rounds(ratios, "ratio"), method=method)
