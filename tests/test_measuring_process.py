@@ -167,11 +167,14 @@ def test_a_worker_that_ignores_signals_is_ended_too(alive):
 @pytest.mark.skipif(sys.platform != "linux", reason="the kernel's death signal is Linux's")
 def test_a_worker_does_not_outlive_its_parent(alive, tmp_path):
     """The parent is killed while its worker is busy and reads nothing."""
+    begun = tmp_path / "begun"
     code = (
         "from optguide.measuring.process import WorkerProcess\n"
         "from optguide.measuring.variant import Variant\n"
-        "import time\n"
-        "worker = WorkerProcess(Variant.from_function('busy', lambda: lambda: time.sleep(3600)))\n"
+        "import pathlib, time\n"
+        f"begun = pathlib.Path({str(begun)!r})\n"
+        "make = lambda: lambda: (begun.touch(), time.sleep(3600))\n"
+        "worker = WorkerProcess(Variant.from_function('busy', make))\n"
         "worker.load()\n"
         "print(worker.pid, flush=True)\n"
         "worker.ask(3600, do='block', seconds=1, discard=0)\n"
@@ -179,6 +182,7 @@ def test_a_worker_does_not_outlive_its_parent(alive, tmp_path):
     parent = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True)
     with parent:
         pid = int(parent.stdout.readline())
+        eventually(begun.exists)
         assert alive(pid)
         parent.kill()
     eventually(lambda: not alive(pid))
