@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from optguide.errors import DeviceError, InputError, ModelError, PropertyError
+from optguide.errors import EnvironmentMissing, InputError, ModelError
 from optguide.measuring.worker.inputs import Arrays, InputSpec
-from optguide.measuring.worker.runner import Outputs, Runner, as_arrays
+from optguide.measuring.worker.openvino_refusals import not_compiled, not_read, refuse_unknown, telling_line
+from optguide.measuring.worker.runner import Outputs, Runner, misfit
 
-__all__ = ["OpenVINORunner", "create"]
+__all__ = ["OpenVINORunner", "create", "property_text"]
 
 
 class OpenVINORunner(Runner):
@@ -26,32 +28,39 @@ class OpenVINORunner(Runner):
 
         self._openvino = openvino
         core = openvino.Core()
-        with self.stage("read"):
-            model = self._read(core)
-            self._reshape(model)
+        if self.spec["single_call"]:
+            self.stages["read"] = 0.0  # part of compiling, if it happens at all
+            source = self.spec["model"]
+        else:
+            with self.stage("read"):
+                source = self._read(core)
+                self._reshape(source)
         with self.stage("compile"):
-            self.compiled = self._compile(core, model)
-        self.specs = {_name(port, index): _spec(port, index) for index, port in enumerate(model.inputs)}
+            self.compiled = self._compile(core, source)
+        ports = enumerate(self.compiled.inputs)
+        self.specs = {_name(port, index): _spec(port, index) for index, port in ports}
         self.sets = self.input_sets(self.specs)
+        for arrays in self.sets:
+            _refuse_other_types(arrays, self.specs)
         if self.spec["batch"] is not None:
             self.frames = self.spec["batch"]
         else:
-            self.frames = _batch_of(model, self.sets[0])
+            self.frames = _batch_of(self.compiled, self.sets[0])
         self._bind()
 
     def _read(self, core: Any) -> Any:
         path = Path(self.spec["model"])
         try:
-            if path.suffix == ".pt2":
-                import torch
-
-                return self._openvino.convert_model(torch.export.load(path))
-            return core.read_model(path)
+            model = _exported(self._openvino, path) if path.suffix == ".pt2" else core.read_model(path)
+        except EnvironmentMissing:
+            raise
         except Exception as error:
+            raise not_read(path, error) from error
+        if not model.outputs:  # the Paddle reader takes any bytes for an empty model
             raise ModelError(
-                f"{path.name} cannot be read: {_first_line(error)}",
-                "Check that the file is complete; an IR needs its .bin beside the .xml.",
-            ) from error
+                f"{path.name} holds a model without outputs.", "Check that the file is complete."
+            )
+        return model
 
     def _reshape(self, model: Any) -> None:
         shapes = self.spec["shapes"]
@@ -69,7 +78,7 @@ class OpenVINORunner(Runner):
                 _set_batch(self._openvino, model, self.spec["batch"])
         except RuntimeError as error:
             raise InputError(
-                f"The model cannot take these shapes: {_first_line(error)}",
+                f"The model cannot take these shapes: {telling_line(error)}",
                 "Choose a shape or batch that its layers allow.",
             ) from error
         for name, port in zip(names, model.inputs, strict=True):
@@ -79,7 +88,7 @@ class OpenVINORunner(Runner):
                     f"Pass a static one, such as --shape {name}=1,128, or --inputs with real data.",
                 )
 
-    def _compile(self, core: Any, model: Any) -> Any:
+    def _compile(self, core: Any, source: Any) -> Any:
         config = dict(self.spec["properties"])
         if self.spec["precision"] is not None:
             config.setdefault("INFERENCE_PRECISION_HINT", self.spec["precision"])
@@ -89,9 +98,10 @@ class OpenVINORunner(Runner):
             config.setdefault("CACHE_DIR", self.spec["cache_dir"])
         device = self.spec["device"]
         try:
-            return core.compile_model(model, device, config)
+            refuse_unknown(core, device, config)
+            return core.compile_model(source, device, config)
         except RuntimeError as error:
-            raise _explain(error, core.available_devices, device, config) from error
+            raise not_compiled(core, device, config, error) from error
 
     def _bind(self) -> None:
         """Make the callables: inputs handed over with each call, or set once beforehand."""
@@ -114,13 +124,13 @@ class OpenVINORunner(Runner):
             try:
                 request.set_input_tensor(index, self._openvino.Tensor(np.ascontiguousarray(array)))
             except RuntimeError as error:
-                raise _misfit(error) from error
+                raise misfit(telling_line(error)) from error
 
     def outputs(self) -> Outputs:
         try:
-            return as_arrays(self.calls[0]())
-        except RuntimeError as error:
-            raise _misfit(error) from error
+            return super().outputs()
+        except (RuntimeError, TypeError) as error:
+            raise misfit(telling_line(error)) from error
 
     def effective(self) -> dict[str, str]:
         found = {}
@@ -128,7 +138,7 @@ class OpenVINORunner(Runner):
             if key == "SUPPORTED_PROPERTIES":
                 continue
             try:
-                found[key] = _text(self.compiled.get_property(key))
+                found[key] = property_text(self.compiled.get_property(key))
             except (RuntimeError, TypeError):  # some devices list properties they then refuse
                 continue
         if self.queue is not None:
@@ -155,6 +165,13 @@ def _spec(port: Any, index: int) -> InputSpec:
     return static, np.dtype(port.element_type.to_dtype())
 
 
+def _refuse_other_types(arrays: Arrays, specs: Mapping[str, InputSpec]) -> None:
+    """OpenVINO would convert them in every call without a word, and the time for it would count."""
+    for name, (_, dtype) in specs.items():
+        if arrays[name].dtype != dtype:
+            raise misfit(f"{name!r} takes {dtype} and the file has {arrays[name].dtype}.")
+
+
 def _set_batch(openvino: Any, model: Any, batch: int) -> None:
     """Set the batch, assuming it is the first dimension where the model does not say."""
     for port in model.inputs:
@@ -171,7 +188,8 @@ def _batch_of(model: Any, arrays: Arrays) -> int:
     return int(first.shape[0]) if first is not None and first.ndim > 1 and len(model.inputs) > 0 else 1
 
 
-def _text(value: Any) -> str:
+def property_text(value: Any) -> str:
+    """A property's value as OpenVINO would take it back."""
     if isinstance(value, bool):
         return "YES" if value else "NO"
     if hasattr(value, "get_type_name"):  # ov.Type
@@ -181,37 +199,20 @@ def _text(value: Any) -> str:
     return ", ".join(map(str, value)) if isinstance(value, (list, tuple, set)) else str(value)
 
 
-def _first_line(error: BaseException) -> str:
-    """The sentence a person can use: OpenVINO puts source locations around it."""
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    telling = [line for line in lines if not line.startswith(("Exception from", "Check '", "[ERROR]"))]
-    return (telling or lines or [type(error).__name__])[-1][:300]
-
-
-def _misfit(error: RuntimeError) -> InputError:
-    return InputError(
-        f"The inputs do not fit the model: {_first_line(error)}",
-        "Check the shapes and element types in the .npz file.",
-    )
-
-
-def _explain(error: RuntimeError, available: list[str], device: str, config: dict[str, str]) -> Exception:
-    """Say whether the device, a property or the model is to blame."""
-    text = str(error)
-    wanted = [part.split("(")[0] for part in device.rsplit(":", maxsplit=1)[-1].split(",")]
-    present = (
-        {name.split(".")[0] for name in available} | set(available) | {"AUTO", "MULTI", "HETERO", "BATCH"}
-    )
-    missing = [name for name in wanted if name.split(".")[0] not in present]
-    if missing:
-        return DeviceError(
-            f"There is no device {missing[0]!r} here; OpenVINO finds {', '.join(available)}.",
-            "Choose one of those with --device, or install the device's driver.",
-        )
-    for key, value in config.items():
-        if key in text or f"'{value}'" in text:
-            return PropertyError(
-                f"{device} does not take {key}={value}: {_first_line(error)}",
-                "Run `optguide machine --properties` for what the device supports.",
-            )
-    return ModelError(f"{device} cannot compile the model: {_first_line(error)}", "Try another device.")
+def _exported(openvino: Any, path: Path) -> Any:
+    """The model in a torch export, with the shapes it was exported for."""
+    try:
+        import torch
+    except ImportError as error:
+        raise EnvironmentMissing(
+            "PyTorch, which reads .pt2 files, is not installed.", 'Run: pip install "optguide[frameworks]".'
+        ) from error
+    program = torch.export.load(path)
+    values = {node.name: node.meta.get("val") for node in program.graph.nodes if node.op == "placeholder"}
+    shapes = [
+        [size if isinstance(size, int) else -1 for size in values[name].shape]
+        for name in program.graph_signature.user_inputs
+    ]
+    model = openvino.convert_model(program)
+    model.reshape(dict(enumerate(openvino.PartialShape(shape) for shape in shapes)))
+    return model
