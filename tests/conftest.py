@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import shutil
+import sys
 import tempfile
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -146,6 +148,21 @@ def quick_variant():
         return lambda: values * 2
 
     return Variant.from_function("quick", make)
+
+
+@pytest.fixture
+def optguide(capsys, monkeypatch):
+    """Run the command in this process: ``optguide("measure", path)`` has ``status``, ``out`` and ``err``."""
+    from optguide.cli import main
+
+    def run(*arguments):
+        monkeypatch.setattr(sys, "argv", ["optguide", *map(str, arguments)])
+        with pytest.raises(SystemExit) as ended:
+            main()
+        captured = capsys.readouterr()
+        return SimpleNamespace(status=ended.value.code, out=captured.out, err=captured.err)
+
+    return run
 
 
 def _save_inputs(path, **arrays):

@@ -1,0 +1,57 @@
+"""The ``optguide`` command: the guide's measuring, applied to the reader's own model.
+
+Modules of commands import click and the standard library only; everything else is imported inside the
+function that needs it, because ``--help`` and shell completion have to answer at once.
+"""
+
+from __future__ import annotations
+
+import click
+
+from optguide.cli.claims_command import claims
+from optguide.cli.compare_command import compare
+from optguide.cli.errors import exit_status_of
+from optguide.cli.machine_command import machine
+from optguide.cli.measure_command import measure
+from optguide.cli.options import CommandState, debug_option
+
+__all__ = ["cli", "main"]
+
+EPILOG = """\b
+Examples:
+  optguide machine
+  optguide measure model.xml --budget 30s
+  optguide compare model.xml model.onnx@runtime=onnxruntime --threads 2
+  optguide compare model.xml @INFERENCE_PRECISION_HINT=f32 @hint=throughput
+
+\b
+Exit status: 0 success, 1 failure, 2 the call has to change, 130 interrupted.
+
+\b
+Shell completion: put the line of your shell into its start-up file.
+  bash  eval "$(_OPTGUIDE_COMPLETE=bash_source optguide)"
+  zsh   eval "$(_OPTGUIDE_COMPLETE=zsh_source optguide)"
+  fish  _OPTGUIDE_COMPLETE=fish_source optguide | source
+"""
+
+
+@click.group(epilog=EPILOG, no_args_is_help=False, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="optguide", message="%(prog)s %(version)s")
+@debug_option
+def cli() -> None:
+    """Measure inference with OpenVINO on this machine, and say how far the numbers can be trusted.
+
+    Results go to standard output, progress and warnings to standard error.
+    """
+
+
+for _command in (machine, measure, compare, claims):
+    cli.add_command(_command)
+
+
+def main() -> None:
+    """Entry point of the console script; ends the process with the command's exit status."""
+    state = CommandState()
+    raise SystemExit(
+        exit_status_of(lambda: cli.main(prog_name="optguide", obj=state, standalone_mode=False), state)
+    )

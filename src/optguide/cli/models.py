@@ -1,0 +1,100 @@
+"""What can be known about a model without loading it: whether it is there and of a kind that is read."""
+
+from __future__ import annotations
+
+import os
+import re
+import zipfile
+from pathlib import Path
+
+from optguide.errors import InputError, ModelError
+
+__all__ = ["FORMATS", "check_inputs", "check_model"]
+
+FORMATS = {
+    ".xml": "OpenVINO IR",
+    ".onnx": "ONNX",
+    ".tflite": "TensorFlow Lite",
+    ".pdmodel": "PaddlePaddle",
+    ".pb": "TensorFlow frozen graph",
+    ".pt2": "torch.export",
+}
+"""Suffixes of single files; a folder is a TensorFlow SavedModel."""
+
+_KINDS = ", ".join(f"{suffix} ({title})" for suffix, title in FORMATS.items())
+_REMEDY = f"Use one of {_KINDS}, or the folder of a TensorFlow SavedModel."
+
+_PICKLES = (".pt", ".pth", ".pkl", ".pickle", ".ckpt")
+_REFERENCE = re.compile(r"[^\W\d][\w.]*:[^\W\d][\w.]*")
+_TORCH = ("torch", "torch.compile")
+_READ_BY = {"onnxruntime": ".onnx", "torch": ".pt2", "torch.compile": ".pt2"}
+
+
+def check_model(model: str, runtime: str, *, allow_pickle: bool) -> None:
+    """Refuse what cannot work, before any process is started.
+
+    :param model: path, or ``package.module:function`` for the torch runtimes.
+    :param allow_pickle: whether files may be read that can execute code.
+    :raises ModelError: the model is missing, of no supported kind, or of a kind the runtime does not read.
+    """
+    path = Path(model)
+    if runtime in _TORCH and _REFERENCE.fullmatch(model) and not path.exists():
+        return
+    if not path.exists():
+        raise ModelError(f"There is no model {model!r}.", "Check the path.")
+    if not os.access(path, os.R_OK):
+        raise ModelError(f"{model} may not be read by this user.", "Change its permissions.")
+    if path.is_dir():
+        _check_folder(path)
+    else:
+        _check_file(path)
+    suffix = "" if path.is_dir() else path.suffix.lower()
+    if runtime in _READ_BY and suffix != _READ_BY[runtime]:
+        also = " or package.module:function" if runtime in _TORCH else ""
+        raise ModelError(
+            f"The runtime {runtime} does not read {path.name}.", f"It takes {_READ_BY[runtime]}{also}."
+        )
+    if suffix == ".pt2" and not allow_pickle:
+        raise ModelError(
+            f"Reading {path.name} can execute code of its author, because torch.export.load unpickles.",
+            "Pass --allow-pickle if you trust the author, or convert it to IR where it was made.",
+        )
+
+
+def check_inputs(files: tuple[str, ...]) -> None:
+    """Refuse input files that are missing or no ``.npz``.
+
+    :raises InputError: with the first such file.
+    """
+    for file in files:
+        if not Path(file).is_file():
+            raise InputError(f"There is no input file {file!r}.", "Check the path.")
+        if not zipfile.is_zipfile(file):
+            raise InputError(
+                f"{file} is not an .npz file.", "Write it with numpy.savez(path, input_name=array)."
+            )
+
+
+def _check_folder(path: Path) -> None:
+    if not (path / "saved_model.pb").is_file():
+        raise ModelError(
+            f"The folder {path} holds no saved_model.pb, so it is no TensorFlow SavedModel.", _REMEDY
+        )
+
+
+def _check_file(path: Path) -> None:
+    suffix = path.suffix.lower()
+    if suffix in _PICKLES:
+        raise ModelError(
+            f"Reading {path.name} would need unpickling, which can execute any code in it.",
+            "Export the module with torch.export.save and pass the .pt2 file, or convert it to ONNX or IR.",
+        )
+    if path.name == "saved_model.pb":
+        raise ModelError(f"{path} is a part of a SavedModel.", f"Pass its folder: {path.parent}.")
+    if suffix == ".bin" and path.with_suffix(".xml").is_file():
+        raise ModelError(f"{path.name} holds the weights of an IR.", f"Pass {path.with_suffix('.xml')}.")
+    if suffix not in FORMATS:
+        what = f"has the suffix {suffix}, which is" if suffix else "has no suffix, so it is"
+        raise ModelError(f"{path.name} {what} no supported model format.", _REMEDY)
+    if path.stat().st_size == 0:
+        raise ModelError(f"{path} is empty.", "Write or copy the model again.")
