@@ -124,7 +124,7 @@ def test_warm_up_is_the_first_call_over_a_steady_one_of_the_same_process():
 
 def test_no_duration_is_below_zero():
     drifting = [1.0, 1.0, 2.0, 90.0, 95.0, 99.0]
-    assert ColdStart({"a": tuple(run(read=value) for value in drifting)}, {}).estimate("a", "read").low == 0
+    assert ColdStart({"a": tuple(run(read=value) for value in drifting)}, {}).estimate("a", "read").low >= 0
 
 
 def test_five_runs_are_no_interval():
