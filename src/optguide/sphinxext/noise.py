@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import msgspec
 
 from optguide.machine import NoiseProbe, probe
@@ -24,6 +26,8 @@ def record_noise() -> None:
 def recorded_noise() -> NoiseProbe | None:
     """The probe of the last build that measured; ``None`` when there is none that can be read."""
     try:
-        return msgspec.json.decode((records_dir() / _NAME).read_bytes(), type=NoiseProbe)
-    except (OSError, msgspec.DecodeError):
+        found = msgspec.json.decode((records_dir() / _NAME).read_bytes(), type=dict[str, float | None])
+        # JSON has no NaN, which a probe holds for what the system does not tell.
+        return msgspec.convert({name: math.nan if v is None else v for name, v in found.items()}, NoiseProbe)
+    except (OSError, msgspec.DecodeError, msgspec.ValidationError):
         return None
