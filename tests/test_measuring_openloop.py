@@ -53,6 +53,17 @@ def test_a_window_shorter_than_the_point_does_not_raise_the_rate():
     assert judged([5.0] * 100, window=0.7).achieved == 100.0
 
 
+def test_percentiles_of_a_point_or_why_there_are_none():
+    found = judged([5.0, 6.0] * 50, served_ms=[4.0, 4.5] * 50)
+    assert found.latency(95) is found.p95
+    assert found.service_time(50).value == 4.0
+    with pytest.raises(errors.NotEnoughSamples, match="100 requests are too few for the 99th"):
+        found.latency(99)
+    late = judged([5.0] * 100, lateness_ms=[0.6] * 100)
+    with pytest.raises(errors.NotEnoughSamples, match=r"The generator itself was 0\.6 ms late"):
+        late.service_time(50)
+
+
 def test_overload_is_void():
     """Each arrival waits longer than the one before, and the last is done half a second late."""
     found = judged(np.linspace(10, 510, 100), window=1.5)

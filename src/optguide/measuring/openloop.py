@@ -14,7 +14,7 @@ import numpy as np
 
 from optguide.errors import NotEnoughSamples, OptionError
 from optguide.machine import measuring_lock
-from optguide.measuring.estimate import Estimate, percentile_of_blocks
+from optguide.measuring.estimate import Estimate, percentile_of_blocks, samples_needed
 from optguide.measuring.process import GRACE_SECONDS, WorkerProcess
 from optguide.measuring.progress import reporting
 from optguide.measuring.variant import Variant
@@ -70,6 +70,28 @@ class LoadPoint:
     p50 = property(lambda self: self.latencies.get(50))
     p95 = property(lambda self: self.latencies.get(95))
     p99 = property(lambda self: self.latencies.get(99))
+
+    def latency(self, percentile: int) -> Estimate:
+        """From the scheduled arrival to completion, in milliseconds.
+
+        :raises NotEnoughSamples: the point is void, or it has too few requests for this percentile.
+        """
+        return self._valid(self.latencies, percentile)
+
+    def service_time(self, percentile: int) -> Estimate:
+        """From the start of the inference to completion, in milliseconds; the errors of :meth:`latency`."""
+        return self._valid(self.served, percentile)
+
+    def _valid(self, found: dict[int, Estimate], percentile: int) -> Estimate:
+        if self.void:
+            raise NotEnoughSamples(f"{self.void[0].upper()}{self.void[1:]}.", "Offer a lower rate.")
+        if percentile not in found:
+            raise NotEnoughSamples(
+                f"{self.n} requests are too few for the {percentile}th percentile; "
+                f"{samples_needed(percentile)} are needed.",
+                "Give each rate more time.",
+            )
+        return found[percentile]
 
 
 def load_curve(

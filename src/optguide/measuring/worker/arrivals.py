@@ -37,15 +37,17 @@ class Arrivals:
 
 
 def poisson(rate: float, seconds: float, seed: int) -> list[int]:
-    """Arrival times of a Poisson process in nanoseconds from its start: exponential gaps, seeded.
+    """Arrival times of a Poisson process in nanoseconds from its start, seeded.
+
+    The number of arrivals is the expected one, and given their number the arrivals of a Poisson process are
+    independent and uniform (W. Feller, vol. II, I.3). A drawn number would put a short schedule several per
+    cent beside the rate, which near capacity decides whether a queue lasts or drains.
 
     :param rate: mean arrivals per second.
     """
-    rng = np.random.default_rng(seed)
-    expected = rate * seconds
-    gaps = rng.exponential(1e9 / rate, int(expected + 6 * expected**0.5) + 10)
-    times = np.cumsum(gaps)
-    return [int(at) for at in times[times < seconds * 1e9]]
+    count = round(rate * seconds)
+    times = np.random.default_rng(seed).uniform(0, seconds * 1e9, count)
+    return sorted(int(at) for at in times)
 
 
 def serve(
