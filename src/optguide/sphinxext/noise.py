@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import msgspec
 
@@ -26,7 +27,7 @@ def record_noise() -> None:
 def recorded_noise() -> NoiseProbe | None:
     """The probe of the last build that measured; ``None`` when there is none that can be read."""
     try:
-        found = msgspec.json.decode((records_dir() / _NAME).read_bytes(), type=dict[str, float | None])
+        found = msgspec.json.decode((records_dir() / _NAME).read_bytes(), type=dict[str, Any])
         # JSON has no NaN, which a probe holds for what the system does not tell.
         return msgspec.convert({name: math.nan if v is None else v for name, v in found.items()}, NoiseProbe)
     except (OSError, msgspec.DecodeError, msgspec.ValidationError):
