@@ -126,6 +126,8 @@ def test_onnx_in_its_own_runtime(optguide, onnx_model):
     found = optguide("measure", f"{onnx_model}@runtime=onnxruntime,threads=1", *SHORT)
     assert found.status == 0
     assert "CPUExecutionProvider" in found.out
+    said = one_error(optguide("measure", f"{onnx_model}@runtime=onnxruntime,shape.z=1,16", *SHORT), 2)
+    assert "The model has no input 'z'" in said
 
 
 def test_a_torch_export_when_asked_for(optguide, torch_export):

@@ -116,8 +116,14 @@ def test_a_file_without_permission():
 
 def test_inputs_are_archives(tmp_path, save_inputs, weights):
     good = save_inputs(tmp_path / "good.npz", x=weights)
-    check_inputs((str(good),))
+    check_inputs((str(good),), "torch")
     with pytest.raises(InputError, match="There is no input file"):
-        check_inputs((str(good), "nope.npz"))
+        check_inputs((str(good), "nope.npz"), "openvino")
     with pytest.raises(InputError, match=r"is not an \.npz file"):
-        check_inputs((file("m.npy"),))
+        check_inputs((file("m.npy"),), "openvino")
+
+
+def test_torch_needs_inputs():
+    check_inputs((), "openvino")
+    with pytest.raises(InputError, match="needs inputs"):
+        check_inputs((), "torch.compile")

@@ -61,11 +61,16 @@ def check_model(model: str, runtime: str, *, allow_pickle: bool) -> None:
         )
 
 
-def check_inputs(files: tuple[str, ...]) -> None:
+def check_inputs(files: tuple[str, ...], runtime: str) -> None:
     """Refuse input files that are missing or no ``.npz``.
 
-    :raises InputError: with the first such file.
+    :raises InputError: with the first such file, or where the runtime cannot do without one.
     """
+    if not files and runtime in _TORCH:
+        raise InputError(
+            f"The runtime {runtime} needs inputs, because a PyTorch module does not declare their shapes.",
+            "Pass --inputs with an .npz file.",
+        )
     for file in files:
         if not Path(file).is_file():
             raise InputError(f"There is no input file {file!r}.", "Check the path.")

@@ -85,7 +85,7 @@ def build(specs: Sequence[Spec], common: Mapping[str, str], *, allow_pickle: boo
         settings = for_runtime(runtime, everywhere, own)
         check_model(spec.model, runtime, allow_pickle=allow_pickle)
         variants.append(to_variant(name, spec.model, settings))
-        check_inputs(variants[-1].inputs)
+        check_inputs(variants[-1].inputs, runtime)
     return variants
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from optguide.errors import InputError
 
-__all__ = ["Arrays", "InputSpec", "from_files", "match", "random_inputs"]
+__all__ = ["Arrays", "InputSpec", "from_files", "match", "random_inputs", "refuse_unknown"]
 
 Arrays = dict[str, npt.NDArray[np.generic]]
 InputSpec = tuple[tuple[int, ...], np.dtype[np.generic]]
@@ -76,3 +76,15 @@ def match(arrays: Arrays, names: Sequence[str], source: str) -> Arrays:
         f"{source} holds {', '.join(arrays)}, and the model's inputs are {', '.join(names)}.",
         "Save one array per model input, under its name.",
     )
+
+
+def refuse_unknown(shapes: Iterable[str], names: Sequence[str]) -> None:
+    """Refuse shapes for inputs that the model does not have.
+
+    :raises InputError: for the first such input.
+    """
+    if unknown := sorted(set(shapes) - set(names)):
+        raise InputError(
+            f"The model has no input {unknown[0]!r}; its inputs are {', '.join(names)}.",
+            "Give --shape with one of those names.",
+        )

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from optguide.errors import EnvironmentMissing, InputError, ModelError
+from optguide.measuring.worker import inputs
 from optguide.measuring.worker.inputs import InputSpec
 from optguide.measuring.worker.runner import Outputs, Runner, first_line, misfit
 
@@ -53,10 +54,9 @@ class OnnxRuntimeRunner(Runner):
                     f"ONNX Runtime cannot load the model: {first_line(error)}",
                     "Check that it is a complete ONNX file.",
                 ) from error
-        given = bool(self.spec["inputs"])
-        sets = self.input_sets(
-            {node.name: _spec(node, self.spec["shapes"], given) for node in self.session.get_inputs()}
-        )
+        nodes, given = self.session.get_inputs(), bool(self.spec["inputs"])
+        inputs.refuse_unknown(self.spec["shapes"], [node.name for node in nodes])
+        sets = self.input_sets({node.name: _spec(node, self.spec["shapes"], given) for node in nodes})
         self.calls = [partial(self.session.run, None, arrays) for arrays in sets]
         first = next(iter(sets[0].values()))
         self.frames = int(first.shape[0]) if first.ndim > 1 else 1

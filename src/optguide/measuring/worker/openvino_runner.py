@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from optguide.errors import EnvironmentMissing, InputError, ModelError
+from optguide.measuring.worker import inputs
 from optguide.measuring.worker.inputs import Arrays, InputSpec
 from optguide.measuring.worker.openvino_refusals import not_compiled, not_read, refuse_unknown, telling_line
 from optguide.measuring.worker.runner import Outputs, Runner, misfit
@@ -65,11 +66,7 @@ class OpenVINORunner(Runner):
     def _reshape(self, model: Any) -> None:
         shapes = self.spec["shapes"]
         names = [_name(port, index) for index, port in enumerate(model.inputs)]
-        if unknown := sorted(set(shapes) - set(names)):
-            raise InputError(
-                f"The model has no input {unknown[0]!r}; its inputs are {', '.join(names)}.",
-                "Give --shape with one of those names.",
-            )
+        inputs.refuse_unknown(shapes, names)
         try:
             if shapes:
                 ports = zip(names, model.inputs, strict=True)
