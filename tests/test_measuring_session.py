@@ -299,7 +299,6 @@ def test_names_must_differ(names):
         ({"seconds": float("nan")}, "A budget of nan"),
         ({"precision": 0}, "A precision of 0"),
         ({"block": 0}, "A block of 0"),
-        ({"generations": 0}, "one generation"),
     ],
 )
 def test_budgets_that_measure_nothing(fields, message):
@@ -332,23 +331,6 @@ def test_a_variant_too_slow_for_six_rounds_ends_all_the_same():
     assert result.ended == "budget spent"
     with pytest.raises(errors.NotEnoughSamples):
         result.latency("a")
-
-
-def test_each_generation_has_fresh_workers(tmp_path):
-    folder = tmp_path / "pids"
-    folder.mkdir()
-
-    def make():
-        import os
-        import pathlib
-
-        pathlib.Path(folder, str(os.getpid())).touch()
-        return lambda: [[1.0, 2.0]]
-
-    budget = Budget(0.6, precision=1e-9, block=0.01, generations=3)
-    result = measure([Variant.from_function("a", make)], budget)
-    assert len(list(folder.iterdir())) == 3
-    assert [block.round for block in result.series["a"].blocks] == list(range(result.rounds))
 
 
 HOLD = (

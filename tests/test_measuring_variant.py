@@ -115,3 +115,25 @@ def test_function_variants_carry_their_frames():
     variant = Variant.from_function("f", triple, frames=8, environment={"A": "1"})
     assert (variant.runtime, variant.frames, variant.environment) == ("function", 8, {"A": "1"})
     assert base64.b64decode(variant.function)
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"device": "GPU"},
+        {"properties": {"PERFORMANCE_HINT": "LATENCY"}},
+        {"precision": "bf16"},
+        {"requests": 4},
+        {"batch": 2},
+        {"shapes": {"x": (1, 2)}},
+        {"feed": "preset"},
+        {"cache_dir": "cache"},
+    ],
+)
+def test_settings_that_another_runtime_would_ignore_are_refused(fields):
+    with pytest.raises(OptionError, match=f"runs on torch, which has no {next(iter(fields))} to set"):
+        Variant("v", runtime="torch", model="package.module:function", **fields)
+
+
+def test_other_runtimes_may_be_said_to_run_in_f32():
+    assert Variant("v", runtime="torch", model="package.module:function", precision="f32").precision == "f32"

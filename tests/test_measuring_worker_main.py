@@ -44,6 +44,12 @@ def test_one_constant_is_refused(tmp_path, constant):
         check(tmp_path, constant)
 
 
+def test_one_of_several_outputs_may_be_constant(tmp_path):
+    assert len(check(tmp_path, np.zeros((1, 4)), [1.0, 2.0])) == 2
+    with pytest.raises(OutputError):
+        check(tmp_path, np.zeros((1, 4)), np.ones(3))
+
+
 @pytest.mark.parametrize(
     "output", [np.float32(3), np.array([0.0]), np.array([]), np.zeros(3, bool), np.array(["a", "a"])]
 )

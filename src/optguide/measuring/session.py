@@ -40,22 +40,19 @@ class Budget:
     """How long to measure and when to stop earlier.
 
     :param seconds: time for blocks, shared by all variants; loading comes on top.
-    :param precision: stop once every interval's half-width is at most this share of its value.
+    :param precision: stop once the interval of every variant's ratio to the first, or of the rate of a single
+        variant, has a half-width of at most this share.
     :param block: length of one turn in seconds.
-    :param generations: how often all workers are replaced by fresh ones within the session.
     """
 
     seconds: float = 12.0
     precision: float = 0.02
     block: float = 0.2
-    generations: int = 1
 
     def __post_init__(self) -> None:
         for what, value in (("budget", self.seconds), ("block", self.block), ("precision", self.precision)):
             if not value > 0:
                 raise OptionError(f"A {what} of {value:g} measures nothing.", f"Use a {what} above zero.")
-        if self.generations < 1:
-            raise OptionError("A session needs one generation of workers.", "Use generations from 1.")
 
 
 def measure(
@@ -94,7 +91,7 @@ def measure(
         session.ended,
         session.spent,
         session.rounds,
-        session.others_share(),
+        session.others_share,
         twin,
     )
 
@@ -113,23 +110,19 @@ class _Session:
         self.ended = "budget spent"
         self.spent = 0.0
         self.rounds = 0
-        self.others: list[float] = []
+        self.others_share = math.nan
         # Six rounds have to fit: slow variants get shorter blocks, down to a single call.
         self.block = min(budget.block, budget.seconds / (MINIMUM_ROUNDS * len(variants)))
 
     def run(self, update: Update) -> None:
-        """Measure all generations."""
-        for generation in range(self.budget.generations):
-            with ExitStack() as stack:
-                self._start(stack, update)
-                limit = (generation + 1) / self.budget.generations * self.budget.seconds
-                meter = OthersMeter([os.getpid(), *(worker.pid for worker in self.workers.values())])
-                meter.start()
-                self._measure_until(limit, update)
-                self.others.append(meter.stop())
-                self._remember_memory()
-            if self.ended == "precision reached" or not self.alive():
-                break
+        """Load every variant, measure, and ask for the memory it took."""
+        with ExitStack() as stack:
+            self._start(stack, update)
+            meter = OthersMeter([os.getpid(), *(worker.pid for worker in self.workers.values())])
+            meter.start()
+            self._take_turns(update)
+            self.others_share = meter.stop()
+            self._remember_memory()
 
     def alive(self) -> list[str]:
         """Variants that have not failed."""
@@ -139,42 +132,35 @@ class _Session:
         """What is known of every variant that did not fail."""
         return {name: replace(self.loaded[name], blocks=tuple(self.blocks[name])) for name in self.alive()}
 
-    def others_share(self) -> float:
-        """Mean over the generations, which are of about equal length."""
-        known = [share for share in self.others if not math.isnan(share)]
-        return sum(known) / len(known) if known else math.nan
-
     def _start(self, stack: ExitStack, update: Update) -> None:
-        self.workers = {}
-        for name in self.alive():
-            update(self.spent / self.budget.seconds, f"loading {name}")
+        for name, variant in self.variants.items():
+            update(0.0, f"loading {name}")
             worker = None
             try:
-                worker = stack.enter_context(WorkerProcess(self.variants[name]))
+                worker = stack.enter_context(WorkerProcess(variant))
                 reply = worker.load()
-                outputs = self.loaded[name].outputs if name in self.loaded else worker.outputs()
+                outputs = worker.outputs()
             except OptGuideError as error:
                 self.failures[name] = error
                 if worker is not None:
                     worker.end()
                 continue
             self.workers[name] = worker
-            if name not in self.loaded:
-                self.loaded[name] = Series(
-                    self.variants[name],
-                    (),
-                    reply["effective"],
-                    reply["versions"],
-                    sum(reply["stages"].values()),
-                    0,
-                    reply["frames"],
-                    outputs,
-                )
+            self.loaded[name] = Series(
+                variant,
+                (),
+                reply["effective"],
+                reply["versions"],
+                sum(reply["stages"].values()),
+                0,
+                reply["frames"],
+                outputs,
+            )
 
-    def _measure_until(self, limit: float, update: Update) -> None:
+    def _take_turns(self, update: Update) -> None:
         while self.alive():
             enough = self.rounds >= MINIMUM_ROUNDS
-            if self.spent >= (limit if enough else OVERTIME * self.budget.seconds):
+            if self.spent >= (self.budget.seconds if enough else OVERTIME * self.budget.seconds):
                 return
             for name in self.random.permutation(self.alive()):
                 update(min(1.0, self.spent / self.budget.seconds), f"{name}{self._so_far()}")
@@ -225,5 +211,4 @@ class _Session:
             except OptGuideError as error:
                 self.failures[name] = error
                 continue
-            known = self.loaded[name]
-            self.loaded[name] = replace(known, peak_rss=max(peak, known.peak_rss))
+            self.loaded[name] = replace(self.loaded[name], peak_rss=peak)

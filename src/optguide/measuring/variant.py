@@ -87,10 +87,31 @@ class Variant:
                 "A model that is read and compiled in a single call keeps its shapes.",
                 "Leave out shapes and batch, or single_call.",
             )
+        self._refuse_what_would_be_ignored()
         object.__setattr__(self, "model", os.fspath(self.model))
         object.__setattr__(self, "inputs", tuple(os.fspath(path) for path in self.inputs))
         object.__setattr__(self, "properties", {k: str(v) for k, v in self.properties.items()})
         object.__setattr__(self, "shapes", {k: tuple(v) for k, v in self.shapes.items()})
+
+    def _refuse_what_would_be_ignored(self) -> None:
+        """Settings of OpenVINO on another runtime: the result would be labelled with what was never set."""
+        if self.runtime == "openvino":
+            return
+        ignored = {
+            "device": self.device != "CPU",
+            "properties": bool(self.properties),
+            "precision": self.precision not in {None, "f32"},  # the other runtimes run models as they are
+            "requests": self.requests is not None,
+            "batch": self.batch is not None,
+            "shapes": bool(self.shapes) and self.runtime != "onnxruntime",
+            "feed": self.feed != "each",
+            "cache_dir": self.cache_dir is not None,
+        }
+        if wrong := [name for name, given in ignored.items() if given]:
+            raise OptionError(
+                f"{self.name!r} runs on {self.runtime}, which has no {wrong[0]} to set.",
+                "Leave it out, or use the runtime openvino.",
+            )
 
     @classmethod
     def from_function(

@@ -45,8 +45,7 @@ class Worker:
         """Run the first input set, refuse outputs that mean nothing, save the rest to ``path`` (``.npz``)."""
         # Functions may return anything; what is not an array of plain values cannot be compared.
         found = [array for array in self.runner.outputs() if array.dtype != object]
-        for index, array in enumerate(found):
-            _refuse_meaningless(array, index)
+        _refuse_meaningless(found)
         np.savez(path, *found)
         return {"outputs": len(found)}
 
@@ -77,16 +76,22 @@ class Worker:
         return [list(arrays.values()) for arrays in getattr(self.runner, "sets", [])]
 
 
-def _refuse_meaningless(array: Any, index: int) -> None:
-    if not np.issubdtype(array.dtype, np.number) or array.size == 0:
-        return
-    values = np.asarray(array, dtype=np.float64)
-    if not np.isfinite(values).all():
-        raise OutputError(
-            f"Output {index} holds NaN or infinity, so its speed says nothing.",
-            "Check the inputs, or pin the precision with --set INFERENCE_PRECISION_HINT=f32.",
-        )
-    if values.size > 1 and np.ptp(values) == 0:
+def _refuse_meaningless(outputs: list[Any]) -> None:
+    """Refuse what is no number, and outputs that are all constant; one of several may be: nothing was found."""
+    fields = []
+    for index, array in enumerate(outputs):
+        if not np.issubdtype(array.dtype, np.number):
+            continue
+        values = np.asarray(array, dtype=np.float64)
+        if not np.isfinite(values).all():
+            raise OutputError(
+                f"Output {index} holds NaN or infinity, so its speed says nothing.",
+                "Check the inputs, or pin the precision with --set INFERENCE_PRECISION_HINT=f32.",
+            )
+        if values.size > 1:
+            fields.append((index, values))
+    if fields and all(np.ptp(values) == 0 for _, values in fields):
+        index, values = fields[0]
         raise OutputError(
             f"Output {index} is {values.flat[0]:g} everywhere, so nothing was computed from the input.",
             "Pass real inputs with --inputs, or check the conversion of the model.",
