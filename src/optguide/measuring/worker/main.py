@@ -77,7 +77,7 @@ class Worker:
 
 
 def _refuse_meaningless(outputs: list[Any]) -> None:
-    """Refuse what is no number, and outputs that are all constant; one of several may be: nothing was found."""
+    """Refuse what is no number, and outputs that are all constant; one of several may be constant."""
     fields = []
     for index, array in enumerate(outputs):
         if not np.issubdtype(array.dtype, np.number):
