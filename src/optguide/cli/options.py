@@ -153,7 +153,8 @@ _SESSION = (
         default="2%",
         show_default=True,
         metavar="SHARE",
-        help="Stop earlier once the 95 % intervals reach no further than this to either side.",
+        help="Stop earlier once the 95 % intervals of the ratios to the first variant, or of one model's"
+        " throughput, reach no further than this to either side.",
     ),
     wait_option,
     json_option,
