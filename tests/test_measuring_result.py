@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import pytest
 
@@ -136,10 +138,23 @@ def test_agreement_is_over_all_outputs():
     assert found.cosine == pytest.approx((9 + 12) / (5 * 18**0.5))
 
 
+def test_agreement_with_zero_has_no_relative_difference():
+    found = agreement([np.array([0.0])], [np.array([0.5])])
+    assert found.max_abs == 0.5
+    assert math.isnan(found.max_rel)
+    assert math.isnan(found.cosine)
+
+
+def test_agreement_needs_numbers():
+    for outputs in ([np.array(["a"])], [np.empty(0)]):
+        with pytest.raises(OptionError, match="no numbers"):
+            agreement(outputs, outputs)
+
+
 def test_agreement_needs_outputs_of_the_same_shapes():
     with pytest.raises(OptionError, match="different shapes"):
         agreement([np.ones(3)], [np.ones(4)])
     with pytest.raises(OptionError, match="different shapes"):
         agreement([np.ones(3)], [np.ones(3), np.ones(3)])
-    with pytest.raises(OptionError, match="nothing that can be compared"):
+    with pytest.raises(OptionError, match="no numbers"):
         agreement([], [])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -62,8 +63,8 @@ class Agreement:
     """How far two variants' outputs are apart, over all outputs of the first input set.
 
     :param max_abs: largest absolute difference.
-    :param max_rel: that difference as a share of the largest absolute value of the first.
-    :param cosine: cosine similarity of the flattened outputs.
+    :param max_rel: that difference as a share of the largest absolute value of the first; NaN where that is zero.
+    :param cosine: cosine similarity of the flattened outputs; NaN where one of them is zero.
     """
 
     max_abs: float
@@ -145,15 +146,19 @@ class SessionResult:
             raise OptionError(
                 f"{a!r} and {b!r} have outputs of different shapes.", "Compare models with the same outputs."
             )
-        if not first:
+        if not sum(array.size for array in first) or any(array.dtype.kind in "USO" for array in first):
             raise OptionError(
-                f"{a!r} and {b!r} return nothing that can be compared.", "Return arrays from the function."
+                f"{a!r} and {b!r} return no numbers that could be compared.",
+                "Compare models with numeric outputs.",
             )
         x = np.concatenate([np.asarray(array, dtype=np.float64).ravel() for array in first])
         y = np.concatenate([np.asarray(array, dtype=np.float64).ravel() for array in second])
         largest = float(np.abs(x - y).max())
         norms = float(np.linalg.norm(x) * np.linalg.norm(y))
-        return Agreement(largest, largest / float(np.abs(x).max()), float(x @ y) / norms)
+        scale = float(np.abs(x).max())
+        return Agreement(
+            largest, largest / scale if scale else math.nan, float(x @ y) / norms if norms else math.nan
+        )
 
     def _of(self, name: str) -> Series:
         if name in self.failures:
