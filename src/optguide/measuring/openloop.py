@@ -40,8 +40,8 @@ LATE_SHARE = 0.1
 WARM_SECONDS = 0.1
 """Closed-loop calls before each point, after which the caches hold this variant's weights."""
 
-PATIENCE = 2.0
-"""A point is given up after this many times its length."""
+PATIENCE = 1.5
+"""A point is given up when its last request has not been sent after this many times its length."""
 
 
 @dataclass(frozen=True)
