@@ -1,0 +1,1 @@
+"""How well the measuring measures: ``nox -s bench``. Prints tables, asserts nothing."""

@@ -1,0 +1,38 @@
+"""Run the benchmarks of the measuring core and print one table each."""
+
+from __future__ import annotations
+
+import argparse
+
+from rich.console import Console
+
+from optguide.machine import Machine, measuring_lock, probe
+from tests.bench import controls, spread, throughput
+
+PARTS = {
+    "throughput": throughput.run,
+    "spread": spread.run,
+    "controls": controls.run,
+    "controls-disturbed": controls.run_disturbed,
+}
+
+
+def main() -> None:
+    """Run the parts that were asked for, all without an argument."""
+    parser = argparse.ArgumentParser(prog="nox -s bench --")
+    parser.add_argument("--part", action="append", choices=PARTS, help="only this one; repeatable")
+    parser.add_argument(
+        "--quick", action="store_true", help="a tenth of the time, for trying the bench itself"
+    )
+    arguments = parser.parse_args()
+    console = Console(width=110)
+    with measuring_lock("nox -s bench"):
+        noise = probe()
+        console.print(Machine.current().summary(), highlight=False)
+        console.print(f"noise before: {noise.verdict}", highlight=False)
+        for part in arguments.part or PARTS:
+            console.print(PARTS[part](0.1 if arguments.quick else 1.0))
+
+
+if __name__ == "__main__":
+    main()
