@@ -63,7 +63,7 @@ class Agreement:
     """How far two variants' outputs are apart, over all outputs of the first input set.
 
     :param max_abs: largest absolute difference.
-    :param max_rel: that difference as a share of the largest absolute value of the first; NaN where that is zero.
+    :param max_rel: that difference as a share of the largest value of the first; NaN where that is zero.
     :param cosine: cosine similarity of the flattened outputs; NaN where one of them is zero.
     """
 
