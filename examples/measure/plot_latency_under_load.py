@@ -71,9 +71,9 @@ seconds = profiles.current().load_seconds
 closed = optguide.measure(variants, Budget(seconds, block=0.1), label="capacity in a closed loop")
 
 capacity = closed.throughput(several).value
-limit = 3 * closed.latency(one).value
+limit = float(f"{3 * closed.latency(one).value:.2g}")
 shares = (20, 40, 60, 80, 110)
-print(f"capacity {capacity:.0f} inferences/s, latency limit {limit:.1f} ms")
+print(f"capacity {capacity:.0f} inferences/s, latency limit {limit:g} ms")
 
 # %%
 # One point for each rate
@@ -87,7 +87,7 @@ points = {name: dict(zip(shares, curve, strict=True)) for name, curve in curves.
 
 record = Recording("measure/latency_under_load", declares=("load.*",))
 record.add_session("load.closed", closed, names=parts, percentiles=(50, 95))
-record.add_value("load.limit", limit, "ms", label="Latency limit: three times the unloaded median")
+record.add_value("load.limit", limit, "ms", label="Latency limit: three times the unloaded median, rounded")
 
 
 def add(identifier: str, estimate: Callable[[], Estimate], label: str, name: str = several) -> None:
@@ -158,7 +158,7 @@ for name, part in parts.items():
         partial(plots.load_curve, curve, limit, highest=highest),
         alt=f"Latency percentiles over the offered load, {name}; one point per rate, with its interval.",
         caption=f"Latency since the request was due, {name}. Dashed: the limit. Dotted: the highest rate "
-        "whose p95 keeps it. A cross is a rate that could not be sustained.",
+        "whose p95 keeps it, if any does. A cross is a rate that could not be sustained.",
     )
 
 # %%
