@@ -110,13 +110,17 @@ def docs(session: nox.Session) -> None:
             session.run("sphinx-build", "--fresh-env", "--write-all", *SPHINX)
 
 
-@nox.session
+@nox.session(venv_backend="none")
 def pages(session: nox.Session) -> None:
     """Rebuild the prose only, from the last records; every page says how old its numbers are."""
+    # Records come from `nox -s docs`, so its environment is there: nothing has to be installed again.
+    folder = ROOT / ".nox" / "docs" / ("Scripts" if sys.platform == "win32" else "bin")
+    python = shutil.which("python", path=str(folder))
+    if python is None:
+        session.error("Nothing has been measured here yet. Run first: nox -s docs")
     with only_build(session):
-        install(session, "-e", EXTRAS)
-        session.env["OPTGUIDE_PAGES_ONLY"] = "1"
-        session.run("sphinx-build", "--write-all", *SPHINX)
+        environment = QUIET | {"OPTGUIDE_PAGES_ONLY": "1"}
+        session.run(python, "-m", "sphinx", "--write-all", *SPHINX, env=environment, external=True)
 
 
 @nox.session
