@@ -74,9 +74,10 @@ def only_build(session: nox.Session) -> Iterator[None]:
 def replaced(*folders: Path) -> Iterator[None]:
     """Move ``folders`` aside for a fresh build and bring them back unless it succeeds.
 
-    A ``.previous`` folder that is there already was left by a build that was killed: it is the good one.
+    What is in ``build/previous`` already was left by a build that was killed: it is the good one.
     """
-    asides = {folder: folder.with_name(folder.name + ".previous") for folder in folders}
+    asides = {folder: BUILD / "previous" / folder.name for folder in folders}
+    (BUILD / "previous").mkdir(exist_ok=True)
     for folder, aside in asides.items():
         if aside.exists():
             shutil.rmtree(folder, ignore_errors=True)
