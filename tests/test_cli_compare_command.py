@@ -111,7 +111,7 @@ def session(times, others_share=0.0, failures=None, twin=True):
         blocks = []
         for index in range(20):
             took = milliseconds * random.normal(1, 0.002)
-            blocks.append(Block(index, np.full(10, took), took / 100, took / 100, 10))
+            blocks.append(Block(index, 0, np.full(10, took), took / 100, took / 100, 10))
         series[name] = Series(Variant(name), tuple(blocks), {}, {}, 0.1, 1, 1)
     twin_name = f"m{TWIN}" if twin else None
     result = SessionResult(series, failures or {}, "budget spent", 1.0, 20, others_share, twin_name)

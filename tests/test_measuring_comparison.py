@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from scipy import signal
 
 from optguide.errors import NotEnoughSamples
-from optguide.measuring.comparison import Comparison, paired
+from optguide.measuring.comparison import Comparison, paired, paired_processes
 from optguide.measuring.estimate import Estimate
 
 positive = st.floats(1e-3, 1e4)
@@ -58,12 +58,46 @@ def test_pairing_removes_what_both_variants_share():
 @pytest.mark.parametrize("own_phi", [0.0, 0.5])
 def test_a_variant_against_itself_is_hardly_ever_called_different(count, own_phi):
     random = np.random.default_rng(9)
-    verdicts = [
-        Comparison("a", "b", "latency", paired(*two_series(random, count, own_phi=own_phi))).verdict
-        for _ in range(400)
-    ]
+    verdicts = []
+    for _ in range(400):
+        a, b = two_series(random, count, own_phi=own_phi)
+        ratio = paired_processes(a / b, [0] * count, seconds_per_inference=0.01)
+        verdicts.append(Comparison("a", "b", "latency", ratio).verdict)
     called = sum(verdict in ("faster", "slower") for verdict in verdicts)
     assert called / len(verdicts) <= 0.05
+
+
+def in_processes(random, generations, rounds=4):
+    """Ratios of a variant to itself: every pair of processes is off by 3 %, each round by 0.5 %."""
+    offsets = np.repeat(random.normal(0, 0.03, generations), rounds)
+    labels = np.repeat(np.arange(generations), rounds)
+    return np.exp(offsets + random.normal(0, 0.005, labels.size)), labels
+
+
+def test_processes_that_differ_are_no_difference_of_the_variants():
+    random = np.random.default_rng(11)
+    found = [paired_processes(*in_processes(random, 6), seconds_per_inference=40e-6) for _ in range(400)]
+    assert sum(estimate.low <= 1 <= estimate.high for estimate in found) / len(found) >= 0.94
+    assert {estimate.n for estimate in found} == {6}
+
+
+def test_rounds_of_one_pair_of_processes_get_an_allowance_for_them():
+    ratios = [1.0, 1.001, 0.999, 1.0, 1.0005, 0.9995]
+    bare = paired(ratios, [1.0] * 6)
+    slow = paired_processes(ratios, [0] * 6, seconds_per_inference=0.01)
+    quick = paired_processes(ratios, [0] * 6, seconds_per_inference=30e-6)
+    assert slow.value == quick.value == pytest.approx(bare.value)
+    assert slow.high / bare.high == pytest.approx(bare.low / slow.low)
+    assert slow.high / bare.high == pytest.approx(1.01015)
+    assert quick.high / bare.high == pytest.approx(1.06)
+    assert "1.0%" in slow.method
+
+
+def test_too_few_generations_count_by_rounds():
+    ratios, labels = in_processes(np.random.default_rng(12), 5)
+    assert paired_processes(ratios, labels, seconds_per_inference=0.01).n == 20
+    with pytest.raises(NotEnoughSamples):
+        paired_processes(ratios[:5], labels[:5], seconds_per_inference=0.01)
 
 
 def test_a_real_difference_is_called():
@@ -110,8 +144,8 @@ def test_what_slows_both_in_a_round_cancels(values, slowdowns):
         (0.99, 1.015, "no difference"),
         (1.001, 1.015, "no difference"),  # excludes one, and is too small to matter
         (0.95, 1.2, "inconclusive"),
-        (1.005, 1.2, "inconclusive"),  # two processes of one variant differ by as much
-        (0.8, 0.995, "inconclusive"),
+        (1.005, 1.2, "faster"),
+        (0.8, 0.995, "slower"),
         (0.9, 0.989, "slower"),
     ],
 )

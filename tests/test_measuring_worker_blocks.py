@@ -162,10 +162,30 @@ def test_asynchronous_discard_is_a_duration(clock):
     assert len(queue.log) - block.calls >= 50
 
 
-def test_asynchronous_block_has_at_least_one_call_and_one_latency(clock):
+def test_asynchronous_block_has_at_least_one_call_and_latency_of_every_request(clock):
     block = blocks.asynchronous(FakeQueue(clock, size=3, period=2000.0), [], seconds=0.001, discard=0.0)
-    assert block.calls == 1
-    assert len(block.latencies_ns) == 1
+    assert block.calls == 3
+    assert len(block.latencies_ns) == 3
+
+
+class ClumpedQueue(FakeQueue):
+    """Requests on two streams: two of them complete at the same moment, every ``period`` ms."""
+
+    def get_idle_request_id(self):
+        if not self.idle:
+            self.clock.now += self.period
+            for index, moment in self.started[:2]:
+                self.requests[index].latency = (self.clock.now - moment) / 1e6
+                self.idle.append(index)
+            del self.started[:2]
+        return self.idle[0]
+
+
+@pytest.mark.parametrize("milliseconds", [15, 95, 100, 105])
+@pytest.mark.parametrize("size", [2, 4])
+def test_asynchronous_rate_is_right_where_requests_complete_in_clumps(clock, milliseconds, size):
+    block = blocks.asynchronous(ClumpedQueue(clock, size), [], seconds=milliseconds / 1e3, discard=0.0)
+    assert block.calls / block.wall_ns == pytest.approx(2 / 10e6)
 
 
 def test_asynchronous_latencies_of_a_fast_model_are_sampled(clock):

@@ -89,12 +89,13 @@ def samples_needed(percentile: float) -> int:
     return max(MINIMUM_ROUNDS, math.ceil(math.log((1 - CONFIDENCE) / 2) / math.log(tail)))
 
 
-def median_of_rounds(values: Sequence[float] | Floats, unit: str) -> Estimate:
+def median_of_rounds(values: Sequence[float] | Floats, unit: str, *, independent: bool = False) -> Estimate:
     """Median of one number per round with its exact interval.
 
     Positive values are treated on logarithms: a wide interval never reaches zero, and the median of ratios
     a/b mirrors that of b/a.
 
+    :param independent: the values come from processes of their own and cannot drift together.
     :raises NotEnoughSamples: fewer than six rounds.
     """
     array = np.asarray(values, dtype=np.float64)
@@ -102,7 +103,7 @@ def median_of_rounds(values: Sequence[float] | Floats, unit: str) -> Estimate:
     positive = bool((array > 0).all())
     scale = np.log(array) if positive else array
     interval: Any = stats.quantile_test(scale, p=0.5).confidence_interval(CONFIDENCE)
-    middle, widening = float(np.median(scale)), math.sqrt(_inflation(scale))
+    middle, widening = float(np.median(scale)), math.sqrt(1.0 if independent else _inflation(scale))
     low = middle - widening * max(0.0, middle - float(interval.low))
     high = middle + widening * max(0.0, float(interval.high) - middle)
     value, low, high = (math.exp(x) if positive else x for x in (middle, low, high))

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from optguide.errors import OptGuideError, OptionError
-from optguide.measuring.comparison import Comparison, paired
+from optguide.measuring.comparison import Comparison, paired_processes
 from optguide.measuring.estimate import Estimate, percentile_of_blocks, ratio_of_totals
 from optguide.measuring.variant import Variant
 
@@ -23,6 +23,7 @@ class Block:
     """One turn of one variant.
 
     :param round: which round of the session.
+    :param generation: which worker of the variant, where they were replaced during the session.
     :param latencies_ms: of single inferences, in milliseconds; all of them or a regular sample.
     :param seconds: length of the timed window.
     :param cpu_seconds: CPU time of the worker in the window, all threads.
@@ -30,6 +31,7 @@ class Block:
     """
 
     round: int
+    generation: int
     latencies_ms: npt.NDArray[np.float64]
     seconds: float
     cpu_seconds: float
@@ -115,15 +117,21 @@ class SessionResult:
 
     def compare(self, a: str, b: str, quantity: str = "latency") -> Comparison:
         """How much better ``b`` is than ``a``, from the rounds in which both took their turn."""
+        ratio = self._ratio(a, b, quantity)
+        return Comparison(a, b, quantity, ratio, self._cpu_ratio(a, b) if quantity != "cpu_time" else None)
+
+    def _ratio(self, a: str, b: str, quantity: str) -> Estimate:
         first, second = self._by_round(a, quantity), self._by_round(b, quantity)
+        generation = {block.round: block.generation for block in self._of(a).blocks}
         rounds = sorted(set(first) & set(second))
-        ratio = paired([first[r] for r in rounds], [second[r] for r in rounds])
-        cpu = None
-        if quantity != "cpu_time":
-            one, other = self._by_round(a, "cpu_time"), self._by_round(b, "cpu_time")
-            pairs = [(one[r], other[r]) for r in rounds if one[r] > 0 and other[r] > 0]
-            cpu = paired(*zip(*pairs, strict=True)) if len(pairs) == len(rounds) else None
-        return Comparison(a, b, quantity, ratio, cpu)
+        fastest = min(float(np.median(list(self._by_round(name, "call").values()))) for name in (a, b))
+        ratios = [first[r] / second[r] for r in rounds]
+        return paired_processes(ratios, [generation[r] for r in rounds], fastest)
+
+    def _cpu_ratio(self, a: str, b: str) -> Estimate | None:
+        """The second witness; ``None`` where a block was too short for the system's CPU clock."""
+        costs = [*self._by_round(a, "cpu_time").values(), *self._by_round(b, "cpu_time").values()]
+        return self._ratio(a, b, "cpu_time") if min(costs) > 0 else None
 
     @property
     def control(self) -> Comparison | None:
@@ -173,6 +181,8 @@ class SessionResult:
     def _by_round(self, name: str, quantity: str) -> dict[int, float]:
         """One number per round, always a cost: lower is better."""
         series = self._of(name)
+        if quantity == "call":
+            return {block.round: block.seconds / block.calls for block in series.blocks}
         if quantity == "latency":
             return {block.round: float(np.median(block.latencies_ms)) for block in series.blocks}
         per_frame = {"throughput": "seconds", "cpu_time": "cpu_seconds"}

@@ -31,6 +31,9 @@ TWIN = " (A/A control)"
 ROUNDS_BEFORE_STOPPING = 12
 """Precision is not asked before this many rounds: an interval of few rounds is narrow by luck too often."""
 
+ROUNDS_PER_GENERATION = 3
+"""Rounds that fit into one generation's share of the budget, where workers are replaced."""
+
 OVERTIME = 4.0
 """How many budgets the first six rounds may take together: fewer rounds give no interval at all."""
 
@@ -41,7 +44,8 @@ class Budget:
 
     :param seconds: time for blocks, shared by all variants; loading comes on top.
     :param precision: stop once the interval of every variant's ratio to the first, or of the rate of a single
-        variant, has a half-width of at most this share.
+        variant, has a half-width of at most this share. Where workers are replaced during the session, that
+        is asked of each generation.
     :param block: length of one turn in seconds.
     """
 
@@ -91,7 +95,7 @@ def measure(
         session.ended,
         session.spent,
         session.rounds,
-        session.others_share,
+        session.others_share(),
         twin,
     )
 
@@ -107,22 +111,36 @@ class _Session:
         self.loaded: dict[str, Series] = {}
         self.blocks: dict[str, list[Block]] = {name: [] for name in self.variants}
         self.failures: dict[str, OptGuideError] = {}
-        self.ended = "budget spent"
+        self.early = 0
         self.spent = 0.0
         self.rounds = 0
-        self.others_share = math.nan
+        self.generation = 0
+        self.generations = 1
+        self.others: list[float] = []
         # Six rounds have to fit: slow variants get shorter blocks, down to a single call.
         self.block = min(budget.block, budget.seconds / (MINIMUM_ROUNDS * len(variants)))
 
     def run(self, update: Update) -> None:
-        """Load every variant, measure, and ask for the memory it took."""
-        with ExitStack() as stack:
-            self._start(stack, update)
-            meter = OthersMeter([os.getpid(), *(worker.pid for worker in self.workers.values())])
-            meter.start()
-            self._take_turns(update)
-            self.others_share = meter.stop()
-            self._remember_memory()
+        """Measure one generation of workers, or several where loading them is cheap."""
+        start = time.perf_counter()
+        while self.generation < self.generations and self.alive():
+            with ExitStack() as stack:
+                self._start(stack, update)
+                if self.generation == 0:
+                    self._plan_generations(time.perf_counter() - start)
+                meter = OthersMeter([os.getpid(), *(worker.pid for worker in self.workers.values())])
+                meter.start()
+                self._take_turns(update)
+                self.others.append(meter.stop())
+                self._remember_memory()
+            self.generation += 1
+
+    def _plan_generations(self, load_seconds: float) -> None:
+        """Where inference is short, two processes differ noticeably, and there loading is quick too."""
+        if (MINIMUM_ROUNDS - 1) * load_seconds <= self.budget.seconds:
+            self.generations = MINIMUM_ROUNDS
+            turns = ROUNDS_PER_GENERATION * MINIMUM_ROUNDS * len(self.variants)
+            self.block = min(self.budget.block, self.budget.seconds / turns)
 
     def alive(self) -> list[str]:
         """Variants that have not failed."""
@@ -132,42 +150,55 @@ class _Session:
         """What is known of every variant that did not fail."""
         return {name: replace(self.loaded[name], blocks=tuple(self.blocks[name])) for name in self.alive()}
 
+    @property
+    def ended(self) -> str:
+        """Why measuring stopped; every generation has to have been precise."""
+        return "precision reached" if self.early == self.generation else "budget spent"
+
+    def others_share(self) -> float:
+        """Mean over the generations, which are of about equal length."""
+        known = [share for share in self.others if not math.isnan(share)]
+        return sum(known) / len(known) if known else math.nan
+
     def _start(self, stack: ExitStack, update: Update) -> None:
-        for name, variant in self.variants.items():
-            update(0.0, f"loading {name}")
+        self.workers = {}
+        for name in self.alive():
+            update(self.spent / self.budget.seconds, f"loading {name}")
             worker = None
             try:
-                worker = stack.enter_context(WorkerProcess(variant))
+                worker = stack.enter_context(WorkerProcess(self.variants[name]))
                 reply = worker.load()
-                outputs = worker.outputs()
+                outputs = self.loaded[name].outputs if name in self.loaded else worker.outputs()
             except OptGuideError as error:
                 self.failures[name] = error
                 if worker is not None:
                     worker.end()
                 continue
             self.workers[name] = worker
-            self.loaded[name] = Series(
-                variant,
-                (),
-                reply["effective"],
-                reply["versions"],
-                sum(reply["stages"].values()),
-                0,
-                reply["frames"],
-                outputs,
-            )
+            if name not in self.loaded:
+                self.loaded[name] = Series(
+                    self.variants[name],
+                    (),
+                    reply["effective"],
+                    reply["versions"],
+                    sum(reply["stages"].values()),
+                    0,
+                    reply["frames"],
+                    outputs,
+                )
 
     def _take_turns(self, update: Update) -> None:
+        limit = self.budget.seconds * (self.generation + 1) / self.generations
         while self.alive():
-            enough = self.rounds >= MINIMUM_ROUNDS
-            if self.spent >= (self.budget.seconds if enough else OVERTIME * self.budget.seconds):
+            enough = self.rounds >= MINIMUM_ROUNDS or self.generations > 1
+            if self.spent >= (limit if enough else OVERTIME * limit):
                 return
             for name in self.random.permutation(self.alive()):
                 update(min(1.0, self.spent / self.budget.seconds), f"{name}{self._so_far()}")
                 self._turn(str(name))
             self.rounds += 1
             if self._precise():
-                self.ended = "precision reached"
+                self.early += 1
                 return
 
     def _turn(self, name: str) -> None:
@@ -184,23 +215,31 @@ class _Session:
         self.spent += time.perf_counter() - start
         latencies = np.asarray(reply["latencies_ns"], dtype=np.float64) / 1e6
         seconds, cpu_seconds = reply["wall_ns"] / 1e9, reply["cpu_ns"] / 1e9
-        self.blocks[name].append(Block(self.rounds, latencies, seconds, cpu_seconds, reply["calls"]))
+        self.blocks[name].append(
+            Block(self.rounds, self.generation, latencies, seconds, cpu_seconds, reply["calls"])
+        )
 
     def _precise(self) -> bool:
-        enough = self.rounds >= ROUNDS_BEFORE_STOPPING and bool(self.alive())
-        return enough and self._widest() <= self.budget.precision
+        return self._widest(ROUNDS_BEFORE_STOPPING) <= self.budget.precision
 
-    def _widest(self) -> float:
-        """The largest relative half-width among what readers will look at."""
-        rates = {name: np.array([b.seconds / b.calls for b in self.blocks[name]]) for name in self.alive()}
-        first, *others = rates.values()
+    def _widest(self, rounds: int = MINIMUM_ROUNDS) -> float:
+        """The largest relative half-width among what readers will look at, in this generation.
+
+        :param rounds: with fewer of them it is infinite.
+        """
+        rates = [
+            np.array([b.seconds / b.calls for b in self.blocks[name] if b.generation == self.generation])
+            for name in self.alive()
+        ]
+        if not rates or rates[0].size < rounds:
+            return math.inf
+        first, *others = rates
         shown = [first / other for other in others if other.size == first.size] or [first]
         return max(median_of_rounds(values, "ratio").relative_half_width for values in shown)
 
     def _so_far(self) -> str:
-        if self.rounds < MINIMUM_ROUNDS or not self.alive():
-            return ""
-        return f", interval so far ±{self._widest():.1%}"
+        widest = self._widest()
+        return f", interval so far ±{widest:.1%}" if math.isfinite(widest) else ""
 
     def _remember_memory(self) -> None:
         for name, worker in self.workers.items():
@@ -211,4 +250,5 @@ class _Session:
             except OptGuideError as error:
                 self.failures[name] = error
                 continue
-            self.loaded[name] = replace(self.loaded[name], peak_rss=peak)
+            known = self.loaded[name]
+            self.loaded[name] = replace(known, peak_rss=max(peak, known.peak_rss))

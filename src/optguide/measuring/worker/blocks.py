@@ -73,8 +73,11 @@ def asynchronous(queue: Any, feeds: Sequence[Any], seconds: float, discard: floa
     """Keep every request of an ``AsyncInferQueue`` in flight for ``seconds``.
 
     The window opens when the queue is full and closes before it drains, so each start in it stands for
-    one completion: ``calls`` divided by the window is the steady-state rate. A latency is the time from
-    start to completion as the runtime reports it.
+    one completion: ``calls`` divided by the window is the steady-state rate. Requests on several streams
+    complete in clumps, and a window that ends within one would miss the rest of it; so the calls are a
+    multiple of the queue's size, and the window ends where it began in the sequence of requests.
+
+    A latency is the time from start to completion as the runtime reports it.
 
     :param feeds: input sets handed over with each start; empty when they were set beforehand.
     """
@@ -90,7 +93,7 @@ def asynchronous(queue: Any, feeds: Sequence[Any], seconds: float, discard: floa
     start = now = clock()
     end = start + int(seconds * 1e9)
     calls = 0
-    while now < end:
+    while now < end or calls % len(queue):
         if calls % every == 0:
             latencies.append(int(queue[queue.get_idle_request_id()].latency * 1e6))
         queue.start_async(next(turn))
