@@ -13,10 +13,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import nox
+from nox.command import CommandFailed
 
 ROOT = Path(__file__).parent
 BUILD = ROOT / "build"
-GALLERY = ROOT / "docs" / "gallery"
+REPLACED = (ROOT / "docs" / "gallery", BUILD / "records", BUILD / "doctrees", BUILD / "html")
+PREVIOUS = BUILD / "previous"  # where they wait while new ones are made
+DISCARDED = BUILD / "discarded"
 REQUIREMENTS = ROOT / "conf" / "requirements"
 LOCK = REQUIREMENTS / "lock.txt"
 LOCKED = ("browser", "lint", "serve", "tests")
@@ -32,7 +35,8 @@ SPHINX = (
     "--fail-on-warning",
     "--keep-going",
 )
-QUIET = {
+SETTINGS = {
+    "OPTGUIDE_BUILD": str(BUILD),  # the sessions write what they protect, whatever the caller has set
     "MPLBACKEND": "Agg",
     "HF_HUB_OFFLINE": "1",
     "HF_HUB_DISABLE_TELEMETRY": "1",
@@ -51,48 +55,56 @@ nox.options.sessions = ["lint", "tests"]
 
 
 def install(session: nox.Session, *what: str) -> None:
-    """Install the package editable with ``what``, at the locked versions, and silence all telemetry."""
+    """Install ``what`` at the locked versions, settle the build folder and silence all telemetry."""
     session.install("-c", str(LOCK), *what)
-    session.env.update(QUIET)
+    session.env.update(SETTINGS)
 
 
 @contextlib.contextmanager
 def only_build(session: nox.Session) -> Iterator[None]:
-    """Hold this checkout's build folder; a second build stops here, before it has touched anything."""
+    """Hold this checkout's build folder; a second build stops here, before it has touched anything.
+
+    Whatever a build that was killed has left is put right first.
+    """
     # nox depends on virtualenv and virtualenv on filelock, so nothing has to be installed for this.
     from filelock import FileLock, Timeout
 
     BUILD.mkdir(exist_ok=True)
     try:
         with FileLock(BUILD / "build.lock", timeout=0):
+            shutil.rmtree(DISCARDED, ignore_errors=True)
+            bring_back()
             yield
     except Timeout:
-        session.error("Another build of this checkout is running. Wait until it has ended, then start again.")
+        session.error(
+            "Another build or live preview of this checkout is running. End it or wait, then start again."
+        )
 
 
 @contextlib.contextmanager
-def replaced(*folders: Path) -> Iterator[None]:
-    """Move ``folders`` aside for a fresh build and bring them back unless it succeeds.
-
-    What is in ``build/previous`` already was left by a build that was killed: it is the good one.
-    """
-    asides = {folder: BUILD / "previous" / folder.name for folder in folders}
-    (BUILD / "previous").mkdir(exist_ok=True)
-    for folder, aside in asides.items():
-        if aside.exists():
-            shutil.rmtree(folder, ignore_errors=True)
-        elif folder.exists():
-            folder.rename(aside)
+def replaced() -> Iterator[None]:
+    """Move what a build makes aside for a fresh one, and bring it back unless that succeeds."""
+    PREVIOUS.mkdir(exist_ok=True)
+    for folder in REPLACED:
+        if folder.exists():
+            folder.rename(PREVIOUS / folder.name)
     try:
         yield
     except BaseException:
-        for folder, aside in asides.items():
-            if aside.exists():
-                shutil.rmtree(folder, ignore_errors=True)
-                aside.rename(folder)
+        bring_back()
         raise
-    for aside in asides.values():
-        shutil.rmtree(aside, ignore_errors=True)
+    # One step decides that the new ones are good: what is in PREVIOUS is complete whenever it is there.
+    PREVIOUS.rename(DISCARDED)
+    shutil.rmtree(DISCARDED, ignore_errors=True)
+
+
+def bring_back() -> None:
+    """Put what waits in ``build/previous`` in place of what a build without success has left."""
+    for folder in REPLACED:
+        aside = PREVIOUS / folder.name
+        if aside.exists():
+            shutil.rmtree(folder, ignore_errors=True)
+            aside.rename(folder)
 
 
 @nox.session
@@ -106,8 +118,11 @@ def docs(session: nox.Session) -> None:
         session.env.update(OPTGUIDE_PROFILE=profile, OPTGUIDE_BUILD_ID=uuid.uuid4().hex)
         # Stops with one sentence while another process measures, before anything is moved.
         session.run("python", "-m", "optguide.sphinxext.idle")
-        session.run("python", "-m", "optguide.environments")
-        with replaced(GALLERY, BUILD / "records", BUILD / "html"):
+        try:
+            session.run("python", "-m", "optguide.environments")
+        except CommandFailed:
+            session.warn("Numbers that need this environment are left out, and the guide says so.")
+        with replaced():
             session.run("sphinx-build", "--fresh-env", "--write-all", *SPHINX)
 
 
@@ -116,34 +131,38 @@ def pages(session: nox.Session) -> None:
     """Rebuild the prose only, from the last records; every page says how old its numbers are."""
     # Records come from `nox -s docs`, so its environment is there: nothing has to be installed again.
     folder = ROOT / ".nox" / "docs" / ("Scripts" if sys.platform == "win32" else "bin")
-    python = shutil.which("python", path=str(folder))
-    if python is None:
+    sphinx = shutil.which("sphinx-build", path=str(folder))
+    if sphinx is None:
         session.error("Nothing has been measured here yet. Run first: nox -s docs")
     with only_build(session):
-        environment = QUIET | {"OPTGUIDE_PAGES_ONLY": "1"}
-        session.run(python, "-m", "sphinx", "--write-all", *SPHINX, env=environment, external=True)
+        environment = SETTINGS | {"OPTGUIDE_PAGES_ONLY": "1"}
+        session.run(sphinx, "--write-all", *SPHINX, env=environment, external=True)
 
 
 @nox.session
 def serve(session: nox.Session) -> None:
     """Live preview of the prose on http://127.0.0.1:8000, without measuring."""
-    install(session, "-e", EXTRAS, "-r", str(REQUIREMENTS / "serve.txt"))
-    session.env["OPTGUIDE_PAGES_ONLY"] = "1"
-    watched = [
+    watched = (
         f"--watch={folder}" for folder in ("src/optguide/sphinxext", "conf", "examples", "build/records")
-    ]
-    session.run(
-        "sphinx-autobuild",
-        "-c",
-        "conf",
-        "-d",
-        "build/doctrees",
-        *watched,
-        "--ignore=*/docs/gallery/*",
-        "docs",
-        "build/html",
-        *session.posargs,
     )
+    with only_build(session):
+        if not (BUILD / "records").exists():
+            session.error("There are no records to show. Measure first: nox -s docs")
+        install(session, "-e", EXTRAS, "-r", str(REQUIREMENTS / "serve.txt"))
+        session.env["OPTGUIDE_PAGES_ONLY"] = "1"
+        # Folders of its own: what it leaves behind, unchecked, is not taken for a build of the guide.
+        session.run(
+            "sphinx-autobuild",
+            "-c",
+            "conf",
+            "-d",
+            "build/serve/doctrees",
+            *watched,
+            "--ignore=docs/gallery",  # every build writes there
+            "docs",
+            "build/serve/html",
+            *session.posargs,
+        )
 
 
 @nox.session

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import argparse
+import sys
 
 from rich.console import Console
 
+from optguide.errors import Busy, OptGuideError
 from optguide.machine import Machine, measuring_lock, probe
 from tests.bench import controls, spread, throughput
 
@@ -35,4 +37,9 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    try:
+        main()
+    except OptGuideError as error:
+        # What Busy advises is an option of the command.
+        print(error.message if isinstance(error, Busy) else error, file=sys.stderr)
+        sys.exit(error.exit_status)
