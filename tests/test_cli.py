@@ -134,6 +134,16 @@ def test_a_status_is_passed_on():
     assert exit_status_of(lambda: None, CommandState()) == 0
 
 
+@pytest.mark.parametrize("arguments", [["--help"], ["machine", "--json", "--seconds", "0.1"]])
+def test_full_output_is_one_sentence(arguments):
+    with open("/dev/full", "w") as full:  # noqa: PTH123 - a device
+        done = subprocess.run(
+            [*COMMAND, *arguments], stdout=full, stderr=subprocess.PIPE, text=True, check=False
+        )
+    assert done.returncode == 1
+    assert done.stderr == "Error: The disk is full. Free some space, then run the command again.\n"
+
+
 def test_a_closed_pipe_is_no_traceback():
     process = subprocess.Popen(
         [*COMMAND, "--help"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from optguide import environments
-from optguide.errors import EnvironmentMissing, OptionError
+from optguide.errors import EnvironmentMissing, OptionError, StorageError
 from optguide.paths import repository
 
 
@@ -61,6 +61,25 @@ def test_failed_installation_is_not_taken_for_an_environment(requirements):
     assert "does-not-exist" in caught.value.detail
     with pytest.raises(EnvironmentMissing):
         environments.python_of("openvino-older")
+
+
+def test_full_disk_is_one_sentence(requirements, tmp_path, monkeypatch):
+    def install(name, folder):
+        folder.mkdir()
+        (folder / "optguide-requirements").symlink_to("/dev/full")
+
+    monkeypatch.setattr(environments, "_install", install)
+    with pytest.raises(StorageError, match=r"envs cannot be written: No space left"):
+        environments.create("tensorflow")
+
+
+def test_command_goes_on_after_a_failure(requirements, monkeypatch, capsys):
+    def install(name, folder):
+        raise EnvironmentMissing(f"No wheel for {name}.")
+
+    monkeypatch.setattr(environments, "_install", install)
+    assert environments.main([]) == 1
+    assert capsys.readouterr().err == "".join(f"No wheel for {name}.\n" for name in environments.NAMES)
 
 
 def test_command_reports_the_status(capsys):

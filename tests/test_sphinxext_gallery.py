@@ -4,7 +4,7 @@ import math
 
 import pytest
 
-from optguide.errors import Busy, RecordsError
+from optguide.errors import Busy, RecordsError, StorageError
 from optguide.machine import NoiseProbe
 from optguide.records import Recording, take_new_figures
 from optguide.sphinxext import gallery, noise
@@ -44,6 +44,13 @@ def test_scraper_shows_recorded_figures_and_leaves_a_thumbnail(tmp_path):
     assert shown.split() == ["..", "measured-figure::", "measure/some:curve"]
     assert path.with_suffix(".svg").read_text("utf-8").startswith("<?xml")
     assert take_new_figures() == []
+
+
+def test_full_disk_stops_the_scraper_with_one_sentence(tmp_path):
+    Recording("measure/some", declares=("some.*",)).figure("curve", draw, alt="A curve", caption="A caption.")
+    (tmp_path / "full.svg").symlink_to("/dev/full")
+    with pytest.raises(GuideError, match="No space left"):
+        gallery.figures(None, {"image_path_iterator": iter([str(tmp_path / "full.png")])}, {})
 
 
 def test_scraper_without_new_figures_takes_no_path():
@@ -89,6 +96,14 @@ def test_noise_keeps_what_the_system_did_not_tell(monkeypatch):
     monkeypatch.setattr(noise, "probe", lambda: NoiseProbe(2.0, 900, 0.02, 1.01, 0.03, math.nan, 0.5))
     noise.record_noise()
     assert math.isnan(noise.recorded_noise().steal_share)
+
+
+def test_noise_that_does_not_fit_on_the_disk_is_one_sentence(tmp_path, monkeypatch):
+    monkeypatch.setattr(noise, "probe", lambda: NoiseProbe(2.0, 900, 0.02, 1.01, 0.03, 0.0, 0.5))
+    (tmp_path / "build" / "records").mkdir(parents=True)
+    (tmp_path / "build" / "records" / ".noise.json").symlink_to("/dev/full")
+    with pytest.raises(StorageError, match=r"records cannot be written: No space left"):
+        noise.record_noise()
 
 
 def test_noise_that_cannot_be_read_is_none(tmp_path):

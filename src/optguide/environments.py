@@ -17,6 +17,7 @@ from filelock import FileLock
 
 from optguide.errors import EnvironmentMissing, OptGuideError, OptionError
 from optguide.paths import build_dir, repository
+from optguide.records.storage import storage_errors
 
 __all__ = ["NAMES", "create", "python_of"]
 
@@ -44,15 +45,17 @@ def create(name: str) -> Path:
 
     :raises EnvironmentMissing: pip or venv failed; ``detail`` has their output.
     :raises OptionError: no environment has this name.
+    :raises StorageError: a full disk or a folder that cannot be written.
     """
     folder, stamp = _folder(name), _stamp_text(name)
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    with FileLock(folder.with_name(f".{name}.lock")):
-        if not _is_current(folder, stamp):
-            # A virtual environment cannot be renamed into place, so the stamp, written last, vouches for it.
-            shutil.rmtree(folder, ignore_errors=True)
-            _install(name, folder)
-            _stamp(folder).write_text(stamp, encoding="utf-8")
+    with storage_errors(folder.parent):
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        with FileLock(folder.with_name(f".{name}.lock")):
+            if not _is_current(folder, stamp):
+                # A virtual environment cannot be renamed into place: the stamp, written last, vouches for it.
+                shutil.rmtree(folder, ignore_errors=True)
+                _install(name, folder)
+                _stamp(folder).write_text(stamp, encoding="utf-8")
     return _python(folder)
 
 
@@ -111,14 +114,15 @@ def _python(folder: Path) -> Path:
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Create the named environments, all without a name; the exit status."""
-    try:
-        for name in arguments or NAMES:
+    """Create the named environments, all without a name; the exit status is that of the last failure."""
+    status = 0
+    for name in arguments or NAMES:
+        try:
             print(f"{name}: {create(name)}")
-    except OptGuideError as error:
-        print(error, file=sys.stderr)
-        return error.exit_status
-    return 0
+        except OptGuideError as error:
+            print(error, file=sys.stderr)
+            status = error.exit_status
+    return status
 
 
 if __name__ == "__main__":

@@ -27,9 +27,8 @@ def exit_status_of(run: Callable[[], object], state: CommandState) -> int:
     try:
         status = run()
         sys.stdout.flush()
-    except BrokenPipeError:
-        # The reader of a pipe has seen enough. The interpreter would complain when it flushes at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except BrokenPipeError:  # the reader of a pipe has seen enough
+        _give_up_output()
         return FAILURE
     except (KeyboardInterrupt, click.Abort):  # click turns the one into the other
         _say("Interrupted; the measurement was ended and nothing of it is kept.")
@@ -38,6 +37,10 @@ def exit_status_of(run: Callable[[], object], state: CommandState) -> int:
         _say(f"Error: {line(error)}")
         if state.debug:
             _say(_details(error))
+        try:
+            sys.stdout.flush()
+        except OSError:  # what is left of the output is what has just failed
+            _give_up_output()
         return _status(error)
     return status if isinstance(status, int) else 0
 
@@ -84,6 +87,11 @@ def _details(error: Exception) -> str:
     if worker:
         parts.append(f"From the worker:\n{worker}")
     return "\n".join(parts)
+
+
+def _give_up_output() -> None:
+    """Standard output takes no more; the interpreter would complain when it flushes at exit."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _say(text: str) -> None:

@@ -13,6 +13,7 @@ from optguide.errors import Busy, OptGuideError, RecordsError
 from optguide.machine import measuring_lock
 from optguide.records import take_new_figures
 from optguide.records.recording import BUILD_VARIABLE
+from optguide.records.storage import storage_errors
 from optguide.sphinxext.noise import record_noise
 from optguide.sphinxext.store import GuideError, load
 
@@ -94,7 +95,8 @@ def figures(block: Any, variables: dict[str, Any], settings: dict[str, Any]) -> 
     for staged in take_new_figures():
         # The thumbnail is made from the first file that takes a path here; SVG is one of its formats.
         thumbnail = Path(next(variables["image_path_iterator"])).with_suffix(".svg")
-        shutil.copyfile(staged.light_path, thumbnail)
+        with plain_errors(), storage_errors(thumbnail.parent):
+            shutil.copyfile(staged.light_path, thumbnail)
         shown.append(f"\n.. measured-figure:: {staged.example}:{staged.name}\n\n")
     return "".join(shown)
 

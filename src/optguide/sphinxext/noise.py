@@ -9,6 +9,7 @@ import msgspec
 
 from optguide.machine import NoiseProbe, probe
 from optguide.paths import records_dir
+from optguide.records.storage import storage_errors
 
 __all__ = ["record_noise", "recorded_noise"]
 
@@ -16,12 +17,17 @@ _NAME = "noise.json"  # not in a chapter's folder, where records are
 
 
 def record_noise() -> None:
-    """Probe the machine and keep the result; the caller holds the measuring lock."""
+    """Probe the machine and keep the result; the caller holds the measuring lock.
+
+    :raises StorageError: a full disk or a folder that cannot be written.
+    """
+    found = msgspec.json.encode(probe())
     folder = records_dir()
-    folder.mkdir(parents=True, exist_ok=True)
     draft = folder / f".{_NAME}"
-    draft.write_bytes(msgspec.json.encode(probe()))
-    draft.replace(folder / _NAME)
+    with storage_errors(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+        draft.write_bytes(found)
+        draft.replace(folder / _NAME)
 
 
 def recorded_noise() -> NoiseProbe | None:
