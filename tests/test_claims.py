@@ -1,10 +1,12 @@
+import tomllib
 from pathlib import Path
 
 import pytest
 
 from optguide import claims
-from optguide.claims import Condition, Source
+from optguide.claims import Condition, Source, model
 from optguide.errors import ClaimError
+from optguide.paths import repository
 
 GOOD = """
 [[claim]]
@@ -135,14 +137,22 @@ def test_the_checkout_around_the_current_folder_comes_first(tmp_path, monkeypatc
     assert [claim.id for claim in claims.load()] == ["bf16-is-faster"]
 
 
-def test_outside_of_a_checkout_the_packaged_claims_are_read(tmp_path, monkeypatch):
-    packaged = tmp_path / "package"
-    (packaged / "data").mkdir(parents=True)
-    (packaged / "data" / "claims.toml").write_text(GOOD)
-    elsewhere = tmp_path / "elsewhere"
-    elsewhere.mkdir()
-    monkeypatch.chdir(elsewhere)
-    monkeypatch.setattr("importlib.resources.files", lambda name: {"optguide": packaged}[name])
+def test_an_editable_installation_reads_its_checkout_from_elsewhere(tmp_path, monkeypatch):
+    here = repository(Path(model.__file__))
+    if here is None:
+        pytest.skip("this is no editable installation")
+    monkeypatch.chdir(tmp_path)
+    assert claims.load() == claims.load(here / "conf" / "claims.toml")
+
+
+def test_without_a_checkout_the_claims_are_read_where_the_wheel_carries_them(tmp_path, monkeypatch):
+    with (repository(Path(__file__)) / "pyproject.toml").open("rb") as file:
+        carried = tomllib.load(file)["tool"]["hatch"]["build"]["targets"]["wheel"]["force-include"]
+    packaged = tmp_path / carried["conf/claims.toml"]
+    packaged.parent.mkdir(parents=True)
+    packaged.write_text(GOOD)
+    monkeypatch.setattr(model, "repository", lambda start=None: None)
+    monkeypatch.setattr("importlib.resources.files", lambda name: tmp_path / name)
     assert [claim.id for claim in claims.load()] == ["bf16-is-faster"]
 
 

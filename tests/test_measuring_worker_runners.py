@@ -3,6 +3,8 @@ from __future__ import annotations
 import os
 import shutil
 import sys
+import sysconfig
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -82,7 +84,10 @@ def test_torch_eager(torch_fields, expected):
     assert reply["effective"]["compiled"] == "no"
 
 
-@pytest.mark.skipif(shutil.which("gcc") is None, reason="torch.compile needs a C++ compiler")
+@pytest.mark.skipif(
+    shutil.which("g++") is None or not Path(sysconfig.get_path("include"), "Python.h").exists(),
+    reason="torch.compile needs a C++ compiler and the headers of Python",
+)
 def test_torch_compile(torch_fields, expected):
     pytest.importorskip("torch")
     cheap = {"TORCHINDUCTOR_COMPILE_THREADS": "1", "ATEN_CPU_CAPABILITY": "default"}

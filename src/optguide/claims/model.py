@@ -91,8 +91,8 @@ class Claim(_Strict, frozen=True):
 def load(path: Path | None = None) -> tuple[Claim, ...]:
     """Read the claims.
 
-    :param path: the file; by default ``conf/claims.toml`` of the checkout around the current folder, and
-        outside of a checkout the file that was installed with the package.
+    :param path: the file; by default ``conf/claims.toml`` of the checkout around the current folder or else
+        around this package, and without either the file that was installed with the package.
     :raises ClaimError: the file is missing, does not parse, or has two claims of one id.
     """
     file = path or _default_file()
@@ -117,7 +117,7 @@ def load(path: Path | None = None) -> tuple[Claim, ...]:
 
 
 def _default_file() -> Path | Traversable:
-    checkout = repository()
+    checkout = repository() or repository(Path(__file__))
     return (
         checkout / "conf" / "claims.toml"
         if checkout
