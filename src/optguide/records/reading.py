@@ -5,7 +5,6 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from fnmatch import fnmatchcase
 from functools import cached_property
 from pathlib import Path
 from typing import Literal
@@ -50,10 +49,6 @@ class Records:
         if id in self.unavailable:
             raise ClaimError(f"{id} is not measurable here: {self.unavailable[id].rstrip('.')}.")
         raise ClaimError(f"No example recorded {id!r}.", self._suggestion(id))
-
-    def find(self, pattern: str) -> Mapping[str, Result]:
-        """The results whose identifiers match ``pattern`` (:mod:`fnmatch`), in recorded order; maybe none."""
-        return {key: result for key, result in self.results.items() if fnmatchcase(key, pattern)}
 
     def record_of(self, id: str) -> Record:  # noqa: A002
         """The record that holds ``id``, measured or unavailable.

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from sphinx.environment import BuildEnvironment
 
     from optguide.claims import Claim, Condition, Verdict
+    from optguide.records import Result
     from optguide.sphinxext.store import Found
 
 Side = Literal["above", "below", "between"]
@@ -61,8 +62,8 @@ class ClaimBox(SphinxDirective):
         box += nodes.paragraph("", "", nodes.Text("Claim "), badge(verdict.outcome), classes=["heading"])
         box += nodes.paragraph("", claim.statement, classes=["statement"])
         box += [
-            _drawn(claim, place, item)
-            for place, item in enumerate(found)
+            _drawn(condition, item.id, item.result)
+            for condition, item in zip(claim.conditions, found, strict=True)
             if item.result and not _lacks(verdict)
         ]
         box += [reasons(verdict, found), said(claim)]
@@ -141,24 +142,22 @@ def _lacks(verdict: Verdict) -> bool:
     return verdict.outcome == "not measurable here"
 
 
-def _drawn(claim: Claim, place: int, found: Found) -> nodes.raw:
+def _drawn(condition: Condition, identifier: str, result: Result) -> nodes.raw:
     """The interval beside the bound it is held against."""
     from optguide.plots import verdict_interval_svg
 
-    result = found.result
-    if result is None:
-        return nodes.raw("", "", format="html")
-    side, bounds = _held_against(claim.conditions[place])
+    label = result.label or identifier
+    side, bounds = _held_against(condition)
     drawing = verdict_interval_svg(
         result.low,
         result.high,
         result.value,
         bounds,
-        label=result.label or found.id,
+        label=label,
         unit=result.unit,
         holds=side,
     )
-    caption = f'<div class="provenance">{escape(result.label or found.id)}</div>'
+    caption = f'<div class="provenance">{escape(label)}</div>'
     return nodes.raw("", f'<div class="drawn">{caption}{drawing}</div>', format="html")
 
 

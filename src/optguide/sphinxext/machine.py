@@ -10,7 +10,7 @@ from sphinx.util.docutils import SphinxDirective
 from optguide import format as fmt
 from optguide.sphinxext.noise import recorded_noise
 from optguide.sphinxext.notes import depend_on_all
-from optguide.sphinxext.store import measuring_machine, newest
+from optguide.sphinxext.store import measuring_machine
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -34,8 +34,6 @@ class MachineFacts(SphinxDirective):
     def run(self) -> list[Node]:
         """Build one section for each group of facts."""
         depend_on_all(self.env)
-        if newest() is None:
-            return [nodes.paragraph("", "Nothing has been measured yet.")]
         machine = measuring_machine()
         noise = recorded_noise()
         sections = [

@@ -13,7 +13,7 @@ from optguide.paths import records_dir
 if TYPE_CHECKING:
     from optguide.records import Record, Records, Result
 
-__all__ = ["Found", "GuideError", "find", "gallery_page", "load", "measuring_machine", "newest"]
+__all__ = ["Found", "GuideError", "find", "gallery_page", "load", "measuring_machine"]
 
 
 class GuideError(SystemExit):
@@ -73,12 +73,7 @@ def gallery_page(example: str) -> str:
     return f"gallery/{chapter}/plot_{name}"
 
 
-def newest() -> Record | None:
-    """The record that was finished last; ``None`` when there is none."""
-    return max(load().by_example.values(), key=lambda record: record.finished, default=None)
-
-
 def measuring_machine() -> Machine:
-    """The machine that measured last; this one when nothing was measured yet."""
-    record = newest()
-    return Machine.from_dict(record.machine) if record else Machine.current()
+    """The machine that measured last; without any record the build has stopped before a page was read."""
+    newest = max(load().by_example.values(), key=lambda record: record.finished)
+    return Machine.from_dict(newest.machine)
