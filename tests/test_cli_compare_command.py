@@ -78,20 +78,21 @@ def test_a_first_variant_that_fails_is_said_once(optguide, ir, dynamic_ir):
 
 
 def test_a_worker_killed_during_the_session_costs_only_its_variant(optguide, ir):
-    def kill_the_last():
+    def kill_one():
         children = []
         while len(children) < 3:  # two variants and the control
             children = psutil.Process().children()
             time.sleep(0.01)
         max(children, key=lambda child: child.pid).kill()
 
-    killer = threading.Thread(target=kill_the_last)
+    killer = threading.Thread(target=kill_one)
     killer.start()
     found = optguide("compare", ir, "@requests=2", "--budget", "3s")
     killer.join()
-    assert found.status == 0  # the last to start is the control
-    assert "requests=2" in found.out
-    assert "There is no A/A control: The worker" in found.err
+    assert "was ended by SIGKILL" in found.err
+    # Workers start in random order: it was the control, which nobody asked for by name, or a variant.
+    assert found.status == (0 if "There is no A/A control: The worker" in found.err else 1)
+    assert "linear" in found.out or "requests=2" in found.out
 
 
 def test_a_label_is_no_markup(optguide, ir):

@@ -85,8 +85,8 @@ def ratios(order):
 # A disturbance made on purpose
 # -----------------------------
 #
-# A second process keeps one core busy for up to 0.6 s, pauses as long, and so on. It is ended with the
-# context, and would end by itself.
+# A second process keeps one core busy for up to 0.6 s, pauses for up to as long, and so on. It is ended with
+# the context, and would end by itself.
 
 BURSTS = """
 import random, time

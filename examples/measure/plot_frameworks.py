@@ -165,8 +165,8 @@ record.figure(
     "latency",
     lambda: plots.bars([(name, result.latency(name)) for name in present], "ms", reference="PyTorch eager"),
     alt="One bar per runtime: median latency of ResNet-50 with its interval, PyTorch eager as reference.",
-    caption=f"Median latency of {resnet50.title}, one image at a time, {threads} threads. All but "
-    "OpenVINO's default are in 32-bit floats.",
+    caption=f"Median latency of {resnet50.title}, one image at a time, {threads} threads. "
+    "OpenVINO's default is in the precision it chose itself, all others are in 32-bit floats.",
 )
 
 record.figure(

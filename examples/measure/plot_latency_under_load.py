@@ -103,8 +103,7 @@ def add(identifier: str, estimate: Callable[[], Estimate], label: str, name: str
 for name, part in parts.items():
     for share, point in points[name].items():
         prefix, label = f"load.{part}.at_{share}", f"{name}, at {share} % of capacity"
-        for suffix, rate in (("offered", point.offered), ("completed", point.achieved)):
-            record.add_value(f"{prefix}.{suffix}", rate, "inferences/s", label=f"{label}: {suffix}")
+        record.add_value(f"{prefix}.offered", point.offered, "inferences/s", label=f"{label}: offered")
         for p in (50, 95, 99):
             add(f"{prefix}.p{p}", partial(point.latency, p), f"{label}: p{p} latency", name)
         add(f"{prefix}.service.p95", partial(point.service_time, 95), f"{label}: p95, waiting left out", name)
@@ -139,7 +138,7 @@ for share in shares:
     words = f"{several}, at {share} % of capacity: p95 since the request was due over p95 it reports"
     add(f"load.unreported.at_{share}", partial(unreported, b), words)
     for p in (50, 95):
-        words = f"{several} over {one}, at {share} % of capacity: p{p} latency"
+        words = f"p{p} latency of {one} over that of {several}, at {share} % of capacity"
         add(f"load.hints.at_{share}.p{p}", partial(over, a, b, p), words)
 
 # %%
@@ -158,7 +157,7 @@ for name, part in parts.items():
         partial(plots.load_curve, curve, limit, highest=highest),
         alt=f"Latency percentiles over the offered load, {name}; one point per rate, with its interval.",
         caption=f"Latency since the request was due, {name}. Dashed: the limit. Dotted: the highest rate "
-        "whose p95 keeps it, if any does. A cross is a rate that could not be sustained.",
+        "whose p95 keeps it, if any does. A cross is a rate without valid latencies.",
     )
 
 # %%

@@ -76,17 +76,18 @@ record = Recording(
 )
 
 names = {f"{n} in flight": part for part, n in in_flight.items()} | {"one on all cores": "all_cores"}
-one, best, most = (f"{in_flight[part]} in flight" for part in ("one", "optimal", "fourfold"))
+best, most = (f"{in_flight[part]} in flight" for part in ("optimal", "fourfold"))
 for workload, result in results.items():
     topic = f"performance.{workload.name}"
     record.add_session(topic, result, names=names, title=workload.title)
     for part, a, b, quantity in (
-        ("gain", one, best, "throughput"),
+        ("gain", "one on all cores", best, "throughput"),
         ("beyond", best, most, "throughput"),
         ("wait", most, best, "latency"),
     ):
         ratio = result.compare(a, b, quantity).ratio
-        record.add(f"{topic}.{part}", ratio, label=f"{workload.title}, {b} over {a}: {quantity}")
+        words = f"throughput with {b} over {a}" if quantity == "throughput" else f"latency with {a} over {b}"
+        record.add(f"{topic}.{part}", ratio, label=f"{workload.title}, {words}")
 
 curves = {
     workload.title: [

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
@@ -25,12 +26,18 @@ several processes (T. Kalibera and R. Jones, "Rigorous Benchmarking in Reasonabl
 of ``nox -s bench`` shows both."""
 
 
+OTHERS_SHARE = 0.1
+"""On a busy machine the others' work meets the two processes unevenly, for as long as they live: a tenth of
+its share of the machine is allowed for. Without that, three of twenty A/A sessions of ResNet-50 beside a
+process that burnt one of two cores called a difference."""
+
+
 @dataclass(frozen=True)
 class Comparison:
     """``b`` against ``a``; a ratio above one says that ``b`` is better.
 
     :param quantity: ``latency``, ``throughput`` or ``cpu_time``.
-    :param ratio: median of the rounds' ratios.
+    :param ratio: median of the ratios of generations, or of rounds.
     :param cpu_ratio: the same for CPU time per inference, which other processes disturb less.
     """
 
@@ -65,7 +72,7 @@ def paired(numerators: Sequence[float], denominators: Sequence[float]) -> Estima
 
 
 def paired_processes(
-    ratios: Sequence[float], generations: Sequence[int], seconds_per_inference: float
+    ratios: Sequence[float], generations: Sequence[int], seconds_per_inference: float, others: float = 0.0
 ) -> Estimate:
     """Median of the paired ratios of a session, with an interval that holds for other processes too.
 
@@ -74,6 +81,7 @@ def paired_processes(
 
     :param generations: which pair of processes each ratio comes from.
     :param seconds_per_inference: of the faster of the two.
+    :param others: share of the machine that other processes used (0 to 1); NaN counts as none.
     :raises NotEnoughSamples: fewer than six rounds.
     """
     values, labels = np.asarray(ratios, dtype=np.float64), np.asarray(generations)
@@ -83,7 +91,8 @@ def paired_processes(
         method = f"median over {len(medians)} pairs of processes, exact binomial interval"
         return replace(found, method=method)
     found = median_of_rounds(values, "ratio")
-    allowance = PROCESS_SHARE + PROCESS_SECONDS / seconds_per_inference
+    busy = 0.0 if math.isnan(others) else others
+    allowance = PROCESS_SHARE + PROCESS_SECONDS / seconds_per_inference + OTHERS_SHARE * busy
     method = f"median of paired ratios per round, exact binomial interval, {allowance:.1%} for the processes"
     low, high = found.low / (1 + allowance), found.high * (1 + allowance)
     return replace(found, low=low, high=high, method=method)

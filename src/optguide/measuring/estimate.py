@@ -15,8 +15,9 @@ Four situations, four standard methods:
   ratio is the better one.
 
 Neighbouring rounds resemble each other where the machine drifts, and then they say less than their number.
-Every interval is widened for the lag-one autocorrelation of its rounds (G. V. Bayley and J. M. Hammersley,
-1946), itself corrected for the bias it has in short series (F. H. C. Marriott and J. A. Pope, 1954).
+Unless they come from processes of their own, every interval is widened for the lag-one autocorrelation of its
+rounds (G. V. Bayley and J. M. Hammersley, 1946), itself corrected for the bias it has in short series
+(F. H. C. Marriott and J. A. Pope, 1954).
 """
 
 from __future__ import annotations
@@ -57,7 +58,7 @@ class Estimate:
     """A measured value and its 95 % interval.
 
     :param unit: ``ms``, ``s``, ``inferences/s``, ``ratio``, ``share``, ``bytes`` or ``count``.
-    :param n: samples it rests on (rounds, where a round gives one number).
+    :param n: samples it rests on (rounds or generations, where those give one number each).
     :param method: how value and interval were computed, in a few words.
     """
 
@@ -111,11 +112,12 @@ def median_of_rounds(values: Sequence[float] | Floats, unit: str, *, independent
 
 
 def percentile_of_blocks(
-    blocks: Sequence[Sequence[float] | Floats], percentile: float, unit: str
+    blocks: Sequence[Sequence[float] | Floats], percentile: float, unit: str, *, independent: bool = False
 ) -> Estimate:
     """A percentile of pooled samples, with blocks as clusters.
 
     :param blocks: samples by block, in the order they were taken.
+    :param independent: the blocks come from processes of their own and cannot drift together.
     :raises NotEnoughSamples: too few samples for this percentile, or fewer than six blocks.
     """
     arrays = [np.asarray(block, dtype=np.float64) for block in blocks if len(block)]
@@ -131,7 +133,7 @@ def percentile_of_blocks(
     value = float(np.quantile(pooled, share, method="inverted_cdf"))
     below = np.array([np.mean(array <= value) for array in arrays])
     sizes = np.array([array.size for array in arrays], dtype=np.float64)
-    effective = _effective_size(share, below, sizes)
+    effective = _effective_size(share, below, sizes, 1.0 if independent else _inflation(below))
     low_share = stats.beta.ppf((1 - CONFIDENCE) / 2, effective * share, effective * (1 - share) + 1)
     high_share = stats.beta.ppf((1 + CONFIDENCE) / 2, effective * share + 1, effective * (1 - share))
     low, high = np.quantile(pooled, [low_share, high_share], method="inverted_cdf")
@@ -139,16 +141,20 @@ def percentile_of_blocks(
     return Estimate(value, min(float(low), value), max(float(high), value), unit, pooled.size, method)
 
 
-def ratio_of_totals(numerators: Sequence[float], denominators: Sequence[float], unit: str) -> Estimate:
+def ratio_of_totals(
+    numerators: Sequence[float], denominators: Sequence[float], unit: str, *, independent: bool = False
+) -> Estimate:
     """A rate over the whole session, such as inferences per second or CPU seconds per inference.
 
+    :param independent: the rounds come from processes of their own and cannot drift together.
     :raises NotEnoughSamples: fewer than six rounds.
     """
     top, bottom = np.asarray(numerators, dtype=np.float64), np.asarray(denominators, dtype=np.float64)
     _require_rounds(top.size)
     value = float(top.sum() / bottom.sum())
     residuals = top - value * bottom
-    variance = top.size / (top.size - 1) * float((residuals**2).sum()) * _inflation(top / bottom)
+    variance = top.size / (top.size - 1) * float((residuals**2).sum())
+    variance *= 1.0 if independent else _inflation(top / bottom)
     student = float(stats.t.ppf((1 + CONFIDENCE) / 2, top.size - 1))
     half = student * math.sqrt(variance) / float(bottom.sum())
     factor = math.exp(half / value) if value > 0 else 1.0  # on logarithms a rate's interval stays above zero
@@ -183,14 +189,15 @@ def _require_rounds(count: int) -> None:
         )
 
 
-def _effective_size(share: float, below: Floats, sizes: Floats) -> float:
+def _effective_size(share: float, below: Floats, sizes: Floats, inflation: float) -> float:
     """How many independent samples the clustered ones are worth for the rank of a percentile.
 
     :param below: per block, the share of its samples up to the percentile.
+    :param inflation: by how much the variance exceeds that of independent blocks.
     """
     blocks, samples = sizes.size, float(sizes.sum())
     deviations = sizes * (below - share)
-    variance = blocks / (blocks - 1) * float((deviations**2).sum()) / samples**2 * _inflation(below)
+    variance = blocks / (blocks - 1) * float((deviations**2).sum()) / samples**2 * inflation
     independent = share * (1 - share) / samples
     # Korn and Graubard: degrees of freedom come from the blocks, not from the samples.
     upper = (1 + CONFIDENCE) / 2

@@ -10,6 +10,7 @@ import subprocess
 import sys
 import tempfile
 import threading
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -34,6 +35,7 @@ GRACE_SECONDS = 60.0
 # nothing else of this environment's packages.
 _BOOTSTRAP = """
 import importlib.util, sys
+sys.path.append(sys.path.pop(0))  # the current folder comes last: a numpy.py beside a model is not numpy
 folder = sys.argv[1]
 initial = folder + "/__init__.py"
 spec = importlib.util.spec_from_file_location("optguide", initial, submodule_search_locations=[folder])
@@ -91,6 +93,10 @@ class WorkerProcess:
             with np.load(path, allow_pickle=False) as archive:
                 return tuple(archive[name] for name in archive.files)
 
+    def warm_up(self) -> None:
+        """Run every input set once: the first inference with a shape can compile for it."""
+        self.ask(LOAD_SECONDS, do="consecutive", count=max(1, len(self.variant.inputs)))
+
     def ask(self, timeout: float, **request: Any) -> dict[str, Any]:
         """Send one request and wait for its reply.
 
@@ -139,6 +145,8 @@ class WorkerProcess:
             except (OSError, ValueError, subprocess.TimeoutExpired):
                 self._process.kill()
                 self._process.wait()
+        with suppress(OSError, ValueError):  # a request may be left that nobody will read
+            self._process.stdin.close()  # type: ignore[union-attr]  # opened as a pipe above
         self._errors.close()
 
     def __enter__(self) -> WorkerProcess:

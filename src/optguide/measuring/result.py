@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from optguide.errors import OptGuideError, OptionError
 from optguide.measuring.comparison import Comparison, paired_processes
-from optguide.measuring.estimate import Estimate, percentile_of_blocks, ratio_of_totals
+from optguide.measuring.estimate import MINIMUM_ROUNDS, Estimate, percentile_of_blocks, ratio_of_totals
 from optguide.measuring.variant import Variant
 
 __all__ = ["Agreement", "Block", "Series", "SessionResult"]
@@ -101,19 +101,23 @@ class SessionResult:
 
         :raises NotEnoughSamples: too few samples for this percentile.
         """
-        return percentile_of_blocks([block.latencies_ms for block in self._of(name).blocks], percentile, "ms")
+        clusters, independent = self._clusters(name)
+        samples = [np.concatenate([block.latencies_ms for block in cluster]) for cluster in clusters]
+        return percentile_of_blocks(samples, percentile, "ms", independent=independent)
 
     def throughput(self, name: str) -> Estimate:
         """Completed inputs divided by wall time, per second."""
-        series = self._of(name)
-        frames = [block.calls * series.frames for block in series.blocks]
-        return ratio_of_totals(frames, [block.seconds for block in series.blocks], "inferences/s")
+        clusters, independent = self._clusters(name)
+        frames = [self._frames(name, cluster) for cluster in clusters]
+        seconds = [sum(block.seconds for block in cluster) for cluster in clusters]
+        return ratio_of_totals(frames, seconds, "inferences/s", independent=independent)
 
     def cpu_time(self, name: str) -> Estimate:
         """CPU time per input in milliseconds, all threads of the worker."""
-        series = self._of(name)
-        frames = [block.calls * series.frames for block in series.blocks]
-        return ratio_of_totals([block.cpu_seconds * 1e3 for block in series.blocks], frames, "ms")
+        clusters, independent = self._clusters(name)
+        frames = [self._frames(name, cluster) for cluster in clusters]
+        spent = [sum(block.cpu_seconds for block in cluster) * 1e3 for cluster in clusters]
+        return ratio_of_totals(spent, frames, "ms", independent=independent)
 
     def compare(self, a: str, b: str, quantity: str = "latency") -> Comparison:
         """How much better ``b`` is than ``a``, from the rounds in which both took their turn."""
@@ -126,7 +130,7 @@ class SessionResult:
         rounds = sorted(set(first) & set(second))
         fastest = min(float(np.median(list(self._by_round(name, "call").values()))) for name in (a, b))
         ratios = [first[r] / second[r] for r in rounds]
-        return paired_processes(ratios, [generation[r] for r in rounds], fastest)
+        return paired_processes(ratios, [generation[r] for r in rounds], fastest, self.others_share)
 
     def _cpu_ratio(self, a: str, b: str) -> Estimate | None:
         """The second witness; ``None`` where a block was too short for the system's CPU clock."""
@@ -167,6 +171,19 @@ class SessionResult:
         return Agreement(
             largest, largest / scale if scale else math.nan, float(x @ y) / norms if norms else math.nan
         )
+
+    def _clusters(self, name: str) -> tuple[list[list[Block]], bool]:
+        """Blocks that belong together: a generation's where there are six, otherwise each by itself."""
+        blocks = self._of(name).blocks
+        by_generation: dict[int, list[Block]] = {}
+        for block in blocks:
+            by_generation.setdefault(block.generation, []).append(block)
+        if len(by_generation) >= MINIMUM_ROUNDS:
+            return list(by_generation.values()), True
+        return [[block] for block in blocks], False
+
+    def _frames(self, name: str, blocks: Sequence[Block]) -> int:
+        return sum(block.calls for block in blocks) * self._of(name).frames
 
     def _of(self, name: str) -> Series:
         if name in self.failures:

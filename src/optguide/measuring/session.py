@@ -18,6 +18,7 @@ import numpy as np
 
 from optguide.errors import OptGuideError, OptionError
 from optguide.machine import OthersMeter, measuring_lock
+from optguide.measuring.comparison import paired_processes
 from optguide.measuring.estimate import MINIMUM_ROUNDS, median_of_rounds
 from optguide.measuring.process import GRACE_SECONDS, WorkerProcess
 from optguide.measuring.progress import Update, reporting
@@ -32,10 +33,10 @@ ROUNDS_BEFORE_STOPPING = 12
 """Precision is not asked before this many rounds: an interval of few rounds is narrow by luck too often."""
 
 ROUNDS_PER_GENERATION = 3
-"""Rounds that fit into one generation's share of the budget, where workers are replaced."""
+"""Rounds after which workers are replaced, where they are and measuring has taken as long as loading."""
 
 OVERTIME = 4.0
-"""How many budgets the first six rounds may take together: fewer rounds give no interval at all."""
+"""How many budgets the first six rounds or generations may take: fewer give no interval at all."""
 
 
 @dataclass(frozen=True)
@@ -43,9 +44,8 @@ class Budget:
     """How long to measure and when to stop earlier.
 
     :param seconds: time for blocks, shared by all variants; loading comes on top.
-    :param precision: stop once the interval of every variant's ratio to the first, or of the rate of a single
-        variant, has a half-width of at most this share. Where workers are replaced during the session, that
-        is asked of each generation.
+    :param precision: stop once the interval of every variant's throughput ratio to the first, or of the rate
+        of a single variant, has a half-width of at most this share.
     :param block: length of one turn in seconds.
     """
 
@@ -83,12 +83,14 @@ def measure(
             "A session needs variants with different names.", "Give each one a name of its own."
         )
     twin = names[0] + TWIN if control else None
+    if twin in names:
+        raise OptionError(f"{twin!r} is the name of the A/A control.", "Give the variant another name.")
     everyone = [*variants, variants[0].with_(twin)] if twin else list(variants)
     session = _Session(everyone, budget or Budget(), seed)
     with measuring_lock(label), reporting(label, session.budget.seconds) as update:
         session.run(update)
     if not session.series():
-        raise next(iter(session.failures.values()))
+        raise next(session.failures[name] for name in session.variants if name in session.failures)
     return SessionResult(
         session.series(),
         session.failures,
@@ -111,36 +113,46 @@ class _Session:
         self.loaded: dict[str, Series] = {}
         self.blocks: dict[str, list[Block]] = {name: [] for name in self.variants}
         self.failures: dict[str, OptGuideError] = {}
-        self.early = 0
         self.spent = 0.0
         self.rounds = 0
         self.generation = 0
-        self.generations = 1
+        self.replaced = False
         self.others: list[float] = []
         # Six rounds have to fit: slow variants get shorter blocks, down to a single call.
         self.block = min(budget.block, budget.seconds / (MINIMUM_ROUNDS * len(variants)))
 
     def run(self, update: Update) -> None:
-        """Measure one generation of workers, or several where loading them is cheap."""
-        start = time.perf_counter()
-        while self.generation < self.generations and self.alive():
+        """Measure with one set of workers, or with one after the other where loading is quick."""
+        while self._goes_on():
+            begun = time.perf_counter()
             with ExitStack() as stack:
                 self._start(stack, update)
+                load_seconds = time.perf_counter() - begun
                 if self.generation == 0:
-                    self._plan_generations(time.perf_counter() - start)
+                    self._plan(load_seconds)
                 meter = OthersMeter([os.getpid(), *(worker.pid for worker in self.workers.values())])
                 meter.start()
-                self._take_turns(update)
+                self._take_turns(load_seconds, update)
                 self.others.append(meter.stop())
                 self._remember_memory()
             self.generation += 1
 
-    def _plan_generations(self, load_seconds: float) -> None:
+    def _plan(self, load_seconds: float) -> None:
         """Where inference is short, two processes differ noticeably, and there loading is quick too."""
-        if (MINIMUM_ROUNDS - 1) * load_seconds <= self.budget.seconds:
-            self.generations = MINIMUM_ROUNDS
+        self.replaced = (MINIMUM_ROUNDS - 1) * load_seconds <= self.budget.seconds
+        if self.replaced:
             turns = ROUNDS_PER_GENERATION * MINIMUM_ROUNDS * len(self.variants)
             self.block = min(self.budget.block, self.budget.seconds / turns)
+
+    def _goes_on(self) -> bool:
+        """Whether another set of workers is due."""
+        if self.generation == 0 or not self.alive():
+            return self.generation == 0
+        if not self.replaced:
+            return False
+        if self.generation < MINIMUM_ROUNDS:
+            return self.spent < OVERTIME * self.budget.seconds
+        return self.spent < self.budget.seconds and not self._precise()
 
     def alive(self) -> list[str]:
         """Variants that have not failed."""
@@ -152,8 +164,8 @@ class _Session:
 
     @property
     def ended(self) -> str:
-        """Why measuring stopped; every generation has to have been precise."""
-        return "precision reached" if self.early == self.generation else "budget spent"
+        """Why measuring stopped."""
+        return "precision reached" if self._precise() else "budget spent"
 
     def others_share(self) -> float:
         """Mean over the generations, which are of about equal length."""
@@ -162,13 +174,15 @@ class _Session:
 
     def _start(self, stack: ExitStack, update: Update) -> None:
         self.workers = {}
-        for name in self.alive():
+        # In a new order every time: what loading leaves behind must not always meet the same variant.
+        for name in map(str, self.random.permutation(self.alive())):
             update(self.spent / self.budget.seconds, f"loading {name}")
             worker = None
             try:
                 worker = stack.enter_context(WorkerProcess(self.variants[name]))
                 reply = worker.load()
                 outputs = self.loaded[name].outputs if name in self.loaded else worker.outputs()
+                worker.warm_up()
             except OptGuideError as error:
                 self.failures[name] = error
                 if worker is not None:
@@ -187,19 +201,24 @@ class _Session:
                     outputs,
                 )
 
-    def _take_turns(self, update: Update) -> None:
-        limit = self.budget.seconds * (self.generation + 1) / self.generations
+    def _take_turns(self, load_seconds: float, update: Update) -> None:
+        rounds, spent = self.rounds, self.spent
         while self.alive():
-            enough = self.rounds >= MINIMUM_ROUNDS or self.generations > 1
-            if self.spent >= (limit if enough else OVERTIME * limit):
-                return
-            for name in self.random.permutation(self.alive()):
+            for name in map(str, self.random.permutation(self.alive())):
                 update(min(1.0, self.spent / self.budget.seconds), f"{name}{self._so_far()}")
-                self._turn(str(name))
+                self._turn(name)
             self.rounds += 1
-            if self._precise():
-                self.early += 1
+            if self._enough(self.rounds - rounds, self.spent - spent, load_seconds):
                 return
+
+    def _enough(self, rounds: int, spent: float, load_seconds: float) -> bool:
+        """Whether these workers have done their part, after ``rounds`` in ``spent`` seconds."""
+        if self.replaced:
+            part = self.budget.seconds / MINIMUM_ROUNDS
+            return spent >= part or (rounds >= ROUNDS_PER_GENERATION and spent >= load_seconds)
+        if rounds < MINIMUM_ROUNDS:
+            return spent >= OVERTIME * self.budget.seconds
+        return spent >= self.budget.seconds or self._precise()
 
     def _turn(self, name: str) -> None:
         start = time.perf_counter()
@@ -220,22 +239,21 @@ class _Session:
         )
 
     def _precise(self) -> bool:
-        return self._widest(ROUNDS_BEFORE_STOPPING) <= self.budget.precision
+        return self.rounds >= ROUNDS_BEFORE_STOPPING and self._widest() <= self.budget.precision
 
-    def _widest(self, rounds: int = MINIMUM_ROUNDS) -> float:
-        """The largest relative half-width among what readers will look at, in this generation.
-
-        :param rounds: with fewer of them it is infinite.
-        """
-        rates = [
-            np.array([b.seconds / b.calls for b in self.blocks[name] if b.generation == self.generation])
-            for name in self.alive()
-        ]
-        if not rates or rates[0].size < rounds:
+    def _widest(self) -> float:
+        """The largest relative half-width of what readers will look at; infinite before six rounds."""
+        taken = [self.blocks[name] for name in self.alive()]
+        if not taken or len(taken[0]) < MINIMUM_ROUNDS:
             return math.inf
-        first, *others = rates
-        shown = [first / other for other in others if other.size == first.size] or [first]
-        return max(median_of_rounds(values, "ratio").relative_half_width for values in shown)
+        first, *others = (np.array([block.seconds / block.calls for block in blocks]) for blocks in taken)
+        generations = [block.generation for block in taken[0]]
+        found = [
+            paired_processes(first / other, generations, float(min(np.median(first), np.median(other))))
+            for other in others
+            if other.size == first.size
+        ]
+        return max(ratio.relative_half_width for ratio in found or [median_of_rounds(first, "s")])
 
     def _so_far(self) -> str:
         widest = self._widest()
@@ -247,8 +265,7 @@ class _Session:
                 continue
             try:
                 peak = worker.ask(GRACE_SECONDS, do="memory")["peak_rss"]
-            except OptGuideError as error:
-                self.failures[name] = error
-                continue
+            except OptGuideError:
+                continue  # everything else of it has been measured
             known = self.loaded[name]
             self.loaded[name] = replace(known, peak_rss=max(peak, known.peak_rss))

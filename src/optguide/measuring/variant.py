@@ -79,7 +79,7 @@ class Variant:
                 f"{self.requests} infer requests cannot be in flight.",
                 "Use a number from 1, or 0 for the device's optimal number.",
             )
-        for what, number in (("batch", self.batch), ("threads", self.threads)):
+        for what, number in (("batch", self.batch), ("threads", self.threads), ("frames", self.frames)):
             if number is not None and number < 1:
                 raise OptionError(f"{what} {number} is not possible.", f"Use a {what} from 1.")
         if self.single_call and (self.shapes or self.batch):

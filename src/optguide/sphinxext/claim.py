@@ -135,7 +135,7 @@ def reasons(verdict: Verdict, found: Sequence[Found]) -> nodes.bullet_list:
 def said(claim: Claim) -> nodes.paragraph:
     """Where the advice is given."""
     source = nodes.reference("", claim.source.title, refuri=claim.source.url)
-    return nodes.paragraph("", "", nodes.Text("Where it is said: "), source, classes=["said"])
+    return nodes.paragraph("", "", nodes.Text("Goes back to: "), source, classes=["said"])
 
 
 def _lacks(verdict: Verdict) -> bool:

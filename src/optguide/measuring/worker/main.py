@@ -6,10 +6,12 @@ The protocol has a pipe of its own: whatever a library prints goes to standard e
 from __future__ import annotations
 
 import ctypes
+import errno
 import json
 import os
 import signal
 import sys
+import tempfile
 import traceback
 from collections.abc import Callable
 from dataclasses import asdict
@@ -124,11 +126,14 @@ def _die_with_parent() -> None:
 def _answer(handlers: dict[str, Callable[..., dict[str, Any]]], request: dict[str, Any]) -> dict[str, Any]:
     try:
         return {"ok": handlers[request.pop("do")](**request)}
+    except OptGuideError as error:
+        kind, message, remedy = type(error).__name__, error.message, error.remedy
+        detail = traceback.format_exc()
     except Exception as error:  # the parent decides what a failure means
-        if isinstance(error, OptGuideError):
-            kind, message, remedy = type(error).__name__, error.message, error.remedy
-        else:
-            kind, message, remedy = "WorkerError", f"{type(error).__name__}: {_short(error)}", ""
+        kind, message = "WorkerError", f"{type(error).__name__}: {_short(error)}"
+        remedy = "Run the command again with --debug for the worker's traceback."
+        if isinstance(error, OSError) and error.errno in {errno.ENOSPC, errno.EDQUOT}:
+            kind, remedy = "StorageError", f"Free some space in {tempfile.gettempdir()}."
         detail = traceback.format_exc()
     return {"error": {"kind": kind, "message": message, "remedy": remedy, "detail": detail}}
 

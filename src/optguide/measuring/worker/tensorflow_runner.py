@@ -7,7 +7,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from optguide.errors import EnvironmentMissing, ModelError
+from optguide.errors import EnvironmentMissing, InputError, ModelError
 from optguide.measuring.worker import inputs
 from optguide.measuring.worker.runner import Runner
 
@@ -42,9 +42,12 @@ class TensorFlowRunner(Runner):
                 ) from error
         self.stages["compile"] = 0.0  # the graph is optimized at the first call
         names = list(function.structured_input_signature[1])
+        if not self.spec["inputs"]:
+            raise InputError("A SavedModel is measured on real inputs.", "Pass --inputs with an .npz file.")
         read = inputs.from_files(self.spec["inputs"])
         sets = [inputs.match(arrays, names, "The input file") for arrays in read]
-        self.frames = int(next(iter(sets[0].values())).shape[0])
+        first = next(iter(sets[0].values()))
+        self.frames = int(first.shape[0]) if first.ndim > 1 else 1
         self.calls = [
             partial(function, **{name: tensorflow.constant(array) for name, array in arrays.items()})
             for arrays in sets

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import shutil
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -44,10 +46,7 @@ class TorchRunner(Runner):
         self.frames = int(sets[0][0].shape[0]) if sets[0][0].ndim > 1 else 1
         with self.stage("compile"):
             if self.spec["runtime"] == "torch.compile":
-                module = torch.compile(module)
-                with torch.inference_mode():  # compilation happens at the first call of each shape
-                    for arguments in sets:
-                        module(*arguments)
+                module = self._compiled(module, sets)
         self.calls = [partial(self._run, module, arguments) for arguments in sets]
 
     def _module(self) -> Any:
@@ -62,6 +61,21 @@ class TorchRunner(Runner):
                 f"{Path(model).name} cannot be read as a torch export: {first_line(error)}",
                 "Write it with torch.export.save(torch.export.export(module, args), path).",
             ) from error
+
+    def _compiled(self, module: Any, sets: list[tuple[Any, ...]]) -> Any:
+        """Compile for the shape of every input set, which happens at its first call."""
+        compiled = self._torch.compile(module)
+        try:
+            with self._torch.inference_mode():
+                for arguments in sets:
+                    compiled(*arguments)
+        except Exception as error:
+            if shutil.which(os.environ.get("CXX", "g++")) is None:
+                raise EnvironmentMissing(
+                    "torch.compile found no C++ compiler.", "Install g++ and Python's headers."
+                ) from error
+            raise misfit(first_line(error)) from error
+        return compiled
 
     def _run(self, module: Any, arguments: tuple[Any, ...]) -> Any:
         with self._torch.inference_mode():

@@ -1,0 +1,56 @@
+"""Every example runs alone, with the quick profile, and records what it declares."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from optguide import records
+from optguide.paths import build_dir
+from optguide.sphinxext.gallery import CHAPTERS
+
+ROOT = Path(__file__).parent.parent
+SCRIPTS = sorted((ROOT / "examples").glob("*/plot_*.py"))
+SHARED = ("models", "envs", "caches")
+
+
+@pytest.fixture
+def build(tmp_path):
+    """A build folder with records of its own, and the models, environments and caches of this checkout."""
+    for name in SHARED:
+        (build_dir() / name).mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).symlink_to(build_dir() / name)
+    return tmp_path
+
+
+def test_every_example_has_its_place_in_the_reading_order():
+    assert {(script.parent.name, script.stem.removeprefix("plot_")) for script in SCRIPTS} == {
+        (chapter, name) for chapter, names in CHAPTERS.items() for name in names
+    }
+
+
+@pytest.mark.examples
+@pytest.mark.parametrize("script", SCRIPTS, ids=lambda script: script.stem)
+def test_it_runs_alone_and_records_what_it_declares(script, build):
+    example = f"{script.parent.name}/{script.stem.removeprefix('plot_')}"
+    environment = {
+        **os.environ,
+        "OPTGUIDE_BUILD": str(build),
+        "OPTGUIDE_PROFILE": "quick",
+        "MPLBACKEND": "Agg",
+    }
+    done = subprocess.run(
+        [sys.executable, str(script)], env=environment, capture_output=True, text=True, check=False, cwd=ROOT
+    )
+    assert done.returncode == 0, done.stderr[-3000:]
+    # publish() has refused anything that is not declared; what is left is that it was called, and printed.
+    record = records.load(build).by_example[example]
+    assert record.profile == "quick"
+    assert record.results
+    assert next(iter(record.results.values())).label in done.stdout
+    for figure in record.figures:
+        assert records.load(build).figure_path(example, figure, "dark").stat().st_size > 1000
