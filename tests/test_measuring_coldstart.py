@@ -165,3 +165,11 @@ def test_repeats_that_measure_nothing(repeats, steady):
 def test_names_must_differ(names):
     with pytest.raises(errors.OptionError, match="different names"):
         first_inference([staged(name) for name in names], 1)
+
+
+def test_a_model_that_returns_nan_has_no_first_inference():
+    def make():
+        return lambda: [[float("nan"), 1.0]]
+
+    with pytest.raises(errors.OutputError):
+        first_inference([Variant.from_function("nan", make)], 2, steady=1)

@@ -46,3 +46,12 @@ def test_readers_see_paths_relative_to_the_checkout(checkout, monkeypatch):
     monkeypatch.chdir(checkout)
     assert paths.shown(checkout / "build" / "models" / "a.xml") == "build/models/a.xml"
     assert paths.shown(Path("/elsewhere/a.xml")) == Path("/elsewhere/a.xml").as_posix()
+
+
+def test_readers_see_no_places_of_this_machine(checkout, tmp_path, monkeypatch):
+    monkeypatch.chdir(checkout)
+    monkeypatch.setenv("OPTGUIDE_BUILD", str(tmp_path / "scratch"))
+    assert paths.shown(tmp_path / "scratch" / "models" / "a.xml") == "build/models/a.xml"
+    said = f"{checkout}/conf/x is missing, {tmp_path}/scratch/envs/y and {Path.home()}/z too."
+    assert paths.impersonal(said) == "conf/x is missing, build/envs/y and ~/z too."
+    assert paths.impersonal("nothing to hide") == "nothing to hide"

@@ -4,7 +4,7 @@ from types import SimpleNamespace
 import pytest
 
 from optguide import records
-from optguide.errors import NotEnoughSamples, RecordsError, WorkerDied
+from optguide.errors import DeviceError, NotEnoughSamples, RecordsError, WorkerDied
 from optguide.measuring.comparison import Comparison
 from optguide.measuring.estimate import Estimate
 from optguide.measuring.variant import Variant
@@ -25,7 +25,7 @@ class Session:
             peak_rss=10**8,
         )
         self.series = {"Fast one": fast}
-        self.failures = {"Broken": WorkerDied("The worker was killed.", "Try again.")}
+        self.failures = {"Broken": DeviceError("There is no device GPU here.", "Choose another.")}
         self._control = control
 
     def latency(self, name, percentile=50):
@@ -89,7 +89,7 @@ def test_failed_variants_and_refused_percentiles_are_unavailable_with_the_reason
     assert unavailable["x.fast.latency.p99"] == "p99 needs 300 samples, and 80 were measured."
     assert "x.fast.latency.p99_9" in unavailable
     for suffix in ("latency.p50", "latency.p99", "throughput", "cpu_time"):
-        assert unavailable[f"x.broken.{suffix}"] == "The worker was killed."
+        assert unavailable[f"x.broken.{suffix}"] == "There is no device GPU here."
 
 
 def test_control_is_recorded(recording, tmp_path):
@@ -109,3 +109,11 @@ def test_control_of_too_few_rounds_is_unavailable(recording, tmp_path):
 def test_names_the_session_does_not_have_are_refused(recording):
     with pytest.raises(RecordsError, match=r"no variant 'Fats one'.*Fast one, Broken"):
         recording.add_session("x", Session(), names={"Fats one": "fast"})
+
+
+def test_a_failure_that_is_no_lack_of_the_machine_fails_the_example(tmp_path):
+    session = Session()
+    session.failures = {"Broken": WorkerDied("The worker was killed.", "Try again.")}
+    recording = Recording("measure/x", declares=("x.*",), root=tmp_path)
+    with pytest.raises(WorkerDied):
+        recording.add_session("x", session, names=NAMES)

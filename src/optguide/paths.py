@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path, PurePath
 
-__all__ = ["VARIABLE", "build_dir", "records_dir", "repository", "shown"]
+__all__ = ["VARIABLE", "build_dir", "impersonal", "records_dir", "repository", "shown"]
 
 VARIABLE = "OPTGUIDE_BUILD"
 
@@ -38,6 +38,23 @@ def records_dir(build: Path | None = None) -> Path:
 
 def shown(path: PurePath | str) -> str:
     """``path`` as readers should see it: relative to the checkout where it lies inside, with ``/``."""
-    base = repository()
     pure = PurePath(path)
-    return (pure.relative_to(base) if base and pure.is_relative_to(base) else pure).as_posix()
+    for base, name in _places():
+        if pure.is_relative_to(base):
+            return PurePath(name, pure.relative_to(base)).as_posix()
+    return pure.as_posix()
+
+
+def impersonal(text: str) -> str:
+    """``text`` without what precedes the checkout, the build folder or the home folder in paths."""
+    for base, name in _places():
+        text = text.replace(f"{base}{os.sep}", f"{name}/" if name else "")
+    return text
+
+
+def _places() -> list[tuple[Path, str]]:
+    """Folders whose place on this machine is nobody's business, and what readers see instead."""
+    base = repository()
+    # The build folder is usually in the checkout, and then keeps its name there.
+    checkout = [(base, "")] if base else []
+    return [*checkout, (build_dir(), "build"), (Path.home(), "~")]

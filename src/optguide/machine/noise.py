@@ -121,9 +121,14 @@ def probe(seconds: float = 2.0) -> NoiseProbe:
         spread=(tenths[8] - tenths[0]) / statistics.median(walls),
         wall_per_cpu=sum(walls) / sum(cpus) if sum(cpus) else math.nan,
         others_share=meter.stop(),
-        steal_share=max(0.0, _steal() - stolen) / (elapsed * _cores()),
+        steal_share=_stolen_share(_steal() - stolen, elapsed),
         load_average=psutil.getloadavg()[0],
     )
+
+
+def _stolen_share(seconds: float, elapsed: float) -> float:
+    """NaN stays NaN: the system does not tell. Below zero is the rounding of clock ticks."""
+    return seconds if math.isnan(seconds) else max(0.0, seconds) / (elapsed * _cores())
 
 
 class OthersMeter:

@@ -113,7 +113,7 @@ def first_inference(
                 if before:
                     before(variant)
                 try:
-                    runs[variant.name].append(_start(variant, steady))
+                    runs[variant.name].append(_start(variant, steady, check=repeat == 0))
                 except OptGuideError as error:
                     failures[variant.name] = error
     if len(failures) == len(variants):
@@ -121,11 +121,16 @@ def first_inference(
     return ColdStart({name: tuple(done) for name, done in runs.items() if name not in failures}, failures)
 
 
-def _start(variant: Variant, steady: int) -> dict[str, float]:
-    """One fresh process; milliseconds by stage."""
+def _start(variant: Variant, steady: int, *, check: bool) -> dict[str, float]:
+    """One fresh process; milliseconds by stage.
+
+    :param check: look at the outputs too, once everything has been timed.
+    """
     with WorkerProcess(variant) as worker:
         stages = worker.load()["stages"]
         durations = worker.ask(GRACE_SECONDS * 5, do="consecutive", count=2 + steady)["durations_ns"]
+        if check:
+            worker.outputs()
     return {
         **{name: 1e3 * stages[name] for name in STAGES[:3]},
         "first": durations[0] / 1e6,

@@ -144,6 +144,7 @@ def load_curves(
         workers = {variant.name: stack.enter_context(WorkerProcess(variant)) for variant in variants}
         for worker in workers.values():
             worker.load()
+            worker.outputs()  # a model that returns NaN has no latency worth knowing
         done = 0
         for index in random.permutation(len(rates)):
             for name in random.permutation(names):

@@ -8,7 +8,7 @@ from pathlib import PurePath
 from typing import TYPE_CHECKING, Any
 
 from optguide.errors import RecordsError
-from optguide.paths import shown
+from optguide.paths import impersonal, shown
 from optguide.records.model import Result
 
 if TYPE_CHECKING:
@@ -50,7 +50,7 @@ def plain(value: Any, what: str) -> Any:
         case float() if math.isfinite(value):
             return value
         case str():
-            return shown(value) if PurePath(value).is_absolute() else value
+            return shown(value) if PurePath(value).is_absolute() else impersonal(value)
         case PurePath():
             return shown(value)
         case Mapping():

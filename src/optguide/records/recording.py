@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from optguide.errors import ClaimError, RecordsError
-from optguide.paths import records_dir
+from optguide.paths import impersonal, records_dir
 from optguide.records import figures, sessions, summary
 from optguide.records.evidence import result_of
 from optguide.records.model import SCHEMA, Figure, Record, Result, Table, check_id, encode
@@ -118,8 +118,8 @@ class Recording:
 
         A variant with part ``p`` gets ``prefix.p.latency.p50`` (ms, for every percentile asked for),
         ``prefix.p.throughput`` (inferences/s) and ``prefix.p.cpu_time`` (ms per inference); the A/A control,
-        if any, becomes ``prefix.control``. What a failed variant or too few samples leave open becomes
-        unavailable with the reason.
+        if any, becomes ``prefix.control``. What a missing device or environment or too few samples leave open
+        becomes unavailable with the reason; any other failure of a variant is raised.
 
         :param title: what labels begin with, where an example has several sessions.
         :param names: variant name to its part of the identifier; other variants are left out.
@@ -135,7 +135,7 @@ class Recording:
         self._check_new(id)
         if not reason.strip():
             raise RecordsError(f"{id} is unavailable without a reason.", "Say what this machine lacks.")
-        self._unavailable[id] = reason
+        self._unavailable[id] = impersonal(reason)
 
     def figure(self, name: str, draw: Callable[[], Drawing], *, alt: str, caption: str) -> Drawing:
         """Draw a figure for light and for dark pages.

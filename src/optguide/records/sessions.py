@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from optguide.errors import NotEnoughSamples, RecordsError
+from optguide.errors import DeviceError, EnvironmentMissing, NotEnoughSamples, PropertyError, RecordsError
 
 if TYPE_CHECKING:
     from optguide.measuring.estimate import Estimate
@@ -15,6 +15,9 @@ if TYPE_CHECKING:
     from optguide.records.recording import Recording
 
 __all__ = ["add_session"]
+
+ABSENT = (DeviceError, EnvironmentMissing, PropertyError)
+"""What a machine may lack. Any other failure, such as a worker that was killed, is one of the build."""
 
 
 def add_session(
@@ -36,6 +39,8 @@ def add_session(
         for suffix, what, estimate in _quantities(result, name, percentiles):
             identifier = f"{prefix}.{part}.{suffix}"
             if name in result.failures:
+                if not isinstance(result.failures[name], ABSENT):
+                    raise result.failures[name]
                 recording.unavailable(identifier, result.failures[name].message)
                 continue
             try:
