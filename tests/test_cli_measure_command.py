@@ -202,6 +202,15 @@ def test_a_worker_that_is_killed(optguide, ir):
     assert "Traceback" not in said
 
 
+@pytest.fixture
+def interruptible():
+    """A test run in the background of a shell ignores interrupts, and its children would inherit that."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("interruptible")
 def test_an_interrupt_ends_the_workers(ir, alive):
     command = subprocess.Popen(
         [sys.executable, "-m", "optguide", "measure", str(ir), *LONG],
@@ -214,7 +223,10 @@ def test_an_interrupt_ends_the_workers(ir, alive):
         assert command.poll() is None
         time.sleep(0.01)
     command.send_signal(signal.SIGINT)
-    out, err = command.communicate(timeout=60)
+    try:
+        out, err = command.communicate(timeout=60)
+    finally:
+        command.kill()
     assert command.returncode == 130
     assert out == ""
     assert err.strip().endswith("Interrupted; the measurement was ended and nothing of it is kept.")
