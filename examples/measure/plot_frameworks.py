@@ -92,7 +92,7 @@ except EnvironmentMissing as error:
 
 budget = profiles.current().budget
 result = measure(
-    variants, replace(budget, seconds=2 * budget.seconds), control=True, label="ResNet-50 in every runtime"
+    variants, replace(budget, seconds=1.5 * budget.seconds), control=True, label="ResNet-50 in every runtime"
 )
 missing |= {name: error.message for name, error in result.failures.items()}
 for name, reason in missing.items():

@@ -134,7 +134,7 @@ makers["pipeline, scaled in the model"] = whole(lambda: with_scaling(INT8), scal
 budget = profiles.current().budget
 result = measure(
     [Variant.from_function(name, make) for name, make in makers.items()],
-    replace(budget, seconds=1.5 * budget.seconds, block=budget.block / 2),  # ten variants share it
+    replace(budget, seconds=1.2 * budget.seconds, block=budget.block / 2),  # ten variants share it
     label="steps of an image pipeline",
 )
 
