@@ -26,7 +26,7 @@ STAGES = ("import", "read", "compile", "first", "second", "steady")
 """Import of the runtime, reading the model, compiling it, first and second inference, steady inference."""
 
 SECONDS_PER_RUN = 2.0
-"""A guess for the progress bar only, until the first runs are done."""
+"""A guess, for the progress bar only."""
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Protocol
 
-from optguide.format import estimate, quantity
+from optguide.format import Estimated, estimate, quantity
 
 __all__ = ["TIMES", "Interval", "Point", "Span", "bounds", "unit_name", "written"]
 
@@ -13,17 +13,9 @@ TIMES = "\N{MULTIPLICATION SIGN}"
 _UNITS = {"us": "µs", "ratio": TIMES}
 
 
-class Interval(Protocol):
-    """A value with its 95 % interval; :class:`optguide.measuring.estimate.Estimate` is one."""
+class Interval(Estimated, Protocol):
+    """An estimate that knows its samples; :class:`optguide.measuring.estimate.Estimate` is one."""
 
-    @property
-    def value(self) -> float: ...
-    @property
-    def low(self) -> float: ...
-    @property
-    def high(self) -> float: ...
-    @property
-    def unit(self) -> str: ...
     @property
     def n(self) -> int: ...
 

@@ -10,7 +10,7 @@ import numpy as np
 from optguide.errors import EnvironmentMissing, InputError, ModelError
 from optguide.measuring.worker import inputs
 from optguide.measuring.worker.inputs import InputSpec
-from optguide.measuring.worker.runner import Outputs, Runner, first_line, misfit
+from optguide.measuring.worker.runner import Outputs, Runner, first_line, frames_of, misfit
 
 __all__ = ["OnnxRuntimeRunner", "create"]
 
@@ -58,8 +58,7 @@ class OnnxRuntimeRunner(Runner):
         inputs.refuse_unknown(self.spec["shapes"], [node.name for node in nodes])
         sets = self.input_sets({node.name: _spec(node, self.spec["shapes"], given) for node in nodes})
         self.calls = [partial(self.session.run, None, arrays) for arrays in sets]
-        first = next(iter(sets[0].values()))
-        self.frames = int(first.shape[0]) if first.ndim > 1 else 1
+        self.frames = frames_of(next(iter(sets[0].values())))
 
     def outputs(self) -> Outputs:
         try:

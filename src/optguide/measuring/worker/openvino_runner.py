@@ -13,7 +13,7 @@ from optguide.errors import EnvironmentMissing, InputError, ModelError
 from optguide.measuring.worker import inputs
 from optguide.measuring.worker.inputs import Arrays, InputSpec
 from optguide.measuring.worker.openvino_refusals import not_compiled, not_read, refuse_unknown, telling_line
-from optguide.measuring.worker.runner import Outputs, Runner, misfit
+from optguide.measuring.worker.runner import Outputs, Runner, frames_of, misfit
 
 __all__ = ["OpenVINORunner", "create", "property_text"]
 
@@ -46,7 +46,7 @@ class OpenVINORunner(Runner):
         if self.spec["batch"] is not None:
             self.frames = self.spec["batch"]
         else:
-            self.frames = _batch_of(self.compiled, self.sets[0])
+            self.frames = frames_of(next(iter(self.sets[0].values()))) if self.sets[0] else 1
         self._bind()
 
     def _read(self, core: Any) -> Any:
@@ -177,12 +177,6 @@ def _set_batch(openvino: Any, model: Any, batch: int) -> None:
         dimensions = "N" + "?" * (port.partial_shape.rank.get_length() - 1)
         port.node.layout = openvino.Layout(dimensions)
     openvino.set_batch(model, batch)
-
-
-def _batch_of(model: Any, arrays: Arrays) -> int:
-    """First dimension of the first input where it can be a batch (rank of two or more), else 1."""
-    first = next(iter(arrays.values()), None)
-    return int(first.shape[0]) if first is not None and first.ndim > 1 and len(model.inputs) > 0 else 1
 
 
 def property_text(value: Any) -> str:

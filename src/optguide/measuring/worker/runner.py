@@ -15,7 +15,7 @@ import numpy.typing as npt
 from optguide.errors import InputError, ModelError, OptionError
 from optguide.measuring.worker import inputs as inputs_module
 
-__all__ = ["Outputs", "Runner", "as_arrays", "create", "first_line", "misfit", "resolve"]
+__all__ = ["Outputs", "Runner", "as_arrays", "create", "first_line", "frames_of", "misfit", "resolve"]
 
 Outputs = list[npt.NDArray[np.generic]]
 
@@ -94,6 +94,11 @@ def misfit(cause: str) -> InputError:
     return InputError(
         f"The inputs do not fit the model: {cause}", "Check the shapes and element types in the .npz file."
     )
+
+
+def frames_of(first: Any) -> int:
+    """Inputs in one call: the first dimension of the first input, where its rank leaves room for a batch."""
+    return int(first.shape[0]) if first.ndim > 1 else 1
 
 
 def create(spec: dict[str, Any]) -> Runner:

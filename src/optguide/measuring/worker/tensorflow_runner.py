@@ -9,7 +9,7 @@ from typing import Any
 
 from optguide.errors import EnvironmentMissing, InputError, ModelError
 from optguide.measuring.worker import inputs
-from optguide.measuring.worker.runner import Runner
+from optguide.measuring.worker.runner import Runner, frames_of
 
 __all__ = ["TensorFlowRunner", "create"]
 
@@ -46,8 +46,7 @@ class TensorFlowRunner(Runner):
             raise InputError("A SavedModel is measured on real inputs.", "Pass --inputs with an .npz file.")
         read = inputs.from_files(self.spec["inputs"])
         sets = [inputs.match(arrays, names, "The input file") for arrays in read]
-        first = next(iter(sets[0].values()))
-        self.frames = int(first.shape[0]) if first.ndim > 1 else 1
+        self.frames = frames_of(next(iter(sets[0].values())))
         self.calls = [
             partial(function, **{name: tensorflow.constant(array) for name, array in arrays.items()})
             for arrays in sets

@@ -12,7 +12,7 @@ import numpy as np
 
 from optguide.errors import EnvironmentMissing, InputError, ModelError
 from optguide.measuring.worker import inputs
-from optguide.measuring.worker.runner import Outputs, Runner, first_line, misfit, resolve
+from optguide.measuring.worker.runner import Outputs, Runner, first_line, frames_of, misfit, resolve
 
 __all__ = ["TorchRunner", "create"]
 
@@ -43,7 +43,7 @@ class TorchRunner(Runner):
             sets = [tuple(map(torch.from_numpy, map(np.ascontiguousarray, one.values()))) for one in read]
         except TypeError as error:
             raise misfit(first_line(error)) from error
-        self.frames = int(sets[0][0].shape[0]) if sets[0][0].ndim > 1 else 1
+        self.frames = frames_of(sets[0][0])
         with self.stage("compile"):
             if self.spec["runtime"] == "torch.compile":
                 module = self._compiled(module, sets)
