@@ -10,7 +10,6 @@ from optguide.records import Recording
 CLAIM = """
 [[claim]]
 id = "{id}"
-chapter = "measure"
 statement = "The statement of {id}."
 source = {{ title = "T", url = "https://docs.openvino.ai" }}
 page = "measure/x"
@@ -23,9 +22,9 @@ def checkout(tmp_path, monkeypatch):
     """A guide with four claims, of which the example that records ``x`` decides three."""
     monkeypatch.delenv("OPTGUIDE_BUILD", raising=False)
     monkeypatch.setenv("OPTGUIDE_BUILD_ID", "this")
-    (tmp_path / "conf").mkdir()
+    (tmp_path / "conf" / "claims").mkdir(parents=True)
     claims = [("good", "x.good"), ("bad", "x.bad"), ("no-gpu", "x.gpu"), ("later", "y.later")]
-    (tmp_path / "conf" / "claims.toml").write_text(
+    (tmp_path / "conf" / "claims" / "measure.toml").write_text(
         "".join(CLAIM.format(id=name, result=result) for name, result in claims)
     )
     monkeypatch.chdir(tmp_path)

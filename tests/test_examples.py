@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from optguide import records
+from optguide.chapters import CHAPTERS
 from optguide.paths import build_dir
-from optguide.sphinxext.gallery import CHAPTERS
 
 ROOT = Path(__file__).parent.parent
 SCRIPTS = sorted((ROOT / "examples").glob("*/plot_*.py"))

@@ -10,14 +10,14 @@ def checkout(tmp_path, monkeypatch):
     monkeypatch.delenv(paths.VARIABLE, raising=False)
     root = tmp_path / "checkout"
     (root / "conf").mkdir(parents=True)
-    (root / "conf" / "claims.toml").touch()
+    (root / "conf" / "claims").mkdir()
     (root / "examples" / "measure").mkdir(parents=True)
     return root
 
 
 def test_repository_is_found_from_a_folder_and_from_a_file_inside(checkout):
     assert paths.repository(checkout / "examples" / "measure") == checkout
-    assert paths.repository(checkout / "conf" / "claims.toml") == checkout
+    assert paths.repository(checkout / "conf" / "claims") == checkout
 
 
 def test_outside_of_a_checkout_there_is_no_repository(tmp_path):

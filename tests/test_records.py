@@ -26,7 +26,7 @@ def checkout(tmp_path, monkeypatch):
     monkeypatch.delenv("OPTGUIDE_PROFILE", raising=False)
     monkeypatch.setenv("OPTGUIDE_BUILD_ID", "this")
     (tmp_path / "conf").mkdir()
-    (tmp_path / "conf" / "claims.toml").touch()
+    (tmp_path / "conf" / "claims").mkdir()
     # This file is the script of the recordings made here.
     (tmp_path / "tests").mkdir()
     shutil.copy(__file__, tmp_path / "tests")

@@ -9,7 +9,7 @@ __all__ = ["VARIABLE", "build_dir", "impersonal", "records_dir", "repository", "
 
 VARIABLE = "OPTGUIDE_BUILD"
 
-_MARKER = Path("conf", "claims.toml")
+_MARKER = Path("conf", "claims")
 
 
 def repository(start: Path | None = None) -> Path | None:
@@ -18,7 +18,7 @@ def repository(start: Path | None = None) -> Path | None:
     :param start: a folder or file; the current folder by default.
     """
     here = (start or Path.cwd()).resolve()
-    return next((folder for folder in (here, *here.parents) if (folder / _MARKER).is_file()), None)
+    return next((folder for folder in (here, *here.parents) if (folder / _MARKER).is_dir()), None)
 
 
 def build_dir() -> Path:

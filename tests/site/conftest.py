@@ -60,7 +60,7 @@ class Site:
 def refuted(tmp_path_factory):
     """The guide on a machine that has everything and refutes every claim."""
     copy = copied(tmp_path_factory.mktemp("refuted"))
-    publish(copy, _refuting(claims.load(ROOT / "conf" / "claims.toml")))
+    publish(copy, _refuting(claims.load(ROOT / "conf" / "claims")))
     return build(copy)
 
 
@@ -232,7 +232,7 @@ def _asked_for(copy: Path) -> tuple[set[str], set[tuple[str, str]], set[tuple[st
     """Identifiers, figures and tables that pages and claims name."""
     text = "\n".join(path.read_text("utf-8") for path in sorted((copy / "docs").rglob("*.md")))
     identifiers = {match.strip() for match in re.findall(r"\{measured\}`([^`|]+)", text)}
-    for claim in claims.load(copy / "conf" / "claims.toml"):
+    for claim in claims.load(copy / "conf" / "claims"):
         identifiers |= {condition.result for condition in claim.conditions}
     for block in re.findall(r"^[`:]{3,}\{results\}.*?^[`:]{3,}$", text, re.MULTILINE | re.DOTALL):
         columns = re.search(r":columns:(.*)", block)[1].split(",")

@@ -42,7 +42,7 @@ def text(site, page):
 
 
 def test_ledger_counts_what_was_refuted(refuted):
-    count = len(claims.load(refuted.root / "conf" / "claims.toml"))
+    count = len(claims.load(refuted.root / "conf" / "claims"))
     assert verdicts(refuted) == [
         "0 confirmed",
         f"{count} refuted",
@@ -52,7 +52,7 @@ def test_ledger_counts_what_was_refuted(refuted):
 
 
 def test_ledger_says_why_nothing_is_measurable(unmeasurable):
-    count = len(claims.load(unmeasurable.root / "conf" / "claims.toml"))
+    count = len(claims.load(unmeasurable.root / "conf" / "claims"))
     assert verdicts(unmeasurable) == [
         "0 confirmed",
         "0 refuted",

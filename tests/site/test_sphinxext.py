@@ -12,7 +12,6 @@ pytestmark = pytest.mark.site
 CLAIM = """
 [[claim]]
 id = "faster"
-chapter = "measure"
 statement = "Two are faster than one."
 source = { title = "A page", url = "https://example.org/page" }
 page = "index"
@@ -23,7 +22,7 @@ conditions = [{ result = "some.time", above = 1.0 }]
 @pytest.fixture
 def guide(small, site_tools):
     """Build ``small`` with one page of content; return its article and the build."""
-    (small / "conf" / "claims.toml").write_text(CLAIM)
+    (small / "conf" / "claims" / "measure.toml").write_text(CLAIM)
 
     def build(content, *records, strict=True):
         site_tools.write(small, *records)

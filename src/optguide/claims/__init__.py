@@ -1,8 +1,8 @@
 """Advice that can be tested, and what the measurements on this machine say about it.
 
-A claim is written down in ``conf/claims.toml`` together with the results that decide it. :func:`load` reads
-the file, :func:`evaluate` gives every claim its verdict. Verdicts look at intervals: a condition holds or
-fails only where the whole interval lies on one side of its bound.
+A claim is written down in ``conf/claims/<chapter>.toml`` together with the results that decide it.
+:func:`load` reads the files, :func:`evaluate` gives every claim its verdict. Verdicts look at intervals: a
+condition holds or fails only where the whole interval lies on one side of its bound.
 """
 
 from __future__ import annotations

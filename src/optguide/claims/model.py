@@ -1,4 +1,4 @@
-"""Claims as they are written down in ``claims.toml``."""
+"""Claims as they are written down in ``conf/claims``, one file per chapter."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from typing import Any
 
 import msgspec
 
+from optguide.chapters import place_of_chapter
 from optguide.errors import ClaimError
 from optguide.paths import repository
 from optguide.records.model import check_id
@@ -65,7 +66,7 @@ class Claim(_Strict, frozen=True):
     """A piece of advice that measurements can confirm or refute.
 
     :param id: lower-case words with hyphens between.
-    :param chapter: folder of the guide that discusses it.
+    :param chapter: of the guide, the name of the file that holds it.
     :param statement: one sentence.
     :param source: where the advice is given.
     :param page: guide page that discusses it, without suffix.
@@ -88,14 +89,36 @@ class Claim(_Strict, frozen=True):
             raise ValueError("at least one condition must decide it")
 
 
-def load(path: Path | None = None) -> tuple[Claim, ...]:
-    """Read the claims.
+def load(folder: Path | None = None) -> tuple[Claim, ...]:
+    """Read the claims of all chapters, in reading order.
 
-    :param path: the file; by default ``conf/claims.toml`` of the checkout around the current folder or else
-        around this package, and without either the file that was installed with the package.
-    :raises ClaimError: the file is missing, does not parse, or has two claims of one id.
+    :param folder: holds ``<chapter>.toml``; by default ``conf/claims`` of the checkout around the current
+        folder or else around this package, and without either what was installed with the package.
+    :raises ClaimError: there is no such file, one does not parse, or two claims have one id.
     """
-    file = path or _default_file()
+    place = folder or _default_folder()
+    files = [file for file in place.iterdir() if file.name.endswith(".toml")] if place.is_dir() else []
+    if not files:
+        raise ClaimError(f"{place} holds no file of claims.", "Name a folder with <chapter>.toml.")
+    claims: dict[str, Claim] = {}
+    for file in sorted(files, key=lambda file: place_of_chapter(_chapter(file))):
+        for claim in _of_file(file):
+            if claim.id in claims:
+                raise ClaimError(f"{place} has two claims {claim.id!r}.", "Give every claim its own id.")
+            claims[claim.id] = claim
+    return tuple(claims.values())
+
+
+def _default_folder() -> Path | Traversable:
+    checkout = repository() or repository(Path(__file__))
+    return checkout / "conf" / "claims" if checkout else resources.files("optguide") / "data" / "claims"
+
+
+def _chapter(file: Path | Traversable) -> str:
+    return file.name.removesuffix(".toml")
+
+
+def _of_file(file: Path | Traversable) -> list[Claim]:
     try:
         data = tomllib.loads(file.read_text(encoding="utf-8"))
     except OSError as error:
@@ -107,27 +130,20 @@ def load(path: Path | None = None) -> tuple[Claim, ...]:
         raise ClaimError(
             f"{file} may hold nothing but [[claim]] tables.", f"Remove {', '.join(data) or 'claim'}."
         )
-    claims = tuple(_claim(table, place, file) for place, table in enumerate(tables, start=1))
-    seen: set[str] = set()
-    for claim in claims:
-        if claim.id in seen:
-            raise ClaimError(f"{file} has two claims {claim.id!r}.", "Give every claim its own id.")
-        seen.add(claim.id)
-    return claims
+    return [_claim(table, number, file) for number, table in enumerate(tables, start=1)]
 
 
-def _default_file() -> Path | Traversable:
-    checkout = repository() or repository(Path(__file__))
-    return (
-        checkout / "conf" / "claims.toml"
-        if checkout
-        else resources.files("optguide") / "data" / "claims.toml"
-    )
-
-
-def _claim(table: Any, place: int, file: Path | Traversable) -> Claim:
-    name = repr(table["id"]) if isinstance(table, Mapping) and "id" in table else f"number {place}"
+def _claim(table: Any, number: int, file: Path | Traversable) -> Claim:
+    name = repr(table["id"]) if isinstance(table, Mapping) and "id" in table else f"number {number}"
     try:
-        return msgspec.convert(table, Claim)
+        return msgspec.convert(_with_chapter(table, _chapter(file)), Claim)
     except (msgspec.ValidationError, ClaimError) as error:
         raise ClaimError(f"Claim {name} in {file} is not valid: {error}", "Correct the claim.") from error
+
+
+def _with_chapter(table: Any, chapter: str) -> Any:
+    if not isinstance(table, Mapping):
+        return table
+    if "chapter" in table:
+        raise ClaimError("its chapter is the name of the file, so the key `chapter` has to go.")
+    return {**table, "chapter": chapter}

@@ -71,13 +71,14 @@ class ClaimBox(SphinxDirective):
 
 
 def claims_of(env: BuildEnvironment) -> tuple[Claim, ...]:
-    """All claims; the current page then depends on their file.
+    """All claims; the current page then depends on their files.
 
-    :raises ClaimError: the file does not parse.
+    :raises ClaimError: a file does not parse.
     """
-    file = Path(env.config.optguide_claims)
-    env.note_dependency(str(file))
-    return claims.load(file)
+    folder = Path(env.config.optguide_claims)
+    for file in folder.glob("*.toml"):
+        env.note_dependency(str(file))
+    return claims.load(folder)
 
 
 def _claim(env: BuildEnvironment, name: str) -> Claim:

@@ -9,6 +9,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path, PurePath
 from typing import TYPE_CHECKING, Any
 
+from optguide.chapters import place_of_chapter, place_of_example
 from optguide.errors import Busy, OptGuideError, RecordsError
 from optguide.machine import measuring_lock
 from optguide.records import take_new_figures
@@ -23,21 +24,7 @@ if TYPE_CHECKING:
     from docutils import nodes
     from sphinx.application import Sphinx
 
-__all__ = ["CHAPTERS", "gallery_settings", "plain_errors"]
-
-CHAPTERS: dict[str, tuple[str, ...]] = {
-    "measure": (
-        "what_is_performance",
-        "benchmark_app",
-        "first_inference",
-        "frameworks",
-        "pre_and_post_processing",
-        "credible_numbers",
-        "where_the_time_goes",
-        "latency_under_load",
-    ),
-}
-"""Chapters and their examples in reading order; what is not listed comes last, by name."""
+__all__ = ["gallery_settings", "plain_errors"]
 
 
 def gallery_settings(root: Path, *, run: bool) -> dict[str, Any]:
@@ -76,17 +63,12 @@ def gallery_settings(root: Path, *, run: bool) -> dict[str, Any]:
 
 def chapter_place(folder: str) -> tuple[int, str]:
     """Sorting key of a chapter's folder."""
-    return _place(PurePath(folder).name, tuple(CHAPTERS))
+    return place_of_chapter(PurePath(folder).name)
 
 
 def example_place(file: str) -> tuple[int, str]:
     """Sorting key of an example's file."""
-    name = PurePath(file).stem.removeprefix("plot_")
-    return _place(name, tuple(name for names in CHAPTERS.values() for name in names))
-
-
-def _place(name: str, order: tuple[str, ...]) -> tuple[int, str]:
-    return (order.index(name) if name in order else len(order), name)
+    return place_of_example(PurePath(file).stem.removeprefix("plot_"))
 
 
 def figures(block: Any, variables: dict[str, Any], settings: dict[str, Any]) -> str:
@@ -124,7 +106,7 @@ def setup(app: Sphinx) -> None:
             if not load().by_example:
                 raise RecordsError("There are no records to show.", "Run `nox -s docs` to measure.")
 
-    app.add_config_value("optguide_claims", str(Path(app.confdir) / "claims.toml"), "env", types=[str])
+    app.add_config_value("optguide_claims", str(Path(app.confdir) / "claims"), "env", types=[str])
     # sphinx-gallery fills its settings at 10 and runs at the default of 500.
     app.connect("builder-inited", hold, priority=400)
     app.connect("builder-inited", release, priority=600)
