@@ -108,6 +108,20 @@ def test_unknown_names_and_quantities():
         result.compare("slow", "broken")
 
 
+@pytest.mark.parametrize(("both", "interaction"), [(2.5, 1.0), (5.0, 0.5), (2.0, 1.25)])
+def test_interaction_is_the_gain_of_both_over_the_product_of_the_gains(both, interaction):
+    neither, a, b = (series(name, *[([ms], 1.0)] * 8) for name, ms in (("0", 20.0), ("a", 10.0), ("b", 5.0)))
+    result = session(neither, a, b, series("ab", *[([both], 1.0)] * 8))
+    found = result.interaction("0", "a", "b", "ab")
+    assert found.value == pytest.approx(interaction)
+    assert found.low < found.value < found.high
+
+
+def test_an_interaction_is_of_two_pairs_of_processes_and_wider_than_a_ratio():
+    result = session(*(series(name, *[([10.0], 1.0)] * 8) for name in "0abc"))
+    assert result.interaction("0", "a", "b", "c").high > result.compare("0", "a").ratio.high > 1.0
+
+
 def test_control_is_the_first_variant_against_its_twin():
     twin = series("slow (A/A control)", *[([10.0, 21.0, 60.0], 8.0)] * 8)
     control = session(SLOW, FAST, twin, twin="slow (A/A control)").control

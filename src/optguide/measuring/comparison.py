@@ -72,7 +72,12 @@ def paired(numerators: Sequence[float], denominators: Sequence[float]) -> Estima
 
 
 def paired_processes(
-    ratios: Sequence[float], generations: Sequence[int], seconds_per_inference: float, others: float = 0.0
+    ratios: Sequence[float],
+    generations: Sequence[int],
+    seconds_per_inference: float,
+    others: float = 0.0,
+    *,
+    pairs: int = 1,
 ) -> Estimate:
     """Median of the paired ratios of a session, with an interval that holds for other processes too.
 
@@ -82,6 +87,7 @@ def paired_processes(
     :param generations: which pair of processes each ratio comes from.
     :param seconds_per_inference: of the faster of the two.
     :param others: share of the machine that other processes used (0 to 1); NaN counts as none.
+    :param pairs: of processes in each ratio; two where it is a ratio of ratios.
     :raises NotEnoughSamples: fewer than six rounds.
     """
     values, labels = np.asarray(ratios, dtype=np.float64), np.asarray(generations)
@@ -92,7 +98,8 @@ def paired_processes(
         return replace(found, method=method)
     found = median_of_rounds(values, "ratio")
     busy = 0.0 if math.isnan(others) else others
-    allowance = PROCESS_SHARE + PROCESS_SECONDS / seconds_per_inference + OTHERS_SHARE * busy
+    one_pair = PROCESS_SHARE + PROCESS_SECONDS / seconds_per_inference + OTHERS_SHARE * busy
+    allowance = math.sqrt(pairs) * one_pair  # of independent pairs
     method = f"median of paired ratios per round, exact binomial interval, {allowance:.1%} for the processes"
     low, high = found.low / (1 + allowance), found.high * (1 + allowance)
     return replace(found, low=low, high=high, method=method)

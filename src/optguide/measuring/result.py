@@ -124,13 +124,30 @@ class SessionResult:
         ratio = self._ratio(a, b, quantity)
         return Comparison(a, b, quantity, ratio, self._cpu_ratio(a, b) if quantity != "cpu_time" else None)
 
+    def interaction(self, neither: str, a: str, b: str, both: str, quantity: str = "throughput") -> Estimate:
+        """Whether two improvements multiply: the gain of both over the product of the single gains.
+
+        One means that they multiply, less that each takes away from the other. This is the interaction of a
+        2x2 factorial design on logarithms (R. A. Fisher, "The Design of Experiments"), paired by round.
+        """
+        return self._contrast((a, b), (neither, both), quantity)
+
     def _ratio(self, a: str, b: str, quantity: str) -> Estimate:
-        first, second = self._by_round(a, quantity), self._by_round(b, quantity)
-        generation = {block.round: block.generation for block in self._of(a).blocks}
-        rounds = sorted(set(first) & set(second))
-        fastest = min(float(np.median(list(self._by_round(name, "call").values()))) for name in (a, b))
-        ratios = [first[r] / second[r] for r in rounds]
-        return paired_processes(ratios, [generation[r] for r in rounds], fastest, self.others_share)
+        return self._contrast((a,), (b,), quantity)
+
+    def _contrast(self, above: Sequence[str], below: Sequence[str], quantity: str) -> Estimate:
+        """Product of the costs ``above`` over that of the costs ``below``, paired by round."""
+        names = (*above, *below)
+        costs = {name: self._by_round(name, quantity) for name in names}
+        generation = {block.round: block.generation for block in self._of(names[0]).blocks}
+        rounds = sorted(set.intersection(*(set(found) for found in costs.values())))
+        fastest = min(float(np.median(list(self._by_round(name, "call").values()))) for name in names)
+        ratios = [
+            math.prod(costs[name][r] for name in above) / math.prod(costs[name][r] for name in below)
+            for r in rounds
+        ]
+        generations = [generation[r] for r in rounds]
+        return paired_processes(ratios, generations, fastest, self.others_share, pairs=len(above))
 
     def _cpu_ratio(self, a: str, b: str) -> Estimate | None:
         """The second witness; ``None`` where a block was too short for the system's CPU clock."""
