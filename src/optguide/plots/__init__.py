@@ -11,39 +11,59 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from optguide.plots.comparing import bars, ratios
+    from optguide.plots.comparing import bars, ratios, steps
+    from optguide.plots.grid import heat_map
     from optguide.plots.in_flight import latency_throughput
     from optguide.plots.layers import layer_profile
     from optguide.plots.load import load_curve
+    from optguide.plots.over_time import memory, timeline
     from optguide.plots.parts import stages, waterfall
     from optguide.plots.samples import percentile_samples, repeat_ratios
+    from optguide.plots.sweeps import epochs, sweep
     from optguide.plots.themes import style
+    from optguide.plots.trade_off import frontier, pareto
     from optguide.plots.verdict import verdict_interval_svg
 
 __all__ = [
     "bars",
+    "epochs",
+    "frontier",
+    "heat_map",
     "latency_throughput",
     "layer_profile",
     "load_curve",
+    "memory",
+    "pareto",
     "percentile_samples",
     "ratios",
     "repeat_ratios",
     "stages",
+    "steps",
     "style",
+    "sweep",
+    "timeline",
     "verdict_interval_svg",
     "waterfall",
 ]
 
 _HOME = {
     "bars": "comparing",
+    "epochs": "sweeps",
+    "frontier": "trade_off",
+    "heat_map": "grid",
     "latency_throughput": "in_flight",
     "layer_profile": "layers",
     "load_curve": "load",
+    "memory": "over_time",
+    "pareto": "trade_off",
     "percentile_samples": "samples",
     "ratios": "comparing",
     "repeat_ratios": "samples",
     "stages": "parts",
+    "steps": "comparing",
     "style": "themes",
+    "sweep": "sweeps",
+    "timeline": "over_time",
     "verdict_interval_svg": "verdict",
     "waterfall": "parts",
 }

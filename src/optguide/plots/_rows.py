@@ -32,6 +32,7 @@ __all__ = [
     "row_figure",
     "row_lines",
     "row_text",
+    "text_width",
     "whisker",
 ]
 
@@ -43,9 +44,15 @@ STEPS = (1, 2, 2.5, 5, 10)
 TEXT_WIDTH = WIDTH * 72 - 24  # points left between the margins
 
 
-def row_figure(count: int, axis: str, *, header: float = 0.0) -> tuple[Figure, Axes]:
-    """A figure for ``count`` rows with one horizontal axis; ``header`` adds inches above for a legend."""
-    figure = Figure(figsize=(WIDTH, 0.7 + header + ROW_HEIGHT * max(count, 1)), layout="constrained")
+def row_figure(
+    count: int, axis: str, *, header: float = 0.0, height: float = ROW_HEIGHT
+) -> tuple[Figure, Axes]:
+    """A figure for ``count`` rows with one horizontal axis.
+
+    :param header: inches above the rows for a legend.
+    :param height: inches of a row.
+    """
+    figure = Figure(figsize=(WIDTH, 0.7 + header + height * max(count, 1)), layout="constrained")
     axes = figure.subplots()
     axes.set_ylim(max(count, 1) + 0.12, 0)
     axes.set_yticks([])
@@ -56,13 +63,15 @@ def row_figure(count: int, axis: str, *, header: float = 0.0) -> tuple[Figure, A
     return figure, axes
 
 
-def row_text(axes: Axes, row: int, name: str, value: str, *, strong: bool = False, head: float = 0.5) -> None:
+def row_text(
+    axes: Axes, row: float, name: str, value: str, *, strong: bool = False, head: float = 0.5
+) -> None:
     """Write a row's name and value above its mark, the name shortened to the space there is.
 
     :param head: share of a shortened name that its beginning gets.
     """
     weight = "bold" if strong else "normal"
-    room = TEXT_WIDTH - _width(value, weight) - FONT_SIZE
+    room = TEXT_WIDTH - text_width(value, weight) - FONT_SIZE
     # A patch rather than a halo hides the grid: a halo writes every letter's outline into the SVG anew.
     look: dict[str, Any] = {
         "transform": axes.get_yaxis_transform(),
@@ -74,7 +83,7 @@ def row_text(axes: Axes, row: int, name: str, value: str, *, strong: bool = Fals
     axes.text(1, row + 0.30, value, ha="right", **look)
 
 
-def bar(axes: Axes, row: int, left: float, width: float, colour: str, hatch: str = "") -> BarContainer:
+def bar(axes: Axes, row: float, left: float, width: float, colour: str, hatch: str = "") -> BarContainer:
     """A row's bar from ``left``, ``width`` long."""
     return axes.barh(
         row + MIDDLE,
@@ -88,7 +97,7 @@ def bar(axes: Axes, row: int, left: float, width: float, colour: str, hatch: str
     )
 
 
-def whisker(axes: Axes, row: int, interval: Interval, *, shift: float = 0.0, below: bool = False) -> None:
+def whisker(axes: Axes, row: float, interval: Interval, *, shift: float = 0.0, below: bool = False) -> None:
     """Draw an interval across a row; an end outside the axis becomes an arrow head on its edge.
 
     :param shift: where the interval's zero is on the axis.
@@ -154,14 +163,15 @@ def fit(text: str, room: float, weight: str = "normal", head: float = 0.5) -> st
     text = " ".join(text.split())
     kept = len(text)
     short = text
-    while kept > 4 and _width(short, weight) > room:
+    while kept > 4 and text_width(short, weight) > room:
         kept -= 1
         start = int(kept * head)
         short = f"{text[:start].rstrip()}…{text[len(text) - (kept - start) :].lstrip()}"
     return short
 
 
-def _width(text: str, weight: str) -> float:
+def text_width(text: str, weight: str) -> float:
+    """How wide a text is, in points."""
     if not text:
         return 0.0
     font = FontProperties(weight=weight, size=FONT_SIZE)

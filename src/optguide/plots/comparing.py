@@ -7,11 +7,12 @@ from collections.abc import Sequence
 from matplotlib.figure import Figure
 from matplotlib.patheffects import withStroke
 
-from optguide.plots._data import TIMES, Interval, bounds, unit_name, written
+from optguide.plots._axes import axis_label, linear_axis
+from optguide.plots._data import TIMES, Interval, bounds, written
 from optguide.plots._rows import MIDDLE, bar, limit, log_ratio_axis, row_figure, row_lines, row_text, whisker
 from optguide.plots.themes import palette, themed
 
-__all__ = ["bars", "ratios"]
+__all__ = ["bars", "ratios", "steps"]
 
 
 @themed
@@ -31,7 +32,8 @@ def bars(
         a line through all rows.
     """
     colours = palette()
-    figure, axes = row_figure(len(rows), f"{quantity} ({unit_name(unit)})")
+    figure, axes = row_figure(len(rows), axis_label(quantity, unit))
+    linear_axis(axes.xaxis, unit)
     axes.set_xlim(0, limit(estimate for _, estimate in rows))
     for row, (name, estimate) in enumerate(rows):
         chosen = name == reference
@@ -86,6 +88,44 @@ def ratios(
             markeredgecolor=colours.ink if is_control else colours.series[0],
             path_effects=[withStroke(linewidth=2, foreground=colours.background)],
             zorder=5,
+        )
+    return figure
+
+
+@themed
+def steps(
+    rows: Sequence[tuple[str, Interval, Interval | None, Interval | None]], *, quantity: str = "Latency"
+) -> Figure:
+    """One bar per step of an optimization, each on top of those above it, and what it brought.
+
+    Below a bar stand the factor of this step alone and that of all steps so far, with their intervals.
+
+    :param rows: name, estimate, ratio of the row before to this one, ratio of the first row to this one
+        (above 1 = less than before), top to bottom; all estimates in one unit. ``None`` where there is no
+        ratio, as in the first row.
+    :param quantity: what the axis measures.
+    """
+    colours = palette()
+    unit = rows[0][1].unit if rows else "ms"
+    figure, axes = row_figure(len(rows), axis_label(quantity, unit), height=0.72)
+    axes.set_xlim(0, limit(estimate for _, estimate, _, _ in rows))
+    for row, (name, estimate, alone, together) in enumerate(rows):
+        last = row == len(rows) - 1
+        colour, hatch = (colours.accent, "//") if last else (colours.series[0], "")
+        # The factors need the foot of the row: name and bar move up from where they stand in a lower one.
+        row_text(axes, row - 0.10, name, written(estimate), strong=last)
+        bar(axes, row - 0.18, 0, estimate.value, colour, hatch)
+        whisker(axes, row - 0.18, estimate)
+        factors = [(alone, "by this step"), (together, "in all")]
+        texts = [f"{written(ratio)} {what}" for ratio, what in factors if ratio]
+        axes.text(
+            0,
+            row + 0.84,
+            ", ".join(texts),
+            transform=axes.get_yaxis_transform(),
+            va="center",
+            color=colours.muted,
+            bbox={"facecolor": colours.background, "edgecolor": "none", "pad": 0.5},
         )
     return figure
 

@@ -6,9 +6,9 @@ from collections.abc import Mapping, Sequence
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.patheffects import withStroke
 from matplotlib.ticker import MaxNLocator
 
+from optguide.plots._axes import halo, lengths
 from optguide.plots._data import Interval, bounds, unit_name
 from optguide.plots._rows import STEPS, TEXT_WIDTH, fit, limit
 from optguide.plots.themes import WIDTH, palette, themed
@@ -43,8 +43,8 @@ def _panel(axes: Axes, curve: Curve, colour: str) -> None:
     axes.errorbar(
         [estimate.value for estimate in throughputs],
         [estimate.value for estimate in latencies],
-        xerr=_lengths(throughputs),
-        yerr=_lengths(latencies),
+        xerr=lengths(throughputs),
+        yerr=lengths(latencies),
         color=colour,
         ecolor=palette().ink,
         elinewidth=1.4,
@@ -74,14 +74,6 @@ def _label_points(axes: Axes, curve: Curve, right: float, top: float) -> None:
             xytext=(-4, 2) if left else (0, 8),
             textcoords="offset points",
             ha="right" if left else "left",
-            path_effects=[withStroke(linewidth=3, foreground=palette().background)],
+            path_effects=halo(),
             zorder=6,
         )
-
-
-def _lengths(estimates: Sequence[Interval]) -> tuple[list[float], list[float]]:
-    """Whisker lengths below and above each value, as Matplotlib wants them."""
-    return (
-        [estimate.value - bounds(estimate)[0] for estimate in estimates],
-        [bounds(estimate)[1] - estimate.value for estimate in estimates],
-    )

@@ -7,10 +7,10 @@ from collections.abc import Sequence
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.patheffects import withStroke
-from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator, NullFormatter
+from matplotlib.ticker import MaxNLocator
 from matplotlib.transforms import Transform
 
+from optguide.plots._axes import halo, lengths, log_axis
 from optguide.plots._data import Interval, Point, bounds
 from optguide.plots._rows import STEPS
 from optguide.plots.themes import WIDTH, palette, themed
@@ -74,10 +74,7 @@ def _percentiles(axes: Axes, points: Sequence[Point]) -> None:
         axes.errorbar(
             [offered for offered, _ in series],
             [estimate.value for _, estimate in series],
-            yerr=(
-                [estimate.value - bounds(estimate)[0] for _, estimate in series],
-                [bounds(estimate)[1] - estimate.value for _, estimate in series],
-            ),
+            yerr=lengths([estimate for _, estimate in series]),
             color=colour,
             ecolor=palette().ink,
             elinewidth=1.4,
@@ -103,7 +100,7 @@ def _name_lines(axes: Axes, ends: Sequence[tuple[str, float, float]]) -> None:
             textcoords="offset points",
             va="center",
             weight="bold",
-            path_effects=[withStroke(linewidth=3, foreground=palette().background)],
+            path_effects=halo(),
             zorder=6,
         )
 
@@ -140,7 +137,7 @@ def _note(
         xytext=offset,
         textcoords="offset points",
         ha="left" if offset[0] > 0 else "right",
-        path_effects=[withStroke(linewidth=3, foreground=palette().background)],
+        path_effects=halo(),
         zorder=6,
     )
 
@@ -153,14 +150,4 @@ def _latency_axis(axes: Axes, estimates: Sequence[Interval], limit_ms: float | N
     high = min(max((bounds(e)[1] for e in estimates), default=max(values)), max(values) * 3)
     low, high = min(low, *values), max(high, *values)
     pad = max((high / low) ** 0.1, 1.1)
-    axes.set_yscale("log")
-    axes.set_ylim(low / pad, high * pad)
-    decade = range(math.floor(math.log10(low / pad)), math.ceil(math.log10(high * pad)) + 1)
-    if high / low < 8:
-        steps = [1, 1.2, 1.5, 2, 2.5, 3, 4, 5, 6, 8]
-    else:
-        steps = [1, 2, 5] if high / low < 1e4 else [1]
-    ticks = [step * 10.0**power for power in decade for step in steps]
-    axes.yaxis.set_major_locator(FixedLocator([t for t in ticks if low / pad <= t <= high * pad]))
-    axes.yaxis.set_major_formatter(FuncFormatter(lambda tick, _: f"{tick:.6g}"))
-    axes.yaxis.set_minor_formatter(NullFormatter())
+    log_axis(axes.yaxis, low / pad, high * pad)

@@ -6,16 +6,14 @@ from collections.abc import Mapping, Sequence
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.patches import Patch
 
 from optguide.format import quantity as digits
 from optguide.plots._data import Interval, unit_name, written
+from optguide.plots._looks import add_legend, looks_of
 from optguide.plots._rows import MIDDLE, bar, limit, row_figure, row_text, whisker
 from optguide.plots.themes import palette, themed
 
 __all__ = ["stages", "waterfall"]
-
-HATCHES = ("", "///", "..", "\\\\\\", "xx", "---")
 
 
 @themed
@@ -27,14 +25,9 @@ def stages(rows: Sequence[tuple[str, Mapping[str, Interval], Interval]], *, quan
     :param rows: name, stages in order, total. All in the total's unit.
     :param quantity: what the axis measures.
     """
-    colours = palette()
-    names = list(dict.fromkeys(stage for _, parts, _ in rows for stage in parts))
-    looks = {
-        stage: (colours.series[index % len(colours.series)], HATCHES[index % len(HATCHES)])
-        for index, stage in enumerate(names)
-    }
+    looks = looks_of(dict.fromkeys(stage for _, parts, _ in rows for stage in parts))
     unit = rows[0][2].unit if rows else "ms"
-    figure, axes = row_figure(len(rows), f"{quantity} ({unit_name(unit)})", header=0.3 * -(-len(names) // 3))
+    figure, axes = row_figure(len(rows), f"{quantity} ({unit_name(unit)})", header=0.3 * -(-len(looks) // 3))
     stacked = max((sum(part.value for part in parts.values()) for _, parts, _ in rows), default=0.0)
     right = max(limit(total for _, _, total in rows), 1.02 * stacked)
     axes.set_xlim(0, right)
@@ -46,14 +39,7 @@ def stages(rows: Sequence[tuple[str, Mapping[str, Interval], Interval]], *, quan
             _label_segment(axes, row, left, part, right, looks[stage][0])
             left += part.value
         whisker(axes, row, total, below=True)
-    handles = [
-        Patch(facecolor=colour, hatch=hatch, edgecolor=colours.background, label=stage)
-        for stage, (colour, hatch) in looks.items()
-    ]
-    # Matplotlib fills a legend column by column; stages are read along lines.
-    handles = [handle for column in range(3) for handle in handles[column::3]]
-    if handles:
-        figure.legend(handles=handles, loc="outside upper left", ncols=3, handlelength=1.6, borderpad=0)
+    add_legend(figure, looks)
     return figure
 
 

@@ -1,0 +1,170 @@
+"""What happens to a number as something is turned up: samples, sparsity, batch, threads, epochs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from statistics import fmean
+
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
+
+from optguide.plots._axes import (
+    halo,
+    linear_axis,
+    log_label,
+    measured_ticks,
+    value_axis,
+    whisker_line,
+)
+from optguide.plots._data import Interval, Span, bounds
+from optguide.plots._labels import LineName, line_names_height, name_lines
+from optguide.plots.themes import WIDTH, palette, themed
+
+__all__ = ["epochs", "sweep"]
+
+LOOKS = (("o", "-"), ("s", "--"), ("^", "-."), ("D", ":"), ("v", (0, (5, 1))), ("P", (0, (3, 1, 1, 1, 1, 1))))
+REFERENCES = ((0, (7, 3)), (0, (1, 1.6)), (0, (7, 2, 1, 2)))
+DODGE = 0.012  # share of the axis by which the series of one x stand apart
+
+
+@themed
+def sweep(
+    series: Mapping[str, Sequence[tuple[float, Interval]]],
+    *,
+    x_label: str,
+    quantity: str,
+    log_x: bool = False,
+    references: Mapping[str, Interval] | None = None,
+) -> Figure:
+    """A line per series over what was varied, with the interval of every point.
+
+    Ticks stand where something was measured. Shares, points and ratios get a zoomed axis; the axis of times
+    and rates starts at zero.
+
+    :param series: name to points (x, estimate), in any order, all estimates in one unit. Names stand beside
+        the ends of the lines; the part that does not fit on two lines of 15 letters is left out.
+    :param x_label: what was varied, with its unit: ``"Calibration samples (count)"``.
+    :param quantity: what the estimates measure.
+    :param log_x: logarithmic x, where all x are positive.
+    :param references: name to estimate of what does not depend on x: a horizontal line with its band.
+    """
+    references = references or {}
+    ordered = {name: sorted(points, key=lambda point: point[0]) for name, points in series.items()}
+    every = [estimate for points in ordered.values() for _, estimate in points]
+    figure, axes = _figure([*ordered, *references])
+    value_axis(axes, quantity, [*every, *references.values()])
+    places = [x for points in ordered.values() for x, _ in points]
+    log_x = log_x and min(places, default=0.0) > 0
+    _scale_x(axes, places, x_label, log_x=log_x)
+    names = _draw_references(axes, references)
+    for index, (name, points) in enumerate(ordered.items()):
+        if points:
+            shift = (index - (len(ordered) - 1) / 2) * DODGE
+            names.append(_draw_series(axes, name, points, index, shift))
+    name_lines(axes, names)
+    return figure
+
+
+@themed
+def epochs(
+    runs: Sequence[Sequence[float]],
+    *,
+    quantity: str = "Accuracy",
+    unit: str = "share",
+    references: Mapping[str, Interval] | None = None,
+    first: int = 1,
+) -> Figure:
+    """A number after each epoch of several trainings: a thin line each, and their mean.
+
+    The mean ends where the first training ends.
+
+    :param runs: the numbers of each training, one per epoch.
+    :param quantity: what the numbers measure.
+    :param unit: their unit, as in :class:`~optguide.measuring.estimate.Estimate`.
+    :param references: name to estimate of what was not trained here: a horizontal line with its band.
+    :param first: epoch of the first number; 0 where it was taken before training.
+    """
+    colours, references = palette(), references or {}
+    figure, axes = _figure(["mean", "one training", *references])
+    every = [Span(value, value, value, unit) for run in runs for value in run]
+    value_axis(axes, quantity, [*every, *references.values()])
+    last = first + max((len(run) for run in runs), default=1) - 1
+    axes.set_xlabel("Epoch (count)")
+    axes.set_xlim(first - 0.2, max(last, first + 1) + 0.2)
+    axes.xaxis.set_major_locator(MaxNLocator(8, integer=True))
+    names = _draw_references(axes, references)
+    for run in runs:
+        axes.plot(range(first, first + len(run)), run, color=colours.series[0], linewidth=1.0, alpha=0.75)
+    if any(runs):
+        mean = [fmean(values) for values in zip(*runs, strict=False)]
+        axes.plot(
+            range(first, first + len(mean)),
+            mean,
+            color=colours.ink,
+            linewidth=2.8,
+            marker="o",
+            path_effects=halo(4.5),
+            zorder=4,
+        )
+        names.append(LineName(f"mean of {len(runs)}", first + len(mean) - 1, mean[-1], colours.ink))
+    name_lines(axes, names)
+    return figure
+
+
+def _figure(names: Sequence[str]) -> tuple[Figure, Axes]:
+    figure = Figure(figsize=(WIDTH, max(3.8, 0.7 + line_names_height(names))), layout="constrained")
+    axes = figure.subplots()
+    axes.grid(axis="y")
+    return figure, axes
+
+
+def _scale_x(axes: Axes, places: Sequence[float], label: str, *, log_x: bool) -> None:
+    axes.set_xlabel(log_label(label) if log_x else label)
+    low, high = min(places, default=1.0), max(places, default=2.0)
+    if log_x:
+        axes.set_xscale("log")
+        pad = (high / low) ** 0.04 if high > low else 1.5
+        axes.set_xlim(low / pad, high * pad)
+    else:
+        pad = 0.04 * (high - low) or 0.5
+        axes.set_xlim(low - pad, high + pad)
+    if places:
+        measured_ticks(axes.xaxis, places, log=log_x)
+    else:
+        linear_axis(axes.xaxis, "count")
+
+
+def _draw_references(axes: Axes, references: Mapping[str, Interval]) -> list[LineName]:
+    """Horizontal lines with bands; what to write at their ends."""
+    names: list[LineName] = []
+    right = axes.get_xlim()[1]
+    colours = (palette().accent, palette().muted, palette().series[3])
+    for index, (name, reference) in enumerate(references.items()):
+        colour = colours[index % len(colours)]
+        low, high = bounds(reference)
+        axes.axhspan(low, high, color=colour, alpha=0.13, linewidth=0, zorder=0.6)
+        for end in (low, high):
+            axes.axhline(end, color=colour, linewidth=0.7, alpha=0.7, zorder=0.7)
+        line = REFERENCES[index % len(REFERENCES)]
+        axes.axhline(reference.value, color=colour, linestyle=line, zorder=1.5)
+        names.append(LineName(name, right, reference.value, colour))
+    return names
+
+
+def _draw_series(
+    axes: Axes, name: str, points: Sequence[tuple[float, Interval]], index: int, shift: float
+) -> LineName:
+    """One line with its whiskers, moved sideways by a share of the axis; what to write at its end."""
+    marker, line = LOOKS[index % len(LOOKS)]
+    colour = palette().series[index % len(palette().series)]
+    left, right = axes.get_xlim()
+    if axes.get_xscale() == "log":
+        places = [x * (right / left) ** shift for x, _ in points]
+    else:
+        places = [x + shift * (right - left) for x, _ in points]
+    values = [estimate.value for _, estimate in points]
+    axes.plot(places, values, color=colour, marker=marker, linestyle=line, zorder=3)
+    for place, (_, estimate) in zip(places, points, strict=True):
+        whisker_line(axes, place, estimate, vertical=True, colour=colour)
+    return LineName(name, places[-1], values[-1], colour)
