@@ -7,8 +7,10 @@ import sys
 import numpy as np
 import pytest
 
-from optguide.errors import OutputError
+from optguide.errors import DeviceError, OutputError
+from optguide.measuring.variant import Variant
 from optguide.measuring.worker.main import Worker
+from optguide.measuring.worker.openvino_runner import OpenVINORunner
 
 
 class Loaded:
@@ -112,3 +114,21 @@ def test_requests_before_loading_are_errors_and_no_end():
     replies, done = converse('{"do": "block", "seconds": 1, "discard": 0}', '{"do": "memory"}')
     assert [next(iter(reply)) for reply in replies] == ["error", "ok"]
     assert done.returncode == 0
+
+
+@pytest.mark.parametrize(
+    "request_", [{"do": "block", "seconds": 0.01, "discard": 0.0}, {"do": "consecutive", "count": 1}]
+)
+@pytest.mark.parametrize(
+    ("device", "kind"), [("GPU", DeviceError), ("AUTO:GPU,CPU", DeviceError), ("CPU", RuntimeError)]
+)
+def test_the_runner_says_what_a_call_that_fails_means(request_, device, kind):
+    def lost():
+        raise RuntimeError("Exception from x.cpp:1:\n[GPU] clWaitForEvents, error code: -36")
+
+    worker = Worker()
+    worker.runner = OpenVINORunner(Variant("v", model="m.xml", device=device).to_dict())
+    worker.runner.calls = [lost]
+    arguments = dict(request_)
+    with pytest.raises(kind, match="clWaitForEvents"):
+        getattr(worker, arguments.pop("do"))(**arguments)

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import functools
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-__all__ = ["Device", "openvino_devices"]
+__all__ = ["VIRTUAL", "Device", "absent", "named", "openvino_devices"]
+
+VIRTUAL = ("AUTO", "MULTI", "HETERO", "BATCH")
+"""Devices that hand models on to others."""
 
 
 @dataclass(frozen=True)
@@ -25,6 +29,23 @@ class Device:
     def answers_to(self, name: str) -> bool:
         """Whether ``name`` means this device: ``GPU`` means ``GPU.0`` too."""
         return name in (self.name, self.name.split(".")[0])
+
+
+def named(combination: str) -> tuple[str, ...]:
+    """The real devices that a name asks for: ``GPU`` and ``CPU`` in ``AUTO:GPU,CPU(2)``, a plain name itself.
+
+    What is excluded is not asked for, as in ``AUTO:-GPU``.
+    """
+    *heads, tail = combination.split(":")
+    parts = [*heads, *(tail.split(",") if heads else [tail])]
+    names = [part.split("(")[0].strip() for part in parts if not part.strip().startswith("-")]
+    return tuple(name for name in names if name and name not in VIRTUAL)
+
+
+def absent(combination: str, available: Sequence[str]) -> tuple[str, ...]:
+    """The devices in ``combination`` of which none is ``available``; ``GPU`` and ``GPU.1`` are one kind."""
+    kinds = {name.split(".")[0] for name in available}
+    return tuple(name for name in named(combination) if name.split(".")[0] not in kinds)
 
 
 @functools.cache

@@ -13,7 +13,8 @@ import signal
 import sys
 import tempfile
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, TextIO
@@ -54,23 +55,37 @@ class Worker:
     def block(self, seconds: float, discard: float) -> dict[str, Any]:
         """One block of closed-loop calls."""
         queue = getattr(self.runner, "queue", None)
-        if queue is None:
-            return asdict(blocks.synchronous(self.runner.calls, seconds, discard))
-        return asdict(blocks.asynchronous(queue, self._feeds(), seconds, discard))
+        with self._running():
+            if queue is None:
+                return asdict(blocks.synchronous(self.runner.calls, seconds, discard))
+            return asdict(blocks.asynchronous(queue, self._feeds(), seconds, discard))
 
     def consecutive(self, count: int) -> dict[str, Any]:
         """Durations of the next calls, the first one included."""
-        return {"durations_ns": blocks.consecutive(self.runner.calls, count)}
+        with self._running():
+            return {"durations_ns": blocks.consecutive(self.runner.calls, count)}
 
     def serve(self, rate: float, seconds: float, seed: int, patience: float) -> dict[str, Any]:
         """One open-loop schedule."""
         queue = getattr(self.runner, "queue", None)
         schedule = arrivals.poisson(rate, seconds, seed)
-        return asdict(arrivals.serve(queue, self.runner.calls, self._feeds(), schedule, patience))
+        with self._running():
+            return asdict(arrivals.serve(queue, self.runner.calls, self._feeds(), schedule, patience))
 
     def memory(self) -> dict[str, Any]:
         """Peak resident memory in bytes."""
         return {"peak_rss": _peak_rss()}
+
+    @contextmanager
+    def _running(self) -> Iterator[None]:
+        """Let the runner say what it means that a call failed."""
+        try:
+            yield
+        except RuntimeError as error:
+            blamed = self.runner.blame(error)
+            if blamed is error:
+                raise
+            raise blamed from error
 
     def _feeds(self) -> list[Any]:
         if self.runner.spec["feed"] == "preset":

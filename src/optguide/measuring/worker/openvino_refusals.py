@@ -9,11 +9,9 @@ from typing import Any
 import numpy as np
 
 from optguide.errors import DeviceError, ModelError, OptGuideError, PropertyError
+from optguide.machine.devices import VIRTUAL, absent, named
 
-__all__ = ["not_compiled", "not_read", "refuse_unknown", "telling_line"]
-
-VIRTUAL = ("AUTO", "MULTI", "HETERO", "BATCH")
-"""Devices that hand models on to others. They take any property name without a word."""
+__all__ = ["failed_running", "not_compiled", "not_read", "refuse_absent", "refuse_unknown", "telling_line"]
 
 OF_CORE = (
     *("CACHE_DIR", "CACHE_MODE", "ENABLE_MMAP", "FORCE_TBB_TERMINATE", "DEVICE_ID", "DEVICE_PROPERTIES"),
@@ -41,15 +39,32 @@ def not_read(path: Path, error: BaseException) -> ModelError:
     return ModelError(f"{path.name} cannot be read: {text}", f"Check that the file is complete{weights}.")
 
 
+def refuse_absent(core: Any, device: str) -> None:
+    """Refuse a combination that names a device this machine lacks.
+
+    AUTO, MULTI and HETERO leave out what they do not find without a word, so that ``AUTO:GPU,CPU`` would be
+    the label of something that ran on the CPU alone.
+
+    :raises DeviceError: for the first such device.
+    """
+    available = core.available_devices
+    if missing := absent(device, available):
+        part = "" if missing[0] == device else f", which {device} asks for"
+        raise DeviceError(
+            f"There is no device {missing[0]!r} here{part}; OpenVINO finds {', '.join(available)}.",
+            "Choose one of those with --device, or install the device's driver.",
+        )
+
+
 def refuse_unknown(core: Any, device: str, config: Mapping[str, str]) -> None:
-    """Refuse names that neither a virtual device nor any device behind it supports.
+    """Refuse names that neither a virtual device nor any device behind it supports: it would ignore them.
 
     :raises PropertyError: for the first such name; other devices say it themselves.
     """
     virtual = device.split(":", maxsplit=1)[0]
     if virtual not in VIRTUAL:
         return
-    owners = (virtual, *core.available_devices)
+    owners = (virtual, *(named(device) or core.available_devices))
     known = {key for name in owners for key in core.get_property(name, "SUPPORTED_PROPERTIES")}
     for key in config:
         if key not in known and key not in OF_CORE:
@@ -57,17 +72,18 @@ def refuse_unknown(core: Any, device: str, config: Mapping[str, str]) -> None:
 
 
 def not_compiled(core: Any, device: str, config: Mapping[str, str], error: RuntimeError) -> OptGuideError:
-    """The error that says whether the device, a property or the model is to blame."""
-    available = core.available_devices
-    present = {name.split(".")[0] for name in available} | set(available) | set(VIRTUAL)
-    missing = [name for name in _named(device) if not {name, name.split(".")[0]} & present]
-    if missing:
-        return DeviceError(
-            f"There is no device {missing[0]!r} here; OpenVINO finds {', '.join(available)}.",
-            "Choose one of those with --device, or install the device's driver.",
-        )
-    # What a model of one operation is refused for has nothing to do with the reader's model.
+    """The error that says whether the device, a property or the model is to blame.
+
+    What a model of one operation is refused for has nothing to do with the reader's model.
+    """
     trivial = _trivial_model()
+    try:
+        core.compile_model(trivial, device)
+    except RuntimeError as refusal:
+        return DeviceError(
+            f"There is no way to use {device!r} here: {_about_device(device, refusal)}",
+            "Write a device, or AUTO, MULTI, HETERO or BATCH with devices after a colon, as in AUTO:GPU,CPU.",
+        )
     for key, value in config.items():
         try:
             core.compile_model(trivial, device, {key: value})
@@ -76,14 +92,29 @@ def not_compiled(core: Any, device: str, config: Mapping[str, str], error: Runti
     return ModelError(f"{device} cannot compile the model: {telling_line(error)}", "Try another device.")
 
 
-def _named(device: str) -> list[str]:
-    """The devices in a name: ``GPU`` and ``CPU`` in ``AUTO:GPU,CPU(2)``, and a plain name itself."""
-    return [part.split("(")[0].lstrip("-") for part in device.rsplit(":", maxsplit=1)[-1].split(",")]
+def failed_running(device: str, error: RuntimeError) -> Exception:
+    """The error for a call of a compiled model: an accelerator can be lost meanwhile, a CPU cannot."""
+    if named(device) == ("CPU",):
+        return error
+    return DeviceError(
+        f"{device} failed while it ran the model: {telling_line(error)}",
+        "Check the device's driver and what else uses the device, and run again.",
+    )
+
+
+def _about_device(device: str, refusal: RuntimeError) -> str:
+    """OpenVINO's sentence, or ours where it has none."""
+    virtual, _, behind = device.partition(":")
+    if virtual in ("MULTI", "BATCH") and not behind:
+        return f"{virtual} needs a device to work on."
+    if virtual == "BATCH" and behind.endswith(")") and not behind[:-1].split("(")[-1].isdecimal():
+        return "the batch in brackets is no number."
+    return telling_line(refusal)
 
 
 def _trivial_model() -> Any:
     import openvino
     from openvino import opset13
 
-    parameter = opset13.parameter([1], np.float32)
+    parameter = opset13.parameter([1, 1], np.float32)  # BATCH needs a batch
     return openvino.Model([opset13.relu(parameter)], [parameter])

@@ -12,7 +12,14 @@ import numpy as np
 from optguide.errors import EnvironmentMissing, InputError, ModelError
 from optguide.measuring.worker import inputs
 from optguide.measuring.worker.inputs import Arrays, InputSpec
-from optguide.measuring.worker.openvino_refusals import not_compiled, not_read, refuse_unknown, telling_line
+from optguide.measuring.worker.openvino_refusals import (
+    failed_running,
+    not_compiled,
+    not_read,
+    refuse_absent,
+    refuse_unknown,
+    telling_line,
+)
 from optguide.measuring.worker.runner import Outputs, Runner, frames_of, misfit
 
 __all__ = ["OpenVINORunner", "create", "property_text"]
@@ -94,6 +101,7 @@ class OpenVINORunner(Runner):
         if self.spec["cache_dir"] is not None:
             config.setdefault("CACHE_DIR", self.spec["cache_dir"])
         device = self.spec["device"]
+        refuse_absent(core, device)
         try:
             refuse_unknown(core, device, config)
             return core.compile_model(source, device, config)
@@ -130,20 +138,24 @@ class OpenVINORunner(Runner):
             raise misfit(telling_line(error)) from error
 
     def effective(self) -> dict[str, str]:
-        found = {}
+        found: dict[str, str] = {}
         for key in self.compiled.get_property("SUPPORTED_PROPERTIES"):
             if key == "SUPPORTED_PROPERTIES":
                 continue
             try:
-                found[key] = property_text(self.compiled.get_property(key))
+                value = self.compiled.get_property(key)
             except (RuntimeError, TypeError):  # some devices list properties they then refuse
                 continue
+            found |= _of_each_device(value) if isinstance(value, dict) else {key: property_text(value)}
         if self.queue is not None:
             found["requests in flight"] = str(len(self.queue))
         return found
 
     def versions(self) -> dict[str, str]:
         return {"openvino": self._openvino.__version__}
+
+    def blame(self, error: RuntimeError) -> Exception:
+        return failed_running(self.spec["device"], error)
 
 
 def create(spec: dict[str, Any]) -> OpenVINORunner:
@@ -188,6 +200,16 @@ def property_text(value: Any) -> str:
     if hasattr(value, "name"):
         return str(value.name)
     return ", ".join(map(str, value)) if isinstance(value, (list, tuple, set)) else str(value)
+
+
+def _of_each_device(properties: Mapping[str, Any]) -> dict[str, str]:
+    """What the devices behind a virtual one resolved, such as ``CPU.NUM_STREAMS``."""
+    return {
+        f"{device}.{key}": property_text(value)
+        for device, resolved in properties.items()
+        if isinstance(resolved, dict)
+        for key, value in resolved.items()
+    }
 
 
 def _exported(openvino: Any, path: Path) -> Any:

@@ -62,6 +62,10 @@ class Runner(ABC):
     def versions(self) -> dict[str, str]:
         """Versions of the packages that execute the model."""
 
+    def blame(self, error: RuntimeError) -> Exception:
+        """The error to report for a call that failed although the model had loaded."""
+        return error
+
     def outputs(self) -> Outputs:
         """The outputs of the first input set, as plain arrays."""
         return as_arrays(self.calls[0]())
