@@ -69,6 +69,13 @@ def curve(count):
     ]
 
 
+def trades(count, best, unit):
+    return [
+        (f"{LONG} {i}", number(5.0 * 1.3**i), number(best * (1 - 0.5**i), 0.01, unit), LONG[: 20 + i % 3])
+        for i in range(1, count + 1)
+    ]
+
+
 ROWED = {
     "bars": lambda n: plots.bars(rows(n), "ms", reference=f"{LONG} 0"),
     "ratios": lambda n: plots.ratios(rows(n, "ratio"), control=("A/A control", number(1.0, unit="ratio"))),
@@ -80,6 +87,12 @@ ROWED = {
     ),
     "waterfall": lambda n: plots.waterfall(rows(n)),
     "layer_profile": lambda n: plots.layer_profile([(name, time, "bf16") for name, time in rows(n)]),
+    "steps": lambda n: plots.steps(
+        [
+            (name, time, *([number(1.5, unit="ratio")] * 2 if i else [None] * 2))
+            for i, (name, time) in enumerate(rows(n))
+        ]
+    ),
     "repeat_ratios": lambda n: plots.repeat_ratios({f"{LONG} {i}": [1.8, 1.8, 1.9 + i] for i in range(n)}),
 }
 OTHERS = {
@@ -87,6 +100,32 @@ OTHERS = {
     "load_curve": lambda n: plots.load_curve([load(10.0 * i, 5.0 + i) for i in range(1, n + 1)], 50.0),
     "percentile_samples": lambda n: plots.percentile_samples(
         [(p, number(20.0 + p / 10, 1 / (i + 1), n=20 * 2**i)) for p in (50, 99) for i in range(min(n, 12))]
+    ),
+    "pareto": lambda n: plots.pareto(trades(n, 0.9, "share")),
+    "frontier": lambda n: plots.frontier(trades(n, 900, "inferences/s"), limit=12.0),
+    "sweep": lambda n: plots.sweep(
+        {f"{LONG} {i}": list(zip(range(n), awkward("ms"), strict=False)) for i in range(min(n, 6))},
+        x_label="Threads (count)",
+        quantity="Latency",
+        references={LONG: number(30.0)},
+    ),
+    "epochs": lambda n: plots.epochs(
+        [[0.9 + 0.01 * i] * n for i in range(n)], references={"FP32": number(0.95, unit="share")}
+    ),
+    "heat_map": lambda n: plots.heat_map(
+        [[number(50.0 + i + j) if i or j else None for j in range(n)] for i in range(n)],
+        [f"{LONG} {i}" for i in range(n)],
+        range(n),
+        row_label="Streams (count)",
+        column_label="Threads (count)",
+        quantity="Latency",
+    ),
+    "timeline": lambda n: plots.timeline(
+        {f"{LONG} {i}": {LONG: [(0, 2, "read"), (2, 3, "infer")], "b": []} for i in range(n)}
+    ),
+    "memory": lambda n: plots.memory(
+        {f"{LONG} {i}": [(j, 100 + i * j) for j in range(n)] for i in range(min(n, 6))},
+        x_label="Calls (count)",
     ),
 }
 FIGURES = ROWED | OTHERS

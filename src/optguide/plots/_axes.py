@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Sequence
+from statistics import median
 from typing import Any
 
 from matplotlib.axes import Axes
@@ -58,13 +59,14 @@ def lengths(estimates: Sequence[Interval]) -> tuple[list[float], list[float]]:
 def reach(estimates: Sequence[Interval]) -> tuple[float, float]:
     """Ends of a zoomed axis: all values, and intervals as far as they do not squeeze the values.
 
-    An interval may take twice the spread of the values, or half the largest value where there is none to
-    speak of, on each side.
+    On each side an interval may take twice the spread of the values, half the largest value or three times
+    the usual length of an interval's arm.
     """
     values = [estimate.value for estimate in estimates] or [0.0, 1.0]
     ends = [bounds(estimate) for estimate in estimates] or [(0.0, 1.0)]
     low, high = min(values), max(values)
-    room = max(2 * (high - low), 0.5 * max(abs(low), abs(high))) or 1.0
+    arms = [arm for arm in (length for side in lengths(estimates) for length in side) if math.isfinite(arm)]
+    room = max(2 * (high - low), 0.5 * max(abs(low), abs(high)), 3 * median(arms or [0.0])) or 1.0
     low, high = max(min(low for low, _ in ends), low - room), min(max(high for _, high in ends), high + room)
     pad = 0.06 * (high - low) or 0.05 * abs(high) or 0.5
     return low - pad, high + pad

@@ -18,6 +18,7 @@ __all__ = ["Box", "Label", "LineName", "line_names_height", "name_lines", "place
 
 LINE = 1.3 * FONT_SIZE  # points
 NAME_WIDTH = 96  # points that names beside lines may take
+FAR = 12  # points between a mark and its text from which a line connects them
 RADII = (11, 15, 20, 26, 34, 44, 56, 70, 86)
 DIRECTIONS = 16
 
@@ -68,12 +69,13 @@ def place_labels(axes: Axes, labels: Sequence[Label], whiskers: Sequence[Box] = 
     points = [tuple(float(c) / per_point for c in place((label.x, label.y))) for label in labels]
     marks = [Box(x - 6, y - 6, x + 6, y + 6) for x, y in points]
     lines = [_thick(place((b.left, b.bottom)), place((b.right, b.top)), per_point) for b in whiskers]
+    leader = {"arrowstyle": "-", "shrinkA": 0, "shrinkB": 6, "color": palette().muted, "linewidth": 0.8}
     taken: list[Box] = []
     for label, (x, y) in zip(labels, points, strict=True):
         box = _best(label, x, y, inside, (taken, marks, lines))
         taken.append(box)
         offset = ((box.left + box.right) / 2 - x, (box.bottom + box.top) / 2 - y)
-        far = math.hypot(*offset) > RADII[1] + max(0.0, label.size[0] / 2 - 6)
+        gap = max(abs(offset[0]) - label.size[0] / 2, abs(offset[1]) - label.size[1] / 2)
         axes.annotate(
             label.text,
             (label.x, label.y),
@@ -83,7 +85,7 @@ def place_labels(axes: Axes, labels: Sequence[Label], whiskers: Sequence[Box] = 
             va="center",
             weight="bold" if label.strong else "normal",
             path_effects=halo(),
-            arrowprops={"arrowstyle": "-", "color": palette().muted, "linewidth": 0.8} if far else None,
+            arrowprops=leader if gap > FAR else None,
             zorder=6,
         ).set_in_layout(False)
 

@@ -102,7 +102,7 @@ def steps(
 
     :param rows: name, estimate, ratio of the row before to this one, ratio of the first row to this one
         (above 1 = less than before), top to bottom; all estimates in one unit. ``None`` where there is no
-        ratio, as in the first row.
+        ratio, as in the first row, or it would repeat the other, as in the second.
     :param quantity: what the axis measures.
     """
     colours = palette()

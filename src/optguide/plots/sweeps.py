@@ -86,7 +86,7 @@ def epochs(
     :param first: epoch of the first number; 0 where it was taken before training.
     """
     colours, references = palette(), references or {}
-    figure, axes = _figure(["mean", "one training", *references])
+    figure, axes = _figure(["mean of the trainings", *references])
     every = [Span(value, value, value, unit) for run in runs for value in run]
     value_axis(axes, quantity, [*every, *references.values()])
     last = first + max((len(run) for run in runs), default=1) - 1
@@ -95,19 +95,20 @@ def epochs(
     axes.xaxis.set_major_locator(MaxNLocator(8, integer=True))
     names = _draw_references(axes, references)
     for run in runs:
-        axes.plot(range(first, first + len(run)), run, color=colours.series[0], linewidth=1.0, alpha=0.75)
+        axes.plot(range(first, first + len(run)), run, color=colours.series[0], linewidth=1.2)
     if any(runs):
         mean = [fmean(values) for values in zip(*runs, strict=False)]
         axes.plot(
             range(first, first + len(mean)),
             mean,
             color=colours.ink,
-            linewidth=2.8,
+            linewidth=2.6,
             marker="o",
-            path_effects=halo(4.5),
+            markersize=5,
+            path_effects=halo(4),
             zorder=4,
         )
-        names.append(LineName(f"mean of {len(runs)}", first + len(mean) - 1, mean[-1], colours.ink))
+        names.append(LineName(f"mean of {len(runs)} trainings", first + len(mean) - 1, mean[-1], colours.ink))
     name_lines(axes, names)
     return figure
 
@@ -138,13 +139,13 @@ def _scale_x(axes: Axes, places: Sequence[float], label: str, *, log_x: bool) ->
 def _draw_references(axes: Axes, references: Mapping[str, Interval]) -> list[LineName]:
     """Horizontal lines with bands; what to write at their ends."""
     names: list[LineName] = []
-    right = axes.get_xlim()[1]
+    right, (bottom, top) = axes.get_xlim()[1], axes.get_ylim()
     colours = (palette().accent, palette().muted, palette().series[3])
     for index, (name, reference) in enumerate(references.items()):
         colour = colours[index % len(colours)]
-        low, high = bounds(reference)
+        low, high = (min(max(end, bottom), top) for end in bounds(reference))
         axes.axhspan(low, high, color=colour, alpha=0.13, linewidth=0, zorder=0.6)
-        for end in (low, high):
+        for end in {low, high} - {bottom, top}:  # an edge of the plot is not the end of an interval
             axes.axhline(end, color=colour, linewidth=0.7, alpha=0.7, zorder=0.7)
         line = REFERENCES[index % len(REFERENCES)]
         axes.axhline(reference.value, color=colour, linestyle=line, zorder=1.5)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 from matplotlib.axes import Axes
@@ -53,7 +54,9 @@ def pareto(points: Sequence[Point], *, x_quantity: str = "Latency", y_quantity: 
     marks = _numbered(points)
     figure, axes = _scatter(marks, x_quantity, y_quantity)
     _list_below(figure, marks, "")
-    place_labels(axes, [Label(str(mark.number), mark.x.value, mark.y.value) for mark in marks], _lines(marks))
+    place_labels(
+        axes, [Label(str(mark.number), mark.x.value, mark.y.value) for mark in marks], _lines(axes, marks)
+    )
     return figure
 
 
@@ -104,7 +107,7 @@ def frontier(
         )
         for mark in ordered
     ]
-    place_labels(axes, labels, _lines(marks))
+    place_labels(axes, labels, _lines(axes, marks))
     return figure
 
 
@@ -227,10 +230,11 @@ def _list_below(figure: Figure, marks: Sequence[_Mark], chosen: str) -> None:
     if marks:
         text = "Filled, on the line: no other point is better in both."
         axes.text(LEFT, 0.5, text, color=palette().muted, ha="left", **place)
-    for row, mark in enumerate(marks, start=1):
+    columns = [[written(estimate, ends=False) for estimate in (mark.x, mark.y)] for mark in marks]
+    second = max((text_width(y, "bold") for _, y in columns), default=0.0) + 1.5 * FONT_SIZE
+    for row, (mark, (x, y)) in enumerate(zip(marks, columns, strict=True), start=1):
         strong = mark.name == chosen
         look: dict[str, Any] = place | {"weight": "bold" if strong else "normal"}
-        values = f"{written(mark.x, ends=False)}    {written(mark.y, ends=False)}"
         axes.text(LEFT + 0.045, row + 0.5, str(mark.number), ha="right", **look)
         axes.plot(
             [LEFT + 0.07],
@@ -239,13 +243,15 @@ def _list_below(figure: Figure, marks: Sequence[_Mark], chosen: str) -> None:
             transform=edges,
             clip_on=False,
         )
-        room = TEXT_WIDTH - 0.1 * WIDTH * 72 - text_width(values, look["weight"]) - FONT_SIZE
+        room = TEXT_WIDTH - 0.1 * WIDTH * 72 - second - text_width(x, look["weight"]) - FONT_SIZE
         axes.text(LEFT + 0.1, row + 0.5, fit(mark.name, room, look["weight"]), ha="left", **look)
-        axes.text(1 - LEFT, row + 0.5, values, ha="right", **look)
+        axes.text(1 - LEFT - second / (72 * WIDTH), row + 0.5, x, ha="right", **look)
+        axes.text(1 - LEFT, row + 0.5, y, ha="right", **look)
 
 
-def _lines(marks: Sequence[_Mark]) -> list[Box]:
-    """The whiskers, as what numbers should not cover."""
+def _lines(axes: Axes, marks: Sequence[_Mark]) -> list[Box]:
+    """The whiskers and the front, as what numbers should not cover."""
+    edge = axes.get_xlim()[1]
     boxes: list[Box] = []
     for mark in marks:
         (left, right), (bottom, top) = bounds(mark.x), bounds(mark.y)
@@ -253,4 +259,8 @@ def _lines(marks: Sequence[_Mark]) -> list[Box]:
             Box(left, mark.y.value, right, mark.y.value),
             Box(mark.x.value, bottom, mark.x.value, top),
         ]
+    front = [(mark.x.value, mark.y.value) for mark in marks if mark.best]
+    front += [(edge, front[-1][1])] if front else []
+    for (x, y), (next_x, next_y) in pairwise(front):
+        boxes += [Box(x, y, next_x, y), Box(next_x, y, next_x, next_y)]
     return boxes
