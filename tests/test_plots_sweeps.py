@@ -89,6 +89,22 @@ def test_a_reference_is_a_line_with_its_band_and_name():
     assert [text.get_text() for text in axes.texts] == ["PTQ", "FP32"]  # from below
 
 
+def test_several_references_have_whiskers_right_of_all_points():
+    references = {"FP32": accuracy(0.96), "PTQ": accuracy(0.95)}
+    points = [(count, accuracy(0.9)) for count in COUNTS]
+    for log_x in (True, False):
+        (axes,) = draw({"QAT": points}, references=references, log_x=log_x).axes
+        assert not axes.patches
+        for reference in references.values():
+            (x,) = {
+                x
+                for line in axes.lines
+                if list(line.get_ydata()) == [reference.low, reference.high]
+                for x in line.get_xdata()
+            }
+            assert max(COUNTS) < x < axes.get_xlim()[1]
+
+
 def test_an_endless_reference_fills_the_plot_and_no_more():
     (axes,) = draw({"a": [(1, accuracy(0.9))]}, references={"r": Span(0.9, 0.8, float("inf"), "share")}).axes
     (band,) = axes.patches

@@ -100,9 +100,9 @@ def steps(
 
     Below a bar stand the factor of this step alone and that of all steps so far, with their intervals.
 
-    :param rows: name, estimate, ratio of the row before to this one, ratio of the first row to this one
-        (above 1 = less than before), top to bottom; all estimates in one unit. ``None`` where there is no
-        ratio, as in the first row, or it would repeat the other, as in the second.
+    :param rows: name, estimate, factor gained on the row before, factor gained on the first row, top to
+        bottom; all estimates in one unit. ``None`` where there is no factor, as in the first row, or it would
+        repeat the other, as in the second.
     :param quantity: what the axis measures.
     """
     colours = palette()

@@ -136,7 +136,8 @@ def _half_width(estimate: Interval) -> str:
     half = max(estimate.value - low, high - estimate.value)
     if not math.isfinite(half) or not estimate.value:
         return "\N{PLUS-MINUS SIGN} ?"
-    return f"\N{PLUS-MINUS SIGN}{digits(half / abs(estimate.value), 'share')}"
+    percent = 100 * half / abs(estimate.value)
+    return f"\N{PLUS-MINUS SIGN}{f'{percent:.0f}' if percent >= 9.5 else f'{percent:.2g}'} %"
 
 
 def _outline(axes: Axes, row: int, column: int, **line: Any) -> None:

@@ -47,7 +47,8 @@ def sweep(
     :param x_label: what was varied, with its unit: ``"Calibration samples (count)"``.
     :param quantity: what the estimates measure.
     :param log_x: logarithmic x, where all x are positive.
-    :param references: name to estimate of what does not depend on x: a horizontal line with its band.
+    :param references: name to estimate of what does not depend on x: a horizontal line with the interval as a
+        band or, where there are several, as a whisker at its right end.
     """
     references = references or {}
     ordered = {name: sorted(points, key=lambda point: point[0]) for name, points in series.items()}
@@ -82,7 +83,7 @@ def epochs(
     :param runs: the numbers of each training, one per epoch.
     :param quantity: what the numbers measure.
     :param unit: their unit, as in :class:`~optguide.measuring.estimate.Estimate`.
-    :param references: name to estimate of what was not trained here: a horizontal line with its band.
+    :param references: name to estimate of what was not trained here, drawn as in :func:`sweep`.
     :param first: epoch of the first number; 0 where it was taken before training.
     """
     colours, references = palette(), references or {}
@@ -137,20 +138,42 @@ def _scale_x(axes: Axes, places: Sequence[float], label: str, *, log_x: bool) ->
 
 
 def _draw_references(axes: Axes, references: Mapping[str, Interval]) -> list[LineName]:
-    """Horizontal lines with bands; what to write at their ends."""
-    names: list[LineName] = []
-    right, (bottom, top) = axes.get_xlim()[1], axes.get_ylim()
+    """Horizontal lines with their intervals; what to write at their ends."""
     colours = (palette().accent, palette().muted, palette().series[3])
+    # Bands that overlap cannot be told apart: several references get whiskers right of the points.
+    places = _widen(axes, len(references)) if len(references) > 1 else []
+    right = axes.get_xlim()[1]
+    names: list[LineName] = []
     for index, (name, reference) in enumerate(references.items()):
         colour = colours[index % len(colours)]
-        low, high = (min(max(end, bottom), top) for end in bounds(reference))
-        axes.axhspan(low, high, color=colour, alpha=0.13, linewidth=0, zorder=0.6)
-        for end in {low, high} - {bottom, top}:  # an edge of the plot is not the end of an interval
-            axes.axhline(end, color=colour, linewidth=0.7, alpha=0.7, zorder=0.7)
+        if places:
+            whisker_line(axes, places[index], reference, vertical=True, colour=colour, width=2.2)
+        else:
+            _band(axes, reference, colour)
         line = REFERENCES[index % len(REFERENCES)]
         axes.axhline(reference.value, color=colour, linestyle=line, zorder=1.5)
         names.append(LineName(name, right, reference.value, colour))
     return names
+
+
+def _widen(axes: Axes, count: int) -> list[float]:
+    """Move the right edge of the plot; ``count`` places in the room that this gives."""
+    left, right = axes.get_xlim()
+    shares = [1.02 + 0.035 * index for index in range(count + 1)]
+    if axes.get_xscale() == "log":
+        places = [float(left * (right / left) ** share) for share in shares]
+    else:
+        places = [float(left + (right - left) * share) for share in shares]
+    axes.set_xlim(left, places[-1])
+    return places[:-1]
+
+
+def _band(axes: Axes, reference: Interval, colour: str) -> None:
+    bottom, top = axes.get_ylim()
+    low, high = (min(max(end, bottom), top) for end in bounds(reference))
+    axes.axhspan(low, high, color=colour, alpha=0.13, linewidth=0, zorder=0.6)
+    for end in {low, high} - {bottom, top}:  # an edge of the plot is not the end of an interval
+        axes.axhline(end, color=colour, linewidth=0.7, alpha=0.7, zorder=0.7)
 
 
 def _draw_series(

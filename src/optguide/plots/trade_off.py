@@ -3,39 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from itertools import pairwise
-from typing import Any
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
-from matplotlib.transforms import blended_transform_factory
 
-from optguide.plots._axes import axis_label, linear_axis, log_axis, log_label, reach, whisker_line
-from optguide.plots._data import Interval, bounds, unit_name, written
-from optguide.plots._labels import Box, Label, place_labels
-from optguide.plots._rows import TEXT_WIDTH, fit, text_width
+from optguide.plots._axes import axis_label, linear_axis, log_axis, log_label, value_axis, whisker_line
+from optguide.plots._data import Interval, bounds, unit_name
+from optguide.plots._labels import Label, place_labels
+from optguide.plots._numbered import ROW, Mark, Point, groups_of, lines, list_below, look, numbered, shape
+from optguide.plots._rows import fit
 from optguide.plots._rows import limit as top_of
-from optguide.plots.themes import FONT_SIZE, WIDTH, palette, themed
+from optguide.plots.themes import WIDTH, palette, themed
 
 __all__ = ["frontier", "pareto"]
 
-Point = tuple[str, Interval, Interval] | tuple[str, Interval, Interval, str]
-MARKERS = ("o", "s", "^", "D", "v", "P")
-ROW = 0.215  # inches
-LEFT = 12 / (72 * WIDTH)  # margin of the list as a share of the figure
 LOG_FROM = 8  # largest over smallest x from which a linear axis would crowd the small ones
-
-
-@dataclass(frozen=True)
-class _Mark:
-    number: int
-    name: str
-    x: Interval
-    y: Interval
-    group: str
-    best: bool
 
 
 @themed
@@ -51,12 +34,11 @@ def pareto(points: Sequence[Point], *, x_quantity: str = "Latency", y_quantity: 
         eight.
     :param y_quantity: what y measures.
     """
-    marks = _numbered(points)
+    marks = numbered(points)
     figure, axes = _scatter(marks, x_quantity, y_quantity)
-    _list_below(figure, marks, "")
-    place_labels(
-        axes, [Label(str(mark.number), mark.x.value, mark.y.value) for mark in marks], _lines(axes, marks)
-    )
+    list_below(figure, figure.axes[1], marks)
+    labels = [Label(str(mark.number), mark.x.value, mark.y.value) for mark in marks]
+    place_labels(axes, labels, lines(axes, marks))
     return figure
 
 
@@ -76,12 +58,11 @@ def frontier(
     :param chosen: name of the sweet spot; by default the highest throughput among the points whose latency
         is within the limit by its value. Without either, or with no point within the limit, there is none.
     """
-    marks = _numbered(points)
+    marks = numbered(points)
     if chosen is None and limit is not None:
         within = [mark for mark in marks if mark.x.value <= limit]
         chosen = max(within, key=lambda mark: mark.y.value).name if within else None
     figure, axes = _scatter(marks, "Latency", "Throughput", limit)
-    colours = palette()
     if limit is not None:
         _draw_limit(axes, limit, marks[0].x.unit if marks else "ms")
     spot = next((mark for mark in marks if mark.name == chosen), None)
@@ -92,11 +73,11 @@ def frontier(
             marker="o",
             markersize=17,
             markerfacecolor="none",
-            markeredgecolor=colours.accent,
+            markeredgecolor=palette().accent,
             markeredgewidth=2.2,
             zorder=5.5,
         )
-    _list_below(figure, marks, chosen or "")
+    list_below(figure, figure.axes[1], marks, spot)
     ordered = sorted(marks, key=lambda mark: mark is not spot)
     labels = [
         Label(
@@ -107,47 +88,22 @@ def frontier(
         )
         for mark in ordered
     ]
-    place_labels(axes, labels, _lines(axes, marks))
+    place_labels(axes, labels, lines(axes, marks))
     return figure
 
 
-def _numbered(points: Sequence[Point]) -> list[_Mark]:
-    """Marks from left to right, equal ones from the better down."""
-    ordered = sorted(points, key=lambda point: (point[1].value, -point[2].value))
-    return [
-        _Mark(
-            number,
-            point[0],
-            point[1],
-            point[2],
-            point[3] if len(point) > 3 else "",
-            not any(_dominates(other, point) for other in ordered),
-        )
-        for number, point in enumerate(ordered, start=1)
-    ]
-
-
-def _dominates(one: Point, other: Point) -> bool:
-    cheaper, better = other[1].value - one[1].value, one[2].value - other[2].value
-    return min(cheaper, better) >= 0 and max(cheaper, better) > 0
-
-
 def _scatter(
-    marks: Sequence[_Mark], x_quantity: str, y_quantity: str, limit: float | None = None
+    marks: Sequence[Mark], x_quantity: str, y_quantity: str, limit: float | None = None
 ) -> tuple[Figure, Axes]:
     """The plot above an empty list: whiskers, marks, front and legend."""
-    groups = list(dict.fromkeys(mark.group for mark in marks if mark.group))
+    groups = groups_of(marks)
     header = 0.24 * -(-len(groups) // 3)
     heights = [3.6, ROW * (len(marks) + 1)]
     figure = Figure(figsize=(WIDTH, sum(heights) + header + 0.2), layout="constrained")
     axes, _ = figure.subplots(2, 1, height_ratios=heights)
     axes.grid()
     _scale_x(axes, x_quantity, [mark.x for mark in marks], limit)
-    y_unit = marks[0].y.unit if marks else "count"
-    axes.set_ylabel(axis_label(y_quantity, y_unit))
-    rate = y_unit not in ("share", "points", "ratio")
-    axes.set_ylim(*(0, 1.1 * top_of(mark.y for mark in marks)) if rate else reach([mark.y for mark in marks]))
-    linear_axis(axes.yaxis, y_unit)
+    value_axis(axes, y_quantity, [mark.y for mark in marks])
     front = [mark for mark in marks if mark.best]
     if front:
         axes.step(
@@ -180,32 +136,15 @@ def _scale_x(axes: Axes, quantity: str, estimates: Sequence[Interval], limit: fl
     linear_axis(axes.xaxis, unit)
 
 
-def _look(group: str, groups: Sequence[str]) -> tuple[str, str]:
-    """Marker and colour of a group; those of the first where there are none."""
-    index = groups.index(group) if group else 0
-    return MARKERS[index % len(MARKERS)], palette().series[index % len(palette().series)]
-
-
-def _draw(axes: Axes, mark: _Mark, groups: Sequence[str]) -> None:
-    marker, colour = _look(mark.group, groups)
+def _draw(axes: Axes, mark: Mark, groups: Sequence[str]) -> None:
+    marker, colour = look(mark.group, groups)
     whisker_line(axes, mark.y.value, mark.x, vertical=False, colour=colour)
     whisker_line(axes, mark.x.value, mark.y, vertical=True, colour=colour)
-    axes.plot([mark.x.value], [mark.y.value], **_shape(marker, colour, filled=mark.best), zorder=4)
-
-
-def _shape(marker: str, colour: str, *, filled: bool) -> dict[str, Any]:
-    return {
-        "marker": marker,
-        "markersize": 8,
-        "markerfacecolor": colour if filled else palette().background,
-        "markeredgecolor": colour,
-        "markeredgewidth": 1.6,
-        "linestyle": "none",
-    }
+    axes.plot([mark.x.value], [mark.y.value], **shape(marker, colour, filled=mark.best), zorder=4)
 
 
 def _legend(figure: Figure, groups: Sequence[str]) -> None:
-    handles = [Line2D([], [], **_shape(*_look(group, groups), filled=True), label=group) for group in groups]
+    handles = [Line2D([], [], **shape(*look(group, groups), filled=True), label=group) for group in groups]
     if handles:
         figure.legend(handles=handles, loc="outside upper left", ncols=3, borderpad=0, handletextpad=0.2)
 
@@ -216,51 +155,3 @@ def _draw_limit(axes: Axes, limit: float, unit: str) -> None:
     axes.axvline(limit, color=colours.accent, linestyle=(0, (6, 3)), zorder=1.5)
     axes.axvspan(limit, max(limit, right), color=colours.muted, alpha=0.10, linewidth=0, zorder=0.5)
     axes.set_title(f"dashed: limit {limit:g} {unit_name(unit)}", loc="right", size="medium", pad=4)
-
-
-def _list_below(figure: Figure, marks: Sequence[_Mark], chosen: str) -> None:
-    """Number, mark, name and values of every point."""
-    axes = figure.axes[1]
-    axes.set_axis_off()
-    axes.set_ylim(len(marks) + 1, 0)
-    # Lines start at the figure's margin, not at that of the plot, which leaves room for its tick labels.
-    edges = blended_transform_factory(figure.transFigure, axes.transData)
-    groups = list(dict.fromkeys(mark.group for mark in marks if mark.group))
-    place: dict[str, Any] = {"transform": edges, "va": "center", "in_layout": False}
-    if marks:
-        text = "Filled, on the line: no other point is better in both."
-        axes.text(LEFT, 0.5, text, color=palette().muted, ha="left", **place)
-    columns = [[written(estimate, ends=False) for estimate in (mark.x, mark.y)] for mark in marks]
-    second = max((text_width(y, "bold") for _, y in columns), default=0.0) + 1.5 * FONT_SIZE
-    for row, (mark, (x, y)) in enumerate(zip(marks, columns, strict=True), start=1):
-        strong = mark.name == chosen
-        look: dict[str, Any] = place | {"weight": "bold" if strong else "normal"}
-        axes.text(LEFT + 0.045, row + 0.5, str(mark.number), ha="right", **look)
-        axes.plot(
-            [LEFT + 0.07],
-            [row + 0.5],
-            **_shape(*_look(mark.group, groups), filled=mark.best),
-            transform=edges,
-            clip_on=False,
-        )
-        room = TEXT_WIDTH - 0.1 * WIDTH * 72 - second - text_width(x, look["weight"]) - FONT_SIZE
-        axes.text(LEFT + 0.1, row + 0.5, fit(mark.name, room, look["weight"]), ha="left", **look)
-        axes.text(1 - LEFT - second / (72 * WIDTH), row + 0.5, x, ha="right", **look)
-        axes.text(1 - LEFT, row + 0.5, y, ha="right", **look)
-
-
-def _lines(axes: Axes, marks: Sequence[_Mark]) -> list[Box]:
-    """The whiskers and the front, as what numbers should not cover."""
-    edge = axes.get_xlim()[1]
-    boxes: list[Box] = []
-    for mark in marks:
-        (left, right), (bottom, top) = bounds(mark.x), bounds(mark.y)
-        boxes += [
-            Box(left, mark.y.value, right, mark.y.value),
-            Box(mark.x.value, bottom, mark.x.value, top),
-        ]
-    front = [(mark.x.value, mark.y.value) for mark in marks if mark.best]
-    front += [(edge, front[-1][1])] if front else []
-    for (x, y), (next_x, next_y) in pairwise(front):
-        boxes += [Box(x, y, next_x, y), Box(next_x, y, next_x, next_y)]
-    return boxes
