@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import sys
+
 import pytest
 
 from optguide import errors
@@ -173,3 +175,79 @@ def test_a_model_that_returns_nan_has_no_first_inference():
 
     with pytest.raises(errors.OutputError):
         first_inference([Variant.from_function("nan", make)], 2, steady=1)
+
+
+# --- memory ---
+
+MEGABYTE = 10**6
+
+
+def weighing(load, first, private=(1, 1)):
+    """One run's footprints, in megabytes."""
+    return {
+        moment: {"peak_rss": peak * MEGABYTE, "rss": None, "private": own and own * MEGABYTE}
+        for moment, peak, own in zip(("load", "first"), (load, first), private, strict=True)
+    }
+
+
+def test_memory_is_looked_at_after_loading_and_after_the_first_call():
+    def make():
+        import numpy as np
+
+        held = [np.ones(40_000_000 // 8)]
+        left = [100_000_000]
+        return lambda: held.append(np.ones(left.pop() // 8)) if left else None
+
+    found = first_inference([Variant.from_function("a", make)], 6, steady=1)
+    grown = found.memory("a").value - found.memory("a", after="load").value
+    assert 95 < grown < 130
+    assert found.memory("a").unit == "MB"
+    if sys.platform == "linux":
+        own = [found.memory("a", "private", after).value for after in ("load", "first")]
+        assert own[0] > 40
+        assert 95 < own[1] - own[0] < 130
+
+
+def test_memory_of_what_is_freed_again_is_in_the_peak_only():
+    def make():
+        import numpy as np
+
+        np.ones(100_000_000 // 8).sum()
+        return lambda: None
+
+    found = first_inference([Variant.from_function("a", make)], 6, steady=1)
+    if sys.platform == "linux":
+        assert found.memory("a").value > found.memory("a", "private").value + 95
+
+
+def test_memory_is_compared_by_round():
+    grown = [1, 3, 9, 27, 81, 243]
+    footprints = {
+        "a": tuple(weighing(3 * size, 8 * size, (5 * size, 6 * size)) for size in grown),
+        "b": tuple(weighing(size, 2 * size, (size, 2 * size)) for size in grown),
+    }
+    found = ColdStart({name: (run(),) * 6 for name in "ab"}, {}, footprints)
+    places = [("peak", "first"), ("peak", "load"), ("private", "first"), ("private", "load")]
+    ratios = [found.compare_memory("a", "b", kind, after).ratio for kind, after in places]
+    assert [(ratio.low, ratio.high) for ratio in ratios] == [
+        pytest.approx((expected, expected)) for expected in (4, 3, 3, 5)
+    ]
+    assert found.memory("a", after="load").value == pytest.approx(3 * (9 * 27) ** 0.5)
+    assert found.compare_memory("a", "b", "private").quantity == "private memory"
+
+
+def test_memory_that_a_system_does_not_tell():
+    found = ColdStart({"a": (run(),) * 6}, {}, {"a": (weighing(1, 2, (None, None)),) * 6})
+    assert found.memory("a").value == 2
+    with pytest.raises(errors.NotEnoughSamples, match="private memory"):
+        found.memory("a", "private")
+
+
+def test_unknown_kinds_and_moments_of_memory():
+    found = ColdStart({"a": (run(),)}, {"broken": errors.DeviceError("Gone.")}, {"a": (weighing(1, 2),)})
+    with pytest.raises(errors.OptionError, match="no kind 'shared'"):
+        found.memory("a", "shared")
+    with pytest.raises(errors.OptionError, match="no moment 'second'"):
+        found.memory("a", after="second")
+    with pytest.raises(errors.DeviceError):
+        found.memory("broken")

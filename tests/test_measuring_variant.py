@@ -77,6 +77,7 @@ def test_evidence_is_what_differs_from_nothing():
         ({"name": "a", "batch": 0}, "batch 0"),
         ({"name": "a", "threads": 0}, "threads 0"),
         ({"name": "a", "single_call": True, "batch": 2}, "keeps its shapes"),
+        ({"name": "a", "model": "m.blob", "shapes": {"x": (1, 16)}}, "has been compiled"),
     ],
 )
 def test_values_that_cannot_be_used(fields, message):

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import gc
 import os
 import shutil
 import sys
@@ -360,3 +361,60 @@ def test_first_line_of_an_error():
     assert runner.first_line(ValueError("  one\ntwo")) == "one"
     assert runner.first_line(ValueError()) == "ValueError"
     assert len(runner.first_line(ValueError("x" * 1000))) == 300
+
+
+# --- compiled models, and whether files are mapped ---
+
+
+@pytest.fixture
+def blob(ir, tmp_path):
+    """The model of ``ir``, compiled and exported."""
+    import openvino
+
+    path = tmp_path / "model.blob"
+    compiled = openvino.Core().compile_model(ir, "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
+    path.write_bytes(compiled.export_model().getvalue())
+    return path
+
+
+def is_mapped(path):
+    return any(line.rstrip().endswith(f"/{path.name}") for line in Path("/proc/self/maps").open())
+
+
+@pytest.mark.parametrize("mapped", [True, False])
+def test_compiled_models_are_imported(blob, inputs, expected, mapped):
+    properties = {} if mapped else {"ENABLE_MMAP": "NO"}
+    found = loaded(model=blob, inputs=(inputs,), properties=properties, **FLOAT)
+    if sys.platform == "linux":
+        assert is_mapped(blob) == mapped
+    gc.collect()  # the model reads its weights from the mapping, which must not go away
+    np.testing.assert_allclose(found.outputs()[0], expected, atol=1e-5)
+    assert set(found.stages) == {"import", "read", "compile"}
+
+
+def test_importing_takes_properties(blob):
+    assert loaded(model=blob, threads=1).effective()["INFERENCE_NUM_THREADS"] == "1"
+    assert "NOPE" in refusal(errors.PropertyError, model=blob, properties={"NOPE": "1"})
+
+
+def test_blobs_that_cannot_be_imported(blob, tmp_path):
+    (tmp_path / "cut.blob").write_bytes(blob.read_bytes()[:200])
+    (tmp_path / "empty.blob").write_bytes(b"")
+    (tmp_path / "other.blob").write_bytes(b"this is no model " * 20)
+    for name in ("cut.blob", "empty.blob", "other.blob", "missing.blob"):
+        for properties in ({}, {"ENABLE_MMAP": "NO"}):
+            assert name in refusal(errors.ModelError, model=tmp_path / name, properties=properties)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux lists what is mapped")
+@pytest.mark.parametrize("single_call", [True, False])
+def test_weights_are_mapped_unless_told_otherwise(ir, tmp_path, single_call):
+    model = tmp_path / "apart.xml"  # other tests have mapped the weights of the shared one
+    shutil.copy(ir, model)
+    shutil.copy(ir.with_suffix(".bin"), model.with_suffix(".bin"))
+    apart = {"model": model, "single_call": single_call, **FLOAT}
+    copied = loaded(properties={"ENABLE_MMAP": "NO"}, **apart)
+    assert not is_mapped(model.with_suffix(".bin"))
+    mapped = loaded(**apart)
+    assert is_mapped(model.with_suffix(".bin"))
+    np.testing.assert_array_equal(copied.outputs()[0], mapped.outputs()[0])

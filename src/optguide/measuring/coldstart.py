@@ -1,4 +1,4 @@
-"""First-inference latency: from a fresh process to the first result, stage by stage.
+"""First-inference latency and memory: from a fresh process to the first result, stage by stage.
 
 Every run is a new process, and the variants' runs take turns in shuffled order. The operating system's
 file cache is warm from the second run on; dropping it needs administrator rights, so a first start after
@@ -8,11 +8,11 @@ boot is slower than anything measured here.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from optguide.errors import OptGuideError, OptionError
+from optguide.errors import NotEnoughSamples, OptGuideError, OptionError
 from optguide.machine import measuring_lock
 from optguide.measuring.comparison import Comparison, paired
 from optguide.measuring.estimate import Estimate, median_of_rounds
@@ -20,10 +20,22 @@ from optguide.measuring.process import GRACE_SECONDS, WorkerProcess
 from optguide.measuring.progress import reporting
 from optguide.measuring.variant import Variant
 
-__all__ = ["STAGES", "ColdStart", "first_inference"]
+__all__ = ["FOOTPRINTS", "STAGES", "ColdStart", "first_inference"]
+
+Footprint = Mapping[str, int | None]
+"""Bytes by kind; ``None`` where the system does not tell."""
 
 STAGES = ("import", "read", "compile", "first", "second", "steady")
 """Import of the runtime, reading the model, compiling it, first and second inference, steady inference."""
+
+FOOTPRINTS = {"peak": "peak_rss", "private": "private"}
+"""``peak`` is the largest resident memory so far, pages of mapped files included. ``private`` is what belongs
+to no file at the moment, and so cannot be dropped, or shared with another process that maps the files."""
+
+MOMENTS = ("load", "first")
+"""When memory is looked at: once the model is compiled, and after the first inference."""
+
+MEGABYTE = 1e6
 
 SECONDS_PER_RUN = 2.0
 """A guess, for the progress bar only."""
@@ -31,14 +43,16 @@ SECONDS_PER_RUN = 2.0
 
 @dataclass(frozen=True)
 class ColdStart:
-    """Stage durations of repeated fresh processes.
+    """Stage durations and memory of repeated fresh processes.
 
     :param runs: variant name to one mapping of stage to milliseconds per run, in order.
     :param failures: variant name to the error that ended it.
+    :param footprints: variant name to one mapping per run, of moment to bytes by kind.
     """
 
     runs: Mapping[str, tuple[Mapping[str, float], ...]]
     failures: Mapping[str, OptGuideError]
+    footprints: Mapping[str, tuple[Mapping[str, Footprint], ...]] = field(default_factory=dict)
 
     def estimate(self, name: str, stage: str = "total") -> Estimate:
         """Median of one stage in milliseconds; ``total`` is everything up to the first result.
@@ -54,6 +68,20 @@ class ColdStart:
             a, b, f"first inference, {stage}", paired(self.values(a, stage), self.values(b, stage))
         )
 
+    def memory(self, name: str, kind: str = "peak", after: str = "first") -> Estimate:
+        """Median of the memory of one process, in megabytes (of a million bytes).
+
+        :param kind: one of :data:`FOOTPRINTS`.
+        :param after: ``load`` or ``first``.
+        :raises NotEnoughSamples: fewer than six runs, or a system that does not tell this kind.
+        """
+        return median_of_rounds(self.megabytes(name, kind, after), "MB")
+
+    def compare_memory(self, a: str, b: str, kind: str = "peak", after: str = "first") -> Comparison:
+        """How many times as much memory ``a`` takes as ``b``, paired by round; raises as :meth:`memory`."""
+        ratio = paired(self.megabytes(a, kind, after), self.megabytes(b, kind, after))
+        return Comparison(a, b, f"{kind} memory", ratio)
+
     def warm_up(self, name: str) -> Estimate:
         """How many times longer the first call takes than the steady ones of the same process."""
         return paired(self.values(name, "first"), self.values(name, "steady"))
@@ -63,15 +91,36 @@ class ColdStart:
 
         :raises OptionError: no such variant or stage.
         """
-        if name in self.failures:
-            raise self.failures[name]
-        if name not in self.runs:
-            raise OptionError(f"No variant {name!r} was started.", f"There are {', '.join(self.runs)}.")
+        self._check(name)
         if stage == "total":
             return [sum(run[part] for part in STAGES[:4]) for run in self.runs[name]]
         if stage not in STAGES:
             raise OptionError(f"There is no stage {stage!r}.", f"Use total or one of: {', '.join(STAGES)}.")
         return [run[stage] for run in self.runs[name]]
+
+    def megabytes(self, name: str, kind: str = "peak", after: str = "first") -> list[float]:
+        """Memory of each run.
+
+        :raises OptionError: no such variant, kind or moment.
+        :raises NotEnoughSamples: the system does not tell this kind.
+        """
+        self._check(name)
+        for what, given, known in (("kind", kind, FOOTPRINTS), ("moment", after, MOMENTS)):
+            if given not in known:
+                raise OptionError(f"There is no {what} {given!r} of memory.", f"Use {' or '.join(known)}.")
+        sizes = [run[after][FOOTPRINTS[kind]] for run in self.footprints[name]]
+        found = [size / MEGABYTE for size in sizes if size is not None]
+        if len(found) < len(sizes):
+            raise NotEnoughSamples(
+                f"This system does not tell the {kind} memory of a process.", "Look at the peak instead."
+            )
+        return found
+
+    def _check(self, name: str) -> None:
+        if name in self.failures:
+            raise self.failures[name]
+        if name not in self.runs:
+            raise OptionError(f"No variant {name!r} was started.", f"There are {', '.join(self.runs)}.")
 
 
 def first_inference(
@@ -100,7 +149,7 @@ def first_inference(
             "Give each one a name of its own.",
         )
     random = np.random.default_rng(seed)
-    runs: dict[str, list[Mapping[str, float]]] = {variant.name: [] for variant in variants}
+    done: dict[str, list[_Run]] = {variant.name: [] for variant in variants}
     failures: dict[str, OptGuideError] = {}
     expected = SECONDS_PER_RUN * repeats * len(variants)
     with measuring_lock(label), reporting(label, expected) as update:
@@ -113,27 +162,44 @@ def first_inference(
                 if before:
                     before(variant)
                 try:
-                    runs[variant.name].append(_start(variant, steady, check=repeat == 0))
+                    done[variant.name].append(_start(variant, steady, check=repeat == 0))
                 except OptGuideError as error:
                     failures[variant.name] = error
     if len(failures) == len(variants):
         raise next(iter(failures.values()))
-    return ColdStart({name: tuple(done) for name, done in runs.items() if name not in failures}, failures)
+    whole = {name: runs for name, runs in done.items() if name not in failures}
+    return ColdStart(
+        {name: tuple(run.milliseconds for run in runs) for name, runs in whole.items()},
+        failures,
+        {name: tuple(run.footprints for run in runs) for name, runs in whole.items()},
+    )
 
 
-def _start(variant: Variant, steady: int, *, check: bool) -> dict[str, float]:
-    """One fresh process; milliseconds by stage.
+@dataclass(frozen=True)
+class _Run:
+    """What one fresh process told."""
+
+    milliseconds: Mapping[str, float]
+    footprints: Mapping[str, Footprint]
+
+
+def _start(variant: Variant, steady: int, *, check: bool) -> _Run:
+    """Time one fresh process.
 
     :param check: look at the outputs too, once everything has been timed.
     """
     with WorkerProcess(variant) as worker:
         stages = worker.load()["stages"]
-        durations = worker.ask(GRACE_SECONDS * 5, do="consecutive", count=2 + steady)["durations_ns"]
+        loaded = worker.ask(GRACE_SECONDS, do="memory")
+        (first,) = worker.ask(GRACE_SECONDS * 5, do="consecutive", count=1)["durations_ns"]
+        used = worker.ask(GRACE_SECONDS, do="memory")
+        later = worker.ask(GRACE_SECONDS * 5, do="consecutive", count=1 + steady)["durations_ns"]
         if check:
             worker.outputs()
-    return {
+    milliseconds = {
         **{name: 1e3 * stages[name] for name in STAGES[:3]},
-        "first": durations[0] / 1e6,
-        "second": durations[1] / 1e6,
-        "steady": float(np.median(durations[2:])) / 1e6,
+        "first": first / 1e6,
+        "second": later[0] / 1e6,
+        "steady": float(np.median(later[1:])) / 1e6,
     }
+    return _Run(milliseconds, {"load": loaded, "first": used})

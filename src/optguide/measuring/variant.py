@@ -28,7 +28,8 @@ class Variant:
     :param name: what tables and figures call it; unique within a session.
     :param runtime: which runner executes it.
     :param model: a model file, or ``package.module:function`` for ``torch`` and ``torch.compile``
-        (the function takes no argument and returns an ``nn.Module``).
+        (the function takes no argument and returns an ``nn.Module``). A ``.blob`` is a compiled model that
+        OpenVINO exported; it is mapped into memory, or copied where the property ``ENABLE_MMAP`` is ``NO``.
     :param device: OpenVINO device name.
     :param properties: OpenVINO properties, as strings (``{"PERFORMANCE_HINT": "THROUGHPUT"}``).
     :param precision: inference precision to pin (``"f32"``); ``None`` leaves the runtime's default.
@@ -82,10 +83,12 @@ class Variant:
         for what, number in (("batch", self.batch), ("threads", self.threads), ("frames", self.frames)):
             if number is not None and number < 1:
                 raise OptionError(f"{what} {number} is not possible.", f"Use a {what} from 1.")
-        if self.single_call and (self.shapes or self.batch):
+        compiled = os.fspath(self.model).endswith(".blob")
+        if (self.single_call or compiled) and (self.shapes or self.batch):
+            what = "has been compiled" if compiled else "is read and compiled in a single call"
             raise OptionError(
-                "A model that is read and compiled in a single call keeps its shapes.",
-                "Leave out shapes and batch, or single_call.",
+                f"A model that {what} keeps its shapes.",
+                "Leave out shapes and batch, or give the model's own file and no single_call.",
             )
         self._refuse_what_would_be_ignored()
         object.__setattr__(self, "model", os.fspath(self.model))

@@ -16,13 +16,12 @@ import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
-from pathlib import Path
 from typing import Any, TextIO
 
 import numpy as np
 
 from optguide.errors import OptGuideError, OutputError
-from optguide.measuring.worker import arrivals, blocks, runner
+from optguide.measuring.worker import arrivals, blocks, footprint, runner
 
 __all__ = ["Worker", "main"]
 
@@ -73,8 +72,8 @@ class Worker:
             return asdict(arrivals.serve(queue, self.runner.calls, self._feeds(), schedule, patience))
 
     def memory(self) -> dict[str, Any]:
-        """Peak resident memory in bytes."""
-        return {"peak_rss": _peak_rss()}
+        """Bytes of memory by kind; see :func:`optguide.measuring.worker.footprint.footprint`."""
+        return dict(footprint.footprint())
 
     @contextmanager
     def _running(self) -> Iterator[None]:
@@ -113,22 +112,6 @@ def _refuse_meaningless(outputs: list[Any]) -> None:
             f"Output {index} is {values.flat[0]:g} everywhere, so nothing was computed from the input.",
             "Pass real inputs with --inputs, or check the conversion of the model.",
         )
-
-
-def _peak_rss() -> int:
-    """In bytes.
-
-    On Linux ``getrusage`` starts from the peak of the process that spawned this one, so the kernel's
-    status file is read instead.
-    """
-    if sys.platform == "linux":
-        status = Path("/proc/self/status").read_text(encoding="ascii", errors="replace")
-        (peak,) = (line.split()[1] for line in status.splitlines() if line.startswith("VmHWM:"))
-        return int(peak) * 1024
-    import resource  # not on Windows
-
-    unit = 1 if sys.platform == "darwin" else 1024  # bytes on macOS, kibibytes elsewhere
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
 
 
 def _die_with_parent() -> None:

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from optguide.errors import EnvironmentMissing, InputError, ModelError
-from optguide.measuring.worker import inputs
+from optguide.measuring.worker import inputs, openvino_blob
 from optguide.measuring.worker.inputs import Arrays, InputSpec
 from optguide.measuring.worker.openvino_refusals import (
     failed_running,
@@ -29,6 +29,7 @@ class OpenVINORunner(Runner):
     """Reads, reshapes and compiles a model; ``queue`` is set for asynchronous variants."""
 
     queue: Any = None
+    _mapping: Any = None  # of a blob that the compiled model reads its weights from
 
     def load(self) -> None:
         with self.stage("import"):
@@ -36,13 +37,13 @@ class OpenVINORunner(Runner):
 
             core = openvino.Core()  # looks for devices: part of what an application starts with
         self._openvino = openvino
+        path = Path(self.spec["model"])
         if self.spec["single_call"]:
             self.stages["read"] = 0.0  # part of compiling, if it happens at all
-            source = self.spec["model"]
+            source: Any = self.spec["model"]
         else:
             with self.stage("read"):
-                source = self._read(core)
-                self._reshape(source)
+                source = self._blob(path) if path.suffix == openvino_blob.SUFFIX else self._read(core, path)
         with self.stage("compile"):
             self.compiled = self._compile(core, source)
         ports = enumerate(self.compiled.inputs)
@@ -56,10 +57,19 @@ class OpenVINORunner(Runner):
             self.frames = frames_of(next(iter(self.sets[0].values()))) if self.sets[0] else 1
         self._bind()
 
-    def _read(self, core: Any) -> Any:
-        path = Path(self.spec["model"])
+    def _blob(self, path: Path) -> Any:
+        mapped = self.spec["properties"].get("ENABLE_MMAP", "YES") == "YES"
+        blob = openvino_blob.read(self._openvino, path, mapped=mapped)
+        self._mapping = blob if mapped else None  # has to outlive the model
+        return blob
+
+    def _read(self, core: Any, path: Path) -> Any:
+        # Mapping is decided now: OpenVINO also takes the property once a model has been read, and ignores it.
+        early = {key: value for key, value in self.spec["properties"].items() if key == "ENABLE_MMAP"}
+        options = {"config": early} if early else {}
         try:
-            model = _exported(self._openvino, path) if path.suffix == ".pt2" else core.read_model(path)
+            exported = path.suffix == ".pt2"
+            model = _exported(self._openvino, path) if exported else core.read_model(path, **options)
         except EnvironmentMissing:
             raise
         except Exception as error:
@@ -68,6 +78,7 @@ class OpenVINORunner(Runner):
             raise ModelError(
                 f"{path.name} holds a model without outputs.", "Check that the file is complete."
             )
+        self._reshape(model)
         return model
 
     def _reshape(self, model: Any) -> None:
@@ -102,11 +113,16 @@ class OpenVINORunner(Runner):
             config.setdefault("CACHE_DIR", self.spec["cache_dir"])
         device = self.spec["device"]
         refuse_absent(core, device)
+        path = Path(self.spec["model"])
+        imported = path.suffix == openvino_blob.SUFFIX
         try:
             refuse_unknown(core, device, config)
-            return core.compile_model(source, device, config)
+            return (core.import_model if imported else core.compile_model)(source, device, config)
         except RuntimeError as error:
-            raise not_compiled(core, device, config, error) from error
+            refusal = not_compiled(core, device, config, error)
+            if imported and isinstance(refusal, ModelError):
+                refusal = openvino_blob.not_imported(path, error)
+            raise refusal from error
 
     def _bind(self) -> None:
         """Make the callables: inputs handed over with each call, or set once beforehand."""
