@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 from pathlib import Path
 
@@ -97,12 +98,29 @@ def test_requirements_are_locked(name):
     assert all("==" in line for line in packages)
 
 
-@pytest.mark.parametrize(("name", "module"), [("tensorflow", "tensorflow"), ("openvino-older", "openvino")])
+def test_python_that_is_too_new_is_named_before_anything_is_installed(requirements, monkeypatch):
+    monkeypatch.setattr(environments, "_NEWEST_PYTHON", {"pot": (3, 9)})
+    for ask in (environments.python_of, environments.create):
+        with pytest.raises(EnvironmentMissing, match=r"pot have no wheel for Python 3\.\d+") as caught:
+            ask("pot")
+        assert caught.value.remedy == "Run the guide with Python 3.9 to have it."
+    assert not (requirements.parent / "build").exists()
+
+
+IMPORTS = [("tensorflow", "tensorflow"), ("openvino-older", "openvino"), ("pot", "openvino.tools.pot")]
+
+
+@pytest.mark.parametrize(("name", "module"), IMPORTS)
 def test_real_environment_imports(name, module):
     try:
         python = environments.python_of(name)
     except EnvironmentMissing as missing:
         pytest.skip(str(missing))
-    code = f"import {module}; print({module}.__version__)"
-    done = subprocess.run([python, "-I", "-c", code], capture_output=True, text=True, check=True)
-    assert done.stdout.startswith({"tensorflow": "2.21.0", "openvino": "2024.6.0"}[module])
+    distribution = {"tensorflow": "tensorflow-cpu", "pot": "openvino-dev"}.get(name, "openvino")
+    code = f"import {module}; from importlib.metadata import version; print(version({distribution!r}))"
+    environment = {**os.environ, "TF_BUILD": "optguide"}  # keeps OpenVINO's telemetry silent
+    done = subprocess.run(
+        [python, "-I", "-c", code], capture_output=True, text=True, check=True, env=environment
+    )
+    expected = {"tensorflow": "2.21.0", "openvino-older": "2024.6.0", "pot": "2023.3.0"}
+    assert done.stdout.split()[-1] == expected[name]

@@ -21,18 +21,26 @@ from optguide.records.storage import storage_errors
 
 __all__ = ["NAMES", "create", "python_of"]
 
-NAMES = ("tensorflow", "openvino-older")
+NAMES = ("tensorflow", "openvino-older", "pot")
 
 _REMEDY = "Run: nox -s environments"
+
+_NEWEST_PYTHON = {"pot": (3, 11)}
+"""The newest Python that the locked releases have wheels for, where that is not every supported one.
+
+POT was last shipped with OpenVINO 2023.3, which ends at Python 3.11 as does the release of scipy it needs.
+"""
 
 
 def python_of(name: str) -> Path:
     """The interpreter of the environment ``name``.
 
-    :raises EnvironmentMissing: it was not created, or not completely, or for other requirements.
+    :raises EnvironmentMissing: it was not created, or not completely, or for other requirements; or cannot be
+        created with this Python.
     :raises OptionError: no environment has this name.
     """
     folder = _folder(name)
+    _check_python(name)
     if not _is_current(folder, _stamp_text(name)):
         raise EnvironmentMissing(f"The isolated environment {name} is not installed.", _REMEDY)
     return _python(folder)
@@ -43,11 +51,12 @@ def create(name: str) -> Path:
 
     A second process waits for the first. Needs pip's index.
 
-    :raises EnvironmentMissing: pip or venv failed; ``detail`` has their output.
+    :raises EnvironmentMissing: pip or venv failed, ``detail`` has their output; or this Python is too new.
     :raises OptionError: no environment has this name.
     :raises StorageError: a full disk or a folder that cannot be written.
     """
     folder, stamp = _folder(name), _stamp_text(name)
+    _check_python(name)
     with storage_errors(folder.parent):
         folder.parent.mkdir(parents=True, exist_ok=True)
         with FileLock(folder.with_name(f".{name}.lock")):
@@ -76,6 +85,16 @@ def _install(name: str, folder: Path) -> None:
                 f"Check the connection to pip's index, then repeat. {_REMEDY}",
                 detail=output,
             )
+
+
+def _check_python(name: str) -> None:
+    newest = _NEWEST_PYTHON.get(name)
+    if newest and sys.version_info[:2] > newest:
+        major, minor = sys.version_info[:2]
+        raise EnvironmentMissing(
+            f"The releases in the isolated environment {name} have no wheel for Python {major}.{minor}.",
+            f"Run the guide with Python {newest[0]}.{newest[1]} to have it.",
+        )
 
 
 def _folder(name: str) -> Path:
