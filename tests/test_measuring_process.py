@@ -77,6 +77,27 @@ def test_a_worker_answers_and_ends(quick_variant, alive):
     assert not alive(pid)
 
 
+def test_two_workers_work_at_the_same_time(quick_variant):
+    with WorkerProcess(quick_variant) as one, WorkerProcess(quick_variant) as other:
+        for worker in (one, other):
+            worker.load()
+            worker.send(do="block", seconds=0.01, discard=0.0)
+        assert all(worker.receive(PATIENCE)["calls"] >= 1 for worker in (one, other))
+
+
+def test_a_process_with_two_variants(quick_variant):
+    second = Variant.from_function("second", lambda: lambda: [[1.0, 2.0]])
+    with WorkerProcess(quick_variant, [second]) as worker:
+        for seat in (0, 1):
+            worker.load(seat)
+            worker.warm_up(seat)
+        np.testing.assert_array_equal(worker.outputs()[0], np.arange(256.0) * 2)
+        np.testing.assert_array_equal(worker.outputs(1)[0], [1.0, 2.0])
+        os.kill(worker.pid, signal.SIGKILL)
+        with pytest.raises(errors.WorkerDied, match="'quick and second' was ended"):
+            worker.ask(PATIENCE, do="memory")
+
+
 def test_a_worker_ends_when_the_block_fails(quick_variant, alive):
     with pytest.raises(ZeroDivisionError), WorkerProcess(quick_variant) as worker:
         raise ZeroDivisionError

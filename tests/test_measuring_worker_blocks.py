@@ -67,6 +67,12 @@ def test_at_least_one_call_is_discarded_and_one_is_timed(clock):
     assert (block.calls, block.wall_ns) == (1, 500_000_000)
 
 
+def test_lingering_goes_on_uncounted(clock):
+    block = blocks.synchronous([clock.call(10)], seconds=0.1, discard=0.0, linger=0.05)
+    assert (block.calls, block.wall_ns) == (10, 100_000_000)
+    assert clock.now == 10_000_000 + 100_000_000 + 50_000_000  # the discarded call, the window, the rest
+
+
 def test_synchronous_block_on_the_real_clock():
     call = Counter(0.001)
     block = blocks.synchronous([call], seconds=0.02, discard=0.005)
@@ -160,6 +166,14 @@ def test_asynchronous_discard_is_a_duration(clock):
     queue = FakeQueue(clock, size=2)
     block = blocks.asynchronous(queue, [], seconds=0.01, discard=0.5)
     assert len(queue.log) - block.calls >= 50
+
+
+def test_asynchronous_lingering_keeps_the_queue_full_uncounted(clock):
+    queue = FakeQueue(clock, size=2)
+    block = blocks.asynchronous(queue, [], seconds=0.1, discard=0.0, linger=0.05)
+    assert (block.calls, block.wall_ns) == (10, 100_000_000)
+    assert queue.drained == queue.log[0][0] + 20_000_000 + 100_000_000 + 50_000_000
+    assert queue.log[-1][1] == 2
 
 
 def test_asynchronous_block_has_at_least_one_call_and_latency_of_every_request(clock):

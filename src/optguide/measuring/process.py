@@ -10,6 +10,7 @@ import subprocess
 import sys
 import tempfile
 import threading
+from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
@@ -47,13 +48,19 @@ main()
 
 
 class WorkerProcess:
-    """A spawned process that holds one loaded variant; a context manager that always ends it.
+    """A spawned process that holds one loaded variant, or several; a context manager that always ends it.
+
+    Variants of one process are addressed by their ``seat``, from zero in the order given here. A request
+    without a seat is about the first.
 
     :param variant: what it will load.
+    :param beside: further variants for the same process.
     """
 
-    def __init__(self, variant: Variant) -> None:
+    def __init__(self, variant: Variant, beside: Sequence[Variant] = ()) -> None:
         self.variant = variant
+        self.variants = (variant, *beside)
+        self._name = " and ".join(member.name for member in self.variants)
         interpreter = variant.interpreter or sys.executable
         if not Path(interpreter).exists():
             raise EnvironmentMissing(
@@ -78,24 +85,25 @@ class WorkerProcess:
         """Process identifier."""
         return self._process.pid
 
-    def load(self) -> dict[str, Any]:
-        """Load the variant; see :meth:`optguide.measuring.worker.main.Worker.load`."""
-        return self.ask(LOAD_SECONDS, do="load", spec=self.variant.to_dict())
+    def load(self, seat: int = 0) -> dict[str, Any]:
+        """Load a variant; see :meth:`optguide.measuring.worker.main.Worker.load`."""
+        return self.ask(LOAD_SECONDS, do="load", seat=seat, spec=self.variants[seat].to_dict())
 
-    def outputs(self) -> tuple[npt.NDArray[Any], ...]:
+    def outputs(self, seat: int = 0) -> tuple[npt.NDArray[Any], ...]:
         """Outputs on the first input set.
 
         :raises OutputError: they are NaN, infinite or constant.
         """
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder) / "outputs.npz"
-            self.ask(LOAD_SECONDS, do="check", path=str(path))
+            self.ask(LOAD_SECONDS, do="check", seat=seat, path=str(path))
             with np.load(path, allow_pickle=False) as archive:
                 return tuple(archive[name] for name in archive.files)
 
-    def warm_up(self) -> None:
+    def warm_up(self, seat: int = 0) -> None:
         """Run every input set once: the first inference with a shape can compile for it."""
-        self.ask(LOAD_SECONDS, do="consecutive", count=max(1, len(self.variant.inputs)))
+        count = max(1, len(self.variants[seat].inputs))
+        self.ask(LOAD_SECONDS, do="consecutive", seat=seat, count=count)
 
     def ask(self, timeout: float, **request: Any) -> dict[str, Any]:
         """Send one request and wait for its reply.
@@ -106,19 +114,28 @@ class WorkerProcess:
         :raises WorkerError: the reply is not what a worker writes.
         :raises OptGuideError: whatever the worker reports.
         """
+        self.send(**request)
+        return self.receive(timeout)
+
+    def send(self, **request: Any) -> None:
+        """Send one request, to be followed by :meth:`receive`: in between, other workers can be asked too."""
         try:
             assert self._process.stdin is not None  # noqa: S101 - opened as a pipe above
             self._process.stdin.write(json.dumps(request) + "\n")
             self._process.stdin.flush()
+        except (OSError, ValueError):  # the pipe is broken, or closed by end()
+            self._replies.put(None)  # no reply will come, and receive() says why
+
+    def receive(self, timeout: float) -> dict[str, Any]:
+        """The reply to the request that was sent; parameter and errors are those of :meth:`ask`."""
+        try:
             line = self._replies.get(timeout=timeout)
         except queue.Empty:
             self.end()
             raise WorkerHung(
-                f"{self.variant.name!r} did not answer within {timeout:.0f} s and was ended.",
+                f"{self._name!r} did not answer within {timeout:.0f} s and was ended.",
                 "Try a smaller model or batch, or another device.",
             ) from None
-        except (OSError, ValueError):  # the pipe is broken, or closed by end()
-            line = None
         if line is None or not line.endswith("\n"):  # killed before or while it wrote
             raise self._obituary()
         try:
@@ -126,7 +143,7 @@ class WorkerProcess:
         except ValueError:
             self.end()
             raise WorkerError(
-                f"{self.variant.name!r} sent something else than a reply and was ended: {line[:80]!r}.",
+                f"{self._name!r} sent something else than a reply and was ended: {line[:80]!r}.",
                 "Keep code in the variant from writing to the worker's file descriptors.",
             ) from None
         if "error" in reply:
@@ -167,7 +184,7 @@ class WorkerProcess:
         kind = by_name(error["kind"])
         message = error["message"]
         if issubclass(kind, WorkerError):
-            message = f"{self.variant.name!r} failed: {message}"
+            message = f"{self._name!r} failed: {message}"
         return kind(message, error["remedy"], detail=error["detail"])
 
     def _obituary(self) -> WorkerDied:
@@ -182,7 +199,7 @@ class WorkerProcess:
         if not self._errors.closed:
             self._errors.seek(0)
             printed = self._errors.read().decode(errors="replace")[-4000:]
-        return WorkerDied(f"The worker of {self.variant.name!r} {cause}.", remedy, detail=printed)
+        return WorkerDied(f"The worker of {self._name!r} {cause}.", remedy, detail=printed)
 
 
 def _environment(variant: Variant) -> dict[str, str]:

@@ -10,9 +10,15 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from optguide.errors import OptGuideError, OptionError
+from optguide.errors import NotEnoughSamples, OptGuideError, OptionError
 from optguide.measuring.comparison import Comparison, paired_processes
-from optguide.measuring.estimate import MINIMUM_ROUNDS, Estimate, percentile_of_blocks, ratio_of_totals
+from optguide.measuring.estimate import (
+    MINIMUM_ROUNDS,
+    Estimate,
+    percentile_of_blocks,
+    ratio_of_estimates,
+    ratio_of_totals,
+)
 from optguide.measuring.variant import Variant
 
 __all__ = ["Agreement", "Block", "Series", "SessionResult"]
@@ -26,7 +32,8 @@ class Block:
     :param generation: which worker of the variant, where they were replaced during the session.
     :param latencies_ms: of single inferences, in milliseconds; all of them or a regular sample.
     :param seconds: length of the timed window.
-    :param cpu_seconds: CPU time of the worker in the window, all threads.
+    :param cpu_seconds: CPU time of the worker in the window, all threads; NaN where it held another variant
+        that was called at the same time.
     :param calls: inferences completed in the window.
     """
 
@@ -36,6 +43,13 @@ class Block:
     seconds: float
     cpu_seconds: float
     calls: int
+
+    @classmethod
+    def from_reply(cls, round: int, generation: int, reply: Mapping[str, Any]) -> Block:  # noqa: A002
+        """The block that a worker reports, see :class:`optguide.measuring.worker.blocks.TimedBlock`."""
+        latencies = np.asarray(reply["latencies_ns"], dtype=np.float64) / 1e6
+        seconds, cpu_seconds = reply["wall_ns"] / 1e9, reply["cpu_ns"] / 1e9
+        return cls(round, generation, latencies, seconds, cpu_seconds, reply["calls"])
 
 
 @dataclass(frozen=True)
@@ -58,6 +72,16 @@ class Series:
     peak_rss: int
     frames: int
     outputs: tuple[npt.NDArray[Any], ...] = field(repr=False, default=())
+
+    @classmethod
+    def from_reply(
+        cls, variant: Variant, reply: Mapping[str, Any], outputs: tuple[npt.NDArray[Any], ...]
+    ) -> Series:
+        """What a worker says of the variant it has loaded; nothing is measured yet."""
+        load_seconds = sum(reply["stages"].values())
+        return cls(
+            variant, (), reply["effective"], reply["versions"], load_seconds, 0, reply["frames"], outputs
+        )
 
 
 @dataclass(frozen=True)
@@ -113,8 +137,16 @@ class SessionResult:
         return ratio_of_totals(frames, seconds, "inferences/s", independent=independent)
 
     def cpu_time(self, name: str) -> Estimate:
-        """CPU time per input in milliseconds, all threads of the worker."""
+        """CPU time per input in milliseconds, all threads of the worker.
+
+        :raises NotEnoughSamples: another variant was called in the same process at the same time.
+        """
         clusters, independent = self._clusters(name)
+        if any(math.isnan(block.cpu_seconds) for block in self._of(name).blocks):
+            raise NotEnoughSamples(
+                f"{name!r} shared its process, so nothing tells its CPU time from the other's.",
+                "Measure it in a process of its own.",
+            )
         frames = [self._frames(name, cluster) for cluster in clusters]
         spent = [sum(block.cpu_seconds for block in cluster) * 1e3 for cluster in clusters]
         return ratio_of_totals(spent, frames, "ms", independent=independent)
@@ -131,6 +163,16 @@ class SessionResult:
         2x2 factorial design on logarithms (R. A. Fisher, "The Design of Experiments"), paired by round.
         """
         return self._contrast((a, b), (neither, both), quantity)
+
+    def compare_percentile(self, a: str, b: str, percentile: float) -> Estimate:
+        """How many times longer a latency percentile is for ``a`` than for ``b``.
+
+        A round holds too few samples for a tail, so this is the ratio of the two percentiles of the session.
+        The variants took turns, which correlates these, so the interval is wider than it need be.
+
+        :raises NotEnoughSamples: too few samples for this percentile.
+        """
+        return ratio_of_estimates(self.latency(a, percentile), self.latency(b, percentile))
 
     def _ratio(self, a: str, b: str, quantity: str) -> Estimate:
         return self._contrast((a,), (b,), quantity)
@@ -150,9 +192,9 @@ class SessionResult:
         return paired_processes(ratios, generations, fastest, self.others_share, pairs=len(above))
 
     def _cpu_ratio(self, a: str, b: str) -> Estimate | None:
-        """The second witness; ``None`` where a block was too short for the system's CPU clock."""
+        """The second witness; ``None`` where a block has no CPU time or was too short for the CPU clock."""
         costs = [*self._by_round(a, "cpu_time").values(), *self._by_round(b, "cpu_time").values()]
-        return self._ratio(a, b, "cpu_time") if min(costs) > 0 else None
+        return self._ratio(a, b, "cpu_time") if all(cost > 0 for cost in costs) else None
 
     @property
     def control(self) -> Comparison | None:

@@ -190,16 +190,7 @@ class _Session:
                 continue
             self.workers[name] = worker
             if name not in self.loaded:
-                self.loaded[name] = Series(
-                    self.variants[name],
-                    (),
-                    reply["effective"],
-                    reply["versions"],
-                    sum(reply["stages"].values()),
-                    0,
-                    reply["frames"],
-                    outputs,
-                )
+                self.loaded[name] = Series.from_reply(self.variants[name], reply, outputs)
 
     def _take_turns(self, load_seconds: float, update: Update) -> None:
         rounds, spent = self.rounds, self.spent
@@ -232,11 +223,7 @@ class _Session:
             return
         # A turn that failed is not counted: one that hung would have used up the budget of the others.
         self.spent += time.perf_counter() - start
-        latencies = np.asarray(reply["latencies_ns"], dtype=np.float64) / 1e6
-        seconds, cpu_seconds = reply["wall_ns"] / 1e9, reply["cpu_ns"] / 1e9
-        self.blocks[name].append(
-            Block(self.rounds, self.generation, latencies, seconds, cpu_seconds, reply["calls"])
-        )
+        self.blocks[name].append(Block.from_reply(self.rounds, self.generation, reply))
 
     def _precise(self) -> bool:
         return self.rounds >= ROUNDS_BEFORE_STOPPING and self._widest() <= self.budget.precision

@@ -36,8 +36,14 @@ class TimedBlock:
     calls: int = 0
 
 
-def synchronous(calls: Sequence[Callable[[], Any]], seconds: float, discard: float) -> TimedBlock:
-    """Call one after another for ``seconds``, at least once, after ``discard`` seconds that do not count."""
+def synchronous(
+    calls: Sequence[Callable[[], Any]], seconds: float, discard: float, linger: float = 0.0
+) -> TimedBlock:
+    """Call one after another for ``seconds``, at least once, after ``discard`` seconds that do not count.
+
+    :param linger: seconds to go on calling for afterwards, uncounted: whoever measures at the same time has
+        this one's company to the end.
+    """
     turn = itertools.cycle(calls)
     clock = time.perf_counter_ns
     ready = clock() + int(discard * 1e9)
@@ -53,6 +59,9 @@ def synchronous(calls: Sequence[Callable[[], Any]], seconds: float, discard: flo
         call()
         stamps.append(clock())
     cpu = time.process_time_ns() - cpu
+    leave = clock() + int(linger * 1e9)
+    while clock() < leave:
+        next(turn)()
     latencies = [b - a for a, b in itertools.pairwise(stamps)]
     return TimedBlock(latencies, stamps[-1] - start, cpu, len(latencies))
 
@@ -69,7 +78,9 @@ def consecutive(calls: Sequence[Callable[[], Any]], count: int) -> list[int]:
     return durations
 
 
-def asynchronous(queue: Any, feeds: Sequence[Any], seconds: float, discard: float) -> TimedBlock:
+def asynchronous(
+    queue: Any, feeds: Sequence[Any], seconds: float, discard: float, linger: float = 0.0
+) -> TimedBlock:
     """Keep every request of an ``AsyncInferQueue`` in flight for ``seconds``.
 
     The window opens when the queue is full and closes before it drains, so each start in it stands for
@@ -80,6 +91,7 @@ def asynchronous(queue: Any, feeds: Sequence[Any], seconds: float, discard: floa
     A latency is the time from start to completion as the runtime reports it.
 
     :param feeds: input sets handed over with each start; empty when they were set beforehand.
+    :param linger: as for :func:`synchronous`.
     """
     turn = itertools.cycle(feeds) if feeds else itertools.repeat(None)
     clock = time.perf_counter_ns
@@ -100,5 +112,8 @@ def asynchronous(queue: Any, feeds: Sequence[Any], seconds: float, discard: floa
         calls += 1
         now = clock()
     cpu = time.process_time_ns() - cpu
+    leave = clock() + int(linger * 1e9)
+    while clock() < leave:
+        queue.start_async(next(turn))
     queue.wait_all()
     return TimedBlock(latencies, now - start, cpu, calls)

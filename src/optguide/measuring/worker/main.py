@@ -21,7 +21,7 @@ from typing import Any, TextIO
 import numpy as np
 
 from optguide.errors import OptGuideError, OutputError
-from optguide.measuring.worker import arrivals, blocks, footprint, runner
+from optguide.measuring.worker import arrivals, blocks, company, footprint, runner
 
 __all__ = ["Worker", "main"]
 
@@ -51,13 +51,19 @@ class Worker:
         np.savez(path, *found)
         return {"outputs": len(found)}
 
-    def block(self, seconds: float, discard: float) -> dict[str, Any]:
-        """One block of closed-loop calls."""
+    def block(
+        self, seconds: float, discard: float, linger: float = 0.0, turnstile: company.Turnstile | None = None
+    ) -> dict[str, Any]:
+        """One block of closed-loop calls.
+
+        :param turnstile: lets one call at a time pass, where variants of one process take turns.
+        """
         queue = getattr(self.runner, "queue", None)
         with self._running():
-            if queue is None:
-                return asdict(blocks.synchronous(self.runner.calls, seconds, discard))
-            return asdict(blocks.asynchronous(queue, self._feeds(), seconds, discard))
+            if queue is not None:
+                return asdict(blocks.asynchronous(queue, self._feeds(), seconds, discard, linger))
+            calls = self.runner.calls if turnstile is None else turnstile.before(self.runner.calls)
+            return asdict(blocks.synchronous(calls, seconds, discard, linger))
 
     def consecutive(self, count: int) -> dict[str, Any]:
         """Durations of the next calls, the first one included."""
@@ -121,9 +127,16 @@ def _die_with_parent() -> None:
         ctypes.CDLL(None).prctl(set_death_signal, signal.SIGKILL)
 
 
-def _answer(handlers: dict[str, Callable[..., dict[str, Any]]], request: dict[str, Any]) -> dict[str, Any]:
+def _answer(hosted: list[Worker], request: dict[str, Any]) -> dict[str, Any]:
+    """The reply to one request: about the worker in its ``seat``, or about all of this process."""
     try:
-        return {"ok": handlers[request.pop("do")](**request)}
+        name = request.pop("do")
+        if name == "company":
+            return {"ok": {"blocks": company.blocks([worker.block for worker in hosted], **request)}}
+        seat = request.pop("seat", 0)
+        if seat == len(hosted):
+            hosted.append(Worker())
+        return {"ok": _handler(hosted[seat], name)(**request)}
     except OptGuideError as error:
         kind, message, remedy = type(error).__name__, error.message, error.remedy
         detail = traceback.format_exc()
@@ -136,6 +149,18 @@ def _answer(handlers: dict[str, Callable[..., dict[str, Any]]], request: dict[st
     return {"error": {"kind": kind, "message": message, "remedy": remedy, "detail": detail}}
 
 
+def _handler(worker: Worker, name: str) -> Callable[..., dict[str, Any]]:
+    handlers: dict[str, Callable[..., dict[str, Any]]] = {
+        "load": worker.load,
+        "check": worker.check,
+        "block": worker.block,
+        "consecutive": worker.consecutive,
+        "serve": worker.serve,
+        "memory": worker.memory,
+    }
+    return handlers[name]
+
+
 def _short(error: Exception) -> str:
     lines = str(error).strip().splitlines()
     return lines[-1][:300] if lines else "no message"
@@ -146,15 +171,12 @@ def main(requests: TextIO | None = None) -> None:
     _die_with_parent()
     replies = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)
-    worker = Worker()
-    handlers = {
-        name: getattr(worker, name) for name in ("load", "check", "block", "consecutive", "serve", "memory")
-    }
+    hosted = [Worker()]
     for line in requests or sys.stdin:
         request = json.loads(line)
         if request["do"] == "quit":
             break
-        replies.write(json.dumps(_answer(handlers, request)) + "\n")
+        replies.write(json.dumps(_answer(hosted, request)) + "\n")
         replies.flush()
     # Runtimes with threads of their own can hang in their destructors; everything is already reported.
     os._exit(0)
