@@ -100,6 +100,7 @@ def test_total_is_everything_up_to_the_first_result():
     stages = {"import": 1.0, "read": 2.0, "compile": 4.0, "first": 8.0, "second": 16.0, "steady": 32.0}
     found = ColdStart({"a": (stages,) * 6}, {})
     assert found.estimate("a").value == 15.0
+    assert found.estimate("a", "load").value == 6.0
     assert found.estimate("a", "compile").value == 4.0
     assert found.values("a", "steady") == [32.0] * 6
 

@@ -28,6 +28,9 @@ Footprint = Mapping[str, int | None]
 STAGES = ("import", "read", "compile", "first", "second", "steady")
 """Import of the runtime, reading the model, compiling it, first and second inference, steady inference."""
 
+SUMS = {"total": STAGES[:4], "load": STAGES[1:3]}
+"""Stages that are also looked at together: everything up to the first result, and what happens to the model."""
+
 FOOTPRINTS = {"peak": "peak_rss", "private": "private"}
 """``peak`` is the largest resident memory so far, pages of mapped files included. ``private`` is what belongs
 to no file at the moment, and so cannot be dropped, or shared with another process that maps the files."""
@@ -55,7 +58,7 @@ class ColdStart:
     footprints: Mapping[str, tuple[Mapping[str, Footprint], ...]] = field(default_factory=dict)
 
     def estimate(self, name: str, stage: str = "total") -> Estimate:
-        """Median of one stage in milliseconds; ``total`` is everything up to the first result.
+        """Median of one stage, or of one of :data:`SUMS`, in milliseconds.
 
         :raises NotEnoughSamples: fewer than six runs.
         """
@@ -92,11 +95,10 @@ class ColdStart:
         :raises OptionError: no such variant or stage.
         """
         self._check(name)
-        if stage == "total":
-            return [sum(run[part] for part in STAGES[:4]) for run in self.runs[name]]
-        if stage not in STAGES:
-            raise OptionError(f"There is no stage {stage!r}.", f"Use total or one of: {', '.join(STAGES)}.")
-        return [run[stage] for run in self.runs[name]]
+        if stage not in STAGES and stage not in SUMS:
+            known = ", ".join([*SUMS, *STAGES])
+            raise OptionError(f"There is no stage {stage!r}.", f"Use one of: {known}.")
+        return [sum(run[part] for part in SUMS.get(stage, (stage,))) for run in self.runs[name]]
 
     def megabytes(self, name: str, kind: str = "peak", after: str = "first") -> list[float]:
         """Memory of each run.
