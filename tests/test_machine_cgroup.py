@@ -1,8 +1,12 @@
 from __future__ import annotations
 
+import subprocess
+import sys
+
 import pytest
 
-from optguide.machine.cgroup import cpu_quota
+from optguide.errors import EnvironmentMissing
+from optguide.machine.cgroup import cpu_quota, limited_group
 
 
 @pytest.fixture
@@ -48,3 +52,36 @@ def test_version_1_of_another_controller_is_not_a_cpu_quota(system):
 def test_no_limit(system, tmp_path):
     assert system("0::/\n", {"cpu.max": "max 100000\n"}) is None
     assert cpu_quota(tmp_path / "no such file", tmp_path) is None
+
+
+def test_a_process_in_a_limited_group_has_the_quota_and_the_group_is_removed():
+    """The kernel's own files, so only where this process may make groups."""
+    code = (
+        "import os, pathlib, sys\n"
+        "pathlib.Path(sys.argv[1], 'cgroup.procs').write_text(str(os.getpid()))\n"
+        "from optguide.machine.cgroup import cpu_quota\n"
+        "print(cpu_quota())\n"
+    )
+    try:
+        with limited_group(0.25) as group:
+            done = subprocess.run(
+                [sys.executable, "-c", code, str(group)], capture_output=True, text=True, check=True
+            )
+    except EnvironmentMissing as missing:
+        pytest.skip(missing.message)
+    assert float(done.stdout) == 0.25
+    assert not group.exists()
+
+
+@pytest.mark.parametrize("line", ["0::/\n", "1:cpu:/\n", ""])
+def test_where_no_quota_can_be_set_nothing_is_left_behind(tmp_path, line):
+    """Folders without the kernel's files: a hierarchy whose CPU controller is not there for this process."""
+    membership, mount = tmp_path / "cgroup", tmp_path / "mount"
+    membership.write_text(line)
+    (mount / "cpu").mkdir(parents=True)
+    with (
+        pytest.raises(EnvironmentMissing, match="may not give another one a CPU quota"),
+        limited_group(1.0, membership, mount),
+    ):
+        pass
+    assert [path.name for path in mount.rglob("*")] == ["cpu"]

@@ -6,13 +6,24 @@ A quota is the limit that ``os.cpu_count`` and the scheduler affinity do not sho
 
 from __future__ import annotations
 
+import os
+import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
-__all__ = ["cpu_quota"]
+from optguide.errors import EnvironmentMissing
+
+__all__ = ["cpu_quota", "limited_group"]
 
 MEMBERSHIP = Path("/proc/self/cgroup")
 MOUNT = Path("/sys/fs/cgroup")
+
+PERIOD = 100_000
+"""Microseconds after which the kernel grants the quota anew: its default, and what containers use."""
+
+LEAVING_SECONDS = 5.0
+"""How long a group that is to be removed may still hold a process that is ending."""
 
 
 def cpu_quota(membership: Path = MEMBERSHIP, mount: Path = MOUNT) -> float | None:
@@ -35,6 +46,60 @@ def cpu_quota(membership: Path = MEMBERSHIP, mount: Path = MOUNT) -> float | Non
         if (limit := _limit_v2(folder) or _limit_v1(folder)) is not None
     ]
     return min(limits, default=None)
+
+
+@contextmanager
+def limited_group(cores: float, membership: Path = MEMBERSHIP, mount: Path = MOUNT) -> Iterator[Path]:
+    """A control group with a quota, as a container has one; it is removed afterwards.
+
+    A process joins it, with its threads and later children, by writing its identifier to the file
+    ``cgroup.procs`` in the folder, and has to end before the group is removed.
+
+    :param cores: CPU time per second of wall time.
+    :param membership: as for :func:`cpu_quota`, and so is ``mount``.
+    :raises EnvironmentMissing: this process may not make such a group.
+    """
+    group = _made(cores, membership, mount)
+    try:
+        yield group
+    finally:
+        _remove(group)
+
+
+def _made(cores: float, membership: Path, mount: Path) -> Path:
+    lines = membership.read_text().splitlines() if membership.exists() else []
+    for folder in (folder for line in lines for folder in _folders(line, mount) if folder.is_dir()):
+        group = folder / f"optguide-{os.getpid()}"
+        try:
+            group.mkdir()
+        except OSError:
+            continue
+        try:
+            if (group / "cpu.max").exists():
+                (group / "cpu.max").write_text(f"{round(cores * PERIOD)} {PERIOD}")
+                return group
+            if (group / "cpu.cfs_quota_us").exists():
+                (group / "cpu.cfs_period_us").write_text(f"{PERIOD}")
+                (group / "cpu.cfs_quota_us").write_text(f"{round(cores * PERIOD)}")
+                return group
+        except OSError:
+            pass
+        _remove(group)
+    raise EnvironmentMissing(
+        "This process may not give another one a CPU quota.",
+        "Run as an administrator on Linux, or start a container with a quota, such as --cpus 1.",
+    )
+
+
+def _remove(group: Path) -> None:
+    end = time.monotonic() + LEAVING_SECONDS
+    while True:
+        try:
+            return group.rmdir()
+        except OSError:  # a process that has just ended can still be in it
+            if time.monotonic() > end:
+                return None
+            time.sleep(0.01)
 
 
 def _folders(line: str, mount: Path) -> Iterator[Path]:
