@@ -9,11 +9,12 @@ from rich.console import Console
 
 from optguide.errors import Busy, OptGuideError
 from optguide.machine import Machine, measuring_lock, probe
-from tests.bench import controls, spread, throughput
+from tests.bench import controls, spread, streams, throughput
 
 PARTS = {
     "throughput": throughput.run,
     "spread": spread.run,
+    "streams": streams.run,
     "controls": controls.run,
     "controls-disturbed": controls.run_disturbed,
 }
