@@ -14,6 +14,7 @@ the files, later calls only look them up; nothing is downloaded. Which model sta
 from __future__ import annotations
 
 from optguide.workloads.images import sample_image
+from optguide.workloads.made import made
 from optguide.workloads.matmuls import tiny
 from optguide.workloads.minilm import sentences, sentences_dynamic
 from optguide.workloads.quantized import resnet50_int8
@@ -24,6 +25,7 @@ from optguide.workloads.workload import Workload
 
 __all__ = [
     "Workload",
+    "made",
     "no_telemetry",
     "resnet50",
     "resnet50_int8",
