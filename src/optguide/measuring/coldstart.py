@@ -29,7 +29,7 @@ STAGES = ("import", "read", "compile", "first", "second", "steady")
 """Import of the runtime, reading the model, compiling it, first and second inference, steady inference."""
 
 SUMS = {"total": STAGES[:4], "load": STAGES[1:3]}
-"""Stages that are also looked at together: everything up to the first result, and what happens to the model."""
+"""Stages that are also looked at together: all up to the first result, and what is done with the model."""
 
 FOOTPRINTS = {"peak": "peak_rss", "private": "private"}
 """``peak`` is the largest resident memory so far, pages of mapped files included. ``private`` is what belongs
