@@ -22,6 +22,7 @@ import openvino as ov
 from optguide import Recording, Variant, first_inference, measure, plots, profiles, workloads
 from optguide.errors import DeviceError, NotEnoughSamples
 from optguide.machine.devices import absent
+from optguide.measuring.elsewhere import command, measurable
 
 core = ov.Core()
 resnet50, tiny = workloads.resnet50(), workloads.tiny()
@@ -58,27 +59,46 @@ def calling(path, inputs, pieces):
     return make
 
 
+whole = Variant("in one piece", device="HETERO:CPU", model=resnet50.ir, inputs=(resnet50.inputs,))
 wanted = (2, 8, 32) if profiles.current().name == "full" else (8,)
 got = {n: in_pieces(resnet50.ir, n).get_property("HETERO_NUMBER_OF_SUBMODELS") for n in wanted}
-print("pieces wanted and got:", got)
+cut = {
+    n: Variant.from_function(f"in {got[n]} pieces", calling(resnet50.ir, whole.inputs[0], n)) for n in wanted
+}
+
+budget = profiles.current().budget
+pieces = measure(
+    [whole, *cut.values()], replace(budget, seconds=0.3 * budget.seconds), label="a model in pieces"
+)
+record = Recording("deploy/device_combinations", declares=("combine.*",))
+record.add_value("combine.cut.pieces", got[8], "count", label="Pieces the model was cut into")
+record.add_comparison("combine.cut.pieces_over_whole", pieces.compare(whole.name, cut[8].name))
+
+points = [(1, pieces.latency(whole.name)), *((got[n], pieces.latency(cut[n].name)) for n in wanted)]
+record.figure(
+    "pieces",
+    lambda: plots.sweep(
+        {resnet50.title: points}, x_label="Pieces of the model (count)", quantity="Latency", log_x=True
+    ),
+    alt="Latency over the number of pieces into which HETERO cut the model, with intervals.",
+    caption="Median latency of the model in one piece and in several, all of them on the same CPU.",
+)
 
 # %%
 # The rows
 # --------
 #
-# A row names a device and its properties. One that names a device which is missing here is left to machines
-# that have it, together with the command to measure it there.
+# A row is a device and its properties. One that names a device which is missing here is left to machines that
+# have it, together with the command to measure it there.
 
 
 def on(device, note="", **properties):
-    return Variant(
-        device + note, device=device, properties=properties, model=resnet50.ir, inputs=(resnet50.inputs,)
-    )
+    return whole.with_(device + note, device=device, properties=properties)
 
 
 hint, wait = {"PERFORMANCE_HINT": "THROUGHPUT"}, {"AUTO_BATCH_TIMEOUT": "20"}
-cumulative = {"note": ", cumulative", "PERFORMANCE_HINT": "CUMULATIVE_THROUGHPUT"}
-pipeline = {"note": ", pipeline", "MODEL_DISTRIBUTION_POLICY": "PIPELINE_PARALLEL"}
+spread = {"note": ", cumulative", "PERFORMANCE_HINT": "CUMULATIVE_THROUGHPUT"}
+staged = {"note": ", pipeline", "MODEL_DISTRIBUTION_POLICY": "PIPELINE_PARALLEL"}
 one = {
     "cpu": on("CPU"),
     "auto": on("AUTO:CPU"),
@@ -92,132 +112,108 @@ one = {
 several = {
     "cpu": on("CPU", **hint),
     "auto": on("AUTO:CPU", **hint),
-    "cumulative": on("AUTO:CPU", **cumulative),
+    "cumulative": on("AUTO:CPU", **spread),
     "multi": on("MULTI:CPU", **hint),
     "hetero": on("HETERO:CPU", **hint),
     "batch": on("BATCH:CPU(4)", **wait),
     "gpu": on("GPU", **hint),
     "npu": on("NPU", **hint),
-    "cumulative_gpu": on("AUTO:GPU,CPU", **cumulative),
+    "cumulative_gpu": on("AUTO:GPU,CPU", **spread),
     "multi_gpu": on("MULTI:GPU,CPU", **hint),
-    "pipeline_gpu": on("HETERO:GPU,CPU", **hint, **pipeline),
-    "cumulative_all": on("AUTO:GPU,NPU,CPU", **cumulative),
+    "pipeline_gpu": on("HETERO:GPU,CPU", **hint, **staged),
+    "cumulative_all": on("AUTO:GPU,NPU,CPU", **spread),
 }
-
-
-def with_tiny(row):
-    return row.with_(row.name, model=tiny.ir, inputs=(tiny.inputs,))
-
-
-small = {part: with_tiny(one[part]) for part in ("cpu", "auto", "hetero")}
-late = on("AUTO:GPU,CPU", ", no CPU at first", ENABLE_STARTUP_FALLBACK="NO")
-start = {part: with_tiny(one[part]) for part in ("cpu", "auto", "gpu", "auto_gpu")}
-start["late_gpu"] = with_tiny(late)
-
-
-def elsewhere(row):
-    """Why a row cannot be measured here; empty where it can."""
-    if not (missing := absent(row.device, core.available_devices)):
-        return ""
-    settings = {"device": row.device, **row.properties}
-    command = ",".join(f"{key}={value}" for key, value in settings.items())
-    return (
-        f"this machine has no {' and no '.join(missing)}; where there is one, "
-        f"`optguide compare {resnet50.ir.name}@device=CPU @{command}` measures it"
-    )
-
-
-def here(rows, **fields):
-    return [row.with_(row.name, **fields) for row in rows.values() if not elsewhere(row)]
-
+several = {part: row.with_(row.name, requests=0) for part, row in several.items()}
+start = {part: one[part] for part in ("cpu", "auto", "gpu", "auto_gpu")}
+start["late_gpu"] = on("AUTO:GPU,CPU", ", not on the CPU at first", ENABLE_STARTUP_FALLBACK="NO")
+start, small = (
+    {part: row.with_(row.name, model=tiny.ir, inputs=(tiny.inputs,)) for part, row in rows.items()}
+    for rows in (start, {part: one[part] for part in ("cpu", "auto", "hetero")})
+)
 
 # %%
-# One request at a time, and the cut models among them; as many requests as each device calls optimal; a
-# network so small that whatever stands before the device shows; and starts of new processes with it.
+# One request at a time; as many requests as each device calls optimal; and a network so small that whatever
+# stands before the device shows. Ratios are of latency, or of throughput where there are several requests.
+# Above one, the row named first is the better one.
 
-budget = profiles.current().budget
-cut = [Variant.from_function(f"{got[n]} pieces", calling(resnet50.ir, resnet50.inputs, n)) for n in wanted]
-results = {
-    "one": measure(here(one) + cut, replace(budget, seconds=0.6 * budget.seconds), label="one request"),
-    "several": measure(
-        here(several, requests=0), replace(budget, seconds=0.5 * budget.seconds), label="several requests"
+shown = []
+
+
+def relate(prefix, title, rows, result, pairs, quantity):
+    """Record ratios, or why there are none: a device may also be listed and then fail."""
+    for pair in pairs.split():
+        better, base = pair.split("/")
+        identifier, reasons = (
+            f"combine.{prefix}.{better}_over_{base}",
+            measurable(rows, core.available_devices)[1],
+        )
+        if reason := reasons.get(better) or reasons.get(base):
+            record.unavailable(identifier, reason)
+            continue
+        label = f"{rows[better].name} over {rows[base].name}, {title}"
+        try:
+            ratio = result.compare(rows[base].name, rows[better].name, quantity)
+        except (DeviceError, NotEnoughSamples) as error:
+            record.unavailable(identifier, error.message)
+        else:
+            record.add_comparison(identifier, ratio, label=label)
+            shown.append((label, ratio.ratio))
+
+
+for prefix, title, rows, quantity, share, pairs in (
+    ("one", "one request", one, "latency", 0.4, "auto/cpu hetero/cpu batch/cpu auto_gpu/gpu hetero_gpu/gpu"),
+    (
+        *("several", "several requests", several, "throughput", 0.5),
+        "auto/cpu cumulative/cpu multi/cumulative hetero/cpu batch/cpu cumulative_gpu/cpu cumulative_gpu/gpu "
+        "multi_gpu/cumulative_gpu pipeline_gpu/gpu cumulative_all/cumulative_gpu",
     ),
-    "small": measure(here(small), replace(budget, seconds=0.25 * budget.seconds), label="tiny network"),
-    "start": first_inference(here(start), 6, steady=1, label="first inference"),
-}
+    ("small", "tiny network", small, "latency", 0.25, "auto/cpu hetero/cpu"),
+):
+    here, reasons = measurable(rows, core.available_devices)
+    result = measure(list(here.values()), replace(budget, seconds=share * budget.seconds), label=title)
+    record.add_session(
+        f"combine.{prefix}", result, names={row.name: part for part, row in here.items()}, title=title
+    )
+    for part, reason in reasons.items():
+        record.unavailable(f"combine.{prefix}.{part}.latency.p50", reason)
+        record.unavailable(f"combine.{prefix}.{part}.throughput", reason)
+    relate(prefix, title, rows, result, pairs, quantity)
+
+# %%
+# Starts
+# ------
+#
+# Where AUTO has a GPU to compile for, it answers from the CPU until that is done. On a CPU alone there is
+# only the layer itself to pay for, and a small network leaves it nothing to hide behind.
+
+here, reasons = measurable(start, core.available_devices)
+starts = first_inference(list(here.values()), 6, steady=1, label="first inference")
+for part, row in here.items():
+    record.add(f"combine.start.{part}", starts.estimate(row.name), label=f"{row.name}: first inference")
+for part, reason in reasons.items():
+    record.unavailable(f"combine.start.{part}", reason)
+relate("start", "first inference", start, starts, "auto/cpu auto_gpu/gpu auto_gpu/late_gpu", "total")
 
 # %%
 # What it comes to
 # ----------------
-#
-# Ratios are of latency with one request, of throughput with several, of the whole start. Above one, the row
-# named first is the better one. A device that is listed and then fails leaves its rows empty, too.
-
-record = Recording("deploy/device_combinations", declares=("combine.*",))
-for prefix, rows, last in (
-    ("one", one, "latency.p50"),
-    ("several", several, "throughput"),
-    ("small", small, "latency.p50"),
-    ("start", start, "total"),
-):
-    names = {row.name: part for part, row in rows.items() if not elsewhere(row)}
-    if prefix == "start":
-        for name, part in names.items():
-            label = f"{name}: first inference"
-            record.add(f"combine.start.{part}.total", results["start"].estimate(name), label=label)
-    else:
-        record.add_session(f"combine.{prefix}", results[prefix], names=names)
-    for part, row in rows.items():
-        if reason := elsewhere(row):
-            record.unavailable(f"combine.{prefix}.{part}.{last}", reason)
-
-shown = []
-for prefix, rows, quantity, pairs in (
-    ("one", one, "latency", "auto/cpu hetero/cpu batch/cpu auto_gpu/gpu hetero_gpu/gpu"),
-    ("several", several, "throughput", "auto/cpu cumulative/cpu multi/cumulative hetero/cpu batch/cpu"),
-    ("several", several, "throughput", "cumulative_gpu/cpu cumulative_gpu/gpu multi_gpu/cumulative_gpu"),
-    ("several", several, "throughput", "pipeline_gpu/gpu cumulative_all/cumulative_gpu"),
-    ("small", small, "latency", "auto/cpu hetero/cpu"),
-    ("start", start, "total", "auto/cpu auto_gpu/gpu auto_gpu/late_gpu"),
-):
-    for pair in pairs.split():
-        first, second = (rows[part] for part in pair.split("/"))
-        identifier = f"combine.{prefix}.{pair.replace('/', '_over_')}"
-        if reason := elsewhere(first) or elsewhere(second):
-            record.unavailable(identifier, reason)
-            continue
-        try:
-            ratio = results[prefix].compare(second.name, first.name, quantity)
-        except (DeviceError, NotEnoughSamples) as error:
-            record.unavailable(identifier, error.message)
-            continue
-        record.add_comparison(identifier, ratio)
-        shown.append((f"{first.name} over {second.name}, {prefix}", ratio.ratio))
-whole, eight = one["hetero"].name, f"{got[8]} pieces"
-record.add_comparison("combine.one.pieces_over_whole", results["one"].compare(whole, eight))
-record.add_value("combine.one.pieces", got[8], "count", label="Pieces the model was cut into")
-
-# %%
-# Ratios, and the price of cuts:
 
 record.figure(
     "ratios",
     lambda: plots.ratios(shown, quantity="Row named first over the other, log scale"),
     alt="Forest plot: each combination over the plain device it stands before, with its interval, around 1.",
-    caption=f"{resnet50.title}: latency with one request, throughput with several, and time to the first "
-    "result. The small network has four dense layers. Above 1, the row named first is better.",
+    caption=f"{resnet50.title} with one request (latency) and several (throughput), the tiny network with "
+    "one request (latency) and in a new process (first inference). Above 1, the row named first is better.",
 )
-sizes = [(1, whole), *((got[n], f"{got[n]} pieces") for n in wanted)]
-record.figure(
-    "pieces",
-    lambda: plots.sweep(
-        {resnet50.title: [(n, results["one"].latency(name)) for n, name in sizes]},
-        x_label="Pieces of the model (count)",
-        quantity="Latency",
-        log_x=True,
-    ),
-    alt="Latency over the number of pieces into which HETERO cut the model, with intervals.",
-    caption="Median latency of the model in one piece and in several, all of them on the same CPU.",
+every = {row.name: row for rows in (one, several, start) for row in rows.values()}
+missing = [
+    (name, ", ".join(absent(row.device, core.available_devices)), command(row)) for name, row in every.items()
+]
+record.table(
+    "elsewhere",
+    ("Row", "Not here", "Command where it is"),
+    [row for row in missing if row[1]] or [("All rows", "nothing", "measured above")],
+    caption="What this machine left out",
 )
 
 # %%
