@@ -271,7 +271,37 @@ def test_dynamic_shapes_need_to_be_said(dynamic_ir, dynamic_onnx_model):
 
 def test_shapes_that_do_not_fit(ir):
     assert "no input 'y'" in refusal(errors.InputError, model=ir, shapes={"y": (1, 16)})
-    refusal(errors.InputError, model=ir, shapes={"x": (1, 17)})
+    assert "cannot take these shapes" in refusal(errors.InputError, model=ir, shapes={"x": (1, 17)})
+
+
+@pytest.fixture(scope="module")
+def one_at_a_time(save_ir, tmp_path_factory):
+    """A model whose layers are written for a batch of one."""
+
+    def body(ops, x):
+        return ops.softmax(ops.reshape(x, np.array([1, 4, 4]), False), 1)
+
+    return save_ir(tmp_path_factory.mktemp("stubborn") / "stubborn.xml", [1, 16], body)
+
+
+def test_a_batch_that_the_layers_do_not_allow(one_at_a_time):
+    assert "cannot take a batch of 4: " in refusal(errors.InputError, model=one_at_a_time, batch=4)
+
+
+@pytest.mark.parametrize("hint", ["LATENCY", "THROUGHPUT"])
+def test_automatic_batching_that_came_to_nothing(one_at_a_time, hint):
+    """OpenVINO runs such a model one request at a time and says nothing."""
+    fields = {"model": one_at_a_time, "requests": 4, "properties": {"PERFORMANCE_HINT": hint}}
+    assert "no batch of 4" in refusal(errors.InputError, device="BATCH:CPU(4)", **fields)
+    for device in ("BATCH:CPU(1)", "BATCH:CPU", "CPU"):
+        assert loaded(device=device, **fields).frames == 1
+
+
+def test_automatic_batching_counts_single_inputs(ir):
+    batched = loaded(model=ir, device="BATCH:CPU(4)", requests=4, properties={"AUTO_BATCH_TIMEOUT": "1"})
+    assert batched.frames == 1
+    assert batched.effective()["OPTIMAL_NUMBER_OF_INFER_REQUESTS"] == "4"
+    assert batched.outputs()[0].shape == (1, 16)
 
 
 WRONG = {

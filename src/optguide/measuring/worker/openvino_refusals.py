@@ -8,10 +8,18 @@ from typing import Any
 
 import numpy as np
 
-from optguide.errors import DeviceError, ModelError, OptGuideError, PropertyError
+from optguide.errors import DeviceError, InputError, ModelError, OptGuideError, PropertyError
 from optguide.machine.devices import VIRTUAL, absent, named
 
-__all__ = ["failed_running", "not_compiled", "not_read", "refuse_absent", "refuse_unknown", "telling_line"]
+__all__ = [
+    "failed_running",
+    "not_compiled",
+    "not_read",
+    "refuse_absent",
+    "refuse_unbatched",
+    "refuse_unknown",
+    "telling_line",
+]
 
 OF_CORE = (
     *("CACHE_DIR", "CACHE_MODE", "ENABLE_MMAP", "FORCE_TBB_TERMINATE", "DEVICE_ID", "DEVICE_PROPERTIES"),
@@ -69,6 +77,27 @@ def refuse_unknown(core: Any, device: str, config: Mapping[str, str]) -> None:
     for key in config:
         if key not in known and key not in OF_CORE:
             raise PropertyError(f"No device behind {device} has a property {key}.", _SEE)
+
+
+def refuse_unbatched(device: str, compiled: Any) -> None:
+    """Refuse a ``BATCH`` with a size that came to nothing.
+
+    It compiles a model that it cannot batch as it is and says nothing, so that ``BATCH:CPU(4)`` would be the
+    label of single inferences. The graph that is executed tells.
+
+    :raises InputError: its inputs have the shapes that the model has without a batch.
+    """
+    size = device.removesuffix(")").rpartition("(")[2]
+    if not device.startswith("BATCH:") or not size.isdecimal() or int(size) == 1:
+        return
+    shapes, executed = (
+        [port.partial_shape for port in found.inputs] for found in (compiled, compiled.get_runtime_model())
+    )
+    if shapes == executed:
+        raise InputError(
+            f"{device} would run one request at a time: it finds no batch of {size} in this model.",
+            "Choose a device without BATCH, or give the model itself a batch.",
+        )
 
 
 def not_compiled(core: Any, device: str, config: Mapping[str, str], error: RuntimeError) -> OptGuideError:

@@ -17,6 +17,7 @@ from optguide.measuring.worker.openvino_refusals import (
     not_compiled,
     not_read,
     refuse_absent,
+    refuse_unbatched,
     refuse_unknown,
     telling_line,
 )
@@ -46,6 +47,7 @@ class OpenVINORunner(Runner):
                 source = self._blob(path) if path.suffix == openvino_blob.SUFFIX else self._read(core, path)
         with self.stage("compile"):
             self.compiled = self._compile(core, source)
+        refuse_unbatched(self.spec["device"], self.compiled)
         ports = enumerate(self.compiled.inputs)
         self.specs = {_name(port, index): _spec(port, index) for index, port in ports}
         self.sets = self.input_sets(self.specs)
@@ -92,8 +94,9 @@ class OpenVINORunner(Runner):
             if self.spec["batch"] is not None:
                 _set_batch(self._openvino, model, self.spec["batch"])
         except RuntimeError as error:
+            asked = "these shapes" if shapes else f"a batch of {self.spec['batch']}"
             raise InputError(
-                f"The model cannot take these shapes: {telling_line(error)}",
+                f"The model cannot take {asked}: {telling_line(error)}",
                 "Choose a shape or batch that its layers allow.",
             ) from error
         for name, port in zip(names, model.inputs, strict=True):
