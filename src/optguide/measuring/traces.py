@@ -30,8 +30,8 @@ class Trace:
     """The calls of one fresh process, in order.
 
     :param milliseconds: duration of each call.
-    :param memory: pairs of calls so far and resident megabytes (of a million bytes), the first one from before
-        any call; the peak so far where the system does not tell what is resident now.
+    :param memory: pairs of calls so far and resident megabytes (of a million bytes), from before any call on;
+        the peak so far where the system does not tell what is resident now.
     """
 
     milliseconds: tuple[float, ...]
@@ -60,7 +60,7 @@ def trace(
 ) -> Mapping[str, Trace]:
     """Call each variant ``calls`` times in a fresh process of its own.
 
-    A function goes on where it stopped; a variant with several input sets starts with the first in every chunk.
+    A function goes on where it stopped; a variant with several input sets starts again in every chunk.
 
     :param every: calls of one chunk; memory is looked at after each.
     :param seed: of the order of turns.
