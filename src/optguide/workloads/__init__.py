@@ -7,12 +7,15 @@ the files, later calls only look them up; nothing is downloaded. Which model sta
     a convolutional network of the usual size with random weights: for speed, never for accuracy.
 ``sentences``
     all-MiniLM-L6-v2 with its published weights and real text: a transformer whose results mean something.
+``digits``
+    a small convolutional network that the guide trains by itself, one per fold, with real test accuracy.
 ``tiny``
     so little work that what surrounds inference becomes visible.
 """
 
 from __future__ import annotations
 
+from optguide.workloads.digits import digits
 from optguide.workloads.images import sample_image
 from optguide.workloads.made import made
 from optguide.workloads.matmuls import tiny
@@ -25,6 +28,7 @@ from optguide.workloads.workload import Workload
 
 __all__ = [
     "Workload",
+    "digits",
     "made",
     "no_telemetry",
     "resnet50",

@@ -12,6 +12,7 @@ from optguide import environments
 from optguide.errors import EnvironmentMissing, OptGuideError
 from optguide.workloads import (
     Workload,
+    digits,
     resnet50,
     resnet50_int8,
     resnet50_savedmodel,
@@ -49,7 +50,7 @@ def _resnet50() -> Workload:
         return resnet50()
 
 
-_MAKERS: tuple[Callable[[], Workload], ...] = (tiny, _resnet50, resnet50_int8, sentences, sentences_dynamic)
+_MAKERS: tuple[Callable[[], Workload], ...] = (tiny, digits, _resnet50, resnet50_int8, sentences, sentences_dynamic)
 
 
 if __name__ == "__main__":
