@@ -109,6 +109,25 @@ def test_between_states_the_largest_difference(verdict, low, high, outcome, endi
     assert found.reasons[0].endswith(ending)
 
 
+@pytest.mark.parametrize(
+    ("condition", "low", "high", "outcome", "reason"),
+    [
+        ({"below": 1}, -0.2, 0.8, "confirmed", "0.3 points (-0.2 to 0.8), below 1 point."),
+        ({"below": 1}, -3, -1, "confirmed", "-2.0 points (-3.0 to -1.0), below 1 point."),
+        ({"above": 0}, -0.2, 0.8, "inconclusive", ", which leaves open whether it is above 0 points."),
+        ({"above": 0}, -0.8, -0.2, "refuted", ", not above 0 points."),
+        ({"between": (-1, 1)}, -0.24, 0.61, "confirmed", ", no difference larger than 0.7 points here."),
+        ({"between": (-1, 1)}, -0.97, 0.1, "confirmed", ", no difference larger than 1 point here."),
+        ({"between": (-1, 1)}, 1.2, 3.1, "refuted", ", outside the range -1 point to 1 point."),
+    ],
+)
+def test_points_lie_on_both_sides_of_zero(verdict, condition, low, high, outcome, reason):
+    drop = Condition(result="x.drop", **condition)
+    found = verdict(claim(drop), {"x.drop": ((low + high) / 2, low, high, "points")})
+    assert found.outcome == outcome
+    assert found.reasons[0].endswith(reason)
+
+
 def test_between_of_another_unit_states_the_range(verdict):
     condition = Condition(result="x.time", between=(1, 5))
     found = verdict(claim(condition), {"x.time": (3, 2, 4, "ms")})

@@ -12,7 +12,7 @@ from optguide.errors import OptionError
 from optguide.format import age, duration, estimate, interval, parse_duration, parse_share, quantity
 
 TIMES = "\N{MULTIPLICATION SIGN}"
-UNITS = ("ms", "us", "s", "inferences/s", "ratio", "share", "bytes", "count", "MB")
+UNITS = ("ms", "us", "s", "inferences/s", "ratio", "share", "points", "bytes", "count", "MB")
 SIZES = {
     "s": 1.0,
     "ms": 1e-3,
@@ -26,6 +26,8 @@ SIZES = {
     "inferences/s": 1.0,
     TIMES: 1.0,
     "%": 1e-2,
+    "point": 1.0,
+    "points": 1.0,
     "": 1.0,
 }
 BASE = {"ms": 1e-3, "us": 1e-6, "MB": 1e6}
@@ -57,6 +59,13 @@ def about(value: float, low: float, high: float, unit: str = "ms") -> SimpleName
         (17_812_345, "bytes", "17.8 MB"),
         (512, "bytes", "512 B"),
         (0.25, "MB", "250 kB"),
+        (1.2, "points", "1.2 points"),
+        (-0.3, "points", "-0.3 points"),
+        (1, "points", "1 point"),
+        (-1.0, "points", "-1 point"),
+        (12.345, "points", "12.3 points"),
+        (0, "points", "0 points"),
+        (-0.0, "points", "0 points"),
         (1797, "count", "1,797"),
         (2.5, "count", "2.50"),
         (4.2, "W", "4.20 W"),
@@ -82,6 +91,12 @@ def test_quantity_is_the_value_to_three_digits(value, unit):
         (about(1243, 940, 1540, "inferences/s"), "1,240 inferences/s (940 to 1,540)"),
         (about(40, -260, 340), "40 ms (-260 to 340)"),
         (about(0, -1, 1), "0.0 ms (-1.0 to 1.0)"),
+        (about(1.0, 0.41, 1.57, "points"), "1.0 points (0.4 to 1.6)"),
+        (about(-0.31, -0.92, 0.28, "points"), "-0.3 points (-1.0 to 0.3)"),
+        (about(0.0, -0.214, 0.214, "points"), "0.00 points (-0.22 to 0.22)"),
+        (about(-1.1e-16, -0.6, 0.6, "points"), "0.0 points (-0.6 to 0.6)"),
+        (about(-0.04, -0.6, 0.6, "points"), "-0.04 points (-0.60 to 0.60)"),
+        (about(-0.004, -0.6, 0.6, "points"), "0.0 points (-0.6 to 0.6)"),
         (about(4096, 4096, 4096, "bytes"), "4.10 kB"),
         (about(40, math.nan, 41), "40.0 ms (interval unknown)"),
         (about(math.nan, 1, 2), "unknown"),
@@ -116,6 +131,8 @@ def test_interval_takes_the_scale_of_its_value():
     assert interval(0.95, 1.05, "ms", value=0.99) == "950 to 1,050 µs"
     assert interval(0.118, 0.1254, "share") == "11.8 to 12.6 %"
     assert interval(3, 3, "count") == "3"
+    assert interval(0.41, 1.57, "points") == "0.4 to 1.6 points"
+    assert interval(-0.6, 0.2, "points") == "-0.6 to 0.2 points"
     assert interval(-math.inf, 1, "ms") == "unknown"
 
 

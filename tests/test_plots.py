@@ -408,6 +408,15 @@ def test_a_verdict_drawing_orders_value_and_bounds_as_the_numbers_are():
     assert float(found["holds"][0].get("width")) == pytest.approx(edges[1] - edges[0], abs=0.2)
 
 
+def test_a_verdict_drawing_of_points_around_zero():
+    svg = plots.verdict_interval_svg(-0.4, 0.4, 0.0, 1.0, label="The drop", unit="points", holds="below")
+    root, _, value, (edge,) = positions(svg)
+    assert root[0].text == "The drop: 0.0 points (-0.4 to 0.4), held against 1 point"
+    assert value < edge
+    below = plots.verdict_interval_svg(-3.0, -1.0, -2.0, 0.0, label="x", unit="points")
+    assert positions(below)[2] < positions(below)[3][0]
+
+
 def test_distant_ratios_are_drawn_on_a_log_scale():
     _, _, value, (edge,) = positions(plots.verdict_interval_svg(5, 200, math.sqrt(1000), 1, label="x"))
     *_, end, _ = positions(plots.verdict_interval_svg(5, 200, 200, 1, label="x"))

@@ -96,6 +96,16 @@ def test_publish_prints_every_result(capsys):
     assert lines[3] == "x.gpu: not measurable here: there is no GPU"
 
 
+def test_results_below_and_around_zero_are_kept(capsys):
+    recording, drop = recorded(), Estimate(-0.3, -0.9, 0.3, "points", 1797)
+    recording.add("x.drop", drop)
+    recording.table("drops", ["model", "drop"], [["INT8", drop]], caption="Drops")
+    recording.publish()
+    assert "-0.3 points (-0.9 to 0.3)" in capsys.readouterr().out
+    read = records.load().by_example["measure/x"]
+    assert read.results["x.drop"].low == read.tables["drops"].rows[0][1].low == -0.9
+
+
 def test_comparison_records_both_ratios():
     ratio, cpu = Estimate(1.9, 1.8, 2.0, "ratio", 30), Estimate(1.95, 1.9, 2.0, "ratio", 30)
     recording = Recording("measure/x", declares=["x.gain", "x.gain.cpu", "x.plain"])

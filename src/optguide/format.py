@@ -34,7 +34,10 @@ _FAMILIES = {
     "ratio": (0, ((0, "\N{MULTIPLICATION SIGN}"),)),
     "share": (0, ((-2, " %"),)),
     "count": (0, ((0, ""),)),
+    "points": (0, ((0, " points"),)),  # percentage points: differences of shares
 }
+_CHOSEN = ("share", "points")
+"""Units of which a whole number is often one that somebody chose (a limit): no digits that nobody meant."""
 
 
 class Estimated(Protocol):
@@ -72,8 +75,8 @@ class _Scale:
 def quantity(value: float, unit: str) -> str:
     """``value`` with three significant digits in the scale that suits it.
 
-    :param unit: ``ms``, ``us``, ``s``, ``bytes``, ``MB``, ``ratio``, ``share``, ``count``, or any other text,
-        which follows the number as it is.
+    :param unit: ``ms``, ``us``, ``s``, ``bytes``, ``MB``, ``ratio``, ``share``, ``points``, ``count``, or any
+        other text, which follows the number as it is.
 
     >>> quantity(0.0123, "ms"), quantity(1240.4, "inferences/s"), quantity(0.12, "share")
     ('12.3 µs', '1,240 inferences/s', '12 %')
@@ -86,12 +89,11 @@ def quantity(value: float, unit: str) -> str:
     if whole and scale.symbol in ("", " B"):
         return f"{number:,.0f}{scale.symbol}"
     number = _significant(number, _DIGITS)
-    # A share is often a round number somebody chose (a limit, a precision): no digits that nobody meant.
-    places = 0 if not number or (unit == "share" and whole) else max(0, _DIGITS - 1 - _exponent(number))
+    places = 0 if not number or (unit in _CHOSEN and whole) else max(0, _DIGITS - 1 - _exponent(number))
     text = f"{number:,.{places}f}"
-    if unit == "share" and places:
+    if unit in _CHOSEN and places:
         text = text.rstrip("0").rstrip(".")
-    return text + scale.symbol
+    return text + (" point" if unit == "points" and text in ("1", "-1") else scale.symbol)
 
 
 def interval(low: float, high: float, unit: str, value: float | None = None) -> str:
@@ -211,8 +213,13 @@ def _place(low: float, high: float, value: float, scale: _Scale) -> int:
     half = (_exact(high) - _exact(low)).scaleb(-scale.power) / 2
     leading = _exponent(half)
     place = leading - 1 if half.scaleb(-leading) < Decimal("3.55") else leading
+    if not value:
+        return place
+    shown = scale.apply(value).adjusted()
+    if low < 0 < high and shown < place - 1:
+        return place  # around zero, a tiny value may be what arithmetic left over of nothing
     # An interval far wider than the value would otherwise round the value itself away.
-    return min(place, scale.apply(value).adjusted()) if value else place
+    return min(place, shown)
 
 
 def _bounds(low: float, high: float, value: float, scale: _Scale) -> str:

@@ -20,6 +20,9 @@ _NEEDS = {
     "cores": "{} cores",
 }
 
+_NO_DIFFERENCE = {"ratio": 1.0, "points": 0.0}
+"""What a comparison of equals gives."""
+
 
 def sentence(condition: Condition, result: Result, state: State) -> str:
     """What was measured and how it stands to the bound: ``A: 40 ms (39 to 41), below 50 ms.``"""
@@ -48,8 +51,9 @@ def _beside(side: str, bound: str, state: State) -> str:
 
 def _range(between: tuple[float, float], result: Result, state: State) -> str:
     lowest, highest = between
-    if state == "holds" and result.unit == "ratio" and lowest <= 1 <= highest:
-        return f"no difference larger than {_largest_difference(result)} here"
+    same = _NO_DIFFERENCE.get(result.unit)
+    if state == "holds" and same is not None and lowest <= same <= highest:
+        return f"no difference larger than {_largest_difference(result, same)} here"
     bounds = f"the range {_bound(lowest, result.unit)} to {_bound(highest, result.unit)}"
     return {
         "holds": f"within {bounds}",
@@ -58,11 +62,12 @@ def _range(between: tuple[float, float], result: Result, state: State) -> str:
     }[state]
 
 
-def _largest_difference(ratio: Result) -> str:
-    """The interval's farthest distance from 1, rounded up to a tenth of a per cent."""
-    tenths = max(abs(ratio.low - 1), abs(ratio.high - 1)) * 1000
+def _largest_difference(result: Result, same: float) -> str:
+    """The interval's farthest distance from ``same``, rounded up to a tenth of a per cent or of a point."""
+    unit, tenth = ("share", 1000) if result.unit == "ratio" else (result.unit, 10)
+    tenths = max(abs(result.low - same), abs(result.high - same)) * tenth
     # Binary fractions: 1 - 0.979 is a little more than 0.021, which is not a reason to say 2.2 %.
-    return fmt.quantity(math.ceil(round(tenths, 6)) / 1000, "share")
+    return fmt.quantity(math.ceil(round(tenths, 6)) / tenth, unit)
 
 
 def _bound(value: float, unit: str) -> str:

@@ -57,7 +57,8 @@ Floats = npt.NDArray[np.float64]
 class Estimate:
     """A measured value and its 95 % interval.
 
-    :param unit: ``ms``, ``s``, ``inferences/s``, ``ratio``, ``share``, ``bytes`` or ``count``.
+    :param unit: ``ms``, ``s``, ``inferences/s``, ``ratio``, ``share``, ``points`` (differences of
+        shares, in percentage points), ``bytes`` or ``count``.
     :param n: samples it rests on (rounds or generations, where those give one number each).
     :param method: how value and interval were computed, in a few words.
     """

@@ -62,7 +62,7 @@ def written(interval: Interval, *, ends: bool = True) -> str:
     :param ends: write the interval too.
     """
     number = Span(interval.value, interval.low, interval.high, interval.unit)
-    if interval.unit in ("ratio", "share"):
+    if interval.unit in ("ratio", "share", "points"):
         return estimate(number) if ends else quantity(number.value, number.unit)
     bare = Span(number.value, number.low, number.high, "count")
     value, _, rest = (estimate(bare) if ends else quantity(bare.value, bare.unit)).partition(" ")

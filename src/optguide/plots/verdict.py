@@ -137,4 +137,6 @@ def _chosen(number: float, unit: str) -> str:
     """A bound as somebody wrote it, without digits that nobody meant."""
     if unit == "share":
         return f"{100 * number:g} %"
+    if unit == "points" and abs(number) == 1:
+        return f"{number:g} point"
     return f"{number:g}{'' if unit == 'ratio' else ' '}{unit_name(unit)}"
