@@ -1,0 +1,210 @@
+"""
+Tuning one device
+=================
+
+Inference precision, execution mode, dynamic quantization, the precision of a KV cache, denormals: properties
+that trade exactness for speed. Each is held against 32-bit floats, in latency and in the error of the output.
+"""
+
+# %%
+# A hint, and what became of it
+# -----------------------------
+#
+# What a device made of a hint is read back from the compiled model: a precision that the processor does not
+# have can be replaced by another one without a word.
+
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+from optguide import Recording, Variant, accuracy, measure, plots, profiles, workloads
+from optguide.errors import NotEnoughSamples, PropertyError
+from optguide.paths import build_dir
+from optguide.workloads import retrieval
+
+workloads.no_telemetry()
+
+import nncf
+import openvino as ov
+
+core = ov.Core()
+encoder, sentence, tiny = workloads.sentences_dynamic(), workloads.sentences(), workloads.tiny()
+for asked in ("f32", "bf16", "f16"):
+    try:
+        compiled = core.compile_model(encoder.ir, "CPU", {"INFERENCE_PRECISION_HINT": asked})
+    except RuntimeError:
+        print(f"asked for {asked}: refused")
+    else:
+        print(f"asked for {asked}: {compiled.get_property('INFERENCE_PRECISION_HINT').get_type_name()}")
+
+# %%
+# Denormals
+# ---------
+#
+# Floats nearer to zero than about 1.2e-38 are denormal, and many processors handle them slowly. With
+# ``CPU_DENORMALS_OPTIMIZATION`` they count as zero, by two flags that every thread has. OpenVINO computes in
+# the thread that calls it, too, and the flags can outlast the call. A thread of its own shows it:
+
+ZEROS = {"CPU_DENORMALS_OPTIMIZATION": "YES"}
+
+
+def denormals_lost(properties):
+    """Whether NumPy takes denormals for zero, in this thread, after a model has been called in it."""
+    core.compile_model(tiny.ir, "CPU", properties)(dict(np.load(tiny.inputs)))
+    return bool(np.float32(1e-38) * np.float32(0.1) == 0)
+
+
+for properties in ({}, ZEROS):
+    with ThreadPoolExecutor(1) as thread:
+        lost = thread.submit(denormals_lost, properties).result()
+    print(f"{properties or 'default'}: afterwards NumPy loses denormals: {lost}")
+
+# %%
+# For the speed, four dense layers get a batch of 64: once of usual values, once with all rows but the first
+# so small that every number on the way is denormal. In bf16 the processor's own instructions drop denormals,
+# so this is done in 32-bit floats.
+
+folder = build_dir() / "caches" / "device_tuning"
+folder.mkdir(parents=True, exist_ok=True)
+usual = np.random.default_rng(0).standard_normal((64, 256), dtype=np.float32)
+scale = np.array([1.0, *[1e-39] * 63], np.float32)[:, None]
+np.savez(folder / "usual.npz", x=usual)
+np.savez(folder / "denormal.npz", x=usual * scale)
+
+plain = Variant("usual", model=tiny.ir, batch=64, precision="f32", inputs=(folder / "usual.npz",))
+denormal = plain.with_("denormal", inputs=(folder / "denormal.npz",))
+budget = profiles.current().budget
+denormals = measure(
+    [plain, denormal, denormal.with_("denormal, as zeros", properties=ZEROS)],
+    replace(budget, seconds=0.3 * budget.seconds),
+    control=True,
+    label="denormals",
+)
+
+# %%
+# The settings
+# ------------
+#
+# The sentence encoder has weights in 32-bit floats and no KV cache; the setting for the cache is there to
+# show that. Dynamic quantization wants compressed weights: while the model runs, it quantizes the inputs of
+# those layers to 8 bits, in groups that share a scale.
+
+
+def compress(folder: Path, source: str) -> None:
+    ov.save_model(
+        nncf.compress_weights(core.read_model(source)), folder / "model.xml", compress_to_fp16=False
+    )
+
+
+floats, compressed = encoder.ir, workloads.made(compress, source=str(encoder.ir)) / "model.xml"
+F32, GROUP = {"INFERENCE_PRECISION_HINT": "f32"}, "DYNAMIC_QUANTIZATION_GROUP_SIZE"
+settings = {
+    "f32": ("f32", floats, F32),
+    "performance": ("PERFORMANCE mode (default)", floats, {"EXECUTION_MODE_HINT": "PERFORMANCE"}),
+    "accuracy": ("ACCURACY mode", floats, {"EXECUTION_MODE_HINT": "ACCURACY"}),
+    "bf16": ("bf16", floats, {"INFERENCE_PRECISION_HINT": "bf16"}),
+    "f16": ("f16", floats, {"INFERENCE_PRECISION_HINT": "f16"}),
+    "kv": ("f32, KV cache in f32", floats, F32 | {"KV_CACHE_PRECISION": "f32"}),
+    "zeros": ("f32, denormals as zero", floats, F32 | ZEROS),
+    "unquantized": ("INT8 weights, not quantized further", compressed, {GROUP: "0"}),
+    "group32": ("INT8 weights, groups of 32", compressed, {GROUP: "32"}),
+    "group128": ("INT8 weights, groups of 128", compressed, {GROUP: "128"}),
+}
+one_text = dict.fromkeys(("input_ids", "attention_mask", "token_type_ids"), (1, 128))
+result = measure(
+    [
+        Variant(label, model=model, properties=properties, inputs=(sentence.inputs,), shapes=one_text)
+        for label, model, properties in settings.values()
+    ],
+    replace(budget, seconds=1.1 * budget.seconds),
+    label="settings",
+)
+
+# %%
+# What they do to the output
+# --------------------------
+#
+# Every setting embeds the same texts. The error is one minus the cosine to the embedding in 32-bit floats,
+# text by text; the interval of its mean says what other texts of this kind would give.
+
+texts = [body for _, body in retrieval.pairs(100 if profiles.current().name == "full" else 40)]
+exact = retrieval.embed(core.compile_model(floats, "CPU", F32), texts)
+
+
+def errors(model, properties):
+    found = retrieval.embed(core.compile_model(model, "CPU", properties), texts)
+    lengths = np.linalg.norm(exact, axis=1) * np.linalg.norm(found, axis=1)
+    return np.maximum(1 - (exact * found).sum(axis=1) / lengths, 0)
+
+
+record = Recording("deploy/device_tuning", declares=("tuning.*",))
+record.add_session("tuning", result, names={label: part for part, (label, *_) in settings.items()})
+known = core.get_property("CPU", "SUPPORTED_PROPERTIES")
+rows, off = [], {}
+for part, (label, model, properties) in settings.items():
+    key, asked = list(properties.items())[-1]
+    if refusal := result.failures.get(label):
+        record.unavailable(f"tuning.{part}.error", refusal.message)
+        rows.append((label, key, asked, "refused" if key in known else "no such property", "", ""))
+        continue
+    off[part] = errors(model, properties)
+    error = accuracy.mean_of_samples(off[part], "share")
+    record.add(f"tuning.{part}.error", error, label=f"{label}: error of the embedding")
+    resolved = result.series[label].effective[key]
+    rows.append((label, key, asked, resolved, result.latency(label), error))
+columns = ("", "Property", "Asked for", "The device says", "Latency", "Error")
+record.table(
+    "settings", columns, rows, caption="Sentence encoder, one text of 128 tokens: setting by setting"
+)
+
+# %%
+# What they gain
+# --------------
+
+
+def relate(identifier, session, base, other):
+    """Record how much faster ``other`` is than ``base``, or why that is unknown; a row for the figure."""
+    try:
+        ratio = session.compare(base, other)
+    except (PropertyError, NotEnoughSamples) as error:
+        record.unavailable(f"tuning.{identifier}", error.message)
+        return []
+    record.add_comparison(f"tuning.{identifier}", ratio)
+    return [(f"{other} over {base}", ratio.ratio)]
+
+
+shown = []
+for other, base in (
+    ("performance", "accuracy"),
+    ("accuracy", "f32"),
+    ("bf16", "f32"),
+    ("f16", "f32"),
+    ("kv", "f32"),
+    ("zeros", "f32"),
+    ("group32", "unquantized"),
+    ("group128", "group32"),
+):
+    shown += relate(f"{other}_over_{base}", result, settings[base][0], settings[other][0])
+shown += relate("denormals.usual_over_denormal", denormals, "denormal", "usual")
+shown += relate("denormals.zeros_over_denormal", denormals, "denormal", "denormal, as zeros")
+names = {"usual": "usual", "denormal": "denormal", "denormal, as zeros": "zeros"}
+record.add_session("tuning.denormals", denormals, names=names, title="small network")
+if {"group32", "group128"} <= set(off):
+    loss = accuracy.mean_of_samples(off["group128"] - off["group32"], "share")
+    record.add("tuning.group128_loss", loss, label="Error of groups of 128 beyond that of groups of 32")
+else:
+    record.unavailable("tuning.group128_loss", "this device refuses a group size")
+
+record.figure(
+    "gains",
+    lambda: plots.ratios(shown, quantity="Speed-up of the one named first, log scale"),
+    alt="Forest plot: for each setting, how much faster it is than the one it is held against, around 1.",
+    caption="How many times faster the setting named first is. The last two rows are a small dense network.",
+)
+
+# %%
+# Everything with its interval:
+
+record.publish()
