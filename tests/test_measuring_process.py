@@ -6,6 +6,7 @@ import subprocess
 import sys
 import threading
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -318,6 +319,57 @@ def test_another_interpreter_needs_no_installed_optguide(tmp_path):
         False,
         True,
     ]
+
+
+def cores_and_quota(**fields):
+    """What a worker may use, as the system tells it from the inside, and who it is."""
+
+    def make():
+        import os
+
+        import psutil
+
+        from optguide.machine.cgroup import cpu_quota
+
+        cores = len(psutil.Process().cpu_affinity())
+        return lambda: [[cores, cpu_quota() or 0.0, os.getpid()]]
+
+    return value_of(Variant.from_function("f", make, **fields))
+
+
+@pytest.mark.skipif(sys.platform == "darwin", reason="macOS has no affinity of processes")
+def test_a_worker_on_some_of_the_cores(alive):
+    everywhere, one = cores_and_quota(), cores_and_quota(cores=1)
+    assert everywhere[0] == len(psutil.Process().cpu_affinity())
+    assert one[0] == 1
+    assert cores_and_quota(cores=1000)[0] == everywhere[0]
+
+
+def test_a_worker_with_a_quota():
+    try:
+        found = cores_and_quota(quota=0.5)
+    except errors.EnvironmentMissing as missing:
+        pytest.skip(missing.message)
+    assert found[1] == 0.5
+    assert not list(Path("/sys/fs/cgroup").rglob(f"optguide-{os.getpid()}-*"))
+
+
+def test_a_quota_that_cannot_be_set_leaves_no_process(quick_variant, monkeypatch):
+    started = []
+
+    class Recording(subprocess.Popen):
+        def __init__(self, *args, **kwargs):
+            super().__init__(*args, **kwargs)
+            started.append(self)
+
+    def refuse(cores):
+        raise errors.EnvironmentMissing("This process may not.")
+
+    monkeypatch.setattr(process.subprocess, "Popen", Recording)
+    monkeypatch.setattr(process, "limited_group", refuse)
+    with pytest.raises(errors.EnvironmentMissing, match="may not"):
+        WorkerProcess(replace(quick_variant, quota=0.5))
+    assert [one.returncode is not None for one in started] == [True]
 
 
 def test_missing_interpreter(tmp_path):

@@ -5,7 +5,7 @@ import pytest
 
 from optguide.errors import DeviceError, OptionError
 from optguide.measuring.result import Block, Series, SessionResult
-from optguide.measuring.sweet_spot import Setting, grid, neighbourhood, sweet_spot
+from optguide.measuring.sweet_spot import Setting, alternatives, corners, grid, sweet_spot
 from optguide.measuring.variant import Variant
 
 ROUNDS = 12
@@ -68,17 +68,25 @@ def test_the_grid_reaches_past_the_processors(processors):
         assert len(numbers) <= 5
 
 
+@pytest.mark.parametrize("processors", [1, 2, 3, 8])
+def test_corners_are_cells_of_the_grid(processors):
+    streams, threads = grid(processors)
+    assert all(cell.streams in streams and cell.threads in threads for cell in corners(processors).values())
+
+
 @pytest.mark.parametrize(
     ("default", "processors", "expected"),
     [
         (Setting(2, 2), 2, {(1, 1), (1, 2)}),
         (Setting(1, 1), 1, set()),
-        (Setting(4, 8), 8, {(2, 4), (2, 8), (4, 4), (8, 8)}),
-        (Setting(4, 8), 16, {(2, 4), (2, 8), (2, 16), (4, 4), (4, 16), (8, 8), (8, 16)}),
+        (Setting(4, 8), 8, {(1, 8), (2, 8), (8, 8), (4, 4)}),
+        (Setting(4, 8), 16, {(1, 8), (2, 8), (8, 8), (4, 4), (4, 16)}),
+        (Setting(16, 16), 16, {(1, 16), (2, 16), (4, 16), (8, 16), (8, 8)}),
+        (Setting(3, 6), 6, {(1, 6), (2, 6), (4, 6), (3, 3)}),
     ],
 )
-def test_neighbours_are_possible_and_not_the_default(default, processors, expected):
-    found = neighbourhood(default, processors)
+def test_alternatives_are_possible_and_not_the_default(default, processors, expected):
+    found = alternatives(default, processors)
     assert {(setting.streams, setting.threads) for setting in found} == expected
 
 

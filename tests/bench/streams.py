@@ -7,7 +7,7 @@ from rich.table import Table
 
 from optguide import Budget, Variant, measure, workloads
 from optguide.measuring.estimate import Estimate
-from optguide.measuring.sweet_spot import Setting, grid, neighbourhood, sweet_spot
+from optguide.measuring.sweet_spot import Setting, alternatives, grid, sweet_spot
 
 __all__ = ["run"]
 
@@ -42,7 +42,7 @@ def _judged(workload: workloads.Workload, share: float) -> tuple[str, ...]:
     default = Setting(*(compiled.get_property(key) for key in ("NUM_STREAMS", "INFERENCE_NUM_THREADS")))
     del compiled, core
 
-    near = [hint, *(_asking(hint, setting) for setting in neighbourhood(default, processors))]
+    near = [hint, *(_asking(hint, setting) for setting in alternatives(default, processors))]
     procedure = measure(near, _budget(near, share), label=f"{workload.title}, procedure")
     recommended = sweet_spot(procedure, HINT, [variant.name for variant in near[1:]])
 

@@ -6,6 +6,7 @@ A quota is the limit that ``os.cpu_count`` and the scheduler affinity do not sho
 
 from __future__ import annotations
 
+import itertools
 import os
 import time
 from collections.abc import Iterator
@@ -24,6 +25,9 @@ PERIOD = 100_000
 
 LEAVING_SECONDS = 5.0
 """How long a group that is to be removed may still hold a process that is ending."""
+
+
+_numbers = itertools.count()
 
 
 def cpu_quota(membership: Path = MEMBERSHIP, mount: Path = MOUNT) -> float | None:
@@ -69,7 +73,7 @@ def limited_group(cores: float, membership: Path = MEMBERSHIP, mount: Path = MOU
 def _made(cores: float, membership: Path, mount: Path) -> Path:
     lines = membership.read_text().splitlines() if membership.exists() else []
     for folder in (folder for line in lines for folder in _folders(line, mount) if folder.is_dir()):
-        group = folder / f"optguide-{os.getpid()}"
+        group = folder / f"optguide-{os.getpid()}-{next(_numbers)}"
         try:
             group.mkdir()
         except OSError:

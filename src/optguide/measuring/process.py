@@ -11,16 +11,18 @@ import sys
 import tempfile
 import threading
 from collections.abc import Sequence
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import psutil
 
 import optguide
 from optguide.errors import EnvironmentMissing, WorkerDied, WorkerError, WorkerHung, by_name
+from optguide.machine.cgroup import limited_group
 from optguide.measuring.variant import Variant
 from optguide.workloads.quiet import no_telemetry
 
@@ -79,6 +81,12 @@ class WorkerProcess:
             env=_environment(variant),
         )
         threading.Thread(target=self._read, daemon=True).start()
+        self._limits = ExitStack()
+        try:
+            _limit(self._process.pid, variant, self._limits)
+        except BaseException:
+            self.end()
+            raise
 
     @property
     def pid(self) -> int:
@@ -165,6 +173,7 @@ class WorkerProcess:
         with suppress(OSError, ValueError):  # a request may be left that nobody will read
             self._process.stdin.close()  # type: ignore[union-attr]  # opened as a pipe above
         self._errors.close()
+        self._limits.close()
 
     def __enter__(self) -> WorkerProcess:
         return self
@@ -200,6 +209,24 @@ class WorkerProcess:
             self._errors.seek(0)
             printed = self._errors.read().decode(errors="replace")[-4000:]
         return WorkerDied(f"The worker of {self._name!r} {cause}.", remedy, detail=printed)
+
+
+def _limit(pid: int, variant: Variant, stack: ExitStack) -> None:
+    """Do to a process that has just started what a container would; undone when ``stack`` closes.
+
+    :raises EnvironmentMissing: the system does not let this process do so.
+    """
+    if variant.cores is not None:
+        process = psutil.Process(pid)
+        try:
+            process.cpu_affinity(process.cpu_affinity()[: variant.cores])
+        except (AttributeError, psutil.Error):
+            raise EnvironmentMissing(
+                "This system cannot keep a process to some of its cores.", "Measure on Linux or Windows."
+            ) from None
+    if variant.quota is not None:
+        group = stack.enter_context(limited_group(variant.quota))
+        (group / "cgroup.procs").write_text(str(pid))
 
 
 def _environment(variant: Variant) -> dict[str, str]:

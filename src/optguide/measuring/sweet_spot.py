@@ -1,8 +1,8 @@
 """How many streams and threads: settings worth trying, and which of them to take.
 
 The device's own choice under the THROUGHPUT hint is where the search begins and, unless something is shown to
-be faster, where it ends. Around it lie at most eight settings, half and double of both numbers; OpenVINO's
-advice is the same, to raise the number of streams until the latency limit is met or throughput stops growing.
+be faster, where it ends. OpenVINO's advice for a latency limit is to raise the number of streams until the
+limit is met or throughput stops growing, so the alternatives are steps of that kind.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from optguide.errors import OptionError
 from optguide.measuring.result import SessionResult
 
-__all__ = ["Setting", "grid", "neighbourhood", "sweet_spot"]
+__all__ = ["Setting", "alternatives", "corners", "grid", "sweet_spot"]
 
 
 @dataclass(frozen=True, order=True)
@@ -47,14 +47,32 @@ def grid(processors: int) -> tuple[tuple[int, ...], tuple[int, ...]]:
     return tuple(sorted(streams - {0})), tuple(sorted(threads - {0}))
 
 
-def neighbourhood(default: Setting, processors: int) -> tuple[Setting, ...]:
-    """Half and double of both numbers where that is possible; ``default`` itself is left out.
+def corners(processors: int) -> dict[str, Setting]:
+    """The settings of the grid that tell most, by what they are."""
+    return {
+        "single": Setting(1, 1),
+        "one_stream": Setting(1, processors),
+        "per_processor": Setting(processors, processors),
+        "past_streams": Setting(2 * processors, processors),
+        "past_threads": Setting(1, 2 * processors),
+    }
+
+
+def alternatives(default: Setting, processors: int) -> tuple[Setting, ...]:
+    """What to try beside the device's choice: few settings, also on many processors.
+
+    All threads with one stream, two, four and so on up to twice as many streams as the device chose; and half
+    and double of the threads. Settings that the device would reduce are left out, and so is ``default``.
 
     :param default: what the device chose.
     """
-    streams = {max(1, default.streams // 2), default.streams, 2 * default.streams}
-    threads = {max(1, default.threads // 2), default.threads, min(2 * default.threads, processors)}
-    found = {Setting(s, t) for s in streams for t in threads if s <= t <= processors}
+    steps = [2**step for step in range(default.threads.bit_length()) if 2**step <= 2 * default.streams]
+    found = {Setting(streams, default.threads) for streams in steps if streams <= default.threads}
+    found |= {
+        Setting(min(default.streams, threads), threads)
+        for threads in (default.threads // 2, 2 * default.threads)
+        if 1 <= threads <= processors
+    }
     return tuple(sorted(found - {default}))
 
 

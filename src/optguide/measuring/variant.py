@@ -47,6 +47,9 @@ class Variant:
         read only if the model cache does not have it.
     :param interpreter: Python executable of an isolated environment; ``None`` is this one.
     :param environment: extra environment variables of the worker.
+    :param cores: how many of the cores the worker may run on, as with ``docker run --cpuset-cpus``.
+    :param quota: CPU time that the worker may use per second, in cores, as with ``docker run --cpus``; it
+        sees all cores all the same.
     :param function: payload of :meth:`from_function`.
     :param seed: seed of random inputs.
     :param frames: inputs that one call processes, where the model's batch does not tell (functions).
@@ -68,6 +71,8 @@ class Variant:
     single_call: bool = False
     interpreter: str | None = None
     environment: Mapping[str, str] = field(default_factory=dict)
+    cores: int | None = None
+    quota: float | None = None
     function: str | None = None
     seed: int = 0
     frames: int = 1
@@ -80,9 +85,12 @@ class Variant:
                 f"{self.requests} infer requests cannot be in flight.",
                 "Use a number from 1, or 0 for the device's optimal number.",
             )
-        for what, number in (("batch", self.batch), ("threads", self.threads), ("frames", self.frames)):
+        for what in ("batch", "threads", "frames", "cores"):
+            number = getattr(self, what)
             if number is not None and number < 1:
                 raise OptionError(f"{what} {number} is not possible.", f"Use a {what} from 1.")
+        if self.quota is not None and not self.quota > 0:
+            raise OptionError(f"A quota of {self.quota:g} cores runs nothing.", "Use a quota above zero.")
         compiled = os.fspath(self.model).endswith(".blob")
         if (self.single_call or compiled) and (self.shapes or self.batch):
             what = "has been compiled" if compiled else "is read and compiled in a single call"
