@@ -20,7 +20,7 @@ from optguide.workloads.images import sample_image
 from optguide.workloads.made import made
 from optguide.workloads.matmuls import tiny
 from optguide.workloads.minilm import sentences, sentences_dynamic
-from optguide.workloads.quantized import resnet50_int8
+from optguide.workloads.quantized import resnet50_int8, sentences_int8
 from optguide.workloads.quiet import no_telemetry
 from optguide.workloads.residual import resnet50
 from optguide.workloads.savedmodel import resnet50_savedmodel
@@ -37,5 +37,6 @@ __all__ = [
     "sample_image",
     "sentences",
     "sentences_dynamic",
+    "sentences_int8",
     "tiny",
 ]

@@ -18,6 +18,7 @@ from optguide.workloads import (
     resnet50_savedmodel,
     sentences,
     sentences_dynamic,
+    sentences_int8,
     tiny,
 )
 
@@ -50,7 +51,15 @@ def _resnet50() -> Workload:
         return resnet50()
 
 
-_MAKERS: tuple[Callable[[], Workload], ...] = (tiny, digits, _resnet50, resnet50_int8, sentences, sentences_dynamic)
+_MAKERS: tuple[Callable[[], Workload], ...] = (
+    tiny,
+    digits,
+    _resnet50,
+    resnet50_int8,
+    sentences,
+    sentences_dynamic,
+    sentences_int8,
+)
 
 
 if __name__ == "__main__":
