@@ -2,19 +2,20 @@
 Put together
 ============
 
-The best development step and the best deployment step, from PyTorch eager to the end, for a convolutional network
-and a transformer. Every step is a variant of the same session, so the steps can be multiplied, and four of
-them form the square that tells whether the two ways to improve are independent.
+The best development step and the best deployment step, from PyTorch eager to the end, for a convolutional
+network and a transformer. Every step is a variant of the same session, so the steps can be multiplied, and
+four of them form the square that tells whether the two ways to improve are independent.
 """
 
 # %%
 # The last step in OpenVINO's own words
 # -------------------------------------
 #
-# An 8-bit model, the THROUGHPUT hint, and as many requests in flight as the device calls optimal. That is all there
-# is to write; everything before it was preparation.
+# An 8-bit model, the THROUGHPUT hint, and as many requests in flight as the device calls optimal. That is
+# all there is to write; everything before it was preparation.
 
 from dataclasses import replace
+from itertools import pairwise
 
 import numpy as np
 import openvino as ov
@@ -38,8 +39,9 @@ print(f"{len(embeddings)} embeddings, at most {len(queue)} at a time")
 # Two models, five steps
 # ----------------------
 #
-# Each step keeps what the one before it has done. The first three run one inference after another. The sixth
-# variant is no step: it is the deployment step without the development step, the missing corner of the square.
+# Each step keeps what the one before it has done. The first three run one inference after another. The
+# sixth variant is no step: it is the deployment step without the development step, the missing corner of
+# the square.
 
 EAGER, F32, DEFAULT, INT8 = "PyTorch eager", "OpenVINO, f32", "default precision", "INT8"
 BOTH, DEPLOYED = "INT8, throughput mode", "default, throughput mode"
@@ -90,7 +92,7 @@ record = Recording("deploy/put_together", declares=("together.resnet50.*", "toge
 for workload, result in results.items():
     topic = f"together.{workload.name}"
     record.add_session(topic, result, names=parts, title=workload.title)
-    for before, after in zip(steps, steps[1:], strict=False):
+    for before, after in pairwise(steps):
         gain = result.compare(before, after, "throughput")
         record.add_comparison(f"{topic}.gain.{parts[after]}", gain, label=f"{workload.title}, {after}: gain")
     total = result.compare(EAGER, BOTH, "throughput")
@@ -111,18 +113,18 @@ for workload, result in results.items():
     record.figure(
         f"steps-{workload.name}",
         lambda rows=rows: plots.steps(rows, quantity="Throughput"),
-        alt=f"One bar per step for {workload.title}: throughput with its interval, the gain over the step before "
-        "and over PyTorch eager.",
-        caption=f"{workload.title}, one input per inference: throughput after each step, with the factor to the step "
-        "before and to PyTorch eager.",
+        alt=f"One bar per step for {workload.title}: throughput with its interval, the gain over the step "
+        "before and over PyTorch eager.",
+        caption=f"{workload.title}, one input per inference: throughput after each step, with the factor to "
+        "the step before and to PyTorch eager.",
     )
 
 # %%
 # Two independent ways?
 # ---------------------
 #
-# If the steps were independent, the gain of both would be the product of the single gains. The interaction is the one
-# divided by the other: 1 where they multiply, less where each takes away from the other.
+# If the steps were independent, the gain of both would be the product of the single gains. The interaction
+# is the one divided by the other: 1 where they multiply, less where each takes away from the other.
 
 for workload, result in results.items():
     topic = f"together.{workload.name}"

@@ -2,17 +2,17 @@
 Weight compression
 ==================
 
-Only the weights become smaller, in 8 or in 4 bits; layers go on computing in floating point. No calibration data are
-needed. This script compresses a sentence encoder in several ways and holds size, loading, latency and retrieval
-accuracy against each other.
+Only the weights become smaller, in 8 or in 4 bits; layers go on computing in floating point. No calibration
+data are needed. This script compresses a sentence encoder in several ways and holds size, loading, latency
+and retrieval accuracy against each other.
 """
 
 # %%
 # The call
 # --------
 #
-# One function, and the scheme as its arguments. 4-bit schemes take a group size: how many weights share a scale.
-# ``ratio`` is the share of weights that really get 4 bits, the most sensitive layers keep 8.
+# One function, and the scheme as its arguments. 4-bit schemes take a group size: how many weights share a
+# scale. ``ratio`` is the share of weights that really get 4 bits, the most sensitive layers keep 8.
 # Embeddings and the last layer keep 8 bits too, unless ``all_layers`` says otherwise.
 
 from dataclasses import replace
@@ -43,9 +43,9 @@ def compress(folder: Path, source: str, mode: str, samples: int = 0, **options) 
 # The schemes
 # -----------
 #
-# 4 bits without groups, in large and in small groups, symmetric and asymmetric, then with what NNCF offers to win
-# accuracy back. AWQ searches for pairs of layers between which scales can be moved. In encoders like this one it
-# finds none and says so in its log; then the model is the one without AWQ.
+# 4 bits without groups, in large and in small groups, symmetric and asymmetric, then with what NNCF offers
+# to win accuracy back. AWQ searches for pairs of layers between which scales can be moved. In encoders
+# like this one it finds none and says so in its log; then the model is the one without AWQ.
 
 schemes: dict[str, tuple[str, dict]] = {
     "int8": ("INT8", {"mode": "INT8_ASYM"}),
@@ -73,9 +73,9 @@ for part, (name, scheme) in schemes.items():
 # Accuracy: find the text that a sentence belongs to
 # --------------------------------------------------
 #
-# Each first sentence of a docstring looks for the rest of its own among all others. All models answer the same
-# queries, so the drop is paired. Accuracy is computed in 32-bit floats here, which leaves the weights as the only
-# difference.
+# Each first sentence of a docstring looks for the rest of its own among all others. All models answer the
+# same queries, so the drop is paired. Accuracy is computed in 32-bit floats here, which leaves the weights
+# as the only difference.
 
 pairs = retrieval.pairs(None if profiles.current().name == "full" else 200)
 queries, bodies = ([pair[side] for pair in pairs] for side in (0, 1))
@@ -106,17 +106,17 @@ for part, name in names.items():
 # Speed
 # -----
 #
-# Weights are unpacked as layers need them. That saves memory traffic and costs instructions; which of them wins depends on
-# the number of tokens that share one unpacking. So both ends are measured: one text of 128 tokens, where
-# arithmetic rules, and one of 8, where fetching weights does. Precision is the default one: what an
-# application would get.
+# Weights are unpacked as layers need them. That saves memory traffic and costs instructions; which of them
+# wins depends on the number of tokens that share one unpacking. So both ends are measured: one text of 128
+# tokens, where arithmetic rules, and one of 8, where fetching weights does. Precision is the default one:
+# what an application would get.
 
 timed = {part: names[part] for part in ("f32", "int8", "int4_sym", "int4_all")}
 lengths = {"long": 128, "short": 8}
 profile = profiles.current()
 sessions = {}
 for size, tokens in lengths.items():
-    shapes = {name: (1, tokens) for name in ("input_ids", "attention_mask", "token_type_ids")}
+    shapes = dict.fromkeys(("input_ids", "attention_mask", "token_type_ids"), (1, tokens))
     variants = [Variant(name, model=models[part], shapes=shapes) for part, name in timed.items()]
     sessions[size] = measure(
         variants,
@@ -142,7 +142,7 @@ for size, result in sessions.items():
 #
 # A smaller file is read sooner, and less memory is touched.
 
-shapes = {name: (1, 128) for name in ("input_ids", "attention_mask", "token_type_ids")}
+shapes = dict.fromkeys(("input_ids", "attention_mask", "token_type_ids"), (1, 128))
 loading = {part: timed[part] for part in ("f32", "int8", "int4_all")}
 starts = first_inference(
     [Variant(name, model=models[part], shapes=shapes) for part, name in loading.items()],
@@ -171,6 +171,7 @@ record.figure(
         quantity="Latency with 32-bit weights over this one's, log scale",
     ),
     alt="Forest plot: latency gain of compressed weights over 32-bit ones, for long and for short texts.",
-    caption="How many times shorter an inference is with compressed weights, by scheme and by length of the text.",
+    caption="How many times shorter an inference is with compressed weights, by scheme and by length of "
+    "the text.",
 )
 record.publish()
