@@ -10,8 +10,9 @@ import pytest
 
 from optguide import errors
 from optguide.measuring import together as module
+from optguide.measuring.result import Block, Series, SessionResult
 from optguide.measuring.session import Budget
-from optguide.measuring.together import Scene, together
+from optguide.measuring.together import Scene, together, work_done
 from optguide.measuring.variant import Variant
 
 TINY = Budget(seconds=0.4, precision=1e-9, block=0.02)
@@ -223,6 +224,40 @@ def test_an_error_in_a_shared_process_names_both():
     fine = Variant.from_function("fine", lambda: lambda: [[1.0, 2.0]])
     with pytest.raises(errors.WorkerError, match="'fine and broken' failed: RuntimeError: it broke"):
         together([Scene("one process", (fine, broken), "process")], TINY)
+
+
+def at_rates(**rates):
+    """A session whose blocks last a second: name to calls per round."""
+    return {
+        name: Series(
+            Variant(name),
+            tuple(Block(r, 0, np.ones(3), 1.0, 1.0, calls) for r, calls in enumerate(counts)),
+            {},
+            {},
+            0.0,
+            0,
+            1,
+        )
+        for name, counts in rates.items()
+    }
+
+
+def test_work_done_is_the_sum_of_the_shares():
+    drift = np.array([1, 2, 4, 2, 1, 2, 4])  # of the machine, which meets all alike
+    pair = Scene("pair", (Variant("a"), Variant("b")))
+    rates = {"a, alone": 100 * drift, "b, alone": 1000 * drift, "a, pair": 60 * drift, "b, pair": 500 * drift}
+    result = SessionResult(at_rates(**rates), {}, "", 1.0, 7, 0.0)
+    found = work_done(result, pair, "alone")
+    assert found.value == pytest.approx(1.1)
+    assert found.low < 1.1 < found.high
+    assert found.high - found.low < 0.05
+
+
+def test_work_of_a_scene_that_failed():
+    pair = Scene("pair", (Variant("a"), Variant("b")))
+    failures = dict.fromkeys(pair.names, errors.DeviceError("Gone."))
+    with pytest.raises(errors.DeviceError):
+        work_done(SessionResult({}, failures, "", 1.0, 7, 0.0), pair, "alone")
 
 
 @pytest.fixture(scope="module")

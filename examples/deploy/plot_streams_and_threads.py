@@ -83,8 +83,8 @@ result = measure(variants, budget, label="streams and threads")
 #
 # The search begins with what the hint chose. Beside it stand one stream, two, four and so on with all
 # threads, and half and double of the threads. Within a latency limit it takes the highest throughput, and
-# leaves the hint's choice only for something that is shown to be faster. The limit here is one and a half times
-# the latency of a single stream on all processors.
+# leaves the hint's choice only for something that is shown to be faster. The limit here is one and a half
+# times the latency of a single stream on all processors.
 
 one, full = roles["one_stream"].name, roles["per_processor"].name
 limit = 1.5 * result.latency(one).high
@@ -111,6 +111,7 @@ gains = {
     "taken_over_best": (best, taken["free"], "recommended setting over the best of all"),
     "taken_over_hint": (HINT, taken["free"], "recommended setting over the hint"),
     "hint_over_best": (best, HINT, "hint over the best of all"),
+    "streams": (one, full, "one stream per processor over one in all"),
     "more_streams": (full, roles["past_streams"].name, "twice as many streams as processors"),
     "more_threads": (one, roles["past_threads"].name, "twice as many threads as processors"),
 }

@@ -20,21 +20,22 @@ import numpy as np
 
 from optguide.errors import OptGuideError, OptionError
 from optguide.machine import OthersMeter, measuring_lock
-from optguide.measuring.estimate import MINIMUM_ROUNDS
+from optguide.measuring.comparison import paired_processes
+from optguide.measuring.estimate import MINIMUM_ROUNDS, Estimate
 from optguide.measuring.process import GRACE_SECONDS, WorkerProcess
 from optguide.measuring.progress import Update, reporting
 from optguide.measuring.result import Block, Series, SessionResult
 from optguide.measuring.session import OVERTIME, Budget
 from optguide.measuring.variant import Variant
 
-__all__ = ["Scene", "Sharing", "together"]
+__all__ = ["Scene", "Sharing", "together", "work_done"]
 
 Sharing = Literal["processes", "process", "turns"]
 Crew = tuple[Variant, ...]
 """Variants in one process."""
 
-DISCARD = 0.15
-LINGER = 0.25
+DISCARD = 0.1
+LINGER = 0.2
 """Shares of a block that are called before and after the timed window, so that windows which do not begin and
 end in the same moment still lie within the others' company."""
 
@@ -111,6 +112,29 @@ def together(
         raise session.failures[names[0]]
     ended, others = "budget spent", session.others_share
     return SessionResult(session.series(), session.failures, ended, session.spent, session.rounds, others)
+
+
+def work_done(result: SessionResult, scene: Scene, alone: str) -> Estimate:
+    """The rates of all variants of a scene, each as a share of its rate alone, added up.
+
+    1 is what taking turns without any loss would give: with less, company costs work; with more, the variants
+    fill each other's gaps. It is the system throughput of S. Eyerman and L. Eeckhout, "System-Level
+    Performance Metrics for Multiprogram Workloads" (2008), paired by round.
+
+    :param alone: name of the scenes in which each of the variants runs alone.
+    """
+    pairs = [(scene.of(v.name), replace(scene, name=alone).of(v.name)) for v in scene.variants]
+    rates = {name: _rates(result, name) for pair in pairs for name in pair}
+    rounds = sorted(set.intersection(*(set(found) for found in rates.values())))
+    sums = [sum(rates[name][r] / rates[other][r] for name, other in pairs) for r in rounds]
+    fastest = 1 / max(float(np.median(list(found.values()))) for found in rates.values())
+    return paired_processes(sums, [0] * len(sums), fastest, result.others_share)
+
+
+def _rates(result: SessionResult, name: str) -> dict[int, float]:
+    if name in result.failures:
+        raise result.failures[name]
+    return {block.round: block.calls / block.seconds for block in result.series[name].blocks}
 
 
 class _Session:
