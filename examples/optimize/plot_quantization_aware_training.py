@@ -74,7 +74,7 @@ def train_on(folder: Path, fold: int, seed: int, epochs: int) -> None:
 # seed shuffles the training in another order. What was trained before is found again.
 
 full = profiles.current().name == "full"
-folds, seeds, epochs = (range(FOLDS), range(3), 4) if full else (range(1), range(2), 3)
+folds, seeds, epochs = (range(FOLDS), range(3), 4) if full else (range(1), range(1), 3)
 
 torch.set_num_threads(1)  # threads cost more than they bring to a network this small
 trained = {
