@@ -298,6 +298,12 @@ def test_integers_that_are_no_weights_are_not_taken_for_compressed():
 
     quantizable(graph(body=body))
 
+    def looked_up(x):
+        table = ops.gather(ops.constant(np.ones((4, WIDTH), np.uint8)), np.int64([2]), np.int64(0))
+        return ops.matmul(ops.multiply(x, ops.convert(table, np.float32)), WEIGHTS, False, False)
+
+    quantizable(graph(body=looked_up))
+
 
 def test_nothing_heavy_is_imported_for_a_refusal():
     code = (
