@@ -68,7 +68,7 @@ cut = {
 
 budget = profiles.current().budget
 pieces = measure(
-    [whole, *cut.values()], replace(budget, seconds=0.3 * budget.seconds), label="a model in pieces"
+    [whole, *cut.values()], replace(budget, seconds=0.25 * budget.seconds), label="a model in pieces"
 )
 record = Recording("deploy/device_combinations", declares=("combine.*",))
 record.add_value("combine.cut.pieces", got[8], "count", label="Pieces the model was cut into")
@@ -161,13 +161,13 @@ def relate(prefix, title, rows, result, pairs, quantity):
 
 
 for prefix, title, rows, quantity, share, pairs in (
-    ("one", "one request", one, "latency", 0.4, "auto/cpu hetero/cpu batch/cpu auto_gpu/gpu hetero_gpu/gpu"),
+    ("one", "one request", one, "latency", 0.35, "auto/cpu hetero/cpu batch/cpu auto_gpu/gpu hetero_gpu/gpu"),
     (
-        *("several", "several requests", several, "throughput", 0.6),
+        *("several", "several requests", several, "throughput", 0.45),
         "auto/cpu cumulative/cpu multi/cumulative hetero/cpu batch/cpu cumulative_gpu/cpu cumulative_gpu/gpu "
         "multi_gpu/cumulative_gpu pipeline_gpu/gpu cumulative_all/cumulative_gpu",
     ),
-    ("small", "tiny network", small, "latency", 0.25, "auto/cpu hetero/cpu"),
+    ("small", "tiny network", small, "latency", 0.2, "auto/cpu hetero/cpu"),
 ):
     here, reasons = measurable(rows, core.available_devices)
     result = measure(list(here.values()), replace(budget, seconds=share * budget.seconds), label=title)
