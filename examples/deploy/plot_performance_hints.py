@@ -92,7 +92,7 @@ rows = {resnet50: matrix(resnet50, *hints), sentences: matrix(sentences, "latenc
 cumulative, latency = (rows[resnet50][f"async.{part}"] for part in ("cumulative", "latency"))
 more = {
     "async.auto": cumulative.with_("CUMULATIVE on AUTO, async", device="AUTO:CPU"),
-    "async.busy": latency.with_("LATENCY, requests as THROUGHPUT", requests=len(queue)),
+    "async.busy": latency.with_(f"LATENCY, {len(queue)} requests", requests=len(queue)),
 }
 rows[resnet50] |= more
 left_out = [] if full else [*more.values(), *rows[sentences].values()]
@@ -165,15 +165,14 @@ for workload, variants in rows.items():
         if workload is resnet50:
             shown.append((label, ratio.ratio))
 
+points = [
+    (row.name, result.latency(row.name), result.throughput(row.name), f"{part.partition('.')[0]}hronous")
+    for part, row in rows[resnet50].items()
+    if row not in left_out
+]
 record.figure(
     "matrix",
-    lambda: plots.frontier(
-        [
-            (row.name, result.latency(row.name), result.throughput(row.name), part.partition(".")[0])
-            for part, row in rows[resnet50].items()
-            if row not in left_out
-        ]
-    ),
+    lambda: plots.frontier(points),
     alt="Latency and throughput of every hint, called synchronously and asynchronously, with intervals.",
     caption=f"{resnet50.title}: every hint, called one after the other and with as many requests as the "
     "device calls optimal.",
