@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Iterator, Mapping
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     import numpy as np
@@ -24,6 +24,7 @@ def train(  # noqa: PLR0913  # the knobs of a training, all given by name
     epochs: int,
     rate: float,
     seed: int = 0,
+    factors: Mapping[str, float] | None = None,
     extra_loss: Callable[[torch.Tensor, torch.Tensor], torch.Tensor] | None = None,
     after_step: Callable[[int], object] | None = None,
     after_epoch: Callable[[int], object] | None = None,
@@ -34,6 +35,7 @@ def train(  # noqa: PLR0913  # the knobs of a training, all given by name
     same order, and random numbers from ``seed``. Torch's own threads and random numbers are then as before.
 
     :param rate: highest learning rate; it rises during the first third of all steps, then falls to zero.
+    :param factors: on the rate, for parameters whose name ends like this (``{".mask": 30}``).
     :param extra_loss: of a batch's images and logits, added to the cross-entropy: the disagreement with a
         teacher, or a penalty that looks at neither.
     :param after_step: called with the number of steps done.
@@ -42,9 +44,11 @@ def train(  # noqa: PLR0913  # the knobs of a training, all given by name
     import torch
 
     x, y = torch.tensor(images), torch.tensor(labels)
-    optimizer = torch.optim.AdamW(module.parameters(), lr=rate)
+    groups = _groups(module, rate, factors or {})
+    optimizer = torch.optim.AdamW(groups)
     steps = epochs * -(-len(x) // _BATCH)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, rate, total_steps=steps)
+    highest = [group["lr"] for group in groups]
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, highest, total_steps=steps)
     losses, step = [], 0
     with _repeatable(seed):
         for epoch in range(1, epochs + 1):
@@ -68,6 +72,15 @@ def train(  # noqa: PLR0913  # the knobs of a training, all given by name
             if after_epoch:
                 after_epoch(epoch)
     return losses
+
+
+def _groups(module: torch.nn.Module, rate: float, factors: Mapping[str, float]) -> list[dict[str, Any]]:
+    """The parameters by their learning rate."""
+    by_rate: dict[float, list[torch.nn.Parameter]] = {}
+    for name, parameter in module.named_parameters():
+        factor = next((factor for ending, factor in factors.items() if name.endswith(ending)), 1.0)
+        by_rate.setdefault(rate * factor, []).append(parameter)
+    return [{"params": parameters, "lr": lr} for lr, parameters in by_rate.items()]
 
 
 @contextlib.contextmanager
