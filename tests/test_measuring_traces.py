@@ -70,18 +70,28 @@ def test_variants_take_turns_in_chunks(asked):
 
 def test_memory_that_is_kept_shows():
     found = trace([hoarding("endless", 4), hoarding("bounded", 4, until=10)], 20, every=10)
-    assert 70 < found["endless"].growth() < 100
-    assert 35 < found["endless"].growth(10) < 50
-    assert 35 < found["bounded"].growth() < 50
+    start, half, end = (size for _, size in found["endless"].memory)
+    assert (35 < half - start < 50, 35 < end - half < 50) == (True, True)
+    start, half, end = (size for _, size in found["bounded"].memory)
+    assert 35 < half - start < 50
     if sys.platform == "linux":
-        assert found["bounded"].growth(10) < 2
+        assert abs(end - half) < 2
 
 
-def test_growth_from_where_memory_was_looked_at():
+def test_growth_is_that_of_later_chunks():
+    sizes = (100.0, 150.0, 150.0, 150.0, 165.0, 165.0, 180.0, 180.0)
+    found = Trace((1.0,) * 7, tuple(enumerate(sizes)))
+    assert found.growth(1).value == pytest.approx(1.1)
+    assert (found.growth(1).unit, found.growth(1).n) == ("ratio", 6)
+    assert found.growth(1).high >= 1.2
+
+
+def test_growth_needs_chunks_that_are_there():
     found = Trace((1.0,) * 4, ((0, 100.0), (2, 150.0), (4, 160.0)))
-    assert (found.growth(), found.growth(2), found.growth(4)) == (60.0, 10.0, 0.0)
     with pytest.raises(errors.OptionError, match="after 3 calls"):
         found.growth(3)
+    with pytest.raises(errors.NotEnoughSamples):
+        found.growth(0)
 
 
 @pytest.mark.parametrize(("calls", "every"), [(0, 0), (5, 0), (5, 6), (-1, 1)])

@@ -14,6 +14,7 @@ import numpy as np
 
 from optguide.errors import OptionError
 from optguide.machine import measuring_lock
+from optguide.measuring.estimate import Estimate, median_of_rounds
 from optguide.measuring.process import GRACE_SECONDS, WorkerProcess
 from optguide.measuring.progress import reporting
 from optguide.measuring.variant import Variant
@@ -37,17 +38,19 @@ class Trace:
     milliseconds: tuple[float, ...]
     memory: tuple[tuple[int, float], ...]
 
-    def growth(self, start: int = 0) -> float:
-        """By how many megabytes memory grew after the first ``start`` calls.
+    def growth(self, start: int) -> Estimate:
+        """Memory after later chunks of calls as a multiple of that after the first ``start``; their median.
 
-        :raises OptionError: memory was not looked at after so few calls.
+        :raises OptionError: memory was not looked at after so many calls.
+        :raises NotEnoughSamples: fewer than six chunks follow.
         """
         sizes = dict(self.memory)
         if start not in sizes:
             raise OptionError(
                 f"Memory was not looked at after {start} calls.", f"Use one of {', '.join(map(str, sizes))}."
             )
-        return self.memory[-1][1] - sizes[start]
+        later = [size / sizes[start] for calls, size in self.memory if calls > start]
+        return median_of_rounds(later, "ratio")
 
 
 def trace(
