@@ -21,8 +21,7 @@ import openvino as ov
 
 from optguide import Recording, Variant, first_inference, measure, plots, profiles, workloads
 from optguide.errors import DeviceError, NotEnoughSamples
-from optguide.machine.devices import absent
-from optguide.measuring.elsewhere import command, measurable
+from optguide.measuring.elsewhere import measurable
 
 core = ov.Core()
 resnet50, tiny = workloads.resnet50(), workloads.tiny()
@@ -204,16 +203,6 @@ record.figure(
     alt="Forest plot: each combination over the plain device it stands before, with its interval, around 1.",
     caption=f"{resnet50.title} with one request (latency) and several (throughput), the tiny network with "
     "one request (latency) and in a new process (first inference). Above 1, the row named first is better.",
-)
-every = {row.name: row for rows in (one, several, start) for row in rows.values()}
-missing = [
-    (name, ", ".join(absent(row.device, core.available_devices)), command(row)) for name, row in every.items()
-]
-record.table(
-    "elsewhere",
-    ("Row", "Not here", "Command where it is"),
-    [row for row in missing if row[1]] or [("All rows", "nothing", "measured above")],
-    caption="What this machine left out",
 )
 
 # %%

@@ -44,9 +44,9 @@ for asked in ("f32", "bf16", "f16"):
 # ---------
 #
 # Floats nearer to zero than about 1.2e-38 are denormal, and many processors handle them slowly. With
-# ``CPU_DENORMALS_OPTIMIZATION`` they count as zero, by two flags that every thread has.
-# ``compile_model`` sets them in the thread that calls it, and threads that are made later inherit them. So they
-# also change what that thread itself computes afterwards:
+# ``CPU_DENORMALS_OPTIMIZATION`` they count as zero, by two flags that every thread has. ``compile_model``
+# sets them in the thread that calls it, and threads that are made later inherit them. So they also change
+# what that thread itself computes afterwards:
 
 ZEROS = {"CPU_DENORMALS_OPTIMIZATION": "YES"}
 
@@ -107,7 +107,7 @@ settings = {
     "bf16": ("bf16", floats, {"INFERENCE_PRECISION_HINT": "bf16"}),
     "f16": ("f16", floats, {"INFERENCE_PRECISION_HINT": "f16"}),
     "kv": ("f32, KV cache in f32", floats, F32 | {"KV_CACHE_PRECISION": "f32"}),
-    "unquantized": ("INT8 weights, not quantized further", compressed, {GROUP: "0"}),
+    "unquantized": ("INT8 weights, no groups", compressed, {GROUP: "0"}),
     "group32": ("INT8 weights, groups of 32", compressed, {GROUP: "32"}),
     "group128": ("INT8 weights, groups of 128", compressed, {GROUP: "128"}),
 }
@@ -146,17 +146,15 @@ for part, (label, model, properties) in settings.items():
     key, asked = list(properties.items())[-1]
     if refusal := result.failures.get(label):
         record.unavailable(f"tuning.{part}.error", refusal.message)
-        rows.append((label, key, asked, "refused" if key in known else "no such property", "", ""))
+        rows.append((label, f"refuses {asked}" if key in known else f"has no {key}", "", ""))
         continue
     off[part] = errors(model, properties)
     error = accuracy.mean_of_samples(off[part], "share")
     record.add(f"tuning.{part}.error", error, label=f"{label}: error of the embedding")
     resolved = result.series[label].effective[key]
-    rows.append((label, key, asked, resolved, result.latency(label), error))
-columns = ("", "Property", "Asked for", "The device says", "Latency", "Error")
-record.table(
-    "settings", columns, rows, caption="Sentence encoder, one text of 128 tokens: setting by setting"
-)
+    rows.append((label, resolved, result.latency(label), error))
+columns = ("Setting", "The device says", "Latency (median)", "Error")
+record.table("settings", columns, rows, caption="Sentence encoder, one text of 128 tokens")
 
 # %%
 # What they gain
