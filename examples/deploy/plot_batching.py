@@ -66,8 +66,8 @@ print(f"MiniLM on {device}: batches of {size}")
 # -------------------------
 #
 # Images can be in flight together in one call, as requests that the device collects, on streams, or as
-# requests that wait for the one before. First four of them, each with some work to do. Then up to 64 in a
-# network that needs about a twentieth of the time: 8-bit weights, images of 64 by 64.
+# requests that wait for the one before. First four of them, each with some work to do. Then up to 64 in the
+# same network with far less to do for each: in 8 bits, on images of 64 by 64.
 
 streams = core.compile_model(resnet50.ir, "CPU", hint).get_property("NUM_STREAMS")
 parts = min(streams, 8)  # that a batch is divided into
@@ -80,10 +80,10 @@ def ways(workload, pixels, count, *chosen):
     limit = {n: hint | {"PERFORMANCE_HINT_NUM_REQUESTS": n} for n in (count, parts)}
     known = {
         "one": one,
-        "batch": one.with_(f"a batch of {count}", **full),
+        "batch": one.with_(f"batch of {count}", **full),
         "auto": one.with_(f"BATCH:CPU({count})", device=f"BATCH:CPU({count})", requests=count),
-        "streams": one.with_(f"{count} requests on streams", properties=limit[count], requests=count),
-        "queue": one.with_(f"{count} requests in turn", requests=count),
+        "streams": one.with_(f"{count} on streams", properties=limit[count], requests=count),
+        "queue": one.with_(f"{count} in turn", requests=count),
         "split": one.with_(f"{count} in {parts} batches", properties=limit[parts], requests=parts, **part),
     }
     return {f"{part}_{count}": known[part] for part in chosen}
@@ -108,7 +108,7 @@ rows["lone"] = {"plain": lone} | {
     for ms in (10, 50)
 }
 
-titles = {"resnet50": resnet50.title, "small": "Small ResNet-50", "lone": "One request alone"}
+titles = {"resnet50": resnet50.title, "small": "Small images", "lone": "One request alone"}
 shares = {"resnet50": 0.3, "small": 0.5, "lone": 0.1} if full else {"small": 1.0, "lone": 0.3}
 sessions = {}
 for topic, share in shares.items():
@@ -164,8 +164,10 @@ record.figure(
     caption="ResNet-50 in 8 bits on images of 64 by 64: throughput of a batch, of automatic batching and of "
     "streams. All lines begin with one image at a time.",
 )
+groups = {"one": "one at a time", "batch": "batch", "auto": "BATCH:CPU", "streams": "streams"}
+groups |= {"queue": "in turn", "split": "batches on streams"}
 points = [
-    (row.name, result.latency(row.name), result.throughput(row.name), part.partition("_")[0])
+    (row.name, result.latency(row.name), result.throughput(row.name), groups[part.partition("_")[0]])
     for part, row in found.items()
 ]
 record.figure(
