@@ -55,7 +55,9 @@ def test_definitions_are_followed_through_calls_bases_and_constants():
     assert names == ["train", "Derived", "Base", "inner"]
     assert found.constants["COUNT"] == "3"
     assert found.constants["SETTINGS"] == (
-        "Settings dict('rate': 0.1, 'place': path a/b, 'kinds': set('x', 'y'))".replace("a/b", str(Path("a/b")))
+        "Settings dict('rate': 0.1, 'place': path a/b, 'kinds': set('x', 'y'))".replace(
+            "a/b", str(Path("a/b"))
+        )
     )
     assert found.modules == {}
 

@@ -182,7 +182,7 @@ def test_arguments_are_plain_data(value):
 def test_arguments_have_to_fit():
     def train(folder: Path, seed: int) -> None: ...
 
-    with pytest.raises(TypeError, match="sed"):
+    with pytest.raises(TypeError, match="required argument: .seed"):
         made(train, sed=1)
 
 

@@ -12,13 +12,13 @@ import dataclasses
 import enum
 import importlib
 import inspect
+import linecache
 import symtable
 import textwrap
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path, PurePath
 from types import FunctionType, ModuleType
-from typing import Any
 
 from optguide.errors import OptionError
 from optguide.paths import impersonal
@@ -34,6 +34,8 @@ _NO_INFLUENCE = {f"{_WORKLOADS}.{name}" for name in ("store", "quiet", "workload
 """They say where files are kept and what is printed, never what is in the files."""
 
 _MISSING = object()
+
+_NAMED = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
 
 
 @dataclass
@@ -74,15 +76,16 @@ class _Follower:
         self._name = function.__name__
         self._home = function.__module__
         self._file = function.__code__.co_filename
+        self._globals = function.__globals__
         self._found = found
 
     def definition(self, thing: FunctionType | type) -> None:
         """A function or class of the script, with what it refers to."""
         if thing.__qualname__ in self._found.definitions:
             return
-        node = self._node(thing)
+        node = self._source(thing)
         self._found.definitions[thing.__qualname__] = ast.unparse(_without_docstrings(node))
-        scope = dict(self._scope(thing))
+        scope = self._scope(thing)
         for name in sorted(_outer_names(node)):
             value = scope.get(name, _MISSING)
             if value is not _MISSING:  # a built-in, or a name that fails when the function runs
@@ -90,23 +93,29 @@ class _Follower:
         for module, names in _imports(node):
             self._imported(module, names)
 
-    def _node(self, thing: FunctionType | type) -> ast.AST:
+    def _source(self, thing: FunctionType | type) -> ast.Module:
         try:
-            return ast.parse(textwrap.dedent(inspect.getsource(thing)))
-        except (OSError, TypeError, SyntaxError) as error:
-            raise OptionError(
-                f"The source of {thing.__qualname__} cannot be read.", "Write it in a file, as a def or class."
-            ) from error
+            if isinstance(thing, FunctionType):
+                return ast.parse(textwrap.dedent(inspect.getsource(thing)))
+            # Where a class was written Python asks its module, and sphinx-gallery's has no file.
+            found: list[ast.stmt] = ast.parse("".join(linecache.getlines(self._file))).body
+        except (OSError, SyntaxError) as error:
+            raise _unreadable(thing) from error
+        for part in thing.__qualname__.split("."):
+            if part != "<locals>":
+                inner = (node for outer in found for node in ast.walk(outer))
+                found = [node for node in inner if isinstance(node, _NAMED) and node.name == part]
+        if not found:
+            raise _unreadable(thing)
+        return ast.Module(found, type_ignores=[])
 
-    def _scope(self, thing: FunctionType | type) -> Iterator[tuple[str, object]]:
+    def _scope(self, thing: FunctionType | type) -> dict[str, object]:
         """Names that are visible from a definition, and their values now."""
-        functions = [thing] if isinstance(thing, FunctionType) else _methods(thing)
-        for function in functions:
-            yield from function.__globals__.items()
-            for name, cell in zip(function.__code__.co_freevars, function.__closure__ or (), strict=True):
-                yield name, cell.cell_contents
-        if not functions:
-            yield from vars(inspect.getmodule(thing) or object).items()
+        scope = dict(self._globals)
+        for function in [thing] if isinstance(thing, FunctionType) else _methods(thing):
+            cells = zip(function.__code__.co_freevars, function.__closure__ or (), strict=True)
+            scope |= {name: cell.cell_contents for name, cell in cells}
+        return scope
 
     def _value(self, name: str, value: object, node: ast.AST) -> None:
         """What ``name`` stands for in the script."""
@@ -184,6 +193,12 @@ class _Follower:
         )
 
 
+def _unreadable(thing: FunctionType | type) -> OptionError:
+    return OptionError(
+        f"The source of {thing.__qualname__} cannot be read.", "Write it in a file, as a def or class."
+    )
+
+
 def _is_guide(module: str) -> bool:
     return module == _GUIDE or module.startswith(f"{_GUIDE}.")
 
@@ -233,8 +248,6 @@ def _imports(node: ast.AST) -> Iterator[tuple[str, list[str]]]:
 
 def _without_docstrings(node: ast.AST) -> ast.AST:
     for inner in ast.walk(node):
-        if not isinstance(inner, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
-            continue
-        if ast.get_docstring(inner, clean=False) is not None:
+        if isinstance(inner, _NAMED) and ast.get_docstring(inner, clean=False) is not None:
             inner.body = inner.body[1:] or [ast.Pass()]
     return node
