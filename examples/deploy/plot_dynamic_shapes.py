@@ -183,7 +183,7 @@ for part, way in ways.items():
         for what in ("new", "back", "growth"):
             record.unavailable(f"shapes.{what}.{part}", "left to the full profile")
         continue
-    new, back = (paired(times(part, later), times(part, 1)) for later in (0, len(twice)))
+    new, back = (paired(times(part, later), times(part, later + 1)) for later in (0, len(twice)))
     record.add(f"shapes.new.{part}", new, label=f"{way.name}: new length over the same again")
     record.add(f"shapes.back.{part}", back, label=f"{way.name}: length that comes back over the same again")
     growth = traces[way.name].growth(len(twice))
