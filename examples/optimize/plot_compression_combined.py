@@ -115,8 +115,14 @@ found = {
 record = Recording("optimize/compression_combined", declares=("combined.*",))
 record.add("combined.fp32.accuracy", accuracy.accuracy(fp32), label="original: accuracy")
 for way, (name, _) in ways.items():
+    judged = {"task": "digits", "model": models[way, 0, 0], "precision": "f32", "original": False}
+    record.add(
+        f"combined.{way}.accuracy",
+        accuracy.accuracy(found[way]),
+        label=f"{name}: accuracy",
+        evidence={"judged": judged},
+    )
     drop = accuracy.compare_accuracy("original", fp32, name, found[way]).drop
-    record.add(f"combined.{way}.accuracy", accuracy.accuracy(found[way]), label=f"{name}: accuracy")
     record.add(f"combined.{way}.drop", drop, label=f"{name}: drop from the original")
 taught = accuracy.compare_accuracy("both", found["both"], "both, with a teacher", found["taught"]).drop
 record.add("combined.teacher", taught.scaled(-1, "points"), label="points that the teacher brings")

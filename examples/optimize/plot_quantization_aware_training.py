@@ -130,8 +130,19 @@ models = {
     "int8": ("INT8 trained on", qat),
     "control": ("FP32 trained on", more),
 }
+files = {
+    "fp32": workloads.digits(0).ir,
+    "ptq": trained[0, 0] / "ptq.xml",
+    "int8": trained[0, 0] / "qat.xml",
+}
 for part, (name, found) in models.items():
-    record.add(f"qat.{part}.accuracy", accuracy.accuracy(found), label=f"{name}: accuracy")
+    judged = {"task": "digits", "model": files.get(part), "precision": "f32", "original": part == "fp32"}
+    record.add(
+        f"qat.{part}.accuracy",
+        accuracy.accuracy(found),
+        label=f"{name}: accuracy",
+        evidence={"judged": judged} if part in files else None,
+    )
     if part != "fp32":
         drop = accuracy.compare_accuracy("FP32", fp32, name, found).drop
         record.add(f"qat.{part}.drop", drop, label=f"{name}: drop from FP32")
@@ -158,9 +169,9 @@ record.figure(
 
 result = measure(
     [
-        Variant("FP32", model=workloads.digits(0).ir, precision="f32"),
-        Variant("INT8 after training", model=trained[0, 0] / "ptq.xml"),
-        Variant("INT8 trained on", model=trained[0, 0] / "qat.xml"),
+        Variant("FP32", model=files["fp32"], precision="f32"),
+        Variant("INT8 after training", model=files["ptq"]),
+        Variant("INT8 trained on", model=files["int8"]),
     ],
     replace(profiles.current().budget, seconds=profiles.current().budget.seconds / 2),
     label="digits, after quantization and after training",

@@ -106,7 +106,14 @@ for (part, ratio), found in after.items():
     topic, name = f"sparsity.{part}.at{ratio * 100:.0f}", f"{words[part]}, {ratio:.0%}"
     reached = float(np.mean([np.load(folder / "reached.npy") for folder in folders[part, ratio]]))
     record.add_value(f"{topic}.reached", reached, "share", label=f"{name}: weights that are zero")
-    record.add(f"{topic}.accuracy", accuracy.accuracy(found), label=f"{name}: accuracy after training on")
+    model = folders[part, ratio][0] / "model.xml"
+    judged = {"task": "digits", "model": model, "precision": "f32", "original": False}
+    record.add(
+        f"{topic}.accuracy",
+        accuracy.accuracy(found),
+        label=f"{name}: accuracy",
+        evidence={"judged": judged},
+    )
     drop = accuracy.compare_accuracy("dense", fp32, name, found).drop
     record.add(f"{topic}.drop", drop, label=f"{name}: drop from dense")
     if (part, ratio) in before:

@@ -91,7 +91,13 @@ record = Recording("optimize/weight_compression", declares=("weights.*",))
 for part, name in names.items():
     size = Path(models[part]).with_suffix(".bin").stat().st_size
     record.add_value(f"weights.{part}.size", size, "bytes", label=f"{name}: size of the weights")
-    record.add(f"weights.{part}.accuracy", accuracy.accuracy(found[part]), label=f"{name}: top-1")
+    judged = {"task": "sentences", "model": models[part], "precision": "f32", "original": part == "f32"}
+    record.add(
+        f"weights.{part}.accuracy",
+        accuracy.accuracy(found[part]),
+        label=f"{name}: accuracy",
+        evidence={"judged": judged},
+    )
     if part == "f32":
         continue
     original = Path(models["f32"]).with_suffix(".bin").stat().st_size

@@ -1,0 +1,105 @@
+"""
+Choose
+======
+
+Every model that this chapter's examples have made, once more and all together: accuracy as it was recorded,
+latency in one session per task. What is neither more accurate nor faster than another model drops out of
+the choice.
+"""
+
+# %%
+# All models of this build
+# ------------------------
+#
+# The examples wrote down, as evidence beside each accuracy, the model that was judged and the precision it
+# ran in. That is enough to run it again.
+
+from collections import defaultdict
+from dataclasses import replace
+from pathlib import Path
+
+from optguide import Recording, Variant, measure, plots, profiles, records
+from optguide.errors import RecordsError
+from optguide.paths import build_dir
+
+tasks: dict[str, dict[str, tuple[Variant, records.Result]]] = defaultdict(dict)
+seen = set()
+for identifier, result in records.load(allow_mixed=True).results.items():
+    judged = result.evidence.get("judged") if identifier.endswith(".accuracy") else None
+    if judged is None:
+        continue
+    path = build_dir() / Path(judged["model"]).relative_to("build")
+    key = (path, judged["precision"])
+    if key in seen or not path.exists():
+        continue
+    seen.add(key)
+    shape = {"sentences": dict.fromkeys(("input_ids", "attention_mask", "token_type_ids"), (1, 128))}
+    name = result.label.removesuffix(": accuracy").removeprefix(f"{judged['task']}, ")
+    if name in tasks[judged["task"]]:
+        name = f"{name} ({identifier.partition('.')[0]})"
+    variant = Variant(
+        name, model=str(path), precision=judged["precision"], shapes=shape.get(judged["task"], {})
+    )
+    tasks[judged["task"]][name] = (variant, result)
+if not tasks:
+    raise RecordsError(
+        "No example of this chapter has recorded a model in this build.",
+        "Run the others first, such as plot_post_training_quantization.py, or run `nox -s docs`.",
+    )
+
+# %%
+# One session per task
+# --------------------
+#
+# Latencies from different sessions are not compared in this guide, so all models take turns again.
+
+profile = profiles.current()
+sessions = {
+    task: measure(
+        [variant for variant, _ in models.values()],
+        replace(profile.budget, seconds=profile.budget.seconds * (1.0 if task == "sentences" else 0.6)),
+        label=f"every model for {task}",
+    )
+    for task, models in tasks.items()
+}
+
+# %%
+# What is left of the choice
+# --------------------------
+#
+# A model is worth considering if no other is both faster and more accurate. Among these, the fastest one
+# that is not shown to lose a percentage point is the pick. Picking the best of many by the same numbers
+# that are then quoted flatters it a little; measure the pick again before you build on it.
+
+record = Recording("optimize/choose", declares=("choose.*",))
+titles = {"sentences": "Sentence encoder", "digits": "Handwritten digits"}
+for task, models in tasks.items():
+    result = sessions[task]
+    points = [
+        (name, result.latency(name), accuracy)
+        for name, (_, accuracy) in models.items()
+        if name in result.series
+    ]
+    reference = next(name for name, (variant, _) in models.items() if variant.precision == "f32")
+    lost = {name: 100 * (models[reference][1].value - accuracy.value) for name, _, accuracy in points}
+    bearable = [point for point in points if lost[point[0]] < 1.0]
+    pick = min(bearable, key=lambda point: point[1].value)[0]
+    gain = result.compare(reference, pick)
+    record.add_comparison(f"choose.{task}.gain", gain, label=f"{task}: {pick} over {reference}, latency")
+    record.add_value(f"choose.{task}.models", len(points), "count", label=f"{task}: models compared")
+    rows = [(name, latency, accuracy) for name, latency, accuracy in sorted(points, key=lambda p: p[1].value)]
+    record.table(
+        task,
+        ("Model", "Latency (median)", "Accuracy"),
+        rows,
+        caption=f"{titles.get(task, task)}: every model, the fastest first. The pick is {pick}.",
+    )
+    record.figure(
+        f"pareto-{task}",
+        lambda points=points: plots.pareto(points),
+        alt=f"{titles.get(task, task)}: accuracy over latency of every model with intervals in both "
+        "directions, and the front of those that no other beats in both.",
+        caption=f"{titles.get(task, task)}: accuracy over median latency of every model this chapter made. "
+        "Up and left is better; the line joins those that no other model beats in both.",
+    )
+record.publish()
