@@ -10,21 +10,31 @@ from pathlib import Path
 import pytest
 
 from optguide import records
-from optguide.chapters import CHAPTERS
+from optguide.chapters import CHAPTERS, place_of_chapter, place_of_example
 from optguide.paths import build_dir
 
 ROOT = Path(__file__).parent.parent
-SCRIPTS = sorted((ROOT / "examples").glob("*/plot_*.py"))
+SCRIPTS = sorted(
+    (ROOT / "examples").glob("*/plot_*.py"),
+    key=lambda script: (
+        place_of_chapter(script.parent.name),
+        place_of_example(script.stem.removeprefix("plot_")),
+    ),
+)
 SHARED = ("models", "envs", "caches")
 
 
-@pytest.fixture
-def build(tmp_path):
-    """A build folder with records of its own, and the models, environments and caches of this checkout."""
+@pytest.fixture(scope="module")
+def build(tmp_path_factory):
+    """A build folder with records of its own, and the models, environments and caches of this checkout.
+
+    Examples run in reading order and share it, since ``choose`` looks at what the others have recorded.
+    """
+    folder = tmp_path_factory.mktemp("build")
     for name in SHARED:
         (build_dir() / name).mkdir(parents=True, exist_ok=True)
-        (tmp_path / name).symlink_to(build_dir() / name)
-    return tmp_path
+        (folder / name).symlink_to(build_dir() / name)
+    return folder
 
 
 def test_every_example_has_its_place_in_the_reading_order():
