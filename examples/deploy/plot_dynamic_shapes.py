@@ -181,13 +181,13 @@ def times(part: str, later: int) -> list[float]:
 for part, way in ways.items():
     if part not in traced:
         for what in ("new", "back", "growth"):
-            record.unavailable(f"shapes.{what}.{part}", "left to the full profile")
+            record.unavailable(f"shapes.{part}.{what}", "left to the full profile")
         continue
     new, back = (paired(times(part, later), times(part, later + 1)) for later in (0, len(twice)))
-    record.add(f"shapes.new.{part}", new, label=f"{way.name}: new length over the same again")
-    record.add(f"shapes.back.{part}", back, label=f"{way.name}: length that comes back over the same again")
+    record.add(f"shapes.{part}.new", new, label=f"{way.name}: new length over the same again")
+    record.add(f"shapes.{part}.back", back, label=f"{way.name}: length that comes back over the same again")
     growth = traces[way.name].growth(len(twice))
-    record.add(f"shapes.growth.{part}", growth, label=f"{way.name}: memory, second time over first")
+    record.add(f"shapes.{part}.growth", growth, label=f"{way.name}: memory, second time over first")
 gain = paired(times("uncached", len(twice)), times("dynamic", len(twice)))
 record.add("shapes.gain.cache", gain, label="Lengths that come back: without the cache over with it")
 
