@@ -182,7 +182,8 @@ result = measure(variants, budget, label="photograph to scores")
 # The steps need not be added at every start. A model saved after ``build`` has them in its file, and a
 # program that loads it knows nothing of means and deviations.
 
-saved = build_dir() / "models" / "resnet50-with-steps.xml"
+saved = build_dir() / "caches" / "preprocessing" / "resnet50.xml"
+saved.parent.mkdir(parents=True, exist_ok=True)
 ov.save_model(in_graph(core.read_model(resnet50), photograph.shape), saved, compress_to_fp16=False)
 
 
