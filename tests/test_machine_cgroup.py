@@ -73,6 +73,32 @@ def test_a_process_in_a_limited_group_has_the_quota_and_the_group_is_removed():
     assert not group.exists()
 
 
+def test_a_group_within_a_group_keeps_to_the_limit_around_it():
+    code = (
+        "import os, pathlib, sys\n"
+        "from optguide.errors import EnvironmentMissing\n"
+        "from optguide.machine.cgroup import limited_group\n"
+        "pathlib.Path(sys.argv[1], 'cgroup.procs').write_text(str(os.getpid()))\n"
+        "for cores in (0.25, 2.0):\n"
+        "    try:\n"
+        "        with limited_group(cores) as group:\n"
+        "            print(group.parent == pathlib.Path(sys.argv[1]))\n"
+        "    except EnvironmentMissing:\n"
+        "        print('refused')\n"
+    )
+    try:
+        with limited_group(0.5) as group:
+            done = subprocess.run(
+                [sys.executable, "-c", code, str(group)], capture_output=True, text=True, check=True
+            )
+    except EnvironmentMissing as missing:
+        pytest.skip(missing.message)
+    inside, beyond = done.stdout.split()
+    assert inside in ("True", "refused")  # version 2 lets no group below one with processes have a controller
+    assert beyond in ("True", "refused")  # version 2 takes a larger number, and the tighter limit holds
+    assert not group.exists()
+
+
 @pytest.mark.parametrize("line", ["0::/\n", "1:cpu:/\n", ""])
 def test_where_no_quota_can_be_set_nothing_is_left_behind(tmp_path, line):
     """Folders without the kernel's files: a hierarchy whose CPU controller is not there for this process."""

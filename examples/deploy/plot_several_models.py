@@ -149,8 +149,8 @@ record.figure(
 # -----
 #
 # How many times shorter the 95th percentile of latency becomes than with two models in one process that are
-# left to themselves, what each change does to the median and to throughput, and the memory of one process and of
-# two.
+# left to themselves, what each change does to the median and to throughput, and the memory of one process and
+# of two.
 
 plain = scenes["one_process"]
 for topic in ("turns", "split", "reserved", "unpinned", "priorities"):

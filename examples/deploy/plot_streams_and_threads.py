@@ -87,8 +87,8 @@ result = measure(variants, budget, label="streams and threads")
 # times the latency of a single stream on all processors.
 
 one, full = roles["one_stream"].name, roles["per_processor"].name
-limit = 1.5 * result.latency(one).high
-candidates = [setting.name for setting in near]
+limit = float(f"{1.5 * result.latency(one).high:.3g}")
+candidates = [one, *(setting.name for setting in near)]
 taken = {"free": sweet_spot(result, HINT, candidates)}
 taken["within"] = sweet_spot(result, HINT, candidates, limit)
 best = max((setting.name for setting in settings), key=lambda name: result.throughput(name).value)
@@ -98,11 +98,9 @@ record = Recording("deploy/streams_and_threads", declares=("streams.*",))
 rows = [(knob, "yes" if knob in supported else "no", asked[knob], chosen[knob]) for knob in asked]
 record.table("knobs", ("Knob", "Supported", "Asked for", "Chosen"), rows, caption="Asked for, and got.")
 record.add_value("streams.limit", limit, "ms", label="latency limit")
-record.add_session("streams", result, names={HINT: "hint"})
-for role, setting in roles.items():
-    record.add_session("streams", result, names={setting.name: role})
+for role, name in {"hint": HINT, **{role: setting.name for role, setting in roles.items()}}.items():
+    record.add_session("streams", result, names={name: role})
 for part, name in taken.items():
-    record.add_session("streams.taken", result, names={name: part})
     for key, what in (("NUM_STREAMS", "streams"), ("INFERENCE_NUM_THREADS", "threads")):
         number = float(result.series[name].effective[key])
         record.add_value(f"streams.taken.{part}.{what}", number, "count", label=f"{name}: {what}")
@@ -165,10 +163,10 @@ record.figure(
 # of CPU time and shows all cores (``--cpus``). The worker processes get the same here. A quota of less than
 # one core still feeds one thread.
 
-quota = processors / 2
+quota = Machine.current().available_cores / 2
 whole = max(1, int(quota))
 if own := Machine.current().cpu_quota:
-    print(f"This process itself has a quota of {own:g} cores, which feeds {max(1, int(own))} threads.")
+    print(f"This process itself has a quota of {own:g} cores. Threads that it feeds: {max(1, int(own))}.")
 alone = hint.with_("no limit", properties={}, requests=None)
 boxes = [
     alone,
@@ -176,7 +174,7 @@ boxes = [
     alone.with_("quota, default threads", quota=quota),
     alone.with_("quota, threads matched", quota=quota, threads=whole),
 ]
-seconds = max(3.0, 0.4 * profile.budget.seconds)
+seconds = max(2.0, 0.4 * profile.budget.seconds)
 contained = measure(boxes, replace(profile.budget, seconds=seconds), label="in a container")
 
 parts = dict(zip((box.name for box in boxes), ("free", "named", "blind", "matched"), strict=True))

@@ -72,7 +72,9 @@ def limited_group(cores: float, membership: Path = MEMBERSHIP, mount: Path = MOU
 
 def _made(cores: float, membership: Path, mount: Path) -> Path:
     lines = membership.read_text().splitlines() if membership.exists() else []
-    for folder in (folder for line in lines for folder in _folders(line, mount) if folder.is_dir()):
+    # The group around the process, and none further up, where it would escape limits that it has itself.
+    own = [next((folder for folder in _folders(line, mount) if folder.is_dir()), None) for line in lines]
+    for folder in filter(None, own):
         group = folder / f"optguide-{os.getpid()}-{next(_numbers)}"
         try:
             group.mkdir()
