@@ -91,7 +91,7 @@ def test_a_combination_with_an_unknown_device_costs_the_other_rows_nothing(ir, i
     result = measure(rows, Budget(0.3, block=0.01))
     assert list(result.series) == ["CPU", "AUTO:CPU"]
     assert result.compare("CPU", "AUTO:CPU").ratio.n >= 6
-    assert result.series["AUTO:CPU"].effective["CPU.INFERENCE_NUM_THREADS"].isdecimal()
+    assert result.series["AUTO:CPU"].effective["INFERENCE_NUM_THREADS"].isdecimal()
     unknown, refused = result.failures["AUTO:CPU,XPU"], result.failures["refused property"]
     assert isinstance(unknown, DeviceError)
     assert "'XPU'" in unknown.message

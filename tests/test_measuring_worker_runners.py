@@ -127,6 +127,37 @@ def test_openvino_properties_are_effective(ir):
     assert all(isinstance(value, str) for value in effective.values())
 
 
+def test_what_the_device_behind_a_virtual_one_resolved_is_effective(ir):
+    effective = loaded(model=ir, device="AUTO:CPU", threads=1, precision="f32").effective()
+    assert effective["INFERENCE_NUM_THREADS"] == "1"
+    assert effective["INFERENCE_PRECISION_HINT"] == "f32"
+    assert effective["EXECUTION_DEVICES"] == "CPU"
+
+
+@pytest.mark.parametrize(
+    ("devices", "expected"),
+    [
+        ({"CPU": {"NUM_STREAMS": 2}}, {"NUM_STREAMS": "2"}),
+        (
+            {"CPU": {"NUM_STREAMS": 2}, "GPU": {"NUM_STREAMS": 4, "PERF_COUNT": False}},
+            {"CPU.NUM_STREAMS": "2", "GPU.NUM_STREAMS": "4", "GPU.PERF_COUNT": "NO"},
+        ),
+    ],
+)
+def test_several_devices_behind_a_virtual_one_are_told_apart(devices, expected):
+    from optguide.measuring.worker.openvino_runner import OpenVINORunner
+
+    class Compiled:
+        """Behaves as a model that AUTO compiled for these devices."""
+
+        def get_property(self, key):
+            return {"SUPPORTED_PROPERTIES": ["DEVICE_PROPERTIES"], "DEVICE_PROPERTIES": devices}[key]
+
+    found = OpenVINORunner(Variant("v", model="m.xml").to_dict())
+    found.compiled = Compiled()
+    assert found.effective() == expected
+
+
 def test_properties_win_over_the_shorthand(ir):
     found = loaded(model=ir, threads=2, properties={"INFERENCE_NUM_THREADS": "1"})
     assert found.effective()["INFERENCE_NUM_THREADS"] == "1"

@@ -158,6 +158,7 @@ class OpenVINORunner(Runner):
 
     def effective(self) -> dict[str, str]:
         found: dict[str, str] = {}
+        behind: dict[str, str] = {}
         for key in self.compiled.get_property("SUPPORTED_PROPERTIES"):
             if key == "SUPPORTED_PROPERTIES":
                 continue
@@ -165,10 +166,13 @@ class OpenVINORunner(Runner):
                 value = self.compiled.get_property(key)
             except (RuntimeError, TypeError):  # some devices list properties they then refuse
                 continue
-            found |= _of_each_device(value) if isinstance(value, dict) else {key: property_text(value)}
+            if isinstance(value, dict):
+                behind |= _of_devices(value)
+            else:
+                found[key] = property_text(value)
         if self.queue is not None:
             found["requests in flight"] = str(len(self.queue))
-        return found
+        return behind | found
 
     def versions(self) -> dict[str, str]:
         return {"openvino": self._openvino.__version__}
@@ -221,10 +225,10 @@ def property_text(value: Any) -> str:
     return ", ".join(map(str, value)) if isinstance(value, (list, tuple, set)) else str(value)
 
 
-def _of_each_device(properties: Mapping[str, Any]) -> dict[str, str]:
-    """What the devices behind a virtual one resolved, such as ``CPU.NUM_STREAMS``."""
+def _of_devices(properties: Mapping[str, Any]) -> dict[str, str]:
+    """What the devices behind a virtual one resolved; with several, under names like ``GPU.NUM_STREAMS``."""
     return {
-        f"{device}.{key}": property_text(value)
+        key if len(properties) == 1 else f"{device}.{key}": property_text(value)
         for device, resolved in properties.items()
         if isinstance(resolved, dict)
         for key, value in resolved.items()
