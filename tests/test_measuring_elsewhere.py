@@ -13,6 +13,8 @@ ROWS = {
     "both": Variant("both", device="AUTO:GPU,CPU", properties=CUMULATIVE, requests=0),
     "all": Variant("all", device="AUTO:GPU,NPU,CPU", requests=4),
     "npu": Variant("NPU", device="NPU", requests=None),
+    "queue": Variant("queue", device="NPU", requests=0),
+    "latency": Variant("latency", device="NPU", properties={"PERFORMANCE_HINT": "LATENCY"}),
 }
 
 
@@ -22,7 +24,7 @@ ROWS = {
         (["CPU"], ["cpu"]),
         (["CPU", "GPU"], ["cpu", "gpu", "both"]),
         (["CPU", "GPU.0", "GPU.1"], ["cpu", "gpu", "both"]),
-        (["CPU", "NPU"], ["cpu", "npu"]),
+        (["CPU", "NPU"], ["cpu", "npu", "queue", "latency"]),
         (["CPU", "GPU", "NPU"], list(ROWS)),
     ],
 )
@@ -38,6 +40,7 @@ def test_a_reason_names_what_is_missing_and_the_command():
         "this machine has no GPU; where there is one: optguide compare model.xml @device=GPU"
     )
     assert "no GPU and NPU;" in reasons["all"]
+    assert reasons["both"].endswith("@device=AUTO:GPU,CPU,hint=cumulative,ENABLE_STARTUP_FALLBACK=NO")
 
 
 @pytest.mark.parametrize("row", ROWS.values(), ids=list(ROWS))

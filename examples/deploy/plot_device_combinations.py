@@ -160,9 +160,9 @@ def relate(prefix, title, rows, result, pairs, quantity):
 
 
 for prefix, title, rows, quantity, share, pairs in (
-    ("one", "one request", one, "latency", 0.35, "auto/cpu hetero/cpu batch/cpu auto_gpu/gpu hetero_gpu/gpu"),
+    ("one", "one request", one, "latency", 0.3, "auto/cpu hetero/cpu batch/cpu auto_gpu/gpu hetero_gpu/gpu"),
     (
-        *("several", "several requests", several, "throughput", 0.45),
+        *("several", "several requests", several, "throughput", 0.55),
         "auto/cpu cumulative/cpu multi/cumulative hetero/cpu batch/cpu cumulative_gpu/cpu cumulative_gpu/gpu "
         "multi_gpu/cumulative_gpu pipeline_gpu/gpu cumulative_all/cumulative_gpu",
     ),

@@ -9,6 +9,9 @@ from optguide.measuring.variant import Variant
 
 __all__ = ["command", "measurable"]
 
+HINTS = {"THROUGHPUT": "throughput", "CUMULATIVE_THROUGHPUT": "cumulative"}
+"""The command's short words for the hints under which it keeps several requests in flight."""
+
 
 def measurable(
     rows: Mapping[str, Variant], available: Sequence[str]
@@ -32,7 +35,9 @@ def measurable(
 
 def command(row: Variant) -> str:
     """The command that measures a row's device and properties beside the default, on a reader's model."""
-    settings = {"device": row.device, **row.properties}
-    if row.requests is not None:
+    settings = {"device": row.device}
+    for key, value in row.properties.items():
+        settings |= {"hint": HINTS[value]} if key == "PERFORMANCE_HINT" and value in HINTS else {key: value}
+    if row.requests is not None and not (row.requests == 0 and "hint" in settings):
         settings["requests"] = str(row.requests or "auto")
     return "optguide compare model.xml @" + ",".join(f"{key}={value}" for key, value in settings.items())
