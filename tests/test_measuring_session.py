@@ -369,6 +369,27 @@ def test_workers_are_replaced_where_loading_is_quick(tmp_path):
     assert [block.round for block in blocks] == list(range(result.rounds))
 
 
+def test_a_device_that_is_gone_when_workers_are_replaced_costs_the_others_nothing(tmp_path):
+    gone = tmp_path / "gone"
+
+    def make():
+        import pathlib
+
+        from optguide.errors import DeviceError
+
+        if pathlib.Path(gone).exists():
+            raise DeviceError("There is no device 'GPU' here.")
+        pathlib.Path(gone).touch()
+        return lambda: [[1.0, 2.0]]
+
+    variants = [Variant.from_function("lost", make), numpy_call("a"), numpy_call("b")]
+    result = measure(variants, Budget(6, precision=LOOSE, block=0.005))
+    assert isinstance(result.failures["lost"], errors.DeviceError)
+    assert list(result.series) == ["a", "b"]
+    assert {block.generation for block in result.series["a"].blocks} == set(range(6))
+    assert result.compare("a", "b").ratio.n == 6
+
+
 def test_workers_stay_where_loading_takes_longer_than_measuring(tmp_path):
     result = measure([Variant.from_function("a", pids_in(tmp_path))], Budget(0.05, 1e-9, block=0.005))
     assert len(list(tmp_path.iterdir())) == 1
