@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from optguide import environments
-from optguide.errors import EnvironmentMissing, OptionError, StorageError
+from optguide.errors import EnvironmentMissing, Failure, OptionError, StorageError
 from optguide.paths import repository
 
 
@@ -32,7 +32,7 @@ def test_unknown_name_is_the_callers_mistake():
 def test_missing_environment_names_the_session(requirements):
     with pytest.raises(EnvironmentMissing, match="tensorflow is not installed") as caught:
         environments.python_of("tensorflow")
-    assert caught.value.remedy == "Run: nox -s environments"
+    assert caught.value.remedy == "Run: nox -s environments -- tensorflow"
 
 
 def test_created_once_and_again_when_the_requirements_change(requirements, monkeypatch):
@@ -53,6 +53,49 @@ def test_created_once_and_again_when_the_requirements_change(requirements, monke
     environments.create("tensorflow")
     assert not marker.exists()
     assert environments.python_of("tensorflow") == python
+
+
+def _script(tmp_path, code):
+    script = tmp_path / "script.py"
+    script.write_text(code)
+    return script
+
+
+def test_a_script_runs_inside_and_apart_from_this_process(requirements, tmp_path, monkeypatch):
+    python = environments.create("pot")
+    (tmp_path / "leftover.py").touch()
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    script = _script(
+        tmp_path,
+        "import importlib.util, sys\nprint(sys.prefix, sys.argv[1], importlib.util.find_spec('leftover'))",
+    )
+    prefix = python.parent.parent
+    assert environments.run("pot", script, "job.json").split() == [str(prefix), "job.json", "None"]
+
+
+def test_a_script_that_fails_says_why_and_how_to_repair_the_environment(requirements, tmp_path):
+    environments.create("pot")
+    script = _script(tmp_path, "print('started')\nimport openvino.tools.pot")
+    with pytest.raises(Failure, match="No module named 'openvino'") as caught:
+        environments.run("pot", script)
+    assert "nox -s environments -- pot" in caught.value.remedy
+    assert "started" in caught.value.detail
+    assert str(tmp_path) not in str(caught.value)
+
+
+def test_an_environment_whose_python_is_damaged_is_a_failure(requirements, tmp_path):
+    python = environments.create("pot")
+    python.unlink()
+    python.write_text("")
+    with pytest.raises(Failure, match="cannot be started") as caught:
+        environments.run("pot", _script(tmp_path, ""))
+    assert "Delete" in caught.value.remedy
+
+
+def test_a_script_that_hangs_is_ended(requirements, tmp_path):
+    environments.create("pot")
+    with pytest.raises(Failure, match=r"did not end within 0\.5 s"):
+        environments.run("pot", _script(tmp_path, "import time; time.sleep(60)"), timeout=0.5)
 
 
 def test_failed_installation_is_not_taken_for_an_environment(requirements):

@@ -7,6 +7,7 @@ Each is a virtual environment under ``build/envs/<name>`` with the exact version
 from __future__ import annotations
 
 import hashlib
+import os
 import shutil
 import subprocess
 import sys
@@ -15,11 +16,11 @@ from pathlib import Path
 
 from filelock import FileLock
 
-from optguide.errors import EnvironmentMissing, OptGuideError, OptionError
-from optguide.paths import build_dir, repository
+from optguide.errors import EnvironmentMissing, Failure, OptGuideError, OptionError
+from optguide.paths import build_dir, impersonal, repository, shown
 from optguide.records.storage import storage_errors
 
-__all__ = ["NAMES", "create", "python_of"]
+__all__ = ["NAMES", "create", "python_of", "run"]
 
 NAMES = ("tensorflow", "openvino-older", "pot")
 
@@ -42,7 +43,7 @@ def python_of(name: str) -> Path:
     folder = _folder(name)
     _check_python(name)
     if not _is_current(folder, _stamp_text(name)):
-        raise EnvironmentMissing(f"The isolated environment {name} is not installed.", _REMEDY)
+        raise EnvironmentMissing(f"The isolated environment {name} is not installed.", f"{_REMEDY} -- {name}")
     return _python(folder)
 
 
@@ -66,6 +67,41 @@ def create(name: str) -> Path:
                 _install(name, folder)
                 _stamp(folder).write_text(stamp, encoding="utf-8")
     return _python(folder)
+
+
+def run(name: str, script: Path, *arguments: str | os.PathLike[str], timeout: float = 600) -> str:
+    """Run ``script`` in the environment ``name`` and return what it printed.
+
+    :param timeout: seconds after which it is ended.
+    :raises EnvironmentMissing: as :func:`python_of`.
+    :raises Failure: the environment is broken, the script failed, or it took longer than ``timeout``;
+        ``detail`` has its output.
+    """
+    remedy = f"Delete {shown(_folder(name))} and run: nox -s environments -- {name}"
+    # Isolated from this process too: PYTHONPATH and packages in the home folder would come first.
+    command = [python_of(name), "-I", script, *arguments]
+    try:
+        done = subprocess.run(
+            command, capture_output=True, text=True, errors="replace", check=False, timeout=timeout
+        )
+    except subprocess.TimeoutExpired as error:
+        raise Failure(
+            f"{script.name} did not end within {timeout:g} s in the isolated environment {name}.",
+            "Try again while the machine is idle.",
+        ) from error
+    except OSError as error:
+        raise Failure(
+            f"The isolated environment {name} cannot be started: {error.strerror}.", remedy
+        ) from error
+    if done.returncode:
+        output = done.stdout + done.stderr
+        reason = (done.stderr.strip().splitlines() or ["no message"])[-1]
+        raise Failure(
+            f"{script.name} failed in the isolated environment {name}: {impersonal(reason)}",
+            f"If packages are missing there: {remedy[0].lower()}{remedy[1:]}",
+            detail=output,
+        )
+    return done.stdout
 
 
 def _install(name: str, folder: Path) -> None:
