@@ -267,12 +267,13 @@ for task, made in folders.items():
         (NAMES[part], result.latency(NAMES[part]), accuracy.accuracy(right))
         for part, right in tested[task].items()
     ]
-    record.figure(
-        task,
-        lambda points=points: plots.pareto(points),
-        alt=f"Accuracy on the test set against latency, {task}: FP32, plain INT8 and controlled INT8.",
-        caption=f"Accuracy on the test set against latency, {task}; up and to the left is better.",
-    )
+
+record.figure(
+    "trade",
+    lambda: plots.pareto(points),
+    alt=f"Accuracy on the test set against latency, {task}: FP32, plain INT8 and controlled INT8.",
+    caption=f"Accuracy on the test set against latency, {task}; up and to the left is better.",
+)
 if not full:
     for part in NAMES:
         ids = ["accuracy", "latency.p50", "throughput", "cpu_time"]

@@ -11,8 +11,8 @@ quantize the same networks with the same images here, and today's runtime execut
 # --------------------------------
 #
 # POT was last shipped with OpenVINO 2023.3, which cannot share a Python with the current release. A script,
-# ``pot/quantize.py`` beside this file, runs it elsewhere; :doc:`/optimize/pot-and-nncf` shows it in full. It is
-# given a job: the ONNX model, images with their labels, and POT's algorithms with their parameters.
+# ``pot/quantize.py`` beside this file, runs it elsewhere; :doc:`/optimize/pot-and-nncf` shows it in full. It
+# is given a job: the ONNX model, images with their labels, and POT's algorithms with their parameters.
 
 import json
 import time
