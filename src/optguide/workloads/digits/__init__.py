@@ -1,4 +1,4 @@
-"""A small classifier of handwritten digits that the guide trains by itself, with an accuracy that means something.
+"""A classifier of handwritten digits, trained by the guide itself, with an accuracy that means something.
 
 The 1797 images of 8x8 pixels come with scikit-learn. They are divided into :data:`FOLDS` parts, and the
 network of each fold has never seen its part: judged together, the folds test on all 1797 images, enough to
@@ -11,7 +11,18 @@ from __future__ import annotations
 from optguide.workloads.digits.architecture import network
 from optguide.workloads.digits.files import build, digits
 from optguide.workloads.digits.judging import correct, correct_torch
-from optguide.workloads.digits.samples import FOLDS, DigitsData, data
+from optguide.workloads.digits.samples import FOLDS, DigitsData, data, shifted
 from optguide.workloads.digits.training import train
 
-__all__ = ["FOLDS", "DigitsData", "build", "correct", "correct_torch", "data", "digits", "network", "train"]
+__all__ = [
+    "FOLDS",
+    "DigitsData",
+    "build",
+    "correct",
+    "correct_torch",
+    "data",
+    "digits",
+    "network",
+    "shifted",
+    "train",
+]

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from optguide.workloads import export, store
 from optguide.workloads.digits.architecture import network
-from optguide.workloads.digits.samples import data
+from optguide.workloads.digits.samples import data, shifted
 from optguide.workloads.digits.training import train
 from optguide.workloads.workload import Workload
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 __all__ = ["build", "digits"]
 
-EPOCHS = 30
+EPOCHS = 10  # of the images and their shifted copies
 RATE = 0.01
 
 _WEIGHTS = "weights.safetensors"
@@ -75,7 +75,8 @@ def _make(folder: Path, fold: int) -> None:
 
     samples = data(fold)
     module = network(seed=fold)
-    train(module, samples.train_images, samples.train_labels, epochs=EPOCHS, rate=RATE, seed=fold)
+    images, labels = shifted(samples.train_images, samples.train_labels)
+    train(module, images, labels, epochs=EPOCHS, rate=RATE, seed=fold)
     save_file(module.state_dict(), folder / _WEIGHTS)
 
     example = {"image": torch.tensor(samples.test_images[:1])}

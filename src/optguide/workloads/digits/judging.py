@@ -19,7 +19,7 @@ __all__ = ["correct", "correct_torch"]
 def correct(compiled: openvino.CompiledModel, fold: int = 0) -> NDArray[np.bool_]:
     """For each image of the test part of ``fold``, whether ``compiled`` tells its digit.
 
-    :param compiled: takes images of 1 x 8 x 8 in batches of any static or dynamic size, returns ten logits each.
+    :param compiled: takes images of 1 x 8 x 8, any static or dynamic number, and returns ten logits each.
     :raises InputError: it takes something else.
     :raises OutputError: a logit is not finite.
     """

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-__all__ = ["FOLDS", "DigitsData", "data"]
+__all__ = ["FOLDS", "DigitsData", "data", "shifted"]
 
 FOLDS = 5
 """Number of parts. Each image is in the test part of exactly one."""
@@ -51,6 +51,18 @@ def data(fold: int = 0) -> DigitsData:
     for part in parts:
         part.flags.writeable = False  # every caller gets the same arrays
     return DigitsData(*parts)
+
+
+def shifted(
+    images: NDArray[np.float32], labels: NDArray[np.int64]
+) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
+    """The images followed by four copies of all of them, moved by one pixel in each direction."""
+    import numpy as np
+
+    framed = np.pad(images, ((0, 0), (0, 0), (1, 1), (1, 1)))
+    corners = ((1, 1), (0, 1), (2, 1), (1, 0), (1, 2))
+    copies = [framed[:, :, top : top + 8, left : left + 8] for top, left in corners]
+    return np.concatenate(copies), np.tile(labels, len(corners))
 
 
 @cache
