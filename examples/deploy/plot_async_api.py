@@ -200,12 +200,12 @@ alone = [variant(way, "LATENCY", count=1, ready=True) for way in (loop, start_an
 budget = profiles.current().budget
 pictures = measure(
     [*(variant(way, hint) for way, hint in HINTS.items()), *alone],
-    replace(budget, seconds=0.8 * budget.seconds),
+    replace(budget, seconds=0.6 * budget.seconds),
     label="pictures with pre-processing",
 )
 tiny = measure(
     [variant(way, hint, TINY, MANY, ready=True) for way, hint in HINTS.items()],
-    replace(budget, seconds=0.4 * budget.seconds),
+    replace(budget, seconds=0.3 * budget.seconds),
     label="a tiny network",
 )
 
