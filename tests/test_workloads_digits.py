@@ -153,6 +153,20 @@ def test_hooks_are_called_and_the_extra_loss_counts():
     assert losses[0] > 0
 
 
+def test_every_epoch_trains_whatever_mode_the_module_was_left_in():
+    part, module, modes = data(0), network(seed=3).eval(), []
+    train(
+        module,
+        part.train_images[:64],
+        part.train_labels[:64],
+        epochs=2,
+        rate=0.01,
+        after_step=lambda step: modes.append(module.training),
+        after_epoch=lambda epoch: modes.append(module.training),
+    )
+    assert modes == [True, False, True, False]
+
+
 def test_evaluating_after_an_epoch_does_not_change_the_training():
     part, module = data(0), network(seed=3)
     images, labels = part.train_images[:200], part.train_labels[:200]

@@ -1,3 +1,5 @@
+"""Retrieval: fixed pairs, calibration texts apart from them, and embeddings in the order of their texts."""
+
 from __future__ import annotations
 
 import numpy as np
@@ -7,6 +9,9 @@ import pytest
 from optguide import workloads
 from optguide.errors import InputError
 from optguide.workloads import retrieval
+
+
+_NUMBERS = ("one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
 
 
 @pytest.fixture(scope="module")
@@ -54,6 +59,17 @@ def test_embeddings_keep_the_order_of_their_texts(compiled):
         alone = compiled(dict(retrieval.tokens([text])[0]))[0][0]
         assert alone @ row == pytest.approx(1.0, abs=1e-2)
     assert rows[0] @ rows[1] < 0.9
+
+
+def test_texts_of_one_length_go_together_and_keep_their_order(compiled):
+    texts = [*(f"number {word}" for word in _NUMBERS), "?"]
+    model = openvino.Core().read_model(workloads.sentences_dynamic().ir)
+    model.reshape({port.any_name: [1, -1] for port in model.inputs})
+    singly = openvino.Core().compile_model(model, "CPU")
+    rows = retrieval.embed(compiled, texts)
+    assert rows.shape == (11, 384)
+    np.testing.assert_allclose((rows * retrieval.embed(singly, texts)).sum(axis=1), 1, atol=1e-2)
+    assert (rows @ rows.T - np.eye(11)).max() < 0.99
 
 
 def test_the_encoder_finds_texts_far_more_often_than_chance(compiled):

@@ -14,6 +14,7 @@ import sysconfig
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
 from importlib.util import find_spec
+from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -22,6 +23,7 @@ import numpy.typing as npt
 
 from optguide.errors import InputError
 from optguide.workloads import minilm, store
+from optguide.workloads.inflight import first_outputs
 from optguide.workloads.quiet import offline
 
 if TYPE_CHECKING:
@@ -37,6 +39,9 @@ QUERY_LETTERS = (25, 200)
 
 BODY_LETTERS = 120
 """The rest has to say something."""
+
+_TOGETHER = 8
+"""Texts per inference: a sixth quicker than one by one, and more bring nothing."""
 
 # A list literal of these would take a line for each.
 _STANDARD = """
@@ -98,23 +103,34 @@ def lengths(texts: Sequence[str]) -> npt.NDArray[np.int64]:
 def embed(compiled: openvino.CompiledModel, texts: Sequence[str]) -> Embeddings:
     """Embeddings of ``texts``, one row each, in their order.
 
-    :param compiled: the encoder with dynamic shapes; as many inferences are in flight as its hint asks for.
+    Texts of the same length go together where the model takes them, which costs no padding.
+
+    :param compiled: the encoder with dynamic length; as many inferences are in flight as its hint asks for.
     """
-    import openvino
-
     inputs = tokens(texts)
+    size = _TOGETHER if compiled.input(0).partial_shape[0].is_dynamic else 1
+    places = list(_same_length(inputs, size))
+    batches = [
+        {name: np.concatenate([inputs[index][name] for index in indices]) for name in inputs[0]}
+        for indices in places
+    ]
     rows: list[Any] = [None] * len(inputs)
-
-    def keep(request: Any, index: int) -> None:
-        rows[index] = request.get_output_tensor(0).data[0].copy()
-
-    queue = openvino.AsyncInferQueue(compiled)
-    queue.set_callback(keep)
-    # Neighbours of similar length share the memory that was laid out for it.
-    for index in sorted(range(len(inputs)), key=lambda index: inputs[index]["input_ids"].shape[1]):
-        queue.start_async(dict(inputs[index]), userdata=index)
-    queue.wait_all()
+    for indices, output in zip(places, first_outputs(compiled, batches), strict=True):
+        for index, row in zip(indices, output, strict=True):
+            rows[index] = row
     return np.stack(rows).astype(np.float32)
+
+
+def _same_length(inputs: Sequence[Tokens], size: int) -> Iterator[list[int]]:
+    """The places of inputs of one length, at most ``size`` at a time, the shortest first."""
+
+    def length(index: int) -> int:
+        return int(inputs[index]["input_ids"].shape[1])
+
+    for _, group in groupby(sorted(range(len(inputs)), key=length), key=length):
+        indices = list(group)
+        for start in range(0, len(indices), size):
+            yield indices[start : start + size]
 
 
 def hits(queries: Embeddings, bodies: Embeddings) -> npt.NDArray[np.bool_]:
