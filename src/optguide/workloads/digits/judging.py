@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from optguide.errors import InputError, OutputError
 from optguide.workloads.digits.samples import data
+from optguide.workloads.inflight import first_outputs
 
 if TYPE_CHECKING:
     import numpy as np
@@ -34,16 +35,7 @@ def correct(compiled: openvino.CompiledModel, fold: int = 0) -> NDArray[np.bool_
     size = count if shape[0].is_dynamic else shape[0].get_length()
     filled = np.concatenate([samples.test_images, np.zeros((-count % size, 1, 8, 8), np.float32)])
     batches = filled.reshape(-1, size, 1, 8, 8)
-    logits: list[Any] = [None] * len(batches)
-
-    def keep(request: Any, index: int) -> None:
-        logits[index] = request.get_output_tensor(0).data.copy()
-
-    queue = openvino.AsyncInferQueue(compiled)
-    queue.set_callback(keep)
-    for index, batch in enumerate(batches):
-        queue.start_async({0: batch}, index)
-    queue.wait_all()
+    logits = first_outputs(compiled, [{0: batch} for batch in batches])
     return _right(np.concatenate(logits)[:count], samples.test_labels)
 
 
