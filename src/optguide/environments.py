@@ -97,7 +97,7 @@ def run(name: str, script: Path, *arguments: str | os.PathLike[str], timeout: fl
         output = done.stdout + done.stderr
         reason = (done.stderr.strip().splitlines() or ["no message"])[-1]
         raise Failure(
-            f"{script.name} failed in the isolated environment {name}: {impersonal(reason)}",
+            f"{script.name} failed in the isolated environment {name}: {impersonal(reason).rstrip('.')}.",
             f"If packages are missing there: {remedy[0].lower()}{remedy[1:]}",
             detail=output,
         )
