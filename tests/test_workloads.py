@@ -18,6 +18,7 @@ from optguide import environments
 from optguide.errors import EnvironmentMissing
 from optguide.workloads import (
     Workload,
+    digits,
     resnet50,
     resnet50_int8,
     resnet50_savedmodel,
@@ -50,7 +51,7 @@ def run_torch(workload: Workload, inputs: Arrays) -> np.ndarray[Any, Any]:
         return network(*map(torch.from_numpy, inputs.values())).numpy()
 
 
-@pytest.mark.parametrize("make", [resnet50, sentences])
+@pytest.mark.parametrize("make", [digits, resnet50, sentences])
 def test_torch_onnx_and_ir_agree(make: Callable[[], Workload]):
     import onnxruntime
 
@@ -198,7 +199,15 @@ def test_sample_image_is_a_photograph():
 
 
 def test_files_exist():
-    for workload in (tiny(), resnet50(), resnet50_int8(), sentences(), sentences_dynamic(), sentences_int8()):
+    for workload in (
+        tiny(),
+        digits(),
+        resnet50(),
+        resnet50_int8(),
+        sentences(),
+        sentences_dynamic(),
+        sentences_int8(),
+    ):
         assert all(path.stat().st_size > 0 for path in workload.files)
         assert workload.ir.with_suffix(".bin") in workload.files
 

@@ -10,7 +10,6 @@ from optguide import workloads
 from optguide.errors import InputError
 from optguide.workloads import retrieval
 
-
 _NUMBERS = ("one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
 
 
