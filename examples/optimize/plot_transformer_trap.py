@@ -142,7 +142,11 @@ def lost(a: str, b: str):
 
 
 record = Recording("optimize/transformer_trap", declares=("trap.*",))
-closeness = {part: (rows * embedded["f32"]).sum(axis=1) for part, rows in embedded.items()}
+# Where the last division is quantized too, embeddings are no longer of length 1.
+closeness = {
+    part: (rows * embedded["f32"]).sum(axis=1) / np.linalg.norm(rows, axis=1)
+    for part, rows in embedded.items()
+}
 for part, name in names.items():
     record.add(f"trap.{part}.accuracy", accuracy.accuracy(found[part]), label=f"{name}: accuracy")
     if part == "f32":
@@ -185,44 +189,41 @@ record.figure(
 # Which layers run in which precision
 # -----------------------------------
 #
-# The runtime graph knows what the device has made of the model. Layers that only move data are left out.
+# The runtime graph knows what the device has made of the model. The name of a kernel ends in the type it
+# computes in, such as ``brgemm_avx512_i8``.
 
-MOVING = {"Const", "Convert", "Input", "Output", "Reorder", "Reshape", "Transpose"}
 shapes = dict.fromkeys(("input_ids", "attention_mask", "token_type_ids"), (1, 128))
+KINDS = {"FullyConnected": "Matrix product", "MVN": "Normalisation", "Subgraph": "Small operations"}
 
 
 def precisions(path: Path) -> dict[str, Counter]:
-    """For every type of layer, how many compute in which precision."""
+    """For every kind of layer, how many compute in which precision."""
     model = core.read_model(path)
     model.reshape(shapes)
-    counts: dict[str, Counter] = {}
+    counts: dict[str, Counter] = {"Attention": Counter(), **{kind: Counter() for kind in KINDS.values()}}
     for layer in core.compile_model(model, "CPU").get_runtime_model().get_ordered_ops():
         info = {key: value.value for key, value in layer.get_rt_info().items()}
-        precision = {"i8": "8 bits", "u8": "8 bits"}.get(info["runtimePrecision"], info["runtimePrecision"])
-        counts.setdefault(info["layerType"], Counter())[precision] += 1
-    return {kind: counter for kind, counter in counts.items() if kind not in MOVING}
+        if info["layerType"] in KINDS:
+            kind = "Attention" if "Softmax" in info["originalLayersNames"] else KINDS[info["layerType"]]
+            counts[kind][info["primitiveType"].rpartition("_")[2].lower()] += 1
+    return counts
 
 
 names["default"], models["default"] = "default precision", encoder.ir
 timed = ("default", "with", "without", "no_norms", "unsmoothed")
-graphs = {part: precisions(models[part]) for part in timed[:-1]}
+graphs = {part: precisions(models[part]) for part in timed[:3]}
+rows = {
+    kind: [", ".join(f"{n} in {p}" for p, n in sorted(graph[kind].items())) for graph in graphs.values()]
+    for kind in graphs["default"]
+}
 record.table(
     "precisions",
-    ("Layer type", *(names[part] for part in graphs)),
-    [
-        (
-            kind,
-            *(
-                ", ".join(f"{n} {p}" for p, n in sorted(graph.get(kind, {}).items()))
-                for graph in graphs.values()
-            ),
-        )
-        for kind in sorted({kind for graph in graphs.values() for kind in graph})
-    ],
-    caption="Layers of the compiled encoder by type and precision",
+    ("Layers", *(names[part] for part in graphs)),
+    [(kind, *cells) for kind, cells in rows.items()],
+    caption="Layers of the compiled encoder, by the type their kernels compute in",
 )
 for part in ("with", "without"):
-    count = graphs[part]["FullyConnected"]["8 bits"]
+    count = graphs[part]["Matrix product"]["i8"]
     record.add_value(f"trap.{part}.products", count, "count", label=f"{names[part]}: products in 8 bits")
 
 # %%
