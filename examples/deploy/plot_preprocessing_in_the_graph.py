@@ -117,8 +117,8 @@ def f32(model):
 
 resnet50, int8 = workloads.resnet50().ir, workloads.resnet50_int8().ir
 shades, logits = {}, {}
+model = f32(resnet50)
 for name, prepare in OUTSIDE.items():
-    model = f32(resnet50)
     shades[name] = prepare(photograph)
     logits[name] = np.concatenate([model(prepare(each))[0] for each in photographs])
 for name, how in INSIDE.items():
