@@ -102,7 +102,7 @@ missing = {}
 try:
     importlib.import_module("cv2")
 except ImportError:
-    missing["opencv"] = "OpenCV is not installed; `pip install opencv-python-headless` adds it"
+    missing["opencv"] = 'OpenCV is not installed; `pip install "optguide[models]"` adds it'
     del OUTSIDE["opencv"]
 
 
