@@ -184,7 +184,8 @@ for panel, lanes in spans.items():
 
 REQUESTS = several.get_property("OPTIMAL_NUMBER_OF_INFER_REQUESTS")
 MANY = 32 * REQUESTS
-print(REQUESTS, "requests in", several.get_property("NUM_STREAMS"), "streams")
+STREAMS = int(several.get_property("NUM_STREAMS"))
+print(REQUESTS, "requests in", STREAMS, "streams")
 
 
 def variant(way, hint, model=RESNET50, count=REQUESTS, ready=False):
@@ -216,6 +217,8 @@ tiny = measure(
 # Ratios are of throughput, or of latency for single inferences: above one, the way named first is the better.
 
 record = Recording("deploy/async_api", declares=("async.*",))
+record.add_value("async.chosen.requests", REQUESTS, "count", label="THROUGHPUT: optimal number of requests")
+record.add_value("async.chosen.streams", STREAMS, "count", label="THROUGHPUT: streams")
 pairs = {
     "ahead_over_loop": ("loop", "start_and_wait"),
     "queue_over_loop": ("loop", "queue"),
