@@ -37,7 +37,9 @@ import openvino as ov
 
 COMMON = {"target_device": "CPU", "preset": "performance", "stat_subset_size": 300}
 DEFAULT = {"name": "DefaultQuantization", "params": COMMON}
-AWARE = {"name": "AccuracyAwareQuantization", "params": {**COMMON, "maximal_drop": 0.001}}
+# Both tools search by trial; without these limits POT takes minutes for a network of this size.
+SEARCH = {"maximal_drop": 0.001, "max_iter_num": 5, "ranking_subset_size": 60}
+AWARE = {"name": "AccuracyAwareQuantization", "params": {**COMMON, **SEARCH}}
 
 script = repository() / "examples" / "optimize" / "pot" / "quantize.py"
 
@@ -76,6 +78,10 @@ def run_nncf(folder: Path, model: str, algorithm: dict, images, labels) -> list[
             validation_dataset=nncf.Dataset(list(zip(images, labels, strict=True))),
             validation_fn=share_right,
             max_drop=algorithm["params"]["maximal_drop"],
+            advanced_accuracy_restorer_parameters=nncf.AdvancedAccuracyRestorerParameters(
+                max_num_iterations=algorithm["params"]["max_iter_num"],
+                ranking_subset_size=algorithm["params"]["ranking_subset_size"],
+            ),
             **options,
         )
     seconds = time.perf_counter() - start
