@@ -99,9 +99,10 @@ def share_right(model: ov.CompiledModel, samples) -> tuple[float, list[float]]:
 # ----
 #
 # Each fold has a network of its own. The plain algorithms see 300 of the images it was trained on, without
-# labels. Accuracy control needs images that the network does not know already, so some of those that are held
-# out are for it, and half of them, all others, for judging. POT calibrates with the images that it validates
-# on, so NNCF does the same. No drop above a tenth of a point is allowed, so that one wrong answer is too many.
+# labels. Accuracy control needs images that the network does not know already: one in six of those that are
+# held out is for it, and half of them, other ones, for judging. POT calibrates with the images that it
+# validates on, so NNCF does the same. A drop above a tenth of a point is not allowed, so that one wrong answer
+# is too many.
 
 
 def quantize_fold(folder: Path, tool: str, model: str, fold: int, code: str = "") -> None:
@@ -156,7 +157,7 @@ def int8_layers(path: Path) -> int:
 
 
 def judged(algorithm: str, answers: list[np.ndarray]) -> np.ndarray:
-    """The answers that count: where half of the images were used up, those to the others."""
+    """The answers that count: where some of the images were used up, those to half of all."""
     return np.concatenate([one[1::2] if algorithm == "aware" else one for one in answers])
 
 
