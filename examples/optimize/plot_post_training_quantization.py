@@ -137,7 +137,18 @@ for task, right in answers.items():
     right["int8"] = by_count[task][300]
     for part, name in NAMES.items():
         label = f"{task}, {name}"
-        record.add(f"ptq.{task}.{part}.accuracy", accuracy.accuracy(right[part]), label=f"{label}: accuracy")
+        judged = {
+            "task": task,
+            "model": files[task]["int8" if part == "int8" else "f32"],
+            "precision": "f32" if part == "f32" else None,
+            "original": part == "f32",
+        }
+        record.add(
+            f"ptq.{task}.{part}.accuracy",
+            accuracy.accuracy(right[part]),
+            label=f"{label}: accuracy",
+            evidence={"judged": judged},
+        )
         if part != "f32":
             record.add(
                 f"ptq.{task}.{part}.drop", drop(task, right[part], name), label=f"{label}: accuracy drop"

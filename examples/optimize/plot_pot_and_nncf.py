@@ -176,7 +176,13 @@ for part, (file, words) in WORDS.items():
         paths = [folder / f"{file}.xml" for folder in folders]
         found[tool] = judged(part, [right(path, fold) for fold, path in enumerate(paths)])
         drop = accuracy.compare_accuracy("FP32", before, label, found[tool]).drop
-        record.add(f"pot.{part}.{tool}.accuracy", accuracy.accuracy(found[tool]), label=f"{label}: accuracy")
+        judged = {"task": "digits", "model": paths[0], "precision": "f32", "original": False}
+        record.add(
+            f"pot.{part}.{tool}.accuracy",
+            accuracy.accuracy(found[tool]),
+            label=f"{label}: accuracy",
+            evidence={"judged": judged},
+        )
         record.add(f"pot.{part}.{tool}.drop", drop, label=f"{label}: drop from FP32")
         layers = sum(map(int8_layers, paths)) / len(folds)
         record.add_value(
