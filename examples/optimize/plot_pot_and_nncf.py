@@ -99,10 +99,10 @@ def share_right(model: ov.CompiledModel, samples) -> tuple[float, list[float]]:
 # ----
 #
 # Each fold has a network of its own. The plain algorithms see 300 of the images it was trained on, without
-# labels. Accuracy control needs images that the network does not know already: one in six of those that are
-# held out is for it, and half of them, other ones, for judging. POT calibrates with the images that it
-# validates on, so NNCF does the same. A drop above a tenth of a point is not allowed, so that one wrong answer
-# is too many.
+# labels. Accuracy control needs images that the network does not know already: one in six of those that
+# are held out is for it, and half of them, other ones, for judging. POT calibrates with the images that it
+# validates on, so NNCF does the same. A drop above a tenth of a point is not allowed, so that one wrong
+# answer is too many.
 
 
 def quantize_fold(folder: Path, tool: str, model: str, fold: int, code: str = "") -> None:
