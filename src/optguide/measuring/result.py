@@ -46,7 +46,7 @@ class Block:
 
     @classmethod
     def from_reply(cls, round: int, generation: int, reply: Mapping[str, Any]) -> Block:  # noqa: A002
-        """The block that a worker reports, see :class:`optguide.measuring.worker.blocks.TimedBlock`."""
+        """The block that a worker reports, see ``TimedBlock``."""
         latencies = np.asarray(reply["latencies_ns"], dtype=np.float64) / 1e6
         seconds, cpu_seconds = reply["wall_ns"] / 1e9, reply["cpu_ns"] / 1e9
         return cls(round, generation, latencies, seconds, cpu_seconds, reply["calls"])
