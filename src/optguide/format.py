@@ -63,7 +63,7 @@ class _Scale:
     @classmethod
     def of(cls, value: float, unit: str) -> _Scale:
         """The scale in which ``value`` has one to three digits before the point, if there is one."""
-        base, scales = _FAMILIES.get(unit, (0, ((0, f" {unit}"),)))
+        base, scales = _FAMILIES.get(unit, (0, ((0, f" {unit}" if unit else ""),)))
         magnitude = _exponent(_significant(_exact(value), _DIGITS)) + base if value else base
         power, symbol = next((scale for scale in scales if scale[0] <= magnitude), scales[-1])
         return cls(power - base, symbol)
