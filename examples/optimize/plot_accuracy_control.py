@@ -59,7 +59,7 @@ def judge(task: str, model: ov.CompiledModel, samples) -> tuple[float, list[floa
 def quantize_both(folder: Path, model: str, task: str, max_drop: float, fold: int = 0) -> None:
     original = ov.Core().read_model(model)
     calibration, validation, _ = samples(task, fold)
-    ranking = nncf.AdvancedAccuracyRestorerParameters(ranking_subset_size=30)
+    ranking = nncf.AdvancedAccuracyRestorerParameters(ranking_subset_size=20)
     makers = {
         "plain": lambda: nncf.quantize(original, nncf.Dataset(calibration), subset_size=SAMPLES),
         "controlled": lambda: nncf.quantize_with_accuracy_control(
@@ -111,10 +111,10 @@ def samples(task: str, fold: int) -> tuple[list, list, list]:
 # %%
 # Digits lose little to quantization, so hardly anything is allowed: a tenth of a point, which one wrong
 # answer exceeds. The sentence encoder is quantized without being declared a transformer, a mistake that loses
-# a lot; :doc:`plot_transformer_trap` explains it. Five points are allowed: for one point the search goes on
-# for several times as long. It judges some hundred models even so, and is left to the full profile.
+# a lot; :doc:`plot_transformer_trap` explains it. Ten points are allowed, more than one would wish: a tighter
+# limit makes the search many minutes long. It judges a hundred models even so, and is left to the full profile.
 
-LIMITS = {"digits": 0.001, "sentences": 0.05}
+LIMITS = {"digits": 0.001, "sentences": 0.1}
 full = profiles.current().name == "full"
 encoder = workloads.sentences_dynamic()
 originals = {"digits": [str(workloads.digits(fold).ir) for fold in range(FOLDS if full else 1)]}
@@ -221,7 +221,7 @@ for task, made in folders.items():
             evidence={"judged": judged} if task == "digits" and part == "controlled" else None,
         )
         if part != "fp32":
-            drop = 100 * float(validated["fp32"].mean() - validated[part].mean())
+            drop = round(100 * float(validated["fp32"].mean() - validated[part].mean()), 6)
             record.add_value(
                 f"control.{task}.{part}.validation",
                 drop,
