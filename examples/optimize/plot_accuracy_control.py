@@ -112,7 +112,8 @@ def samples(task: str, fold: int) -> tuple[list, list, list]:
 # Digits lose little to quantization, so hardly anything is allowed: a tenth of a point, which one wrong
 # answer exceeds. The sentence encoder is quantized without being declared a transformer, a mistake that loses
 # a lot; :doc:`plot_transformer_trap` explains it. Ten points are allowed, more than one would wish: a tighter
-# limit makes the search many minutes long. It judges a hundred models even so, and is left to the full profile.
+# limit makes the search many minutes long. It judges a hundred models even so, and is left to the full
+# profile.
 
 LIMITS = {"digits": 0.001, "sentences": 0.1}
 full = profiles.current().name == "full"
