@@ -22,7 +22,7 @@ from zlib import compress
 import numpy as np
 
 from optguide import Recording, Variant, accuracy, measure, plots, profiles, workloads
-from optguide.workloads.digits import FOLDS, build, correct, data, train
+from optguide.workloads.digits import build, correct, data, train
 
 workloads.no_telemetry()
 
@@ -74,7 +74,7 @@ def restrict_and_train(
 # same rate.
 
 full = profiles.current().name == "full"
-folds, seeds, epochs = (range(FOLDS), range(3), 6) if full else (range(1), range(1), 4)
+folds, seeds, epochs = (range(2), range(3), 6) if full else (range(1), range(1), 4)
 ways = {
     "pruned": ("pruned", {"prune": True, "quantize": False, "distil": False}),
     "int8": ("quantized", {"prune": False, "quantize": True, "distil": False}),
