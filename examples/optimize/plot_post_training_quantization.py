@@ -97,7 +97,7 @@ readers = {count: workloads.made(quantize_digits, count=count) for count in coun
 
 core = ov.Core()
 F32 = {"INFERENCE_PRECISION_HINT": "f32"}
-pairs = retrieval.pairs(None if full else 150)
+pairs = retrieval.pairs(None if full else 100)
 queries, bodies = ([pair[side] for pair in pairs] for side in (0, 1))
 
 

@@ -126,7 +126,7 @@ models = {"f32": encoder.ir} | {
 #
 # What is not quantized computes in 32-bit floats here, so that 8 bits are the only difference.
 
-pairs = retrieval.pairs(400 if full else 120)
+pairs = retrieval.pairs(400 if full else 100)
 queries, bodies = ([pair[side] for pair in pairs] for side in (0, 1))
 found, embedded = {}, {}
 for part, model in models.items():
