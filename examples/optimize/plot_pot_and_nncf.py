@@ -176,12 +176,12 @@ for part, (file, words) in WORDS.items():
         paths = [folder / f"{file}.xml" for folder in folders]
         found[tool] = judged(part, [right(path, fold) for fold, path in enumerate(paths)])
         drop = accuracy.compare_accuracy("FP32", before, label, found[tool]).drop
-        judged = {"task": "digits", "model": paths[0], "precision": "f32", "original": False}
+        candidate = {"task": "digits", "model": paths[0], "precision": "f32", "original": False}
         record.add(
             f"pot.{part}.{tool}.accuracy",
             accuracy.accuracy(found[tool]),
             label=f"{label}: accuracy",
-            evidence={"judged": judged},
+            evidence={"judged": candidate},
         )
         record.add(f"pot.{part}.{tool}.drop", drop, label=f"{label}: drop from FP32")
         layers = sum(map(int8_layers, paths)) / len(folds)
