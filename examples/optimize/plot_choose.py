@@ -24,7 +24,8 @@ from optguide.paths import build_dir
 
 tasks: dict[str, dict[str, tuple[Variant, records.Result]]] = defaultdict(dict)
 seen = set()
-for identifier, result in records.load(allow_mixed=True).results.items():
+found = records.load(allow_mixed=True).results
+for identifier, result in sorted(found.items(), key=lambda one: -one[1].n):
     judged = result.evidence.get("judged") if identifier.endswith(".accuracy") else None
     if judged is None:
         continue

@@ -77,7 +77,7 @@ for part, (name, scheme) in schemes.items():
 # same queries, so the drop is paired. Accuracy is computed in 32-bit floats here, which leaves the weights
 # as the only difference.
 
-pairs = retrieval.pairs(None if profiles.current().name == "full" else 200)
+pairs = retrieval.pairs(None if profiles.current().name == "full" else 100)
 queries, bodies = ([pair[side] for pair in pairs] for side in (0, 1))
 core = ov.Core()
 exact = {"INFERENCE_PRECISION_HINT": "f32", "DYNAMIC_QUANTIZATION_GROUP_SIZE": 0}
