@@ -23,6 +23,7 @@ from optguide import Recording, Variant, accuracy, measure, plots, profiles, wor
 from optguide.errors import NotEnoughSamples, PropertyError
 from optguide.paths import build_dir
 from optguide.workloads import retrieval
+from optguide.workloads.minilm import INPUTS
 
 workloads.no_telemetry()
 
@@ -111,7 +112,7 @@ settings = {
     "group32": ("INT8 weights, groups of 32", compressed, {GROUP: "32"}),
     "group128": ("INT8 weights, groups of 128", compressed, {GROUP: "128"}),
 }
-one_text = dict.fromkeys(("input_ids", "attention_mask", "token_type_ids"), (1, 128))
+one_text = dict.fromkeys(INPUTS, (1, 128))
 result = measure(
     [
         Variant(label, model=model, properties=properties, inputs=(sentence.inputs,), shapes=one_text)

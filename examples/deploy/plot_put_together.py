@@ -92,23 +92,17 @@ record = Recording("deploy/put_together", declares=("together.resnet50.*", "toge
 for workload, result in results.items():
     topic = f"together.{workload.name}"
     record.add_session(topic, result, names=parts, title=workload.title)
-    for before, after in pairwise(steps):
-        gain = result.compare(before, after, "throughput")
-        record.add_comparison(f"{topic}.gain.{parts[after]}", gain, label=f"{workload.title}, {after}: gain")
+    gains = {after: result.compare(before, after, "throughput") for before, after in pairwise(steps)}
+    for step, gain in gains.items():
+        record.add_comparison(f"{topic}.gain.{parts[step]}", gain, label=f"{workload.title}, {step}: gain")
     total = result.compare(EAGER, BOTH, "throughput")
     record.add_comparison(f"{topic}.total", total, label=f"{workload.title}, all steps, throughput")
     shorter = result.compare(EAGER, INT8, "latency")
     record.add_comparison(f"{topic}.total_latency", shorter, label=f"{workload.title}, {INT8}, latency")
 
-for workload, result in results.items():
-    rows = [
-        (
-            name,
-            result.throughput(name),
-            result.compare(steps[place - 1], name, "throughput").ratio if place else None,
-            result.compare(EAGER, name, "throughput").ratio if place else None,
-        )
-        for place, name in enumerate(steps)
+    rows = [(EAGER, result.throughput(EAGER), None, None)] + [
+        (step, result.throughput(step), gain.ratio, result.compare(EAGER, step, "throughput").ratio)
+        for step, gain in gains.items()
     ]
     record.figure(
         f"steps-{workload.name}",

@@ -25,6 +25,7 @@ import numpy as np
 from optguide import Recording, Variant, accuracy, measure, plots, profiles, workloads
 from optguide.workloads import retrieval
 from optguide.workloads.digits import FOLDS, data
+from optguide.workloads.minilm import INPUTS
 
 workloads.no_telemetry()
 
@@ -247,7 +248,7 @@ for task, made in folders.items():
     shapes, inputs = {}, ()
     if task == "sentences":
         inputs = (workloads.sentences().inputs,)
-        shapes = dict.fromkeys(("input_ids", "attention_mask", "token_type_ids"), (1, 128))
+        shapes = dict.fromkeys(INPUTS, (1, 128))
     given = {"shapes": shapes, "inputs": inputs}
     variants = [Variant(NAMES["fp32"], model=originals[task][most], precision="f32", **given)]
     variants += [

@@ -33,6 +33,7 @@ from optguide import (
 )
 from optguide.workloads import retrieval
 from optguide.workloads.digits import FOLDS, correct, data
+from optguide.workloads.minilm import INPUTS
 
 workloads.no_telemetry()
 
@@ -193,7 +194,7 @@ for kind, words in {
 # One text of 128 tokens after the other, then several in flight, and images through ResNet-50 with random
 # weights. The network of the digits is left out: a call to it is hardly more than the call.
 
-shapes = dict.fromkeys(("input_ids", "attention_mask", "token_type_ids"), (1, 128))
+shapes = dict.fromkeys(INPUTS, (1, 128))
 text, resnet50 = workloads.sentences().inputs, workloads.resnet50()
 in_flight = {"properties": {"PERFORMANCE_HINT": "THROUGHPUT"}, "requests": 0}
 BUSY = {"default": "default precision, in flight", "int8": "INT8, in flight"}

@@ -92,7 +92,10 @@ before = {
 # At one ratio every way is trained from several seeds, which shows how far apart two trainings are.
 
 again = {
-    part: [answers([folder / "model.xml" for folder in trained(mode, 0.8, seed)]) for seed in seeds]
+    part: [
+        after[part, 0.8],
+        *(answers([folder / "model.xml" for folder in trained(mode, 0.8, seed)]) for seed in seeds[1:]),
+    ]
     for mode, part in modes.items()
 }
 

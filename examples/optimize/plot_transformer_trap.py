@@ -22,6 +22,7 @@ import numpy as np
 
 from optguide import Recording, Variant, accuracy, calibration, measure, plots, profiles, workloads
 from optguide.workloads import retrieval
+from optguide.workloads.minilm import INPUTS
 
 workloads.no_telemetry()
 
@@ -192,7 +193,7 @@ record.figure(
 # The runtime graph knows what the device has made of the model. The name of a kernel ends in the type it
 # computes in, such as ``brgemm_avx512_i8``.
 
-shapes = dict.fromkeys(("input_ids", "attention_mask", "token_type_ids"), (1, 128))
+shapes = dict.fromkeys(INPUTS, (1, 128))
 KINDS = {"FullyConnected": "Matrix product", "MVN": "Normalisation", "Subgraph": "Small operations"}
 
 

@@ -20,6 +20,7 @@ from pathlib import Path
 
 from optguide import Recording, Variant, accuracy, first_inference, measure, plots, profiles, workloads
 from optguide.workloads import retrieval
+from optguide.workloads.minilm import INPUTS
 
 workloads.no_telemetry()
 
@@ -122,7 +123,7 @@ lengths = {"long": 128, "short": 8}
 profile = profiles.current()
 sessions = {}
 for size, tokens in lengths.items():
-    shapes = dict.fromkeys(("input_ids", "attention_mask", "token_type_ids"), (1, tokens))
+    shapes = dict.fromkeys(INPUTS, (1, tokens))
     variants = [Variant(name, model=models[part], shapes=shapes) for part, name in timed.items()]
     sessions[size] = measure(
         variants,
@@ -148,7 +149,7 @@ for size, result in sessions.items():
 #
 # A smaller file is read sooner, and less memory is touched.
 
-shapes = dict.fromkeys(("input_ids", "attention_mask", "token_type_ids"), (1, 128))
+shapes = dict.fromkeys(INPUTS, (1, 128))
 loading = {part: timed[part] for part in ("f32", "int8", "int4_all")}
 starts = first_inference(
     [Variant(name, model=models[part], shapes=shapes) for part, name in loading.items()],

@@ -5,9 +5,10 @@ from __future__ import annotations
 import hashlib
 import platform
 from dataclasses import replace
+from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from optguide.errors import EnvironmentMissing, ModelError
 from optguide.workloads import export, store
@@ -17,7 +18,17 @@ from optguide.workloads.workload import Workload
 if TYPE_CHECKING:
     import torch
 
-__all__ = ["SHA256", "build", "model_folder", "sentences", "sentences_dynamic", "tokenize", "verify"]
+__all__ = [
+    "INPUTS",
+    "SHA256",
+    "build",
+    "model_folder",
+    "sentences",
+    "sentences_dynamic",
+    "tokenize",
+    "tokenizer",
+    "verify",
+]
 
 SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
 """Checksum of ``model.safetensors`` as sentence-transformers published it."""
@@ -27,7 +38,8 @@ LENGTH = 128
 
 OUTPUT = "sentence_embedding"
 
-_NAMES = ("input_ids", "attention_mask", "token_type_ids")  # order of the module's arguments
+INPUTS = ("input_ids", "attention_mask", "token_type_ids")
+"""The inputs, in the order of the module's arguments."""
 
 
 def sentences() -> Workload:
@@ -164,12 +176,17 @@ def tokenize(text: str, **options: str) -> dict[str, torch.Tensor]:
 
     :param options: further options of the tokenizer, ``padding="max_length"`` for the static variant.
     """
+    encoded = tokenizer()([text], truncation=True, max_length=LENGTH, return_tensors="pt", **options)
+    return {name: encoded[name] for name in INPUTS}
+
+
+@cache
+def tokenizer() -> Any:
+    """The model's tokenizer, loaded once in a process."""
     offline()
     from transformers import AutoTokenizer
 
-    tokenizer = AutoTokenizer.from_pretrained(model_folder(), local_files_only=True)
-    encoded = tokenizer([text], truncation=True, max_length=LENGTH, return_tensors="pt", **options)
-    return {name: encoded[name] for name in _NAMES}
+    return AutoTokenizer.from_pretrained(model_folder(), local_files_only=True)
 
 
 def _save(tokens: dict[str, torch.Tensor], path: Path) -> None:

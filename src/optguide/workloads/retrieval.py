@@ -24,7 +24,6 @@ import numpy.typing as npt
 from optguide.errors import InputError
 from optguide.workloads import minilm, store
 from optguide.workloads.inflight import first_outputs
-from optguide.workloads.quiet import offline
 
 if TYPE_CHECKING:
     import openvino
@@ -87,10 +86,9 @@ def calibration(count: int) -> list[str]:
 
 def tokens(texts: Sequence[str]) -> list[Tokens]:
     """The encoder's inputs, one text each, of its natural length up to 128 tokens (int64, 1 x length)."""
-    encoded = _tokenizer()(list(texts), truncation=True, max_length=minilm.LENGTH)
-    names = ("input_ids", "attention_mask", "token_type_ids")
+    encoded = minilm.tokenizer()(list(texts), truncation=True, max_length=minilm.LENGTH)
     return [
-        {name: np.array([encoded[name][index]], dtype=np.int64) for name in names}
+        {name: np.array([encoded[name][index]], dtype=np.int64) for name in minilm.INPUTS}
         for index in range(len(texts))
     ]
 
@@ -137,14 +135,6 @@ def hits(queries: Embeddings, bodies: Embeddings) -> npt.NDArray[np.bool_]:
     """Whether each query is nearest to the body of the same row, by cosine (rows have length one)."""
     nearest = (queries @ bodies.T).argmax(axis=1)
     return np.asarray(nearest == np.arange(len(queries)))
-
-
-@cache
-def _tokenizer() -> Any:
-    offline()
-    from transformers import AutoTokenizer
-
-    return AutoTokenizer.from_pretrained(minilm.model_folder(), local_files_only=True)
 
 
 @cache
