@@ -70,7 +70,7 @@ def _images() -> tuple[NDArray[np.float32], NDArray[np.int64]]:
     import numpy as np
 
     try:
-        from sklearn.datasets import load_digits  # type: ignore[import-untyped]
+        from sklearn.datasets import load_digits
     except ModuleNotFoundError:
         raise EnvironmentMissing(
             "The package scikit-learn is not installed.", 'Run: pip install "optguide[frameworks,models]"'
