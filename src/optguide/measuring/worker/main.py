@@ -120,7 +120,7 @@ def _refuse_meaningless(outputs: list[Any]) -> None:
         )
 
 
-def _die_with_parent() -> None:
+def die_with_parent() -> None:
     """Ask the kernel to end this process when its parent is gone, even if it hangs in native code."""
     if sys.platform == "linux":
         set_death_signal = 1  # PR_SET_PDEATHSIG, linux/prctl.h
@@ -168,7 +168,7 @@ def _short(error: Exception) -> str:
 
 def main(requests: TextIO | None = None) -> None:
     """Serve requests until standard input ends or says ``quit``."""
-    _die_with_parent()
+    die_with_parent()
     replies = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)
     hosted = [Worker()]
