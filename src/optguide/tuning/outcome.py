@@ -248,8 +248,8 @@ class Outcome:
     :param winner: name of the winning candidate; OpenVINO's default unless another one is shown to be better.
     :param default: name of the candidate that is OpenVINO's default.
     :param hint: name of the candidate that is the hint for the goal with nothing else set.
-    :param delivered: what the winner gains, paired in the last session, over ``default``, ``hint``, ``f32`` and
-        ``framework`` (the model's own, where it runs here), as far as they are other configurations.
+    :param delivered: what the winner gains, paired in the last session, over ``default``, ``hint``, ``f32``
+        and ``framework`` (the model's own, where it runs here), as far as they are other configurations.
     :param speed_of_framework: of the model in its own framework, where it runs here.
     :param load: open-loop curves of the winner and the default, by candidate name.
     :param layers: slowest layers ``before`` and ``after``.
