@@ -123,6 +123,7 @@ class Quality:
         right answers, otherwise as a share of the original's value. ``None`` for the original itself.
     :param limit: largest acceptable loss, in the unit of ``loss``.
     :param kept: whether the loss is within the limit, by its interval.
+    :param note: what keeps it from being shown, in sentences: too few samples, and how many are needed.
     """
 
     metric: str
@@ -131,6 +132,7 @@ class Quality:
     loss: Estimate | None
     limit: float
     kept: Kept
+    note: str = ""
 
 
 @dataclass(frozen=True)
@@ -141,6 +143,7 @@ class Made:
     :param seconds: it took.
     :param size: bytes of model and weights.
     :param why_not: why there is none, in one sentence.
+    :param note: how it was made, and where ``quality`` is missing why nothing could judge it; sentences.
     """
 
     precision: Precision
@@ -149,6 +152,7 @@ class Made:
     size: int = 0
     quality: Quality | None = None
     why_not: str = ""
+    note: str = ""
 
 
 @dataclass(frozen=True)
