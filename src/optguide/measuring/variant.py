@@ -28,8 +28,9 @@ class Variant:
     :param name: what tables and figures call it; unique within a session.
     :param runtime: which runner executes it.
     :param model: a model file, or ``package.module:function`` for ``torch`` and ``torch.compile``
-        (the function takes no argument and returns an ``nn.Module``). A ``.blob`` is a compiled model that
-        OpenVINO exported; it is mapped into memory, or copied where the property ``ENABLE_MMAP`` is ``NO``.
+        (the function takes no argument and returns an ``nn.Module``, or a tuple that begins with one).
+        A ``.blob`` is a compiled model that OpenVINO exported; it is mapped into memory, or copied where the
+        property ``ENABLE_MMAP`` is ``NO``.
     :param device: OpenVINO device name.
     :param properties: OpenVINO properties, as strings (``{"PERFORMANCE_HINT": "THROUGHPUT"}``).
     :param precision: inference precision to pin (``"f32"``); ``None`` leaves the runtime's default.

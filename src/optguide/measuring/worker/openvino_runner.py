@@ -23,7 +23,7 @@ from optguide.measuring.worker.openvino_refusals import (
 )
 from optguide.measuring.worker.runner import Outputs, Runner, frames_of, misfit
 
-__all__ = ["OpenVINORunner", "create", "property_text"]
+__all__ = ["OpenVINORunner", "create", "exported", "port_name", "property_text", "set_batch"]
 
 
 class OpenVINORunner(Runner):
@@ -49,7 +49,7 @@ class OpenVINORunner(Runner):
             self.compiled = self._compile(core, source)
         refuse_unbatched(self.spec["device"], self.compiled)
         ports = enumerate(self.compiled.inputs)
-        self.specs = {_name(port, index): _spec(port, index) for index, port in ports}
+        self.specs = {port_name(port, index): _spec(port, index) for index, port in ports}
         self.sets = self.input_sets(self.specs)
         for arrays in self.sets:
             _refuse_other_types(arrays, self.specs)
@@ -70,8 +70,8 @@ class OpenVINORunner(Runner):
         early = {key: value for key, value in self.spec["properties"].items() if key == "ENABLE_MMAP"}
         options = {"config": early} if early else {}
         try:
-            exported = path.suffix == ".pt2"
-            model = _exported(self._openvino, path) if exported else core.read_model(path, **options)
+            unpickled = path.suffix == ".pt2"
+            model = exported(self._openvino, path) if unpickled else core.read_model(path, **options)
         except EnvironmentMissing:
             raise
         except Exception as error:
@@ -85,14 +85,14 @@ class OpenVINORunner(Runner):
 
     def _reshape(self, model: Any) -> None:
         shapes = self.spec["shapes"]
-        names = [_name(port, index) for index, port in enumerate(model.inputs)]
+        names = [port_name(port, index) for index, port in enumerate(model.inputs)]
         inputs.refuse_unknown(shapes, names)
         try:
             if shapes:
                 ports = zip(names, model.inputs, strict=True)
                 model.reshape({port: list(shapes[name]) for name, port in ports if name in shapes})
             if self.spec["batch"] is not None:
-                _set_batch(self._openvino, model, self.spec["batch"])
+                set_batch(self._openvino, model, self.spec["batch"])
         except RuntimeError as error:
             asked = "these shapes" if shapes else f"a batch of {self.spec['batch']}"
             raise InputError(
@@ -186,7 +186,8 @@ def create(spec: dict[str, Any]) -> OpenVINORunner:
     return OpenVINORunner(spec)
 
 
-def _name(port: Any, index: int) -> str:
+def port_name(port: Any, index: int) -> str:
+    """What an input is called everywhere: the first of its names, or its number where it has none."""
     names = sorted(port.get_names())
     return names[0] if names else f"input{index}"
 
@@ -204,7 +205,7 @@ def _refuse_other_types(arrays: Arrays, specs: Mapping[str, InputSpec]) -> None:
             raise misfit(f"{name!r} takes {dtype} and the file has {arrays[name].dtype}.")
 
 
-def _set_batch(openvino: Any, model: Any, batch: int) -> None:
+def set_batch(openvino: Any, model: Any, batch: int) -> None:
     """Set the batch, assuming it is the first dimension where the model does not say."""
     for port in model.inputs:
         if not port.node.layout.empty or port.partial_shape.rank.get_length() == 0:
@@ -235,7 +236,7 @@ def _of_devices(properties: Mapping[str, Any]) -> dict[str, str]:
     }
 
 
-def _exported(openvino: Any, path: Path) -> Any:
+def exported(openvino: Any, path: Path) -> Any:
     """The model in a torch export, with the shapes it was exported for."""
     try:
         import torch

@@ -53,6 +53,8 @@ class TorchRunner(Runner):
         model = self.spec["model"]
         if not model.endswith(".pt2"):
             module = resolve(model)()
+            if isinstance(module, tuple):  # with examples of its inputs, for whoever converts it
+                module = module[0]
             return module.eval() if hasattr(module, "eval") else module
         try:
             return self._torch.export.load(Path(model)).module()
