@@ -1,7 +1,10 @@
 """What is running, how long it will take, and how good the result is so far.
 
-On a terminal a live bar on standard error; elsewhere (continuous integration, a file) a plain line at the
-start, at the end, and every few seconds between. Standard output stays free for results.
+On a terminal a live display on standard error; elsewhere (continuous integration, a file) a plain line at
+the start, at the end, and every few seconds between. Standard output stays free for results.
+
+A run of many sessions opens an :func:`overview`. Sessions inside it show nothing of their own then: what
+they report becomes a part of that display.
 """
 
 from __future__ import annotations
@@ -12,13 +15,22 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Protocol
 
-from rich.console import Console
+from rich.console import Console, Group, RenderableType
+from rich.live import Live
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.progress_bar import ProgressBar
+from rich.table import Table
+from rich.text import Text
 
-__all__ = ["Update", "reporting"]
+from optguide.format import duration
+
+__all__ = ["Overview", "Update", "overview", "reporting"]
 
 PLAIN_SECONDS = 10.0
 """Between plain lines: often enough to see life, rarely enough for a log."""
+
+REFRESHES_PER_SECOND = 4
+"""Of an overview, whose time left counts down while nothing reports."""
 
 
 class Update(Protocol):
@@ -28,17 +40,137 @@ class Update(Protocol):
         """Report the share that is done (0 to 1) and, in a few words, what is running."""
 
 
+class Overview:
+    """What a run of many sessions shows: its phase, who leads, what is running, and the time left.
+
+    :param label: of the whole run.
+    :param expected_seconds: its budget.
+    """
+
+    def __init__(self, label: str, expected_seconds: float) -> None:
+        self.label = label
+        self.expected_seconds = expected_seconds
+        self.started = time.monotonic()
+        self.phase = self.leader = self.what = ""
+
+    def enter(self, phase: str) -> None:
+        """Say what the run is at now, such as ``racing``."""
+        self.phase, self.what = phase, ""
+
+    def lead(self, leader: str) -> None:
+        """Name the candidate that the others have to beat."""
+        self.leader = leader
+
+    def report(self, what: str) -> None:
+        """Say in a few words what is running."""
+        self.what = what
+
+    @property
+    def elapsed(self) -> float:
+        """Seconds since the run began."""
+        return time.monotonic() - self.started
+
+    @property
+    def left(self) -> str:
+        """The time left as readers write it."""
+        seconds = max(0.0, self.expected_seconds - self.elapsed)
+        return f"{duration(round(seconds))} left" if seconds >= 1 else "finishing"
+
+    @property
+    def status(self) -> str:
+        """Phase, leader and what is running, in one line."""
+        leader = f"leader: {self.leader}" if self.leader else ""
+        return ", ".join(part for part in (self.phase, leader, self.what) if part)
+
+    def __rich__(self) -> RenderableType:
+        """Two lines: how far the run is, and what it is doing."""
+        share = min(1.0, self.elapsed / self.expected_seconds) if self.expected_seconds > 0 else 1.0
+        head = Table.grid(padding=(0, 1))
+        head.add_row(Text(self.label), ProgressBar(completed=100 * share, width=24), Text(self.left))
+        leader = [Text(f"leader: {self.leader}", no_wrap=True, overflow="ellipsis")] if self.leader else []
+        doing = f"{self.phase}: {self.what}" if self.what else self.phase
+        return Group(head, *leader, Text(doing, style="dim", no_wrap=True, overflow="ellipsis"))
+
+
+_outer: Overview | None = None
+"""The overview that is open in this process, if any. Only one measurement runs in a process at a time."""
+
+
+@contextmanager
+def overview(label: str, expected_seconds: float) -> Iterator[Overview]:
+    """Show one display for a whole run; sessions that run inside report into it.
+
+    :param label: of the run, such as ``optimize model.xml``.
+    :param expected_seconds: its budget, for the time left.
+    """
+    global _outer  # noqa: PLW0603 - the display is one per process, as the terminal is
+    console = Console(stderr=True, file=sys.__stderr__)
+    shown = (
+        Overview(label, expected_seconds) if console.is_terminal else _Lines(label, expected_seconds, console)
+    )
+    before, _outer = _outer, shown
+    try:
+        if isinstance(shown, _Lines):
+            yield shown
+        else:
+            with Live(shown, console=console, transient=True, refresh_per_second=REFRESHES_PER_SECOND):
+                yield shown
+    finally:
+        _outer = before
+
+
+class _Lines(Overview):
+    """An overview as plain lines: at every change of phase or leader, and now and then between."""
+
+    def __init__(self, label: str, expected_seconds: float, console: Console) -> None:
+        super().__init__(label, expected_seconds)
+        self._console = console
+        self._printed = self.started
+        self._print(f"up to {duration(expected_seconds)}")
+
+    def enter(self, phase: str) -> None:
+        changed = phase != self.phase
+        super().enter(phase)
+        if changed:
+            self._print(f"{self.left}, {phase}")
+
+    def lead(self, leader: str) -> None:
+        changed = leader != self.leader
+        super().lead(leader)
+        if changed:
+            self._print(f"{self.left}, leader: {leader}")
+
+    def report(self, what: str) -> None:
+        super().report(what)
+        if time.monotonic() - self._printed >= PLAIN_SECONDS:
+            self._print(f"{self.left}, {self.status}")
+
+    def _print(self, text: str) -> None:
+        self._printed = time.monotonic()
+        self._console.print(f"{self.label}: {text}", highlight=False, markup=False, soft_wrap=True)
+
+
 @contextmanager
 def reporting(label: str, expected_seconds: float) -> Iterator[Update]:
-    """Show the progress of one session.
+    """Show the progress of one session, or report it into the overview that is open.
 
     :param label: what is being measured.
     :param expected_seconds: the budget, for the time left.
     """
+    if _outer is not None:
+        yield _nested(_outer)
+        return
     console = Console(stderr=True, file=sys.__stderr__)
     reporter = _live if console.is_terminal else _plain
     with reporter(console, label, expected_seconds) as update:
         yield update
+
+
+def _nested(outer: Overview) -> Update:
+    def update(done: float, what: str) -> None:
+        outer.report(f"{what}, {min(done, 1.0):.0%}")
+
+    return update
 
 
 @contextmanager
