@@ -21,7 +21,7 @@ from typing import Any, TextIO
 import numpy as np
 
 from optguide.errors import OptGuideError, OutputError
-from optguide.measuring.worker import arrivals, blocks, company, footprint, runner
+from optguide.measuring.worker import arrivals, blocks, company, footprint, openvino_layers, runner
 
 __all__ = ["Worker", "main"]
 
@@ -31,9 +31,11 @@ class Worker:
 
     def __init__(self) -> None:
         self.runner: Any = None
+        self.counter: openvino_layers.LayerCounter | None = None
 
     def load(self, spec: dict[str, Any]) -> dict[str, Any]:
         """Load the variant; reply with the seconds of each stage and the resolved properties."""
+        self.runner = self.counter = None  # loaded anew, the old model makes room first
         self.runner = runner.create(spec)
         self.runner.load()
         return {
@@ -76,6 +78,13 @@ class Worker:
         schedule = arrivals.poisson(rate, seconds, seed)
         with self._running():
             return asdict(arrivals.serve(queue, self.runner.calls, self._feeds(), schedule, patience))
+
+    def layers(self, seconds: float, discard: float) -> dict[str, Any]:
+        """Times by layer; see :meth:`optguide.measuring.worker.openvino_layers.LayerCounter.turn`."""
+        if self.counter is None:
+            self.counter = openvino_layers.LayerCounter(self.runner)
+        with self._running():
+            return self.counter.turn(seconds, discard)
 
     def memory(self) -> dict[str, Any]:
         """Bytes of memory by kind; see :func:`optguide.measuring.worker.footprint.footprint`."""
@@ -156,6 +165,7 @@ def _handler(worker: Worker, name: str) -> Callable[..., dict[str, Any]]:
         "block": worker.block,
         "consecutive": worker.consecutive,
         "serve": worker.serve,
+        "layers": worker.layers,
         "memory": worker.memory,
     }
     return handlers[name]

@@ -1,0 +1,154 @@
+"""Times of the layers of several variants, and the questions they answer; :mod:`.layers` measures them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+
+from optguide.errors import OptGuideError, OptionError
+from optguide.measuring.comparison import Comparison, paired_processes
+from optguide.measuring.estimate import Estimate, median_of_rounds
+
+__all__ = ["KindTime", "LayerTime", "LayerTimes", "Round"]
+
+
+@dataclass(frozen=True)
+class LayerTime:
+    """One layer of a compiled model.
+
+    :param name: of the layer in the compiled model.
+    :param kind: what it computes, such as ``Convolution``; ``Reorder`` rewrites data for the next layer.
+    :param precision: in which it computes, such as ``bf16`` or ``u8``.
+    :param time: per inference, in microseconds; zero where it takes less than one.
+    :param origin: layers of the original model that it stands for, itself and those fused into it.
+    """
+
+    name: str
+    kind: str
+    precision: str
+    time: Estimate
+    origin: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class KindTime:
+    """All layers of one kind and precision together; the parameters are those of :class:`LayerTime`.
+
+    :param count: number of layers.
+    """
+
+    kind: str
+    precision: str
+    count: int
+    time: Estimate
+
+
+@dataclass(frozen=True)
+class Round:
+    """One turn of one variant.
+
+    :param times: layer name to microseconds per inference.
+    :param latency: microseconds per inference as the caller sees it, while layers are counted.
+    :param calls: counted inferences.
+    """
+
+    times: Mapping[str, float]
+    latency: float
+    calls: int
+
+
+@dataclass(frozen=True)
+class LayerTimes:
+    """What the layers of several variants take.
+
+    :param rounds: by variant name, one entry per round in which all took their turn.
+    :param described: by variant name and layer name, its ``kind``, ``precision`` and ``origin``.
+    :param failures: by variant name.
+    :param effective: by variant name, properties as the device resolved them.
+    :param versions: of the packages that executed the models.
+    :param anew: whether models were compiled anew for every round.
+    """
+
+    rounds: Mapping[str, tuple[Round, ...]]
+    described: Mapping[str, Mapping[str, Mapping[str, Any]]]
+    failures: Mapping[str, OptGuideError]
+    effective: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    versions: Mapping[str, str] = field(default_factory=dict)
+    anew: bool = True
+
+    def of(self, name: str) -> tuple[LayerTime, ...]:
+        """Every layer of a variant, the slowest first.
+
+        :raises NotEnoughSamples: fewer than six rounds.
+        """
+        rounds = self._of(name)
+        found = [
+            LayerTime(layer, said["kind"], said["precision"], _median(rounds, [layer]), tuple(said["origin"]))
+            for layer, said in self.described[name].items()
+        ]
+        return tuple(sorted(found, key=lambda layer: layer.time.value, reverse=True))
+
+    def kinds(self, name: str) -> tuple[KindTime, ...]:
+        """The layers of a variant by kind and precision, the slowest first; raises as :meth:`of`."""
+        rounds, groups = self._of(name), self._groups(name)
+        found = [KindTime(*key, len(members), _median(rounds, members)) for key, members in groups.items()]
+        return tuple(sorted(found, key=lambda kind: kind.time.value, reverse=True))
+
+    def total(self, name: str) -> Estimate:
+        """All layers together, in microseconds per inference; raises as :meth:`of`."""
+        return _median(self._of(name), self._members(name))
+
+    def latency(self, name: str) -> Estimate:
+        """Of an inference as its caller sees it, while layers are counted, in us; raises as :meth:`of`."""
+        return median_of_rounds([turn.latency for turn in self._of(name)], "us")
+
+    def share(self, name: str, members: Sequence[str]) -> Estimate:
+        """The time of some layers as a share of that of all, paired by round; raises as :meth:`of`."""
+        rounds = self._of(name)
+        totals = _per_round(rounds, self._members(name))
+        parts = zip(_per_round(rounds, members), totals, strict=True)
+        found = median_of_rounds([part / total if total else 0.0 for part, total in parts], "share")
+        return replace(found, low=max(0.0, found.low))
+
+    def compare(self, a: str, b: str, kind: str | None = None) -> Comparison | None:
+        """How much less time the layers of one kind take in ``b`` than in ``a``, paired by round.
+
+        :param kind: all layers where there is none.
+        :return: nothing where one of the two spends no time in such layers.
+        :raises NotEnoughSamples: fewer than six rounds.
+        """
+        sums = [_per_round(self._of(name), self._members(name, kind)) for name in (a, b)]
+        if min(map(min, sums)) <= 0:
+            return None
+        first, second = map(np.asarray, sums)
+        fastest = float(min(np.median(first), np.median(second))) / 1e6
+        ratio = paired_processes(first / second, [0] * len(first), fastest)
+        return Comparison(a, b, f"layers, {kind}" if kind else "layers", ratio)
+
+    def _members(self, name: str, kind: str | None = None) -> list[str]:
+        return [layer for layer, said in self.described[name].items() if kind in (None, said["kind"])]
+
+    def _groups(self, name: str) -> dict[tuple[str, str], list[str]]:
+        groups: dict[tuple[str, str], list[str]] = {}
+        for layer, said in self.described[name].items():
+            groups.setdefault((said["kind"], said["precision"]), []).append(layer)
+        return groups
+
+    def _of(self, name: str) -> tuple[Round, ...]:
+        if name in self.failures:
+            raise self.failures[name]
+        if name not in self.rounds:
+            raise OptionError(f"No layers of {name!r} were counted.", f"There are {', '.join(self.rounds)}.")
+        return self.rounds[name]
+
+
+def _per_round(rounds: Sequence[Round], members: Sequence[str]) -> list[float]:
+    return [sum(turn.times.get(layer, 0.0) for layer in members) for turn in rounds]
+
+
+def _median(rounds: Sequence[Round], members: Sequence[str], unit: str = "us") -> Estimate:
+    found = median_of_rounds(_per_round(rounds, members), unit)
+    return replace(found, low=max(0.0, found.low))

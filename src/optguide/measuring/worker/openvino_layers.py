@@ -1,0 +1,129 @@
+"""Times of the layers of a model that OpenVINO has compiled with ``PERF_COUNT``.
+
+A counter is the mean over all inferences of the compiled model, in whole microseconds, and nothing resets it.
+Mean times number is a sum, though, and the difference of two sums is the time of the inferences between. The
+mean is rounded down, so that a difference is off by up to a microsecond for each time that the inferences
+between fit into all that were made: count in a model that has just been compiled.
+"""
+
+from __future__ import annotations
+
+import itertools
+import time
+from collections.abc import Iterable
+from datetime import timedelta
+from typing import Any
+
+from optguide.errors import ModelError, OptionError
+
+__all__ = ["LayerCounter"]
+
+_MICROSECOND = timedelta(microseconds=1)
+_NO_WORK = ("Parameter", "Input", "Output", "Result", "Const", "Constant")
+"""Kinds of nodes that hold data and compute nothing."""
+
+
+class LayerCounter:
+    """Counts the inferences of one compiled model; nobody else may make any.
+
+    :param runner: has loaded its model, and has not called it yet.
+    :raises OptionError: another runtime than OpenVINO.
+    """
+
+    def __init__(self, runner: Any) -> None:
+        if runner.spec["runtime"] != "openvino":
+            raise OptionError(
+                f"Layers are counted by OpenVINO, and {runner.spec['name']!r} runs on"
+                f" {runner.spec['runtime']}.",
+                "Leave it out, or use the runtime openvino.",
+            )
+        self.runner = runner
+        self._compiled = runner.compiled
+        self._feeds = [list(arrays.values()) for arrays in runner.sets]
+        self._request = runner.compiled.create_infer_request()
+        self._done = 0
+
+    def turn(self, seconds: float, discard: float) -> dict[str, Any]:
+        """Infer for ``seconds``, each input set equally often, after ``discard`` seconds that do not count.
+
+        :return: microseconds per inference by layer (``times``) and for the caller (``latency_us``), the
+            number of counted inferences (``calls``), and kind, precision and origin by layer (``layers``).
+        :raises ModelError: the device counts nothing.
+        """
+        self._infer(discard)
+        before = self._sums()
+        done, start = self._done, time.perf_counter()
+        self._infer(seconds)
+        wall, calls = time.perf_counter() - start, self._done - done
+        after = self._sums()
+        if not after:
+            raise ModelError(
+                f"{self.runner.spec['device']} reports no layer times for this model.",
+                "Look at its layers on another device, such as CPU.",
+            )
+        return {
+            "times": {name: max(0.0, total - before.get(name, 0.0)) / calls for name, total in after.items()},
+            "latency_us": wall / calls * 1e6,
+            "calls": calls,
+            "layers": self._described(after),
+        }
+
+    def _infer(self, seconds: float) -> None:
+        end = time.perf_counter() + seconds
+        for index, feed in enumerate(itertools.cycle(self._feeds)):
+            if index and index % len(self._feeds) == 0 and time.perf_counter() >= end:
+                return
+            self._request.infer(feed)
+            self._done += 1
+
+    def _sums(self) -> dict[str, float]:
+        """Microseconds of all inferences so far, by layer that ran as such."""
+        found: dict[str, float] = {}
+        for info in self._counted():
+            found[info.node_name] = found.get(info.node_name, 0.0) + self._done * (
+                info.real_time / _MICROSECOND
+            )
+        return found
+
+    def _counted(self) -> Iterable[Any]:
+        """What was fused into another layer has not run as such, and is in that one's time."""
+        return (
+            info
+            for info in self._request.profiling_info
+            if info.status.name == "EXECUTED" and info.node_type not in _NO_WORK
+        )
+
+    def _described(self, names: Iterable[str]) -> dict[str, dict[str, Any]]:
+        graph = _runtime_graph(self._compiled)
+        said = {info.node_name: info for info in self._counted()}
+        return {
+            name: {
+                "kind": graph.get(name, {}).get("layerType") or said[name].node_type,
+                "precision": graph.get(name, {}).get("runtimePrecision") or _last_part(said[name].exec_type),
+                "origin": [
+                    part for part in graph.get(name, {}).get("originalLayersNames", "").split(",") if part
+                ],
+            }
+            for name in names
+        }
+
+
+def _runtime_graph(compiled: Any) -> dict[str, dict[str, str]]:
+    """What is known of each layer that was compiled; nothing where the device does not show its graph."""
+    try:
+        operations = compiled.get_runtime_model().get_ordered_ops()
+    except RuntimeError:
+        return {}
+    return {
+        operation.get_friendly_name(): {
+            key: str(value.value) for key, value in operation.get_rt_info().items()
+        }
+        for operation in operations
+    }
+
+
+def _last_part(kernel: str) -> str:
+    """The precision at the end of a kernel's name: ``bf16`` of ``brgconv_avx512_amx_BF16``."""
+    known = {"fp32": "f32", "fp16": "f16"}
+    last = kernel.rpartition("_")[2].lower()
+    return known.get(last, last)
