@@ -1,0 +1,91 @@
+"""What decides between candidates: the goal, the limit, and what stays unless another is shown better."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from optguide.tuning.candidate import Candidate, Goal, Precision
+from optguide.tuning.outcome import Limit, Made, Speed
+
+__all__ = ["Keeps", "Rules", "may_win"]
+
+Keeps = Literal["kept", "exceeded", "open"]
+
+_CAUTION: tuple[Precision, ...] = (
+    "default",
+    "f32",
+    "int8_weights",
+    "int8_accuracy",
+    "int8",
+    "int4_weights",
+)
+"""Of two precisions that are equally fast the one further left is the better choice."""
+
+
+@dataclass(frozen=True)
+class Rules:
+    """What a race is about.
+
+    :param default: OpenVINO with nothing set.
+    :param hint: the hint for the goal and nothing else.
+    :param precisions: that may win.
+    :param limit: latency limit that the winner has to keep.
+    """
+
+    goal: Goal
+    default: Candidate
+    hint: Candidate
+    precisions: tuple[Precision, ...] = ("default",)
+    limit: Limit | None = None
+
+    def may_win(self, candidate: Candidate) -> bool:
+        """Whether its precision may."""
+        return candidate.precision in self.precisions
+
+    @property
+    def base(self) -> Candidate:
+        """What wins unless another is shown better: the default, where its precision may win."""
+        if self.may_win(self.default) or not self.precisions:
+            return self.default
+        plainest = min(self.precisions, key=_CAUTION.index)
+        return Candidate(plainest, self.default.deployment)
+
+    def plainness(self, candidate: Candidate) -> tuple[bool, int, int, str]:
+        """Sorts the plainer of two candidates first: fewer risks, then fewer settings."""
+        return (
+            candidate != self.base,
+            _CAUTION.index(candidate.precision),
+            candidate.deployment.settings,
+            candidate.name,
+        )
+
+    def keeps(self, speed: Speed) -> Keeps:
+        """Whether a candidate keeps the latency limit, by the whole interval.
+
+        Where there are too few samples for the percentile, a lower one can still show that it does not.
+        """
+        if self.limit is None:
+            return "kept"
+        own = speed.latency.get(f"p{self.limit.percentile}")
+        if own is not None and own.high <= self.limit.milliseconds:
+            return "kept"
+        lower = [found for name, found in speed.latency.items() if int(name[1:]) <= self.limit.percentile]
+        return "exceeded" if any(found.low > self.limit.milliseconds for found in lower) else "open"
+
+
+def may_win(made: Made, *, unproven: bool = False) -> bool:
+    """Whether a precision may win by what is known of its answers.
+
+    :param unproven: accept a loss that is measured within the limit although its interval is not.
+    """
+    if not made.file or made.why_not:
+        return False
+    if made.precision == "f32" or (made.precision == "default" and made.quality is None):
+        return True  # the original, and what OpenVINO does to it by itself where nothing can judge it
+    quality = made.quality
+    if quality is None:
+        return False
+    if quality.kept == "open" and unproven and quality.loss is not None:
+        return quality.loss.value <= quality.limit
+    return quality.kept == "kept"
