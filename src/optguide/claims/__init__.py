@@ -8,6 +8,19 @@ condition holds or fails only where the whole interval lies on one side of its b
 from __future__ import annotations
 
 from optguide.claims.model import Claim, Condition, Source, load
-from optguide.claims.verdicts import Outcome, State, Verdict, evaluate, judge
+from optguide.claims.verdicts import Outcome, State, Verdict, as_dict, decide, evaluate, judge, unmet
 
-__all__ = ["Claim", "Condition", "Outcome", "Source", "State", "Verdict", "evaluate", "judge", "load"]
+__all__ = [
+    "Claim",
+    "Condition",
+    "Outcome",
+    "Source",
+    "State",
+    "Verdict",
+    "as_dict",
+    "decide",
+    "evaluate",
+    "judge",
+    "load",
+    "unmet",
+]

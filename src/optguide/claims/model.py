@@ -5,11 +5,11 @@ from __future__ import annotations
 import math
 import re
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from importlib import resources
 from importlib.resources.abc import Traversable
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 
@@ -18,16 +18,18 @@ from optguide.errors import ClaimError
 from optguide.paths import repository
 from optguide.records.model import check_id
 
-__all__ = ["Claim", "Condition", "Source", "load"]
+__all__ = ["Claim", "Condition", "Source", "Strict", "load", "read", "shipped"]
+
+Read = TypeVar("Read")
 
 _ID = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
 
 
-class _Strict(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+class Strict(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """A table of the file; a misspelt key is an error instead of a condition that nobody checks."""
 
 
-class Source(_Strict, frozen=True):
+class Source(Strict, frozen=True):
     """Where the advice is given.
 
     :param title: of the page.
@@ -38,7 +40,7 @@ class Source(_Strict, frozen=True):
     url: str
 
 
-class Condition(_Strict, frozen=True):
+class Condition(Strict, frozen=True):
     """What a result must be for the claim to hold; exactly one bound is given, in the result's unit.
 
     :param result: identifier of the result.
@@ -62,7 +64,7 @@ class Condition(_Strict, frozen=True):
             raise ValueError(f"{self.result} needs finite bounds, the lower one first")
 
 
-class Claim(_Strict, frozen=True):
+class Claim(Strict, frozen=True):
     """A piece of advice that measurements can confirm or refute.
 
     :param id: lower-case words with hyphens between.
@@ -96,7 +98,7 @@ def load(folder: Path | None = None) -> tuple[Claim, ...]:
         folder or else around this package, and without either what was installed with the package.
     :raises ClaimError: there is no such file, one does not parse, or two claims have one id.
     """
-    place = folder or _default_folder()
+    place = folder or shipped("claims")
     files = [file for file in place.iterdir() if file.name.endswith(".toml")] if place.is_dir() else []
     if not files:
         raise ClaimError(f"{place} holds no file of claims.", "Name a folder with <chapter>.toml.")
@@ -109,16 +111,21 @@ def load(folder: Path | None = None) -> tuple[Claim, ...]:
     return tuple(claims.values())
 
 
-def _default_folder() -> Path | Traversable:
+def shipped(name: str) -> Path | Traversable:
+    """``conf/<name>`` of the checkout around the current folder or else around this package, and without
+    either what was installed with the package.
+    """
     checkout = repository() or repository(Path(__file__))
-    return checkout / "conf" / "claims" if checkout else resources.files("optguide") / "data" / "claims"
+    return checkout / "conf" / name if checkout else resources.files("optguide") / "data" / name
 
 
-def _chapter(file: Path | Traversable) -> str:
-    return file.name.removesuffix(".toml")
+def read(file: Path | Traversable, convert: Callable[[Any], Read]) -> list[Read]:
+    """The claims of one file, in order.
 
-
-def _of_file(file: Path | Traversable) -> list[Claim]:
+    :param convert: makes something of one table, or raises :class:`msgspec.ValidationError` or
+        :class:`ClaimError`.
+    :raises ClaimError: the file cannot be read, does not parse, or holds something else.
+    """
     try:
         data = tomllib.loads(file.read_text(encoding="utf-8"))
     except OSError as error:
@@ -130,15 +137,24 @@ def _of_file(file: Path | Traversable) -> list[Claim]:
         raise ClaimError(
             f"{file} may hold nothing but [[claim]] tables.", f"Remove {', '.join(data) or 'claim'}."
         )
-    return [_claim(table, number, file) for number, table in enumerate(tables, start=1)]
+    return [_converted(table, number, file, convert) for number, table in enumerate(tables, start=1)]
 
 
-def _claim(table: Any, number: int, file: Path | Traversable) -> Claim:
+def _converted(table: Any, number: int, file: Path | Traversable, convert: Callable[[Any], Read]) -> Read:
     name = repr(table["id"]) if isinstance(table, Mapping) and "id" in table else f"number {number}"
     try:
-        return msgspec.convert(_with_chapter(table, _chapter(file)), Claim)
+        return convert(table)
     except (msgspec.ValidationError, ClaimError) as error:
         raise ClaimError(f"Claim {name} in {file} is not valid: {error}", "Correct the claim.") from error
+
+
+def _chapter(file: Path | Traversable) -> str:
+    return file.name.removesuffix(".toml")
+
+
+def _of_file(file: Path | Traversable) -> list[Claim]:
+    chapter = _chapter(file)
+    return read(file, lambda table: msgspec.convert(_with_chapter(table, chapter), Claim))
 
 
 def _with_chapter(table: Any, chapter: str) -> Any:

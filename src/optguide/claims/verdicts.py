@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -11,9 +11,9 @@ from optguide.claims.model import Claim, Condition
 from optguide.claims.reasons import State, lacking, sentence
 from optguide.errors import ClaimError
 from optguide.machine import Machine
-from optguide.records import Records
+from optguide.records import Records, Result
 
-__all__ = ["Outcome", "State", "Verdict", "evaluate", "judge"]
+__all__ = ["Outcome", "State", "Verdict", "as_dict", "decide", "evaluate", "judge", "unmet"]
 
 Outcome = Literal["confirmed", "refuted", "inconclusive", "not measurable here"]
 
@@ -34,16 +34,20 @@ class Verdict:
 
     def to_dict(self) -> dict[str, Any]:
         """The verdict as JSON, with what a reader needs of the claim."""
-        claim = self.claim
-        return {
-            "id": claim.id,
-            "chapter": claim.chapter,
-            "statement": claim.statement,
-            "source": {"title": claim.source.title, "url": claim.source.url},
-            "page": claim.page,
-            "outcome": self.outcome,
-            "reasons": list(self.reasons),
-        }
+        return as_dict(self.claim, self.outcome, self.reasons)
+
+
+def as_dict(claim: Claim, outcome: str, reasons: Iterable[str]) -> dict[str, Any]:
+    """What is known of a claim as JSON, also where it has none of the outcomes of :class:`Verdict`."""
+    return {
+        "id": claim.id,
+        "chapter": claim.chapter,
+        "statement": claim.statement,
+        "source": {"title": claim.source.title, "url": claim.source.url},
+        "page": claim.page,
+        "outcome": outcome,
+        "reasons": list(reasons),
+    }
 
 
 def judge(condition: Condition, low: float, high: float) -> State:
@@ -68,13 +72,15 @@ def evaluate(claims: Iterable[Claim], records: Records, machine: Machine) -> tup
     return tuple(_verdict(claim, records, machine) for claim in claims)
 
 
-def _verdict(claim: Claim, records: Records, machine: Machine) -> Verdict:
-    if obstacles := _obstacles(claim, records, machine):
-        return Verdict(claim, "not measurable here", obstacles)
+def decide(claim: Claim, results: Mapping[str, Result]) -> Verdict:
+    """The verdict that results allow, wherever they come from.
+
+    :param results: those of all conditions, by identifier.
+    """
     states: list[State] = []
     reasons: list[str] = []
     for condition in claim.conditions:
-        result = records.get(condition.result)
+        result = results[condition.result]
         state = judge(condition, result.low, result.high)
         states.append(state)
         reasons.append(sentence(condition, result, state))
@@ -86,10 +92,24 @@ def _verdict(claim: Claim, records: Records, machine: Machine) -> Verdict:
     return Verdict(claim, outcome, tuple(reasons))
 
 
+def unmet(claim: Claim, machine: Machine) -> tuple[str, ...]:
+    """Sentences about what the claim needs and the machine does not have.
+
+    :raises ClaimError: it needs something that is not understood.
+    """
+    return tuple(lacking(need) for need in claim.needs if not machine.supports(need))
+
+
+def _verdict(claim: Claim, records: Records, machine: Machine) -> Verdict:
+    if obstacles := _obstacles(claim, records, machine):
+        return Verdict(claim, "not measurable here", obstacles)
+    return decide(claim, records.results)
+
+
 def _obstacles(claim: Claim, records: Records, machine: Machine) -> tuple[str, ...]:
     """Sentences about what keeps the claim from being measured here."""
     try:
-        needs = [lacking(need) for need in claim.needs if not machine.supports(need)]
+        needs = unmet(claim, machine)
         owners = {condition.result: records.record_of(condition.result) for condition in claim.conditions}
     except ClaimError as error:
         raise ClaimError(f"Claim {claim.id!r}: {error.message}", error.remedy) from error

@@ -82,7 +82,7 @@ def _build_folder(folder: Path) -> Path:
 
 def _ledger(records: Records, measured_on: Machine) -> list[_Line]:
     """All claims in their order, also those whose results nobody has recorded yet."""
-    from optguide.claims import Verdict, evaluate, load
+    from optguide.claims import as_dict, evaluate, load
 
     known = records.results.keys() | records.unavailable.keys()
     lines = []
@@ -90,8 +90,7 @@ def _ledger(records: Records, measured_on: Machine) -> list[_Line]:
         missing = tuple(part.result for part in claim.conditions if part.result not in known)
         if missing:
             reasons: tuple[str, ...] = tuple(f"No example has recorded {result}." for result in missing)
-            # "inconclusive" only to borrow the claim's own fields.
-            details = Verdict(claim, "inconclusive", reasons).to_dict() | {"outcome": NOT_RECORDED}
+            details = as_dict(claim, NOT_RECORDED, reasons)
             lines.append(_Line(claim.id, NOT_RECORDED, claim.statement, reasons, details))
             continue
         (verdict,) = evaluate([claim], records, measured_on)
