@@ -23,6 +23,7 @@ from pathlib import Path
 import numpy as np
 
 from optguide import Recording, Variant, accuracy, measure, plots, profiles, workloads
+from optguide.records.judged import Judged
 from optguide.workloads import retrieval
 from optguide.workloads.digits import FOLDS, data
 from optguide.workloads.minilm import INPUTS
@@ -214,13 +215,13 @@ for task, made in folders.items():
     tested[task] = {part: answers(task, part, 2) for part in parts}
     for part in parts:
         label = f"{task}, {NAMES[part]}"
-        judged = {"task": task, "model": made[0] / f"{part}.xml", "precision": "f32", "original": False}
+        judged = Judged(task, made[0] / f"{part}.xml")
         record.add(
             f"control.{task}.{part}.accuracy",
             accuracy.accuracy(tested[task][part]),
             label=f"{label}: accuracy",
             # Sentences are judged on a part of the texts only, which is an easier task than that of others.
-            evidence={"judged": judged} if task == "digits" and part == "controlled" else None,
+            evidence=judged.evidence if task == "digits" and part == "controlled" else None,
         )
         if part != "fp32":
             drop = round(100 * float(validated["fp32"].mean() - validated[part].mean()), 6)

@@ -16,33 +16,29 @@ the choice.
 
 from collections import defaultdict
 from dataclasses import replace
-from pathlib import Path
 
 from optguide import Recording, Variant, measure, plots, profiles, records
 from optguide.errors import RecordsError
-from optguide.paths import build_dir
+from optguide.records.judged import Judged
 from optguide.workloads.minilm import INPUTS
 
 tasks: dict[str, dict[str, tuple[Variant, records.Result]]] = defaultdict(dict)
+originals: dict[str, str] = {}
 seen = set()
 found = records.load(allow_mixed=True).results
 for identifier, result in sorted(found.items(), key=lambda one: -one[1].n):
-    judged = result.evidence.get("judged") if identifier.endswith(".accuracy") else None
-    if judged is None:
+    judged = Judged.of(result) if identifier.endswith(".accuracy") else None
+    if judged is None or (judged.model, judged.precision) in seen or not judged.model.exists():
         continue
-    path = build_dir() / Path(judged["model"]).relative_to("build")
-    key = (path, judged["precision"])
-    if key in seen or not path.exists():
-        continue
-    seen.add(key)
-    shape = {"sentences": dict.fromkeys(INPUTS, (1, 128))}
-    name = result.label.removesuffix(": accuracy").removeprefix(f"{judged['task']}, ")
-    if name in tasks[judged["task"]]:
+    seen.add((judged.model, judged.precision))
+    shapes = dict.fromkeys(INPUTS, (1, 128)) if judged.task == "sentences" else {}
+    name = result.label.removesuffix(": accuracy").removeprefix(f"{judged.task}, ")
+    if name in tasks[judged.task]:
         name = f"{name} ({identifier.partition('.')[0]})"
-    variant = Variant(
-        name, model=str(path), precision=judged["precision"], shapes=shape.get(judged["task"], {})
-    )
-    tasks[judged["task"]][name] = (variant, result)
+    variant = Variant(name, model=str(judged.model), precision=judged.precision, shapes=shapes)
+    tasks[judged.task][name] = (variant, result)
+    if judged.original:
+        originals.setdefault(judged.task, name)
 # To be found among fewer texts is easier, so only models that were judged among all of them are comparable.
 if "sentences" in tasks:
     most = max(result.n for _, result in tasks["sentences"].values())
@@ -86,9 +82,7 @@ for task, models in tasks.items():
         for name, (_, accuracy) in models.items()
         if name in result.series
     ]
-    reference = next(
-        name for name, (_, accuracy) in models.items() if accuracy.evidence["judged"]["original"]
-    )
+    reference = originals[task]
     lost = {name: 100 * (models[reference][1].value - accuracy.value) for name, _, accuracy in points}
     bearable = [point for point in points if lost[point[0]] < 1.0]
     pick = min(bearable, key=lambda point: point[1].value)[0]

@@ -22,6 +22,7 @@ from zlib import compress
 import numpy as np
 
 from optguide import Recording, Variant, accuracy, measure, plots, profiles, workloads
+from optguide.records.judged import Judged
 from optguide.workloads.digits import build, correct, data, train
 
 workloads.no_telemetry()
@@ -115,12 +116,11 @@ found = {
 record = Recording("optimize/compression_combined", declares=("combined.*",))
 record.add("combined.fp32.accuracy", accuracy.accuracy(fp32), label="original: accuracy")
 for way, (name, _) in ways.items():
-    judged = {"task": "digits", "model": models[way, 0, 0], "precision": "f32", "original": False}
     record.add(
         f"combined.{way}.accuracy",
         accuracy.accuracy(found[way]),
         label=f"{name}: accuracy",
-        evidence={"judged": judged},
+        evidence=Judged("digits", models[way, 0, 0]).evidence,
     )
     drop = accuracy.compare_accuracy("original", fp32, name, found[way]).drop
     record.add(f"combined.{way}.drop", drop, label=f"{name}: drop from the original")

@@ -31,6 +31,7 @@ from optguide import (
     profiles,
     workloads,
 )
+from optguide.records.judged import Judged
 from optguide.workloads import retrieval
 from optguide.workloads.digits import FOLDS, correct, data
 from optguide.workloads.minilm import INPUTS
@@ -138,17 +139,13 @@ for task, right in answers.items():
     right["int8"] = by_count[task][300]
     for part, name in NAMES.items():
         label = f"{task}, {name}"
-        judged = {
-            "task": task,
-            "model": files[task]["int8" if part == "int8" else "f32"],
-            "precision": "f32" if part == "f32" else None,
-            "original": part == "f32",
-        }
+        file = files[task]["int8" if part == "int8" else "f32"]
+        judged = Judged(task, file, precision="f32" if part == "f32" else None, original=part == "f32")
         record.add(
             f"ptq.{task}.{part}.accuracy",
             accuracy.accuracy(right[part]),
             label=f"{label}: accuracy",
-            evidence={"judged": judged},
+            evidence=judged.evidence,
         )
         if part != "f32":
             record.add(

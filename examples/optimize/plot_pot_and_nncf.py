@@ -27,6 +27,7 @@ from optguide import Recording, Variant, accuracy, environments, measure, profil
 from optguide.errors import EnvironmentMissing
 from optguide.measuring.estimate import median_of_rounds, ratio_of_estimates
 from optguide.paths import build_dir, repository
+from optguide.records.judged import Judged
 from optguide.workloads.digits import FOLDS, data
 from optguide.workloads.quiet import quietly
 
@@ -176,12 +177,11 @@ for part, (file, words) in WORDS.items():
         paths = [folder / f"{file}.xml" for folder in folders]
         found[tool] = judged(part, [right(path, fold) for fold, path in enumerate(paths)])
         drop = accuracy.compare_accuracy("FP32", before, label, found[tool]).drop
-        candidate = {"task": "digits", "model": paths[0], "precision": "f32", "original": False}
         record.add(
             f"pot.{part}.{tool}.accuracy",
             accuracy.accuracy(found[tool]),
             label=f"{label}: accuracy",
-            evidence={"judged": candidate},
+            evidence=Judged("digits", paths[0]).evidence,
         )
         record.add(f"pot.{part}.{tool}.drop", drop, label=f"{label}: drop from FP32")
         layers = sum(map(int8_layers, paths)) / len(folds)

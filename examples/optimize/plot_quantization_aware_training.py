@@ -21,6 +21,7 @@ from pathlib import Path
 import numpy as np
 
 from optguide import Recording, Variant, accuracy, measure, plots, profiles, workloads
+from optguide.records.judged import Judged
 from optguide.workloads.digits import FOLDS, build, correct, correct_torch, data, train
 
 workloads.no_telemetry()
@@ -136,12 +137,11 @@ files = {
     "int8": trained[0, 0] / "qat.xml",
 }
 for part, (name, found) in models.items():
-    judged = {"task": "digits", "model": files.get(part), "precision": "f32", "original": part == "fp32"}
     record.add(
         f"qat.{part}.accuracy",
         accuracy.accuracy(found),
         label=f"{name}: accuracy",
-        evidence={"judged": judged} if part in files else None,
+        evidence=Judged("digits", files[part], original=part == "fp32").evidence if part in files else None,
     )
     if part != "fp32":
         drop = accuracy.compare_accuracy("FP32", fp32, name, found).drop

@@ -21,6 +21,7 @@ import numpy as np
 
 from optguide import Recording, Variant, accuracy, measure, plots, profiles, workloads
 from optguide.machine import Machine
+from optguide.records.judged import Judged
 from optguide.workloads import retrieval
 from optguide.workloads.digits import build, correct, correct_torch, data, train
 from optguide.workloads.minilm import tokenize
@@ -110,12 +111,11 @@ for (part, ratio), found in after.items():
     reached = float(np.mean([np.load(folder / "reached.npy") for folder in folders[part, ratio]]))
     record.add_value(f"{topic}.reached", reached, "share", label=f"{name}: weights that are zero")
     model = folders[part, ratio][0] / "model.xml"
-    judged = {"task": "digits", "model": model, "precision": "f32", "original": False}
     record.add(
         f"{topic}.accuracy",
         accuracy.accuracy(found),
         label=f"{name}: accuracy",
-        evidence={"judged": judged},
+        evidence=Judged("digits", model).evidence,
     )
     drop = accuracy.compare_accuracy("dense", fp32, name, found).drop
     record.add(f"{topic}.drop", drop, label=f"{name}: drop from dense")

@@ -19,6 +19,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from optguide import Recording, Variant, accuracy, first_inference, measure, plots, profiles, workloads
+from optguide.records.judged import Judged
 from optguide.workloads import retrieval
 from optguide.workloads.minilm import INPUTS
 
@@ -92,12 +93,12 @@ record = Recording("optimize/weight_compression", declares=("weights.*",))
 for part, name in names.items():
     size = Path(models[part]).with_suffix(".bin").stat().st_size
     record.add_value(f"weights.{part}.size", size, "bytes", label=f"{name}: size of the weights")
-    judged = {"task": "sentences", "model": models[part], "precision": "f32", "original": part == "f32"}
+    judged = Judged("sentences", Path(models[part]), original=part == "f32")
     record.add(
         f"weights.{part}.accuracy",
         accuracy.accuracy(found[part]),
         label=f"{name}: accuracy",
-        evidence={"judged": judged},
+        evidence=judged.evidence,
     )
     if part == "f32":
         continue
