@@ -1,0 +1,125 @@
+"""``report.html``: one page that needs no network, no script and no other file."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from optguide import format as fmt
+from optguide.measuring.estimate import Estimate
+from optguide.tuning.candidate import PRECISIONS
+from optguide.tuning.outcome import Kept, LoadSample, Made, Outcome
+from optguide.tuning.report import decision, deploy, facts, figures, race
+from optguide.tuning.report.benchmark_app import Check
+from optguide.tuning.report.templates import environment
+from optguide.tuning.report.winner import Inputs
+
+__all__ = ["Deployed", "page"]
+
+KEPT: dict[Kept, tuple[str, str]] = {
+    "kept": ("good", "within the limit"),
+    "exceeded": ("bad", "over the limit"),
+    "open": ("open", "not shown to be within the limit"),
+    "not judged": ("even", "not judged"),
+}
+
+VERDICTS = {"confirmed": ("good", "✓"), "refuted": ("bad", "✕"), "inconclusive": ("open", "?")}
+UNKNOWN = ("even", "–")
+
+
+@dataclass(frozen=True)
+class Deployed:
+    """The files beside the page.
+
+    :param size: bytes of the winner's model and weights.
+    """
+
+    inputs: Inputs
+    check: Check
+    size: int
+
+
+def page(outcome: Outcome, *, folder: str, deployed: Deployed | None) -> str:
+    """The page.
+
+    :param folder: name of the folder the report is in, for the command that repeats the run.
+    :param deployed: what was written beside it; ``None`` where there is no winner's model.
+    """
+    template = environment().get_template("page.html.jinja")
+    text: str = template.render(
+        outcome=outcome,
+        settings=outcome.settings,
+        decision=decision.decide(outcome),
+        compared=decision.compared(outcome),
+        final=decision.final_heat(outcome),
+        deployed=_deployed(outcome, deployed),
+        trade_off=figures.trade_off(outcome),
+        frontier=figures.frontier(outcome),
+        rows=race.rows(outcome),
+        untried=race.untried(outcome),
+        heats=outcome.heats,
+        load=list(figures.load(outcome)),
+        load_rows=[_load_row(name, sample) for name, found in outcome.load.items() for sample in found],
+        layers=list(figures.layers(outcome)),
+        precisions=[_precision(made) for made in outcome.made],
+        quality=next((made.quality for made in outcome.made if made.quality), None),
+        verdicts=[(verdict, *VERDICTS.get(verdict.outcome, UNKNOWN)) for verdict in outcome.verdicts],
+        facts=facts,
+        command=facts.command(outcome.settings, folder),
+        estimate=_estimate,
+        ends=_ends,
+        quantity=fmt.quantity,
+        duration=fmt.duration,
+        percentile=f"p{outcome.settings.limit.percentile}" if outcome.settings.limit else "p50",
+    )
+    return text
+
+
+def _deployed(outcome: Outcome, deployed: Deployed | None) -> Mapping[str, Any] | None:
+    standing = decision.winner_of(outcome)
+    if deployed is None or standing is None:
+        return None
+    candidate, device = standing.candidate, outcome.settings.device
+    return {
+        "candidate": candidate,
+        "snippet": deploy.snippet(candidate, device=device),
+        "properties": deploy.properties(candidate),
+        "effective": standing.speed.effective if standing.speed else {},
+        "inputs": deployed.inputs,
+        "check": deployed.check,
+        "size": deployed.size,
+    }
+
+
+def _precision(made: Made) -> dict[str, Any]:
+    quality = made.quality
+    look, word = KEPT[quality.kept] if quality else KEPT["not judged"]
+    return {
+        "made": made,
+        "name": PRECISIONS[made.precision],
+        "look": look,
+        "word": "the original" if quality and quality.loss is None else word,
+        "limit": fmt.quantity(quality.limit, quality.loss.unit) if quality and quality.loss else "",
+    }
+
+
+def _load_row(name: str, sample: LoadSample) -> dict[str, Any]:
+    return {
+        "name": name,
+        "offered": fmt.quantity(sample.offered, "requests/s"),
+        "achieved": fmt.quantity(sample.achieved, "requests/s"),
+        "latencies": [_estimate(sample.latencies.get(key)) for key in ("p50", "p95", "p99")],
+        "void": sample.void,
+    }
+
+
+def _estimate(estimate: Estimate | None) -> str:
+    """Value and interval; a dash where there is none."""
+    return fmt.estimate(estimate) if estimate is not None else "–"
+
+
+def _ends(estimate: Estimate | None) -> tuple[str, str]:
+    """Value and interval apart, for cells that set the interval below the value."""
+    value, _, interval = _estimate(estimate).partition(" (")
+    return value, interval.rstrip(")")
