@@ -18,7 +18,7 @@ from optguide.measuring.comparison import Comparison, paired
 from optguide.measuring.estimate import Estimate, median_of_rounds
 from optguide.measuring.process import GRACE_SECONDS, WorkerProcess
 from optguide.measuring.progress import reporting
-from optguide.measuring.variant import Variant
+from optguide.measuring.variant import Variant, refuse_same_names
 
 __all__ = ["FOOTPRINTS", "STAGES", "ColdStart", "first_inference"]
 
@@ -145,11 +145,7 @@ def first_inference(
         raise OptionError(
             f"{min(repeats, steady)} repeats measure nothing.", "Use repeats from 1; six give an interval."
         )
-    if not variants or len({variant.name for variant in variants}) != len(variants):
-        raise OptionError(
-            "A comparison of first inferences needs variants with different names.",
-            "Give each one a name of its own.",
-        )
+    refuse_same_names(variants, "A comparison of first inferences")
     random = np.random.default_rng(seed)
     done: dict[str, list[_Run]] = {variant.name: [] for variant in variants}
     failures: dict[str, OptGuideError] = {}

@@ -17,7 +17,7 @@ from optguide.machine import measuring_lock
 from optguide.measuring.estimate import Estimate, percentile_of_blocks, samples_needed
 from optguide.measuring.process import GRACE_SECONDS, WorkerProcess
 from optguide.measuring.progress import reporting
-from optguide.measuring.variant import Variant
+from optguide.measuring.variant import Variant, refuse_same_names
 
 __all__ = ["PERCENTILES", "LoadPoint", "highest_rate", "limit_rate", "load_curve", "load_curves"]
 
@@ -126,13 +126,10 @@ def load_curves(
     :return: by variant name, points by rising rate.
     :raises OptionError: there is nothing to offer, or two variants have one name.
     """
-    names = [variant.name for variant in variants]
     if not rates or min(rates) <= 0 or seconds <= 0:
         raise OptionError("A load curve needs rates and a length above zero.", "Give requests per second.")
-    if not names or len(set(names)) != len(names):
-        raise OptionError(
-            "Load curves need variants with different names.", "Give each one a name of its own."
-        )
+    refuse_same_names(variants, "A load curve")
+    names = [variant.name for variant in variants]
     random = np.random.default_rng(seed)
     points: dict[str, dict[float, LoadPoint]] = {name: {} for name in names}
     total = len(rates) * len(names)

@@ -23,7 +23,7 @@ from optguide.measuring.estimate import MINIMUM_ROUNDS, median_of_rounds
 from optguide.measuring.process import GRACE_SECONDS, WorkerProcess
 from optguide.measuring.progress import Update, reporting
 from optguide.measuring.result import Block, Series, SessionResult
-from optguide.measuring.variant import Variant
+from optguide.measuring.variant import Variant, refuse_same_names
 
 __all__ = ["Budget", "measure"]
 
@@ -77,11 +77,8 @@ def measure(
     :raises Busy: another measurement is running.
     :raises OptGuideError: every variant failed; the first one's error.
     """
+    refuse_same_names(variants, "A session")
     names = [variant.name for variant in variants]
-    if not names or len(set(names)) != len(names):
-        raise OptionError(
-            "A session needs variants with different names.", "Give each one a name of its own."
-        )
     twin = names[0] + TWIN if control else None
     if twin in names:
         raise OptionError(f"{twin!r} is the name of the A/A control.", "Give the variant another name.")

@@ -26,7 +26,7 @@ from optguide.measuring.process import GRACE_SECONDS, WorkerProcess
 from optguide.measuring.progress import Update, reporting
 from optguide.measuring.result import Block, Series, SessionResult
 from optguide.measuring.session import OVERTIME, Budget
-from optguide.measuring.variant import Variant
+from optguide.measuring.variant import Variant, refuse_same_names
 
 __all__ = ["Scene", "Sharing", "together", "work_done"]
 
@@ -56,10 +56,7 @@ class Scene:
     sharing: Sharing = "processes"
 
     def __post_init__(self) -> None:
-        if not self.variants or len({variant.name for variant in self.variants}) != len(self.variants):
-            raise OptionError(
-                f"The scene {self.name!r} needs variants with different names.", "Give each one a name."
-            )
+        refuse_same_names(self.variants, f"The scene {self.name!r}")
         if self.sharing == "turns" and any(variant.requests is not None for variant in self.variants):
             raise OptionError(
                 f"In {self.name!r} variants take turns, which those with requests in flight cannot.",

@@ -17,7 +17,7 @@ from optguide.machine import measuring_lock
 from optguide.measuring.estimate import Estimate, median_of_rounds
 from optguide.measuring.process import GRACE_SECONDS, WorkerProcess
 from optguide.measuring.progress import reporting
-from optguide.measuring.variant import Variant
+from optguide.measuring.variant import Variant, refuse_same_names
 
 __all__ = ["Trace", "trace"]
 
@@ -72,8 +72,7 @@ def trace(
     """
     if not 1 <= every <= calls:
         raise OptionError(f"{calls} calls have no chunks of {every}.", "Use at least one call per chunk.")
-    if not variants or len({variant.name for variant in variants}) != len(variants):
-        raise OptionError("A trace needs variants with different names.", "Give each one a name of its own.")
+    refuse_same_names(variants, "A trace")
     random = np.random.default_rng(seed)
     names = [variant.name for variant in variants]
     durations: dict[str, list[float]] = {name: [] for name in names}

@@ -9,13 +9,13 @@ from __future__ import annotations
 import base64
 import inspect
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Literal
 
 from optguide.errors import OptionError
 
-__all__ = ["Feed", "Runtime", "Variant"]
+__all__ = ["Feed", "Runtime", "Variant", "refuse_same_names"]
 
 Runtime = Literal["openvino", "onnxruntime", "torch", "torch.compile", "tensorflow", "function"]
 Feed = Literal["each", "preset"]
@@ -162,3 +162,13 @@ class Variant:
             unused: tuple[object, ...] = (None, "", {}, ())
             data = {k: value for k, value in data.items() if value not in unused and value is not False}
         return data
+
+
+def refuse_same_names(variants: Sequence[Variant], what: str) -> None:
+    """Refuse what results, which go by name, could not tell apart.
+
+    :param what: needs them, at the start of a sentence: ``"A session"``.
+    :raises OptionError: there are no variants, or two have one name.
+    """
+    if not variants or len({variant.name for variant in variants}) != len(variants):
+        raise OptionError(f"{what} needs variants with different names.", "Give each one a name of its own.")
