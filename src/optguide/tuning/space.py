@@ -7,7 +7,7 @@ does not decide is the batch, and what it decides without knowing the model are 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from optguide.measuring.sweet_spot import Setting
@@ -20,6 +20,8 @@ ENUMERATED = 32
 
 BATCHES = (4, 16, 64)
 """Inputs per inference to try: what a batch saves per input is nearly all saved at the first of them."""
+
+AXES = ("streams", "threads", "requests", "batch")
 
 ASKS = 8
 """How often the optimizer may propose what is known or impossible before the next in order is taken."""
@@ -119,37 +121,34 @@ def propose(
     left = {
         space.place(way): way for way in space.deployments if way not in known and way.requests is not None
     }
-    if len(left) <= count:
-        return tuple(left.values())
-    axes = [sorted({values[axis] for values in map(space.place, space.deployments)}) for axis in range(4)]
-    distributions: dict[str, optuna.distributions.BaseDistribution] = {
-        str(axis): optuna.distributions.IntDistribution(0, len(values) - 1)
-        for axis, values in enumerate(axes)
-        if len(values) > 1
+    axes = [sorted({place[axis] for place in map(space.place, space.deployments)}) for axis in range(4)]
+    varied = [axis for axis in range(4) if len(axes[axis]) > 1]
+    ranges: dict[str, optuna.distributions.BaseDistribution] = {
+        AXES[axis]: optuna.distributions.IntDistribution(0, len(axes[axis]) - 1) for axis in varied
     }
     sampler = optuna.samplers.TPESampler(
         seed=seed, multivariate=True, constant_liar=True, n_startup_trials=1, warn_independent_sampling=False
     )
     study = optuna.create_study(direction="maximize", sampler=sampler)
-    study.add_trials(_trials(space, axes, distributions, known))
+    for way, value in known.items():
+        place = space.place(way)
+        steps = {AXES[axis]: axes[axis].index(place[axis]) for axis in varied}
+        states = optuna.trial.TrialState
+        trial = (
+            optuna.trial.create_trial(params=steps, distributions=ranges, state=states.FAIL)
+            if math.isnan(value)
+            else optuna.trial.create_trial(params=steps, distributions=ranges, value=value)
+        )
+        study.add_trial(trial)
     found: list[Deployment] = []
     for _ in range(ASKS * count):
-        trial = study.ask(distributions)
-        place = tuple(values[trial.params.get(str(axis), 0)] for axis, values in enumerate(axes))
+        if len(found) == count or not left:
+            break
+        asked = study.ask(ranges)
+        steps = {axis: asked.params[AXES[axis]] for axis in varied}
+        place = tuple(axes[axis][steps.get(axis, 0)] for axis in range(4))
         if place in left:
             found.append(left.pop(place))
         else:
-            study.tell(trial, state=optuna.trial.TrialState.FAIL)
-        if len(found) == count:
-            return tuple(found)
+            study.tell(asked, state=states.FAIL)
     return (*found, *list(left.values())[: count - len(found)])
-
-
-def _trials(
-    space: Space,
-    axes: Sequence[Sequence[int]],
-    distributions: Mapping[str, object],
-    known: Mapping[Deployment, float],
-) -> list[object]:
-    """What is known, in the optimizer's words."""
-    raise NotImplementedError

@@ -1,0 +1,217 @@
+"""What the race does next, as a function of what it has measured.
+
+First every precision in the same deployment, then deployments of the precision that leads, then the best of
+these with the other precisions that came near, and in the end longer heats of those that are still open.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+
+from optguide.measuring.estimate import samples_needed
+from optguide.measuring.session import Budget
+from optguide.tuning.candidate import Candidate, Deployment, Precision
+from optguide.tuning.heats import Field, Lineup
+from optguide.tuning.ledger import Ledger
+from optguide.tuning.outcome import Heat
+from optguide.tuning.rules import Rules
+from optguide.tuning.space import ENUMERATED, propose
+
+__all__ = ["entrants", "next_heat"]
+
+SCREENING = 1.2
+"""Seconds of measuring per candidate in its first heat: six rounds of 0.2 s, the fewest with an interval."""
+
+FINALISTS = (3.0, 6.0, 12.0)
+"""Seconds of measuring per candidate in heats of those that are still open, one after the other."""
+
+RESERVED = 0.35
+"""Share of the time that is kept for these."""
+
+NEAR = 0.85
+"""A precision that may reach this share of the leader gets another chance in the leader's deployment."""
+
+FAR = 0.8
+"""What adds to a setting that does not reach this share of what the hint does is not tried."""
+
+STARTERS = 10
+"""How many deployments of a large space are tried in their own order before the optimizer proposes."""
+
+PATIENCE = 3
+"""The optimizer gets no further heats after so many without a new leader."""
+
+PRECISIONS, DEPLOYMENTS, ACROSS, OPEN = "precisions", "deployments", "across", "finalists"
+
+
+def entrants(field: Field, rules: Rules) -> tuple[Candidate, ...]:
+    """Every candidate that may take part: all precisions in all deployments."""
+    precisions = dict.fromkeys((rules.default.precision, *rules.precisions, *field.exhibits))
+    ways = dict.fromkeys((rules.default.deployment, rules.hint.deployment, *field.space.deployments))
+    return tuple(Candidate(precision, way) for precision in precisions for way in ways)
+
+
+def next_heat(
+    heats: Sequence[Heat], field: Field, rules: Rules, *, left: float, of: float, seed: int
+) -> Lineup | None:
+    """The heat to come; ``None`` where nothing is open or the time does not suffice for another.
+
+    :param left: seconds that are left of the ``of`` seconds for the race.
+    """
+    plan = _Plan(heats, field, rules, left, seed)
+    if left > RESERVED * of:
+        for title, found in plan.screenings():
+            if found:
+                return plan.heat(title, found, SCREENING)
+    return plan.finalists()
+
+
+class _Plan:
+    """The race as it stands, and the candidates that each of its parts still wants."""
+
+    def __init__(self, heats: Sequence[Heat], field: Field, rules: Rules, left: float, seed: int) -> None:
+        self.heats, self.field, self.rules, self.left, self.seed = heats, field, rules, left, seed
+        self.ledger = Ledger.of(heats, rules, entrants(field, rules))
+
+    def screenings(self) -> Iterator[tuple[str, list[Candidate]]]:
+        """What has not had its turn, by part of the race."""
+        yield PRECISIONS, self._unseen(self._openers())
+        precision = self.ledger.leader.precision
+        yield DEPLOYMENTS, [Candidate(precision, way) for way in self._ways(precision)]
+        yield ACROSS, self._unseen(self._others())
+
+    def heat(self, title: str, wanted: Sequence[Candidate], seconds: float) -> Lineup | None:
+        """As many of those wanted as fit, against the leader."""
+        leader = self.ledger.leader
+        led = not self.ledger.seen(leader) or leader.name in self.ledger.speeds
+        first = [leader] if led else []  # a default that does not run is not asked again
+        others = [candidate for candidate in wanted if candidate != leader]
+        room = self.field.at_once
+        if known := [heat for heat in self.heats if heat.speeds]:
+            taken = known[-1]
+            loading = max(0.0, taken.seconds / (len(taken.speeds) + len(taken.failures)) - SCREENING)
+            room = min(room, int(self.left / (seconds + loading)))
+        candidates = (*first, *others[: max(0, room - len(first))])
+        if not candidates or (len(candidates) == 1 and self.ledger.seen(candidates[0])):
+            return None
+        time = min(seconds * len(candidates), max(self.left, 0.1))
+        return self._lineup(title, candidates, Budget(time, precision=0.005))
+
+    def _lineup(self, title: str, candidates: tuple[Candidate, ...], budget: Budget) -> Lineup:
+        return Lineup(title, candidates, budget, seed=self.seed + len(self.heats))
+
+    def _openers(self) -> list[Candidate]:
+        return [
+            self.rules.default,
+            self.rules.hint,
+            *(Candidate(precision, self._opening()) for precision in self._precisions()),
+        ]
+
+    def _opening(self) -> Deployment:
+        """The deployment in which precisions meet."""
+        return (self.rules.default if self.rules.goal == "latency" else self.rules.hint).deployment
+
+    def _precisions(self) -> tuple[Precision, ...]:
+        return (*self.rules.precisions, *self.field.exhibits)
+
+    def _unseen(self, candidates: Sequence[Candidate]) -> list[Candidate]:
+        return [candidate for candidate in dict.fromkeys(candidates) if not self.ledger.seen(candidate)]
+
+    def _ways(self, precision: Precision) -> list[Deployment]:
+        """Deployments to try next in a precision."""
+        ways = self.field.space.deployments
+        tried = {
+            way: Candidate(precision, way) for way in ways if self.ledger.seen(Candidate(precision, way))
+        }
+        untried = [way for way in ways if way not in tried and self._promising(precision, way)]
+        if len(ways) <= ENUMERATED or len(tried) < STARTERS:
+            return untried
+        if self._settled():
+            return []
+        known = {
+            way: math.log(self.ledger.ratios[candidate.name].value)
+            if candidate.name in self.ledger.ratios
+            else math.nan
+            for way, candidate in tried.items()
+        }
+        return list(
+            propose(self.field.space, known, self.field.at_once - 1, seed=self.seed + len(self.heats))
+        )
+
+    def _settled(self) -> bool:
+        """Whether the last heats of deployments have brought no new leader."""
+        leaders = [heat.leader for heat in self.heats if heat.title == DEPLOYMENTS][-PATIENCE - 1 :]
+        return len(leaders) > PATIENCE and len(set(leaders)) == 1
+
+    def _promising(self, precision: Precision, way: Deployment) -> bool:
+        return self._affordable(way) and not any(
+            _adds_to(way, other) and self._far(Candidate(precision, other))
+            for other in self.field.space.deployments
+        )
+
+    def _far(self, candidate: Candidate) -> bool:
+        """Whether it is far slower than the hint in the same precision."""
+        ratios = self.ledger.ratios
+        hint = ratios.get(Candidate(candidate.precision, self.rules.hint.deployment).name)
+        own = ratios.get(candidate.name)
+        return own is not None and hint is not None and own.high < FAR * hint.low
+
+    def _affordable(self, way: Deployment) -> bool:
+        """Whether six turns take a small part of the time: a turn is no shorter than what is in flight."""
+        speed = self.ledger.speeds.get(self.ledger.leader.name)
+        if speed is None:
+            return True
+        streams, _, requests, batch = self.field.space.place(way)
+        turn = 3 * streams * max(1, requests) * batch / speed.throughput.value  # filled twice, emptied once
+        return 6 * turn <= max(3 * SCREENING, 0.05 * self.left)
+
+    def _others(self) -> list[Candidate]:
+        """The best deployments found, in the other precisions that came near."""
+        leader = self.ledger.leader.precision
+        values = {way: self._value(Candidate(leader, way)) for way in self.field.space.deployments}
+        ranked = sorted((way for way in values if values[way]), key=lambda way: -values[way])
+        near = [precision for precision in self.rules.precisions if self._near(precision)]
+        return [Candidate(precision, way) for way in ranked[:2] for precision in near]
+
+    def _near(self, precision: Precision) -> bool:
+        leader = self.ledger.leader
+        there = Candidate(precision, self._opening())
+        here = Candidate(leader.precision, self._opening())
+        own, other = self.ledger.ratios.get(there.name), self.ledger.ratios.get(here.name)
+        if precision == leader.precision or own is None or other is None or self.ledger.twins(there, here):
+            return False
+        return own.high >= NEAR * other.value
+
+    def _value(self, candidate: Candidate) -> float:
+        ratio = self.ledger.ratios.get(candidate.name)
+        return 0.0 if ratio is None or self.ledger.keeps(candidate) == "exceeded" else ratio.value
+
+    def finalists(self) -> Lineup | None:
+        """A longer heat of the leader and those that more time could still change something for."""
+        done = sum(heat.title == OPEN for heat in self.heats)
+        entered = entrants(self.field, self.rules)
+        open_ = sorted((c for c in entered if self.ledger.open(c)), key=lambda c: -self._value(c))
+        if done >= len(FINALISTS) or not open_:
+            return None
+        seconds = max(FINALISTS[done], *(self._for_limit(candidate) for candidate in open_[:3]), 0.0)
+        leader = self.ledger.leader
+        rivals = [candidate for candidate in open_ if candidate != leader]
+        if not rivals and leader.name in self.ledger.ratios:  # only the leader's limit is open
+            return self._lineup(OPEN, (leader,), Budget(min(seconds, self.left), precision=1e-6))
+        return self.heat(OPEN, rivals, seconds)
+
+    def _for_limit(self, candidate: Candidate) -> float:
+        """Seconds that show a percentile, where the limit is open; at most a fifth of what is left."""
+        if self.rules.limit is None or self.ledger.keeps(candidate) != "open":
+            return 0.0
+        rate = self.ledger.speeds[candidate.name].throughput.value / (candidate.deployment.batch or 1)
+        return min(1.5 * samples_needed(self.rules.limit.percentile) / rate, self.left / 5)
+
+
+def _adds_to(way: Deployment, other: Deployment) -> bool:
+    """Whether a deployment is another one and something more: other requests, or a larger batch."""
+    if way == other or (way.requests is None) != (other.requests is None):
+        return False
+    same = (way.hint, way.streams, way.threads) == (other.hint, other.streams, other.threads)
+    requests = not other.requests or other.requests == way.requests
+    return same and requests and (other.batch or 0) <= (way.batch or 0)
