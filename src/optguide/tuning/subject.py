@@ -8,7 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from optguide.measuring.variant import Variant
+from optguide.tuning import child
 from optguide.tuning.outcome import Settings
+from optguide.tuning.references import is_reference
 
 __all__ = ["Port", "Subject", "decode", "encode", "read_subject"]
 
@@ -77,14 +79,31 @@ def read_subject(settings: Settings, folder: Path) -> Subject:
     :raises ModelError: the model is missing, corrupt, not supported, or would need unpickling.
     :raises InputError: ``settings.shapes`` do not fit, or random data meets a dynamic shape.
     """
-    raise NotImplementedError
+    import msgspec
+
+    from optguide.cli.models import check_model
+
+    runtime = "torch" if is_reference(settings.model) else "openvino"
+    check_model(settings.model, runtime, allow_pickle=settings.allow_pickle)
+    arguments = {"settings": msgspec.to_builtins(settings), "folder": str(folder)}
+    return decode(
+        child.call("optguide.tuning.reading:read", arguments, seconds=_SECONDS, what="reading the model")
+    )
 
 
 def encode(subject: Subject) -> dict[str, Any]:
     """``subject`` as what JSON has, for another process or a file."""
-    raise NotImplementedError
+    import msgspec
+
+    data: dict[str, Any] = msgspec.to_builtins(subject, enc_hook=str)
+    return data
 
 
 def decode(data: Mapping[str, Any]) -> Subject:
-    """The subject that :func:`encode` was given."""
-    raise NotImplementedError
+    """The subject that :func:`encode` was given.
+
+    :raises msgspec.ValidationError: ``data`` is something else.
+    """
+    import msgspec
+
+    return msgspec.convert(dict(data), Subject, dec_hook=lambda kind, value: kind(value))

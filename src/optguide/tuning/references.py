@@ -1,0 +1,93 @@
+"""Functions of the reader's own, written ``package.module:function``."""
+
+from __future__ import annotations
+
+import difflib
+import importlib
+import os
+import re
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from optguide.errors import OptGuideError
+
+__all__ = ["called", "function", "is_reference", "told"]
+
+_REFERENCE = re.compile(r"[^\W\d][\w.]*:[^\W\d][\w.]*")
+
+
+def is_reference(text: str) -> bool:
+    """Whether ``text`` names a function; a file of that name comes first."""
+    return bool(_REFERENCE.fullmatch(text)) and not Path(text).exists()
+
+
+def function(reference: str, error: type[OptGuideError]) -> Callable[..., Any]:
+    """What ``reference`` names; its module may lie in the current folder.
+
+    :param error: class to raise, by what the function is for.
+    :raises error: the module or the function does not exist, or importing fails.
+    """
+    here = os.getcwd()  # noqa: PTH109 - sys.path holds strings
+    if here not in sys.path and "" not in sys.path:
+        sys.path.append(here)  # last: a numpy.py beside the model is not numpy
+    name, _, attribute = reference.partition(":")
+    found = _module(name, error)
+    for part in attribute.split("."):
+        if not hasattr(found, part):
+            close = difflib.get_close_matches(part, dir(found), n=1)
+            raise error(
+                f"{name} has no {attribute!r}.",
+                f"Did you mean {close[0]}?" if close else "Write it as package.module:function.",
+            )
+        found = getattr(found, part)
+    if not callable(found):
+        raise error(
+            f"{reference} is of type {type(found).__qualname__} and no function.",
+            "Name a function that returns it.",
+        )
+    return found  # type: ignore[no-any-return]  # callable() was asked
+
+
+def called(reference: str, error: type[OptGuideError]) -> Any:
+    """What the function named ``reference`` returns; it is called without arguments.
+
+    :raises error: it does not exist or raises.
+    """
+    chosen = function(reference, error)
+    try:
+        return chosen()
+    except OptGuideError:
+        raise
+    except (Exception, SystemExit) as raised:
+        raise error(
+            f"{reference} raised {told(raised)}.", "Correct it; it is called without arguments."
+        ) from raised
+
+
+def told(raised: BaseException) -> str:
+    """Type and first line of an exception, without a full stop."""
+    lines = str(raised).strip().splitlines()
+    text = f": {lines[0].strip()[:300].rstrip('.')}" if lines else ""
+    return type(raised).__name__ + text
+
+
+def _module(name: str, error: type[OptGuideError]) -> Any:
+    try:
+        return importlib.import_module(name)
+    except ModuleNotFoundError as missing:
+        if missing.name is None or not f"{name}.".startswith(f"{missing.name}."):
+            raise error(
+                f"Importing {name} failed: it needs {missing.name}, which is not installed.",
+                "Install that package.",
+            ) from missing
+        raise error(
+            f"There is no module {name!r} here.",
+            "Run the command in the folder that holds it, or install the package; "
+            "write the function as package.module:function.",
+        ) from missing
+    except (Exception, SystemExit) as raised:  # whatever the module's own code does
+        raise error(
+            f"Importing {name} failed: {told(raised)}.", "Correct the module, then run again."
+        ) from raised
