@@ -1,0 +1,13 @@
+"""The guide's claims, held against the reader's own model.
+
+``conf/own_model.toml`` names the claims that make sense for any model and the results that decide them.
+:data:`~optguide.own.probes.PROBES` are the short sessions that measure these results; :func:`verdicts` splits
+the time over them and judges by intervals, as everywhere in the guide.
+"""
+
+from __future__ import annotations
+
+from optguide.own.conditions import load
+from optguide.own.verdicts import NOT_TRIED, OwnVerdict, verdicts
+
+__all__ = ["NOT_TRIED", "OwnVerdict", "load", "verdicts"]
