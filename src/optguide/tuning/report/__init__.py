@@ -6,6 +6,7 @@
     race           every candidate as a row
     figures        the page's figures
     facts          model, machine, settings
+    words          numbers, times and limits as text
     page           all of it as report.html
     as_json        report.json
     winner         model.xml with the winner's batch, and its inputs
@@ -18,6 +19,7 @@ from __future__ import annotations
 
 import json
 import os
+from dataclasses import replace
 from pathlib import Path
 
 from optguide.errors import OptGuideError, StorageError
@@ -45,7 +47,8 @@ def write(
     with storage_errors(folder):
         folder.mkdir(parents=True, exist_ok=True)
     standing = winner_of(outcome)
-    deployed, files = None, []
+    deployed: Deployed | None = None
+    files: list[Path] = []
     if standing is not None and model is not None:
         try:
             deployed, files = _deploy(outcome, standing, folder, model, inputs)
@@ -83,8 +86,6 @@ def _deploy(
 
 
 def _with_error(outcome: Outcome, sentence: str) -> Outcome:
-    from dataclasses import replace
-
     return replace(outcome, errors=(*outcome.errors, sentence))
 
 

@@ -6,11 +6,11 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-from optguide import format as fmt
 from optguide.measuring.estimate import Estimate
-from optguide.tuning.outcome import Heat, Limit, Outcome, Speed, Standing
+from optguide.tuning.outcome import Heat, Outcome, Speed, Standing
+from optguide.tuning.report.words import ends, limit_text
 
-__all__ = ["Compared", "Decision", "Gain", "compared", "decide", "final_heat", "limit_text", "winner_of"]
+__all__ = ["Compared", "Decision", "Gain", "compared", "decide", "final_heat", "winner_of"]
 
 Kind = Literal["change", "keep", "limit", "nothing"]
 
@@ -72,11 +72,6 @@ def winner_of(outcome: Outcome) -> Standing | None:
     return None if standing.fate == "failed" else standing
 
 
-def limit_text(limit: Limit) -> str:
-    """``p99 ≤ 50 ms``."""
-    return f"p{limit.percentile} ≤ {limit.milliseconds:g} ms"
-
-
 def decide(outcome: Outcome) -> Decision:
     """What the page says first."""
     kind, title = _headline(outcome)
@@ -106,8 +101,7 @@ def _gains(outcome: Outcome) -> Iterator[Gain]:
     measure = "as fast as" if goal == "latency" else "the throughput of"
     for key, other in others.items():
         if (ratio := outcome.delivered.get(key)) is not None:
-            value, _, interval = fmt.estimate(ratio).partition(" (")
-            yield Gain(value, interval.rstrip(")"), f"{measure} {other}", _state(ratio))
+            yield Gain(*ends(ratio), f"{measure} {other}", _state(ratio))
 
 
 def _state(ratio: Estimate) -> Literal["better", "worse", "unclear"]:

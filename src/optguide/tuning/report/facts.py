@@ -3,27 +3,15 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Iterator, Mapping, Sequence
-from datetime import datetime
+from collections.abc import Iterator, Mapping
 from typing import Any
 
-from optguide import format as fmt
-from optguide.tuning.report.decision import limit_text
 from optguide.tuning.outcome import Outcome, Settings
+from optguide.tuning.report.words import limit_text
 
-__all__ = ["about", "command", "hardware", "heat_facts", "machine_line", "subject_facts", "versions", "when"]
+__all__ = ["about", "command", "hardware", "machine_line", "subject_facts", "versions"]
 
 Fact = tuple[str, str]
-
-
-def when(text: str) -> str:
-    """A time such as ``24 November 2026, 12:30 UTC``; what is no ISO 8601 time stays as it is."""
-    try:
-        time = datetime.fromisoformat(text)
-    except ValueError:
-        return text
-    zone = f" {time.tzname()}" if time.tzinfo else ""
-    return f"{time.day} {time:%B %Y, %H:%M}{zone}"
 
 
 def about(outcome: Outcome) -> str:
@@ -63,7 +51,11 @@ def hardware(machine: Mapping[str, Any]) -> tuple[Fact, ...]:
     """The machine as readers look for it; what an older or broken record lacks is left out."""
     cores = [
         f"{machine[key]} {what}"
-        for key, what in (("physical_cores", "physical"), ("logical_cores", "logical"), ("usable_cores", "usable"))
+        for key, what in (
+            ("physical_cores", "physical"),
+            ("logical_cores", "logical"),
+            ("usable_cores", "usable"),
+        )
         if machine.get(key)
     ]
     facts = {
@@ -121,11 +113,3 @@ def command(settings: Settings, out: str) -> str:
 
 def _changed(text: str, changed: bool) -> str | None:
     return text if changed else None
-
-
-def heat_facts(seconds: float, rounds: int, others_share: float | None) -> str:
-    """How long a session was and how quiet the machine."""
-    parts: Sequence[str] = [fmt.duration(seconds), f"{rounds} rounds"]
-    if others_share is not None:
-        parts = [*parts, f"others used {fmt.quantity(others_share, 'share')} of the CPU"]
-    return ", ".join(parts)

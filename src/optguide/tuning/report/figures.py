@@ -87,7 +87,7 @@ def frontier(outcome: Outcome) -> Picture | None:
     if left_out > 0:
         caption += f" {left_out} more are in the table only."
     return _drawn(
-        lambda: plots.frontier(points, limit=limit and limit.milliseconds, chosen=chosen),
+        lambda: plots.frontier(points, limit=_milliseconds(outcome), chosen=chosen),
         alt=f"Throughput against latency of {len(points)} configurations; their values are in the table.",
         caption=caption,
     )
@@ -117,7 +117,7 @@ def load(outcome: Outcome) -> Iterator[tuple[str, Picture]]:
         yield (
             name,
             _drawn(
-                _load_curve(points, limit and limit.milliseconds, highest),
+                _load_curve(points, _milliseconds(outcome), highest),
                 alt=f"Latency percentiles of {name} at {len(points)} offered rates; the values are below.",
                 caption=f"{name}. Latency counts from the moment a request was due, waiting included.",
             ),
@@ -176,6 +176,10 @@ def _cost(speed: Speed | None, outcome: Outcome) -> Estimate | None:
     rate = speed.throughput
     ends = [1e3 / end if end > 0 else float("inf") for end in (rate.value, rate.high, rate.low)]
     return Estimate(ends[0], ends[1], ends[2], "ms", rate.n, rate.method)
+
+
+def _milliseconds(outcome: Outcome) -> float | None:
+    return outcome.settings.limit.milliseconds if outcome.settings.limit else None
 
 
 def _latency_key(outcome: Outcome) -> str:

@@ -10,7 +10,7 @@ from optguide import format as fmt
 from optguide.measuring.estimate import Estimate
 from optguide.tuning.candidate import PRECISIONS
 from optguide.tuning.outcome import Kept, LoadSample, Made, Outcome
-from optguide.tuning.report import decision, deploy, facts, figures, race
+from optguide.tuning.report import decision, deploy, facts, figures, race, words
 from optguide.tuning.report.benchmark_app import Check
 from optguide.tuning.report.templates import environment
 from optguide.tuning.report.winner import Inputs
@@ -25,7 +25,7 @@ KEPT: dict[Kept, tuple[str, str]] = {
 }
 
 VERDICTS = {"confirmed": ("good", "✓"), "refuted": ("bad", "✕"), "inconclusive": ("open", "?")}
-UNKNOWN = ("even", "–")
+UNKNOWN = ("even", words.NOTHING)
 
 
 @dataclass(frozen=True)
@@ -68,7 +68,8 @@ def page(outcome: Outcome, *, folder: str, deployed: Deployed | None) -> str:
         facts=facts,
         command=facts.command(outcome.settings, folder),
         estimate=_estimate,
-        ends=_ends,
+        ends=words.ends,
+        words=words,
         quantity=fmt.quantity,
         duration=fmt.duration,
         percentile=f"p{outcome.settings.limit.percentile}" if outcome.settings.limit else "p50",
@@ -116,10 +117,4 @@ def _load_row(name: str, sample: LoadSample) -> dict[str, Any]:
 
 def _estimate(estimate: Estimate | None) -> str:
     """Value and interval; a dash where there is none."""
-    return fmt.estimate(estimate) if estimate is not None else "–"
-
-
-def _ends(estimate: Estimate | None) -> tuple[str, str]:
-    """Value and interval apart, for cells that set the interval below the value."""
-    value, _, interval = _estimate(estimate).partition(" (")
-    return value, interval.rstrip(")")
+    return fmt.estimate(estimate) if estimate is not None else words.NOTHING

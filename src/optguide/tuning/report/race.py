@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from optguide import format as fmt
 from optguide.measuring.estimate import Estimate
 from optguide.tuning.outcome import Fate, Outcome, Standing
+from optguide.tuning.report.words import NOTHING, ends
 
 __all__ = ["FATES", "Row", "Whisker", "rows", "untried", "whiskers"]
 
@@ -21,7 +22,7 @@ FATES: dict[Fate, tuple[str, str]] = {
     "over the latency limit": ("bad", "✕"),
     "latency limit not shown": ("open", "?"),
     "failed": ("bad", "!"),
-    "not tried": ("even", "–"),
+    "not tried": ("even", NOTHING),
 }
 """How a fate looks: its class on the page, and a mark for those who see no colours."""
 
@@ -47,7 +48,10 @@ class Whisker:
 
 @dataclass(frozen=True)
 class Row:
-    """A candidate on the page; texts are empty where nothing was measured."""
+    """A candidate on the page; texts are empty where nothing was measured.
+
+    :param latency: value and interval apart, as is ``throughput``.
+    """
 
     name: str
     fate: Fate
@@ -57,8 +61,8 @@ class Row:
     ratio: str
     against: str
     whisker: Whisker | None
-    latency: str
-    throughput: str
+    latency: tuple[str, str]
+    throughput: tuple[str, str]
 
 
 def rows(outcome: Outcome) -> tuple[Row, ...]:
@@ -68,9 +72,7 @@ def rows(outcome: Outcome) -> tuple[Row, ...]:
     drawn = whiskers([standing.ratio for standing in ordered])
     limit = outcome.settings.limit
     key = f"p{limit.percentile}" if limit else "p50"
-    return tuple(
-        _row(standing, whisker, key) for standing, whisker in zip(ordered, drawn, strict=True)
-    )
+    return tuple(_row(standing, whisker, key) for standing, whisker in zip(ordered, drawn, strict=True))
 
 
 def untried(outcome: Outcome) -> tuple[str, ...]:
@@ -91,8 +93,8 @@ def _row(standing: Standing, whisker: Whisker | None, key: str) -> Row:
         fmt.estimate(standing.ratio) if standing.ratio else "",
         standing.against,
         whisker,
-        fmt.estimate(latency) if latency else "",
-        fmt.estimate(speed.throughput) if speed else "",
+        ends(latency) if latency else ("", ""),
+        ends(speed.throughput) if speed else ("", ""),
     )
 
 

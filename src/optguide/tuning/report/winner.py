@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import shutil
 import tempfile
 from collections.abc import Mapping, Sequence
@@ -46,10 +47,17 @@ class Inputs:
         return tuple(shapes for index, shapes in enumerate(found) if shapes and shapes not in found[:index])
 
     @property
+    def quoted_file(self) -> str:
+        """:attr:`file` as a word of a shell command."""
+        return shlex.quote(self.file)
+
+    @property
     def filled(self) -> dict[str, Shape]:
         """A static shape for every dynamic input: the first it was measured with, else ones."""
         given = self.dynamic[0] if self.dynamic else {}
-        ones = {port.name: tuple(size or 1 for size in port.shape) for port in self.ports if None in port.shape}
+        ones = {
+            port.name: tuple(size or 1 for size in port.shape) for port in self.ports if None in port.shape
+        }
         return ones | given
 
 
