@@ -8,6 +8,7 @@ symmetric (``PERFORMANCE``).
 
 from __future__ import annotations
 
+import math
 import shutil
 from collections import Counter
 from collections.abc import Mapping
@@ -81,7 +82,8 @@ def _quantized(
     """:param metric: that accuracy control keeps; ``None`` quantizes without."""
     import nncf
 
-    samples = checked(model, _affordable(data))
+    indexes = _affordable(data)
+    samples = checked(model, [data.samples[index] for index in indexes])
     options, notes = _options(model)
     notes.insert(0, f"Calibrated with {len(samples)} {'random ' if data.random else ''}samples.")
     options["subset_size"] = len(samples)
@@ -91,7 +93,7 @@ def _quantized(
     try:
         with writing(folder):
             original = compiled_for(subject.file, "CPU", "f32")
-            control = Control(original, data, metric, max_drop, data.calibration[: len(samples)], folder)
+            control = Control(original, data, metric, max_drop, indexes, folder)
         small = nncf.quantize_with_accuracy_control(
             model,
             calibration_dataset=nncf.Dataset(samples),
@@ -124,17 +126,11 @@ def _options(model: openvino.Model) -> tuple[dict[str, Any], list[str]]:
     return {"preset": nncf.QuantizationPreset.PERFORMANCE}, []
 
 
-def _affordable(data: Data) -> list[Mapping[str, Any]]:
-    """Calibration samples, as many as memory is meant for."""
-    taken: list[Mapping[str, Any]] = []
-    size = 0
-    for index in data.calibration:
-        sample = data.samples[index]
-        size += sum(array.nbytes for array in sample.values())
-        if taken and size > _MOST_BYTES:
-            break
-        taken.append(sample)
-    return taken
+def _affordable(data: Data) -> tuple[int, ...]:
+    """Calibration samples, fewer where they are large, and then evenly from all of them."""
+    first = data.samples[data.calibration[0]]
+    most = _MOST_BYTES // max(1, sum(array.nbytes for array in first.values()))
+    return data.calibration[:: math.ceil(len(data.calibration) / max(1, most))]
 
 
 def _weights(model: openvino.Model, precision: str) -> tuple[openvino.Model, str]:

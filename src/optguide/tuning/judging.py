@@ -2,7 +2,7 @@
 
 Answers of 32-bit floats are kept in the run's folder, beside the model, since all others are held against
 them. Every precision answers in a process of its own, as it would run: 32-bit floats pinned, everything else
-in the device's default precision. Where time is short fewer samples are judged; they are in random order.
+in the device's default precision. Where time is short fewer samples are judged; they come in random order.
 """
 
 from __future__ import annotations
@@ -102,12 +102,13 @@ def judged_by(
     until = start + _ANSWERING * seconds
     with writing(kept):
         compiled = compiled_for(Path(file), asked.device, precision)
-        store(answered, answers_to(compiled, (data.samples[index] for index in data.judged), until))
-        original = _labelled(_originals(kept / "f32"), data)
+        order = _order(data.judged, asked.seed)
+        store(answered, answers_to(compiled, (data.samples[index] for index in order), until))
+        original = _labelled(_originals(kept / "f32"), data, order)
         if precision == "f32":
             return _answer(quality(how, original, None, asked.max_drop, seconds=seconds / 10))
         try:
-            other = _labelled(load(answered), data)
+            other = _labelled(load(answered), data, order)
             count = _paired(original, other)
             original, other = original.first(count), other.first(count)
             broken = _broken(original, other)
@@ -144,10 +145,15 @@ def _noted(made: Made, why: str) -> Made:
     return replace(made, quality=None, note=f"{made.note} {why}".strip())
 
 
-def _labelled(answers: Answers, data: Data) -> Answers:
+def _order(judged: tuple[int, ...], seed: int) -> list[int]:
+    """The judged samples, mixed: the first of them, however many, are a random choice."""
+    return [int(index) for index in np.random.default_rng(seed).permutation(judged)]
+
+
+def _labelled(answers: Answers, data: Data, order: list[int]) -> Answers:
     if data.labels is None:
         return answers
-    return replace(answers, labels=data.labels[list(data.judged[: len(answers)])])
+    return replace(answers, labels=data.labels[order[: len(answers)]])
 
 
 def _paired(original: Answers, other: Answers) -> int:

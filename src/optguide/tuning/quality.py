@@ -65,6 +65,7 @@ def quality(
             f"The metric {metric.name} gives one kind of result for one model and another for the next.",
             "Return booleans, numbers, or one number, and always the same.",
         )
+    loss: Estimate | None
     if points:
         value = accuracy(after.values)
         loss = compare_accuracy("32-bit floats", before.values, metric.name, after.values).drop

@@ -81,7 +81,7 @@ def _choices(output: Array) -> Array:
     """The class that each row chooses: that of the highest score, or the number itself."""
     if output.dtype.kind in "iu":
         return output.reshape(-1)
-    return output.reshape(len(output), -1).argmax(axis=1)
+    return np.asarray(output.reshape(len(output), -1).argmax(axis=1))
 
 
 def _top(output: Array, label: Array, k: int, index: int) -> Array:
@@ -94,7 +94,7 @@ def _top(output: Array, label: Array, k: int, index: int) -> Array:
             "Label each row of a sample with the index of its class.",
         )
     if output.dtype.kind in "iu":
-        return rows[:, 0] == wanted
+        return np.equal(rows[:, 0], wanted)
     if wanted.min() < 0 or wanted.max() >= rows.shape[1]:
         raise InputError(
             f"The label of sample {index} is {wanted.max() if wanted.min() >= 0 else wanted.min()}, and the "
@@ -104,7 +104,7 @@ def _top(output: Array, label: Array, k: int, index: int) -> Array:
     mine = rows[np.arange(len(rows)), wanted][:, None]
     earlier = np.arange(rows.shape[1])[None] < wanted[:, None]
     before = (rows > mine) | ((rows == mine) & earlier)
-    return (before.sum(axis=1) < k) & np.isfinite(mine[:, 0])
+    return np.less(before.sum(axis=1), k) & np.isfinite(mine[:, 0])
 
 
 def _cosine(mine: list[Array], theirs: list[Array], index: int) -> float:
