@@ -6,14 +6,20 @@ function that needs it, because ``--help`` and shell completion have to answer a
 
 from __future__ import annotations
 
+import os
+
 import click
 
 from optguide.cli.claims_command import claims
 from optguide.cli.compare_command import compare
+from optguide.cli.completion import words_of_bash
 from optguide.cli.errors import exit_status_of
+from optguide.cli.first_inference_command import first_inference
+from optguide.cli.load_command import load
 from optguide.cli.machine_command import machine
 from optguide.cli.measure_command import measure
 from optguide.cli.options import CommandState, debug_option
+from optguide.cli.profile_command import profile
 
 __all__ = ["cli", "main"]
 
@@ -23,6 +29,7 @@ Examples:
   optguide measure model.xml --budget 30s
   optguide compare model.xml model.onnx@runtime=onnxruntime --threads 2
   optguide compare model.xml @INFERENCE_PRECISION_HINT=f32 @hint=throughput
+  optguide load model.xml --slo p99=50ms
 
 \b
 Exit status: 0 success, 1 failure, 2 the call has to change, 130 interrupted.
@@ -45,8 +52,11 @@ def cli() -> None:
     """
 
 
-for _command in (machine, measure, compare, claims):
+for _command in (machine, measure, compare, first_inference, load, profile, claims):
     cli.add_command(_command)
+
+if "_OPTGUIDE_COMPLETE" in os.environ:
+    words_of_bash()
 
 
 def main() -> None:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -15,8 +16,9 @@ from optguide.errors import NotEnoughSamples, OptGuideError, OptionError
 if TYPE_CHECKING:
     from optguide.cli.session import Measured
     from optguide.measuring.comparison import Comparison
+    from optguide.measuring.estimate import Estimate
 
-__all__ = ["PERCENTILES", "SCHEMA", "emit", "session"]
+__all__ = ["PERCENTILES", "SCHEMA", "comparison", "emit", "estimate", "failure", "session"]
 
 SCHEMA = 1
 """Version of the JSON form. Raise it whenever an older reader would misunderstand a newer answer."""
@@ -47,8 +49,8 @@ def session(measured: Measured) -> dict[str, Any]:
         },
         "variants": [_variant(measured, name) for name in result.series if name != result.twin],
         "comparisons": [_against_first(measured, name) for name in measured.others],
-        "control": _comparison(measured.control) if measured.control else None,
-        "failures": [_failure(name, error) for name, error in result.failures.items()],
+        "control": comparison(measured.control) if measured.control else None,
+        "failures": [failure(name, error) for name, error in result.failures.items()],
         "warnings": measured.warnings,
     }
 
@@ -58,7 +60,7 @@ def _variant(measured: Measured, name: str) -> dict[str, Any]:
     return {
         "name": name,
         "variant": series.variant.to_dict(evidence=True),
-        "latency": {f"p{percentile}": _latency(measured, name, percentile) for percentile in PERCENTILES},
+        "latency": {f"p{p}": estimate(partial(result.latency, name, p)) for p in PERCENTILES},
         "throughput": asdict(result.throughput(name)),
         "cpu_time": asdict(result.cpu_time(name)),
         "peak_rss": series.peak_rss,
@@ -67,13 +69,6 @@ def _variant(measured: Measured, name: str) -> dict[str, Any]:
         "effective": dict(series.effective),
         "versions": dict(series.versions),
     }
-
-
-def _latency(measured: Measured, name: str, percentile: int) -> dict[str, Any] | None:
-    try:
-        return asdict(measured.result.latency(name, percentile))
-    except NotEnoughSamples:
-        return None
 
 
 def _against_first(measured: Measured, name: str) -> dict[str, Any]:
@@ -85,17 +80,27 @@ def _against_first(measured: Measured, name: str) -> dict[str, Any]:
     return {
         "first": first,
         "variant": name,
-        "latency": _comparison(result.compare(first, name, "latency")),
-        "throughput": _comparison(result.compare(first, name, "throughput")),
+        "latency": comparison(result.compare(first, name, "latency")),
+        "throughput": comparison(result.compare(first, name, "throughput")),
         "agreement": agreement,
     }
 
 
-def _comparison(comparison: Comparison) -> dict[str, Any]:
-    return asdict(comparison) | {"verdict": comparison.verdict}
+def estimate(found: Callable[[], Estimate]) -> dict[str, Any] | None:
+    """What ``found`` returns; null where too little was measured for it."""
+    try:
+        return asdict(found())
+    except NotEnoughSamples:
+        return None
 
 
-def _failure(name: str, error: OptGuideError) -> dict[str, str]:
+def comparison(found: Comparison) -> dict[str, Any]:
+    """A comparison with its verdict."""
+    return asdict(found) | {"verdict": found.verdict}
+
+
+def failure(name: str, error: OptGuideError) -> dict[str, str]:
+    """A variant that was not measured, and why."""
     kind, message, remedy = type(error).__name__, error.message, error.remedy
     return {"name": name, "kind": kind, "message": message, "remedy": remedy}
 

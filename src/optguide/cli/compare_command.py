@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from optguide.cli.completion import complete_variant
 from optguide.cli.options import session_options, settings_options
 from optguide.errors import OptionError
 
@@ -34,7 +35,7 @@ Settings of a variant, besides OpenVINO's properties in capitals:
 
 
 @click.command(epilog=EPILOG)
-@click.argument("variants", nargs=-1, metavar="A B [C]...")
+@click.argument("variants", nargs=-1, metavar="A B [C]...", shell_complete=complete_variant)
 @click.option(
     "--control/--no-control",
     default=True,
@@ -50,7 +51,7 @@ def compare(variants: tuple[str, ...], control: bool, **options: Any) -> None:
     whatever the machine does meets all of them alike.
     """
     from optguide.cli import as_json, session
-    from optguide.cli.errors import warn
+    from optguide.cli.errors import report_failures, warn
     from optguide.cli.variants import build, common_settings, parse
 
     if len(variants) < 2:
@@ -73,7 +74,8 @@ def compare(variants: tuple[str, ...], control: bool, **options: Any) -> None:
         _print(measured, verbose=options["verbose"])
     for sentence in measured.warnings:
         warn(sentence)
-    _report(measured)
+    twin = measured.result.twin
+    report_failures({name: error for name, error in measured.result.failures.items() if name != twin})
 
 
 def _print(measured: Measured, *, verbose: bool) -> None:
@@ -136,15 +138,3 @@ def _agreement_row(measured: Measured, name: str) -> list[str]:
     except OptionError:
         return [name, "other shapes", "", ""]
     return [name, f"{found.max_abs:.2g}", fmt.quantity(found.max_rel, "share"), f"{found.cosine:.6f}"]
-
-
-def _report(measured: Measured) -> None:
-    """Say which variants failed, and end with the status of the first of them."""
-    from optguide.cli.errors import line
-
-    twin = measured.result.twin
-    failures = {name: error for name, error in measured.result.failures.items() if name != twin}
-    for name, error in failures.items():
-        click.echo(f"Error: {name!r} was not measured: {line(error)}", err=True)
-    if failures:
-        raise click.exceptions.Exit(next(iter(failures.values())).exit_status)

@@ -6,14 +6,14 @@ import errno
 import os
 import sys
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import click
 
 from optguide.cli.options import CommandState
 from optguide.errors import OptGuideError
 
-__all__ = ["exit_status_of", "line", "warn"]
+__all__ = ["exit_status_of", "line", "report_failures", "warn"]
 
 FAILURE, USAGE, INTERRUPTED = 1, 2, 130
 
@@ -69,6 +69,14 @@ def line(error: Exception) -> str:
 def warn(sentence: str) -> None:
     """A sentence about results that are printed all the same."""
     _say(f"Warning: {sentence}")
+
+
+def report_failures(failures: Mapping[str, OptGuideError]) -> None:
+    """Say which variants failed, if any did, and end the command with the status of the first."""
+    for name, error in failures.items():
+        _say(f"Error: {name!r} was not measured: {line(error)}")
+    if failures:
+        raise click.exceptions.Exit(next(iter(failures.values())).exit_status)
 
 
 def _ended(sentence: str) -> str:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from optguide.cli.completion import complete_variant
 from optguide.cli.options import session_options, settings_options
 
 if TYPE_CHECKING:
@@ -23,7 +24,7 @@ Examples:
 
 
 @click.command(epilog=EPILOG)
-@click.argument("model")
+@click.argument("model", shell_complete=complete_variant)
 @settings_options
 @session_options
 def measure(model: str, **options: Any) -> None:

@@ -9,14 +9,17 @@ from typing import Any, TypeVar
 
 import click
 
+from optguide.cli.completion import complete_property, complete_variant
 from optguide.errors import OptionError
 from optguide.format import parse_duration, parse_share
 
 __all__ = [
     "CommandState",
     "Duration",
+    "LatencyLimit",
     "debug_option",
     "json_option",
+    "models_argument",
     "session_options",
     "settings_options",
     "wait_option",
@@ -65,6 +68,34 @@ class Share(click.ParamType):  # type: ignore[type-arg]
             self.fail(str(error), param, ctx)
 
 
+class LatencyLimit(click.ParamType):  # type: ignore[type-arg]
+    """A percentile and milliseconds, from ``p99=50ms``."""
+
+    name = "limit"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> tuple[int, float]:
+        """Percentile and milliseconds; click's usage error for anything else."""
+        if isinstance(value, tuple):
+            return value
+        percentile, equals, time = value.partition("=")
+        if not equals or percentile.strip() not in PERCENTILES:
+            known = ", ".join(PERCENTILES)
+            self.fail(f"{value!r} is no latency limit. Write one such as p99=50ms, for {known}.", param, ctx)
+        try:
+            milliseconds = 1e3 * parse_duration(time)
+        except OptionError as error:
+            self.fail(str(error), param, ctx)
+        if not milliseconds > 0:
+            self.fail("No latency is below zero. Write a time such as 50ms.", param, ctx)
+        return PERCENTILES[percentile.strip()], milliseconds
+
+
+PERCENTILES = {"p50": 50, "p95": 95, "p99": 99}
+"""Those of a latency that are measured."""
+
+
 def _remember_debug(ctx: click.Context, _param: click.Parameter, value: bool) -> None:
     if value:
         ctx.ensure_object(CommandState).debug = True
@@ -90,6 +121,11 @@ wait_option = click.option(
 )
 
 
+models_argument = click.argument(
+    "variants", nargs=-1, required=True, metavar="MODEL [MODEL]...", shell_complete=complete_variant
+)
+
+
 def settings_options(command: AnyCallable) -> AnyCallable:
     """How models run. The same settings can be written on one variant: ``model.xml@requests=4``."""
     for option in reversed(_SETTINGS):
@@ -111,7 +147,14 @@ _SETTINGS = (
         type=click.Choice(["latency", "throughput", "cumulative", "none"]),
         help="Performance hint; none leaves it to the device.",
     ),
-    click.option("--set", "properties", multiple=True, metavar="KEY=VALUE", help="An OpenVINO property."),
+    click.option(
+        "--set",
+        "properties",
+        multiple=True,
+        metavar="KEY=VALUE",
+        help="An OpenVINO property.",
+        shell_complete=complete_property,
+    ),
     click.option("--precision-hint", metavar="TYPE", help="Inference precision, such as f32 or bf16."),
     click.option(
         "--requests",

@@ -16,7 +16,7 @@ from optguide.cli.settings import assign, canonical, for_runtime, to_variant
 from optguide.errors import OptionError
 from optguide.measuring.variant import Variant
 
-__all__ = ["Spec", "build", "common_settings", "parse"]
+__all__ = ["Spec", "build", "common_settings", "parse", "refuse"]
 
 
 @dataclass(frozen=True)
@@ -87,6 +87,16 @@ def build(specs: Sequence[Spec], common: Mapping[str, str], *, allow_pickle: boo
         variants.append(to_variant(name, spec.model, settings))
         check_inputs(variants[-1].inputs, runtime)
     return variants
+
+
+def refuse(setting: str, specs: Sequence[Spec], common: Mapping[str, str], why: str) -> None:
+    """Refuse a setting that a command has no use for.
+
+    :param why: it is of no use: ``"Layers are counted one inference after another"``.
+    :raises OptionError: it is set, for all variants or for one.
+    """
+    if any(setting in settings for settings in (common, *(spec.settings for spec in specs))):
+        raise OptionError(f"{why}, so {setting} would change nothing.", "Leave it out.")
 
 
 def _split(text: str) -> tuple[str, str]:

@@ -35,14 +35,14 @@ class LayerTime:
 
 @dataclass(frozen=True)
 class KindTime:
-    """All layers of one kind and precision together; the parameters are those of :class:`LayerTime`.
+    """All layers of one kind and precision together; the other parameters are those of :class:`LayerTime`.
 
-    :param count: number of layers.
+    :param layers: their names.
     """
 
     kind: str
     precision: str
-    count: int
+    layers: tuple[str, ...]
     time: Estimate
 
 
@@ -94,12 +94,16 @@ class LayerTimes:
     def kinds(self, name: str) -> tuple[KindTime, ...]:
         """The layers of a variant by kind and precision, the slowest first; raises as :meth:`of`."""
         rounds, groups = self._of(name), self._groups(name)
-        found = [KindTime(*key, len(members), _median(rounds, members)) for key, members in groups.items()]
+        found = [KindTime(*key, tuple(members), _median(rounds, members)) for key, members in groups.items()]
         return tuple(sorted(found, key=lambda kind: kind.time.value, reverse=True))
 
     def total(self, name: str) -> Estimate:
         """All layers together, in microseconds per inference; raises as :meth:`of`."""
-        return _median(self._of(name), self._members(name))
+        return self.together(name, self._members(name))
+
+    def together(self, name: str, members: Sequence[str]) -> Estimate:
+        """Some layers together, in microseconds per inference; raises as :meth:`of`."""
+        return _median(self._of(name), members)
 
     def latency(self, name: str) -> Estimate:
         """Of an inference as its caller sees it, while layers are counted, in us; raises as :meth:`of`."""
