@@ -35,7 +35,7 @@ class Exactness:
         """Why it says nothing: another device, or too few inputs."""
         given = len(subject.plain.inputs)
         if 0 < given < MINIMUM_ROUNDS:
-            return f"It takes {MINIMUM_ROUNDS} inputs to judge it, and there {'is' if given == 1 else 'are'} {given}."
+            return f"It takes {MINIMUM_ROUNDS} sets of inputs to judge it, and this is {given}."
         return on_the_cpu(subject)
 
     def least(self, _wanted: Collection[str], subject: Subject) -> float:
