@@ -13,7 +13,7 @@ from optguide.measuring.result import SessionResult
 from optguide.measuring.session import Budget
 from optguide.measuring.variant import Variant
 from optguide.tuning.candidate import Candidate
-from optguide.tuning.heats import Choose, Field, run_heat
+from optguide.tuning.heats import Choose, Field, Lineup, run_heat
 from optguide.tuning.ledger import Ledger
 from optguide.tuning.outcome import Heat, Speed
 from optguide.tuning.planning import entrants
@@ -66,16 +66,9 @@ def final(
     contenders = [*dict.fromkeys((best, *_keeping(field, rules, heats), rules.base, rules.hint))]
     everyone = [*dict.fromkeys((*contenders, rules.default, *beside))]
     precision = 0.005 if rules.limit is None else 1e-6  # a percentile takes all the time there is
-    return run_heat(
-        FINAL,
-        everyone,
-        field,
-        rules,
-        Budget(max(MEASURING * seconds, 0.1), precision=precision),
-        choose=_winner(contenders, rules),
-        references=references,
-        seed=seed + len(heats),
-    )
+    budget = Budget(max(MEASURING * seconds, 0.1), precision=precision)
+    lineup = Lineup(FINAL, tuple(everyone), budget, tuple(references), seed + len(heats))
+    return run_heat(lineup, field, rules, _winner(contenders, rules))
 
 
 def _keeping(field: Field, rules: Rules, heats: Sequence[Heat]) -> list[Candidate]:
@@ -84,9 +77,10 @@ def _keeping(field: Field, rules: Rules, heats: Sequence[Heat]) -> list[Candidat
         return []
     entered = entrants(field, rules)
     ledger = Ledger.of(heats, rules, entered)
-    keeping = [
-        c for c in entered if rules.may_win(c) and ledger.keeps(c) == "kept" and c.name in ledger.ratios
+    able = [
+        candidate for candidate in entered if rules.may_win(candidate) and candidate.name in ledger.ratios
     ]
+    keeping = [candidate for candidate in able if ledger.keeps(candidate) == "kept"]
     keeping.sort(key=lambda candidate: -ledger.ratios[candidate.name].value)
     return keeping[:1]
 
@@ -99,7 +93,7 @@ def _winner(contenders: Sequence[Candidate], rules: Rules) -> Choose:
         within = [candidate for candidate in able if rules.keeps(speeds[candidate.name]) == "kept"]
         names = [candidate.name for candidate in sorted(within or able, key=rules.plainness)]
         if not within or not names:
-            return names[0] if names else next(iter(speeds), contenders[0].name)
+            return names[0] if names else contenders[0].name
         winner = names[0]
         for name in names[1:]:
             if result.compare(winner, name, rules.goal).verdict == "faster":

@@ -1,4 +1,4 @@
-"""One session of the race: a few candidates take turns, and the leader leads until another is shown faster."""
+"""One session of the race: a few candidates take turns, and the leader leads until another is faster."""
 
 from __future__ import annotations
 
@@ -85,6 +85,7 @@ def run_heat(lineup: Lineup, field: Field, rules: Rules, choose: Choose) -> Heat
     begun = field.clock()
     failures: dict[str, str] = {}
     variants: list[Variant] = []
+    result: SessionResult | None = None
     for candidate in lineup.candidates:
         try:
             variants.append(field.variant(candidate).with_(candidate.name))
@@ -98,7 +99,6 @@ def run_heat(lineup: Lineup, field: Field, rules: Rules, choose: Choose) -> Heat
     except Busy:
         raise
     except OptGuideError as error:
-        result = None
         failures |= {variant.name: error.message for variant in variants}
     if result is None:
         spent = field.clock() - begun

@@ -15,8 +15,9 @@ from optguide.tuning.candidate import Candidate, Deployment, Precision
 from optguide.tuning.heats import Field, Lineup
 from optguide.tuning.ledger import Ledger
 from optguide.tuning.outcome import Heat
+from optguide.tuning.proposing import propose
 from optguide.tuning.rules import Rules
-from optguide.tuning.space import ENUMERATED, propose
+from optguide.tuning.space import ENUMERATED
 
 __all__ = ["entrants", "next_heat"]
 

@@ -1,4 +1,4 @@
-"""Which deployments are worth trying, and which of them next where there are too many to try all.
+"""Which deployments are worth trying.
 
 OpenVINO's hint for the goal is where the search begins: it is right or nearly right for most models. What it
 does not decide is the batch, and what it decides without knowing the model are streams, threads and requests.
@@ -7,13 +7,13 @@ does not decide is the batch, and what it decides without knowing the model are 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from optguide.measuring.sweet_spot import Setting
 from optguide.tuning.candidate import Deployment, Goal
 
-__all__ = ["BATCHES", "ENUMERATED", "Space", "propose", "space_of"]
+__all__ = ["BATCHES", "ENUMERATED", "Place", "Space", "space_of"]
 
 ENUMERATED = 32
 """Up to this many deployments are all tried; of more, an optimizer proposes some."""
@@ -21,10 +21,17 @@ ENUMERATED = 32
 BATCHES = (4, 16, 64)
 """Inputs per inference to try: what a batch saves per input is nearly all saved at the first of them."""
 
-AXES = ("streams", "threads", "requests", "batch")
 
-ASKS = 8
-"""How often the optimizer may propose what is known or impossible before the next in order is taken."""
+class Place(NamedTuple):
+    """A deployment as numbers.
+
+    :param requests: in flight per stream; zero is synchronous.
+    """
+
+    streams: int
+    threads: int
+    requests: int
+    batch: int
 
 
 @dataclass(frozen=True)
@@ -38,12 +45,12 @@ class Space:
     deployments: tuple[Deployment, ...]
     own: Setting
 
-    def place(self, deployment: Deployment) -> tuple[int, int, int, int]:
-        """Streams, threads, requests per stream and batch, with the device's choice where none is set."""
+    def place(self, deployment: Deployment) -> Place:
+        """Where it lies, with the device's choice where none is made."""
         streams = deployment.streams or self.own.streams
         threads = deployment.threads or self.own.threads
-        requests = 0 if deployment.requests is None else math.ceil(deployment.requests / streams) or 1
-        return streams, threads, requests, deployment.batch or 1
+        requests = 0 if deployment.requests is None else max(1, deployment.requests // streams)
+        return Place(streams, threads, requests, deployment.batch or 1)
 
 
 def space_of(goal: Goal, *, streams: int, threads: int, processors: int, batchable: bool = False) -> Space:
@@ -101,54 +108,3 @@ def _asynchronous(own: Setting, setting: Setting, twice: bool, batch: int | None
 def _steps(largest: int) -> list[int]:
     """Powers of two up to a number, and the number itself."""
     return sorted({largest, *(2**step for step in range(largest.bit_length()) if 2**step <= largest)})
-
-
-def propose(
-    space: Space, known: Mapping[Deployment, float], count: int, *, seed: int = 0
-) -> tuple[Deployment, ...]:
-    """The next deployments to measure in a large space.
-
-    A tree-structured Parzen estimator (J. Bergstra et al., "Algorithms for Hyper-Parameter Optimization",
-    2011; Optuna's) learns from what is known. It is built anew from that, so that a resumed run proposes as
-    an uninterrupted one does.
-
-    :param known: what was measured: how much better than one common reference, on logarithms. NaN failed.
-    :param count: at most so many; fewer where nothing else is left.
-    """
-    import optuna
-
-    optuna.logging.set_verbosity(optuna.logging.ERROR)
-    left = {
-        space.place(way): way for way in space.deployments if way not in known and way.requests is not None
-    }
-    axes = [sorted({place[axis] for place in map(space.place, space.deployments)}) for axis in range(4)]
-    varied = [axis for axis in range(4) if len(axes[axis]) > 1]
-    ranges: dict[str, optuna.distributions.BaseDistribution] = {
-        AXES[axis]: optuna.distributions.IntDistribution(0, len(axes[axis]) - 1) for axis in varied
-    }
-    sampler = optuna.samplers.TPESampler(
-        seed=seed, multivariate=True, constant_liar=True, n_startup_trials=1, warn_independent_sampling=False
-    )
-    study = optuna.create_study(direction="maximize", sampler=sampler)
-    for way, value in known.items():
-        place = space.place(way)
-        steps = {AXES[axis]: axes[axis].index(place[axis]) for axis in varied}
-        states = optuna.trial.TrialState
-        trial = (
-            optuna.trial.create_trial(params=steps, distributions=ranges, state=states.FAIL)
-            if math.isnan(value)
-            else optuna.trial.create_trial(params=steps, distributions=ranges, value=value)
-        )
-        study.add_trial(trial)
-    found: list[Deployment] = []
-    for _ in range(ASKS * count):
-        if len(found) == count or not left:
-            break
-        asked = study.ask(ranges)
-        steps = {axis: asked.params[AXES[axis]] for axis in varied}
-        place = tuple(axes[axis][steps.get(axis, 0)] for axis in range(4))
-        if place in left:
-            found.append(left.pop(place))
-        else:
-            study.tell(asked, state=states.FAIL)
-    return (*found, *list(left.values())[: count - len(found)])

@@ -1,0 +1,116 @@
+"""A machine that exists in numbers only: what it measures has the noise of a real one around a known truth."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+
+import numpy as np
+
+from optguide.errors import OptGuideError, WorkerDied
+from optguide.measuring.result import Block, Series, SessionResult
+from optguide.measuring.session import Budget
+from optguide.measuring.variant import Variant
+
+ROUNDS, GENERATIONS = 6, 6
+
+
+class Machine:
+    """Takes turns as a session does, with a clock of its own.
+
+    :param cost: true seconds per input of a variant; it may raise.
+    :param in_flight: inferences in flight of a variant.
+    :param load: seconds to start a process.
+    :param process: by how much two processes of one variant differ (standard deviation of the logarithm).
+    :param block: the same for two turns of one process.
+    :param drift: the same for the speed of the machine over the session, which all variants share.
+    """
+
+    def __init__(
+        self,
+        cost: Callable[[Variant], float],
+        *,
+        in_flight: Callable[[Variant], int] = lambda variant: 1,
+        load: float = 0.8,
+        process: float = 0.004,
+        block: float = 0.012,
+        drift: float = 0.03,
+        effective: Callable[[Variant], Mapping[str, str]] = lambda variant: {"VARIANT": variant.name},
+        seed: int = 0,
+    ) -> None:
+        self.cost, self.in_flight, self.load, self.effective = cost, in_flight, load, effective
+        self.process, self.block, self.drift = process, block, drift
+        self.random = np.random.default_rng(seed)
+        self.now = 0.0
+        self.sessions: list[tuple[str, ...]] = []
+        self._speed = 0.0  # logarithm, drifting
+
+    def clock(self) -> float:
+        return self.now
+
+    def measure(
+        self, variants: Sequence[Variant], budget: Budget, *, seed: int = 0, label: str = ""
+    ) -> SessionResult:
+        self.sessions.append(tuple(variant.name for variant in variants))
+        costs: dict[str, float] = {}
+        failures: dict[str, OptGuideError] = {}
+        for variant in variants:
+            try:
+                costs[variant.name] = self.cost(variant)
+            except OptGuideError as error:
+                failures[variant.name] = error
+        loading = self.load * len(variants)
+        self.now += loading
+        alive = [variant for variant in variants if variant.name in costs]
+        if not alive:
+            raise next(iter(failures.values()))
+        replaced = (GENERATIONS - 1) * loading <= budget.seconds
+        turns = len(alive) * ROUNDS * (3 if replaced else 1)
+        length = min(budget.block, budget.seconds / turns)
+        blocks: dict[str, list[Block]] = {name: [] for name in costs}
+        spent, rounds, generation = 0.0, 0, 0
+        while generation < (GENERATIONS if replaced else 1):
+            if generation:
+                self.now += loading
+            bias = {v.name: float(self.random.normal(0, self.process)) for v in alive}
+            part = budget.seconds / (GENERATIONS if replaced else 1)
+            begun, first = spent, rounds
+            while rounds - first < (3 if replaced else ROUNDS) or spent - begun < part:
+                for index in self.random.permutation(len(alive)):
+                    variant = alive[index]
+                    taken, block = self._turn(variant, costs[variant.name], bias[variant.name], length)
+                    blocks[variant.name].append(Block(rounds, generation, *block))
+                    spent += taken
+                    self.now += taken
+                rounds += 1
+            generation += 1
+        series = {
+            variant.name: Series(
+                variant,
+                tuple(blocks[variant.name]),
+                self.effective(variant),
+                {},
+                self.load,
+                1,
+                variant.batch or 1,
+            )
+            for variant in alive
+        }
+        return SessionResult(series, failures, "budget spent", spent, rounds, 0.01)
+
+    def _turn(
+        self, variant: Variant, cost: float, bias: float, length: float
+    ) -> tuple[float, tuple[np.ndarray, float, float, int]]:
+        self._speed = 0.98 * self._speed + float(self.random.normal(0, self.drift * 0.2))
+        noise = float(self.random.normal(0, self.block)) + 0.1 * (self.random.random() < 0.02)
+        queue = self.in_flight(variant)
+        call = cost * (variant.batch or 1) * math.exp(bias + noise + self._speed)
+        calls = queue * max(1, math.ceil(length / call / queue))
+        latencies = call * queue * np.exp(self.random.normal(0, 0.03, min(calls, 40))) * 1e3
+        taken = max(0.1 * length, 2 * queue * call) + calls * call
+        return taken, (latencies, calls * call, 0.0, calls)
+
+
+def died(variant: Variant) -> float:
+    """A cost for :class:`Machine`: the process of every variant dies."""
+    raise WorkerDied(f"The worker of {variant.name!r} was ended by SIGSEGV.", "Run it again.")
