@@ -18,6 +18,7 @@ from optguide.cli.first_inference_command import first_inference
 from optguide.cli.load_command import load
 from optguide.cli.machine_command import machine
 from optguide.cli.measure_command import measure
+from optguide.cli.optimize_command import optimize
 from optguide.cli.options import CommandState, debug_option
 from optguide.cli.profile_command import profile
 
@@ -25,6 +26,7 @@ __all__ = ["cli", "main"]
 
 EPILOG = """\b
 Examples:
+  optguide optimize model.onnx --data samples.npz
   optguide machine
   optguide measure model.xml --budget 30s
   optguide compare model.xml model.onnx@runtime=onnxruntime --threads 2
@@ -52,7 +54,7 @@ def cli() -> None:
     """
 
 
-for _command in (machine, measure, compare, first_inference, load, profile, claims):
+for _command in (optimize, machine, measure, compare, first_inference, load, profile, claims):
     cli.add_command(_command)
 
 if "_OPTGUIDE_COMPLETE" in os.environ:

@@ -9,7 +9,9 @@ from __future__ import annotations
 
 import math
 import os
+import shutil
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -31,7 +33,7 @@ from optguide.tuning.outcome import (
     Verdict,
 )
 
-__all__ = ["SCHEMA", "State", "Store"]
+__all__ = ["SCHEMA", "State", "Store", "check_new", "now"]
 
 SCHEMA = 1
 """Version of the file. Raise it whenever an older state would be misunderstood."""
@@ -133,13 +135,15 @@ class Store:
         self.state = replace(self.state, **changes)
         self._write()
 
-    def discard(self) -> None:
-        """Take back a run that never got to anything, so that the next call finds the folder as it was."""
-        for path in sorted(self.work.rglob("*"), reverse=True):
-            path.rmdir() if path.is_dir() else path.unlink(missing_ok=True)
-        for folder in (self.work, self.folder):
-            if folder.is_dir() and not any(folder.iterdir()):
-                folder.rmdir()
+    def discard(self, *, folder: bool) -> None:
+        """Take back a run that never got to anything, so that the next call finds all as it was.
+
+        :param folder: whether the folder itself was made for the run.
+        """
+        shutil.rmtree(self.work, ignore_errors=True)
+        if folder:
+            with suppress(OSError):  # somebody has put something in it meanwhile
+                self.folder.rmdir()
 
     def _write(self) -> None:
         file = self.work / _FILE

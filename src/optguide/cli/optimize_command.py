@@ -1,0 +1,304 @@
+"""``optguide optimize MODEL``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+from click.core import ParameterSource
+
+from optguide.cli.options import (
+    Duration,
+    LatencyLimit,
+    Share,
+    debug_option,
+    json_option,
+    wait_option,
+)
+from optguide.errors import OptGuideError, OptionError
+
+if TYPE_CHECKING:
+    from optguide.tuning.outcome import Outcome, Settings, Standing
+    from optguide.tuning.run import Finished
+
+__all__ = ["optimize"]
+
+INTERRUPTED = 130
+
+ROWS = 12
+"""Candidates in the table; the page has them all."""
+
+AFTERWARDS = ("resume", "budget", "wait", "as_json", "claims")
+"""Options that go with ``--resume``; all others are those of the run."""
+
+EPILOG = """\b
+Examples:
+  optguide optimize model.onnx
+  optguide optimize model.xml --data samples.npz --max-drop 0.5% --out tuned
+  optguide optimize model.onnx --data images/ --metric top-5 --goal throughput --slo p99=50ms
+  optguide optimize package.module:build --data package.module:samples --budget 30m
+  optguide optimize --resume tuned --budget 1h
+
+\b
+Data:
+  FILE.npz      one array per input, first dimension samples; labels in the array labels
+  FOLDER        .npy files (one per input, or one per sample) with labels.npy, or images with labels.csv
+                or in one folder per class
+  package.module:function
+                returns samples, or (samples, labels)
+  hub:NAME      a data set of the Hugging Face hub, where there is internet
+Without data inputs are random. Then nothing is said about accuracy, and only the model's own precisions win.
+
+\b
+Metrics: top-1, top-5 and other top-k, agreement, cosine, mean-error, package.module:function. Without labels
+answers are compared with those of the 32-bit model, which is a proxy for accuracy.
+
+\b
+Exit status:
+  0    the report is written, also where the answer is to keep OpenVINO's default
+  1    the run failed, or nothing keeps the limit of --slo (the report is written and says what came closest)
+  2    the call has to change: model, data, metric, device, options, a folder that is not empty
+  130  interrupted: the report of what was known by then is written, and --resume goes on
+"""
+
+
+@click.command(epilog=EPILOG)
+@click.argument("model", required=False, type=click.Path())
+@click.option("--data", metavar="DATA", help="Samples, see below. Random without it.")
+@click.option("--metric", metavar="NAME", help="How right answers are, see below. By default labels decide.")
+@click.option(
+    "--max-drop",
+    type=Share(),
+    default="1%",
+    show_default=True,
+    metavar="SHARE",
+    help="Largest loss that is acceptable: points of a share of right answers, otherwise part of the value.",
+)
+@click.option(
+    "--allow-unproven",
+    is_flag=True,
+    help="Accept a precision whose measured loss keeps --max-drop even if its interval does not.",
+)
+@click.option("--slo", type=LatencyLimit(), metavar="LIMIT", help="Latency limit, such as p99=50ms.")
+@click.option(
+    "--goal",
+    type=click.Choice(["latency", "throughput"]),
+    default="latency",
+    show_default=True,
+    help="What the winner is best in.",
+)
+@click.option(
+    "--budget",
+    type=Duration(),
+    default="10m",
+    show_default=True,
+    metavar="TIME",
+    help="Time for everything: making models, judging, measuring.",
+)
+@click.option("--device", default="CPU", show_default=True, metavar="NAME", help="OpenVINO device.")
+@click.option(
+    "--shape", "shapes", multiple=True, metavar="NAME=1,3,224,224", help="Static shape of an input."
+)
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path),
+    metavar="DIR",
+    help="Folder for the report, new or empty. By default optguide-<name of the model>.",
+)
+@click.option(
+    "--resume", type=click.Path(path_type=Path), metavar="DIR", help="Go on with the run in this folder."
+)
+@click.option(
+    "--allow-pickle", is_flag=True, help="Read .pt2 files, which can execute code of whoever made them."
+)
+@click.option("--claims/--no-claims", default=True, help="Hold the guide's claims against the model too.")
+@wait_option
+@json_option
+@debug_option
+@click.pass_context
+def optimize(ctx: click.Context, /, model: str | None, **options: Any) -> int:
+    """Find the fastest way to run a model on this machine, and prove it.
+
+    MODEL is anything OpenVINO reads, or package.module:function, which returns a PyTorch module with example
+    inputs. Precisions and deployments race each other until the budget is spent. DIR then holds report.html,
+    which says why every other candidate lost, report.json, the winner as model.xml, and deploy.py, which runs
+    it. Press Ctrl-C to end early with a report of what is known; press it twice to end at once.
+    """
+    if options["resume"] is not None:
+        _refuse_beside_resume(ctx)
+        folder = options["resume"]
+        if ctx.get_parameter_source("budget") is ParameterSource.DEFAULT:
+            options["budget"] = None  # the one it began with
+    elif model is None:
+        raise click.MissingParameter(ctx=ctx, param_hint="'MODEL'", param_type="argument")
+    else:
+        folder = options["out"] or Path(f"optguide-{_stem(model)}")
+    try:
+        finished = _run(model, folder, options)
+    except KeyboardInterrupt:
+        if not (folder / "run" / "state.json").exists():
+            raise
+        click.echo(
+            f"Interrupted. `optguide optimize --resume {folder}` goes on with what is known.", err=True
+        )
+        return INTERRUPTED
+    if options["as_json"]:
+        _emit(finished)
+    else:
+        _print(finished, folder)
+    return _status(finished.outcome)
+
+
+def _run(model: str | None, folder: Path, options: dict[str, Any]) -> Finished:
+    from optguide.cli.session import machine_held
+
+    if options["resume"] is not None:
+        from optguide.tuning.run import resume
+
+        with machine_held(f"optguide optimize --resume {folder}", options["wait"]):
+            return resume(folder, budget=options["budget"], claims=options["claims"])
+    settings = _settings(str(model), options)
+    _check(settings, folder)
+    from optguide.tuning.run import begin
+
+    with machine_held(f"optguide optimize {model}", options["wait"]):
+        return begin(settings, folder, claims=options["claims"])
+
+
+def _settings(model: str, options: dict[str, Any]) -> Settings:
+    """What was asked for, complete.
+
+    :raises OptionError: a shape that is none, or a shape given twice.
+    """
+    from optguide.cli.settings import canonical, to_variant
+    from optguide.cli.variants import common_settings
+    from optguide.tuning.outcome import Limit, Settings
+
+    shapes = to_variant("model", model, canonical(common_settings({"shapes": options["shapes"]}))).shapes
+    return Settings(
+        model=model,
+        data=options["data"],
+        metric=options["metric"],
+        max_drop=options["max_drop"],
+        unproven=options["allow_unproven"],
+        limit=Limit(*options["slo"]) if options["slo"] else None,
+        goal=options["goal"],
+        budget=options["budget"],
+        device=options["device"],
+        shapes=shapes,
+        allow_pickle=options["allow_pickle"],
+    )
+
+
+def _check(settings: Settings, folder: Path) -> None:
+    """Refuse what cannot work before waiting for the machine."""
+    from optguide.cli.models import check_model
+    from optguide.tuning.references import is_reference
+    from optguide.tuning.state import check_new
+
+    check_model(
+        settings.model,
+        "torch" if is_reference(settings.model) else "openvino",
+        allow_pickle=settings.allow_pickle,
+    )
+    check_new(folder)
+
+
+def _refuse_beside_resume(ctx: click.Context) -> None:
+    """A run goes on as it began, so what would change it is refused rather than ignored.
+
+    :raises OptionError: an option that the run has decided already.
+    """
+    given = [
+        parameter
+        for parameter in ctx.command.params
+        if parameter.name
+        and ctx.get_parameter_source(parameter.name) is not ParameterSource.DEFAULT
+        and parameter.name not in AFTERWARDS
+    ]
+    if given:
+        what = given[0].opts[0] if given[0].opts[0].startswith("-") else "MODEL"
+        raise OptionError(
+            f"A run that is resumed keeps its settings, and {what} would be another.",
+            "Leave it out, or start a new run without --resume.",
+        )
+
+
+def _stem(model: str) -> str:
+    """The name of a model's file or function."""
+    path = Path(model)
+    return model.rpartition(":")[2] if ":" in path.name and not path.exists() else path.stem
+
+
+def _status(outcome: Outcome) -> int:
+    if outcome.ended == "interrupted":
+        return INTERRUPTED
+    return 1 if outcome.ended == "failed" or outcome.met is False else 0
+
+
+def _emit(finished: Finished) -> None:
+    (file,) = (file for file in finished.files if file.name == "report.json")
+    click.echo(file.read_text("utf-8"), nl=False)
+    _complain(finished.outcome)
+
+
+def _print(finished: Finished, folder: Path) -> None:
+    from optguide.cli import render
+    from optguide.machine import Machine
+
+    outcome = finished.outcome
+    decision, *others = outcome.summary
+    render.paragraph(decision)
+    for sentence in others:
+        render.paragraph(sentence)
+    render.paragraph("")
+    _table(outcome)
+    names = ", ".join(file.relative_to(folder).as_posix() for file in finished.files)
+    render.paragraph(f"Written to {folder}: {names}.")
+    if finished.check:
+        render.paragraph(f"To cross-check the winner: cd {folder} && {finished.check}")
+    render.paragraph(f"{Machine.from_dict(outcome.machine).summary()}.")
+    _complain(outcome)
+    if outcome.ended == "interrupted":
+        click.echo(f"Interrupted; `optguide optimize --resume {folder}` goes on.", err=True)
+
+
+def _table(outcome: Outcome) -> None:
+    """Those that were measured, the winner first, and why each of them lost."""
+    from optguide.cli import render
+
+    measured = [s for s in outcome.standings if s.speed is not None or s.fate in ("winner", "failed")]
+    shown = measured[:ROWS]
+    render.table(
+        "Candidates (95 % interval)",
+        ("Candidate", "Latency, median", "Throughput", "What became of it"),
+        [_row(standing) for standing in shown],
+    )
+    left = len(outcome.standings) - len(shown)
+    if left:
+        untried = sum(standing.fate == "not tried" for standing in outcome.standings)
+        told = f", {untried} of them not tried" if untried else ""
+        render.paragraph(f"{left} more candidates are in report.html{told}.")
+
+
+def _row(standing: Standing) -> list[Any]:
+    from rich.text import Text
+
+    from optguide import format as fmt
+
+    speed = standing.speed
+    latency = speed.latency.get("p50") if speed else None
+    cells = [fmt.estimate(found).replace(" (", "\n(") if found else "" for found in (latency,)]
+    cells.append(fmt.estimate(speed.throughput).replace(" (", "\n(") if speed else "")
+    style = "green" if standing.fate == "winner" else ""
+    return [standing.candidate.name, *cells, Text.assemble((standing.fate, style), f"\n{standing.why}")]
+
+
+def _complain(outcome: Outcome) -> None:
+    from optguide.cli.errors import line, warn
+
+    for sentence in outcome.warnings:
+        warn(sentence)
+    for sentence in outcome.errors:
+        click.echo(f"Error: {line(OptGuideError(sentence))}", err=True)

@@ -1,0 +1,52 @@
+"""How a budget is split over the phases of a run."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import Literal
+
+__all__ = ["SHARES", "Clock", "Phase"]
+
+Phase = Literal["making", "racing", "final", "portrait", "claims"]
+
+SHARES: dict[Phase, float] = {"making": 0.4, "racing": 0.72, "final": 0.82, "portrait": 0.92, "claims": 1.0}
+"""The share of the budget that may be gone when a phase ends. What a phase leaves over goes to the next: a
+model that is quantized quickly has more time to race."""
+
+
+class Clock:
+    """Seconds of a budget.
+
+    :param budget: seconds for everything.
+    :param spent: that an earlier part of the same run has used.
+    :param claims: whether the last phase takes part; without it the others have its time.
+    """
+
+    def __init__(
+        self,
+        budget: float,
+        spent: float = 0.0,
+        *,
+        claims: bool = True,
+        now: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self.budget = budget
+        self._now = now
+        self._begun = now() - spent
+        self._whole = 1.0 if claims else SHARES["portrait"]
+
+    @property
+    def spent(self) -> float:
+        """Seconds that are gone."""
+        return self._now() - self._begun
+
+    @property
+    def left(self) -> float:
+        """Seconds of the whole budget that are left, never below zero."""
+        return max(0.0, self.budget - self.spent)
+
+    def until(self, phase: Phase) -> float:
+        """Seconds that are left for a phase, never below zero."""
+        share = min(1.0, SHARES[phase] / self._whole)
+        return max(0.0, share * self.budget - self.spent)

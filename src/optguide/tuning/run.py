@@ -1,0 +1,235 @@
+"""A whole run: from a model to its report, in a folder that keeps everything on the way.
+
+The budget is split by :mod:`optguide.tuning.clock`, the work is done by :mod:`optguide.tuning.phases`. Here a
+run begins or is resumed, and here every end it can have becomes a report: finished, out of time, interrupted,
+failed.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from optguide.errors import DeviceError, OptGuideError, OptionError, RecordsError, StorageError
+from optguide.format import duration, quantity
+from optguide.machine import Machine
+from optguide.machine.devices import absent
+from optguide.machine.noise import LIMITS
+from optguide.measuring.estimate import Estimate
+from optguide.measuring.progress import Overview, overview
+from optguide.tuning import state as states
+from optguide.tuning.clock import Clock
+from optguide.tuning.fingerprint import changed, fingerprints
+from optguide.tuning.ledger import inverse
+from optguide.tuning.outcome import SCHEMA, Ended, Heat, Outcome, Settings, Standing, SubjectFacts
+from optguide.tuning.phases import DEFAULT, F32, Phases, hint_for
+from optguide.tuning.report import write
+from optguide.tuning.report.benchmark_app import check
+from optguide.tuning.report.winner import MODEL, read_inputs
+from optguide.tuning.state import State, Store
+from optguide.tuning.summary import sentences, told_apart
+
+__all__ = ["Finished", "begin", "resume"]
+
+
+@dataclass(frozen=True)
+class Finished:
+    """A run that is over, however it ended.
+
+    :param files: of the report, the page first.
+    :param check: the ``benchmark_app`` command that checks the winner, to be run in the folder.
+    """
+
+    outcome: Outcome
+    files: tuple[Path, ...]
+    check: str = ""
+
+
+def begin(settings: Settings, folder: Path, *, claims: bool = True) -> Finished:
+    """Run from the beginning.
+
+    Where something is wrong with the call, the folder is left as it was found.
+
+    :param folder: for the report; new or empty.
+    :param claims: whether the guide's claims are held against the model.
+    :raises UserError: the model, the data, the metric, the device or the folder cannot be used.
+    :raises StorageError: the folder cannot be written.
+    :raises KeyboardInterrupt: interrupted before there was anything to report.
+    """
+    if not settings.budget > 0:
+        raise OptionError("A budget of nothing measures nothing.", "Give a --budget such as 10m.")
+    states.check_new(folder)
+    machine = Machine.current()
+    if missing := absent(settings.device, [device.name for device in machine.devices]):
+        known = ", ".join(device.name for device in machine.devices)
+        raise DeviceError(f"This machine has no device {missing[0]}.", f"It has {known}.")
+    state = State(
+        schema=states.SCHEMA,
+        version=machine.packages.get("optguide", ""),
+        settings=settings,
+        place=str(Path.cwd()),
+        machine=machine.to_dict(),
+        machine_id=machine.machine_id,
+        started=states.now(),
+        fingerprints=fingerprints(settings),
+    )
+    existed = folder.is_dir()
+    store = Store.begin(folder, state)
+    try:
+        return _conduct(store, claims=claims)
+    finally:
+        if store.state.facts is None:
+            store.discard(folder=not existed)
+
+
+def resume(folder: Path, *, budget: float | None = None, claims: bool = True) -> Finished:
+    """Go on with a run where it was.
+
+    :param folder: of the run.
+    :param budget: seconds for the whole run in place of the ones it began with.
+    :raises OptionError: the folder holds no run.
+    :raises RecordsError: its state cannot be read, or it belongs to another machine.
+    :raises UserError: model, data or metric are not what they were.
+    """
+    store = Store.reopen(folder)
+    state = store.state
+    machine = Machine.current()
+    if state.machine_id != machine.machine_id:
+        began = Machine.from_dict(state.machine).summary()
+        raise RecordsError(
+            f"{folder} was measured on another machine ({began}), and numbers of two do not mix.",
+            "Resume it there, or start a new run here.",
+        )
+    if error := changed(state.settings, state.fingerprints, state.place):
+        raise error
+    if budget is not None:
+        store.update(settings=replace(state.settings, budget=budget))
+    store.update(ended=None)
+    return _conduct(store, claims=claims)
+
+
+def _conduct(store: Store, *, claims: bool) -> Finished:
+    """Take the phases as far as they go, and report what is known then.
+
+    :raises OptGuideError: nothing is known that could be reported.
+    """
+    state = store.state
+    clock = Clock(state.settings.budget, state.spent, claims=claims)
+    ended: Ended = "failed"
+    errors: tuple[str, ...] = ()
+    with overview(f"optimize {state.settings.model}", clock.left) as view:
+        phases = Phases(store, clock, view)
+        try:
+            phases.run(claims=claims)
+            ended = "budget spent" if phases.spent_up else "finished"
+        except KeyboardInterrupt:
+            if not phases.known:
+                raise
+            ended = "interrupted"
+        except OptGuideError as error:
+            if not phases.known or isinstance(error, StorageError) or not store.state.heats:
+                raise
+            errors = (str(error),)
+        return _report(store, phases, clock, view, ended, errors)
+
+
+def _report(
+    store: Store, phases: Phases, clock: Clock, view: Overview, ended: Ended, errors: tuple[str, ...]
+) -> Finished:
+    view.enter("writing the report")
+    store.update(ended=ended, spent=clock.spent)
+    outcome = _outcome(store.state, phases, errors)
+    standing = outcome.standing(outcome.winner)
+    file = next((m.file for m in outcome.made if m.precision == standing.candidate.precision), "")
+    model = store.work / file if file else phases.subject.file
+    inputs = phases.inputs(standing.candidate.deployment.batch)
+    files = write(outcome, store.folder, model=model, inputs=inputs)
+    deployed = any(file.name == MODEL for file in files)
+    return Finished(outcome, files, _check(store, phases, standing, inputs) if deployed else "")
+
+
+def _check(store: Store, phases: Phases, standing: Standing, inputs: tuple[str, ...]) -> str:
+    """The line that checks the winner with another tool; the page has the same."""
+    given = read_inputs(inputs, store.folder, phases.subject.ports)
+    return check(standing.candidate, device=phases.settings.device, inputs=given).line
+
+
+def _outcome(state: State, phases: Phases, errors: tuple[str, ...]) -> Outcome:
+    """Everything that is known, with the decision."""
+    result = phases.result()
+    reference = phases.subject.reference
+    framework = reference.name if reference is not None else ""
+    final, hint = state.final, hint_for(state.settings.goal)
+    heats = (*state.heats, *((final,) if final else ()))
+    over = {"default": DEFAULT.name, "hint": hint.name, "f32": F32.name, "framework": framework}
+    found = Outcome(
+        schema=SCHEMA,
+        version=state.version,
+        settings=state.settings,
+        subject=state.facts or SubjectFacts(state.settings.model, "", {}),
+        machine=state.machine,
+        started=state.started,
+        finished=states.now(),
+        seconds=state.spent,
+        ended=state.ended or "failed",
+        winner=result.winner.name,
+        default=DEFAULT.name,
+        hint=hint.name,
+        made=state.made,
+        standings=result.standings,
+        heats=heats,
+        delivered=_delivered(heats, result.winner.name, over),
+        summary=(),
+        framework=framework,
+        speed_of_framework=final.speeds.get(framework) if final else None,
+        load=state.load,
+        layers=state.layers,
+        first_inference=state.first_inference,
+        verdicts=state.verdicts or (),
+        met=result.met,
+        closest=result.closest,
+        warnings=state.warnings,
+        errors=errors,
+    )
+    found = replace(found, warnings=(*_warnings(found, confirmed=result.confirmed), *found.warnings))
+    return replace(found, summary=sentences(found))
+
+
+def _delivered(heats: tuple[Heat, ...], winner: str, over: dict[str, str]) -> dict[str, Estimate]:
+    """What the winner gains, from the last session in which it led and the other took part.
+
+    :param over: what it is held against, and the name of that in sessions.
+    """
+    led = [heat for heat in reversed(heats) if heat.leader == winner]
+    found: dict[str, Estimate] = {}
+    for key, name in over.items():
+        ratio = next((heat.ratios[name] for heat in led if name in heat.ratios), None)
+        if ratio is not None:
+            found[key] = inverse(ratio)
+    return found
+
+
+def _warnings(outcome: Outcome, *, confirmed: bool) -> list[str]:
+    """Reasons not to take the numbers at face value."""
+    found = []
+    budget = duration(outcome.settings.budget)
+    if not told_apart(outcome):
+        found.append(
+            f"Nothing could be told apart within the budget of {budget}, so OpenVINO's default is kept;"
+            " give a larger --budget."
+            if outcome.ended != "interrupted"
+            else "Nothing had been told apart when the run was interrupted, so OpenVINO's default is kept."
+        )
+    elif not confirmed:
+        found.append(
+            "There was no final session, so the numbers are those of the race, in which the best of many"
+            " looks better than it is."
+        )
+    shares = [heat.others_share for heat in outcome.heats if heat.others_share is not None]
+    (limit,) = (limit for limit in LIMITS if limit.witness == "others_share")
+    if shares and shares[-1] > limit.noisy:
+        found.append(
+            f"{limit.sentence.format(quantity(shares[-1], limit.unit))} Latencies and throughputs are those"
+            " of a busy machine."
+        )
+    return found

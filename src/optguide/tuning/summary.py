@@ -1,0 +1,173 @@
+"""The result of a run in a few plain sentences, the decision first.
+
+The same sentences stand at the head of the report, in ``report.json`` and on the terminal.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+
+from optguide.format import duration, estimate, interval, quantity
+from optguide.measuring.estimate import Estimate
+from optguide.tuning.outcome import Fate, Limit, Outcome, Quality, Standing
+
+__all__ = ["QUANTITIES", "sentences", "told_apart"]
+
+QUANTITIES = {"latency": "median latency", "throughput": "throughput"}
+"""What a goal compares, for readers."""
+
+_FATES: dict[Fate, str] = {
+    "slower": "slower",
+    "not distinguishable": "not distinguishable",
+    "too inaccurate": "too inaccurate",
+    "accuracy not shown": "of an accuracy that nothing shows",
+    "over the latency limit": "over the latency limit",
+    "latency limit not shown": "not shown to keep the latency limit",
+    "failed": "failed",
+    "not tried": "not tried",
+}
+
+
+def sentences(outcome: Outcome) -> tuple[str, ...]:
+    """What a reader has to know, in order of importance."""
+    return tuple(_sentences(outcome))
+
+
+def told_apart(outcome: Outcome) -> bool:
+    """Whether anything was compared at all: with a budget too small, nothing is."""
+    return any(standing.ratio is not None for standing in outcome.standings)
+
+
+def _sentences(outcome: Outcome) -> Iterator[str]:
+    yield _decision(outcome)
+    if outcome.met is False:
+        yield from _closest(outcome)
+    elif outcome.met and outcome.settings.limit:
+        yield from _kept(outcome, outcome.settings.limit)
+    yield from _gains(outcome)
+    yield from _accuracy(outcome)
+    yield from _tried(outcome)
+    if outcome.ended == "interrupted":
+        yield "The run was interrupted: this is what was known by then."
+
+
+def _decision(outcome: Outcome) -> str:
+    budget = duration(outcome.settings.budget)
+    others = len([s for s in outcome.standings if s.speed and s.candidate.name != outcome.default])
+    if outcome.met is False:
+        assert outcome.settings.limit is not None  # noqa: S101 - what was not met
+        return f"Nothing that was tried is shown to keep {_limit(outcome.settings.limit)}."
+    if outcome.winner != outcome.default:
+        gain = outcome.delivered.get("default")
+        if gain is None:
+            return f"Use {outcome.winner}."
+        quantity_name = QUANTITIES[outcome.settings.goal]
+        return f"Use {outcome.winner}: {_times(gain)} OpenVINO's default in {quantity_name}."
+    if not told_apart(outcome):
+        if outcome.ended == "interrupted":
+            return "Keep OpenVINO's default: the run was interrupted before anything could be told apart."
+        return f"Keep OpenVINO's default: a budget of {budget} is too small to tell anything apart."
+    return (
+        "Keep OpenVINO's default: none of the"
+        f" {others} other candidates that were measured is shown to be better."
+        if others != 1
+        else "Keep OpenVINO's default: the one other candidate that was measured is not shown to be better."
+    )
+
+
+def _closest(outcome: Outcome) -> Iterator[str]:
+    """By how much the limit is missed."""
+    limit = outcome.settings.limit
+    if limit is None or not outcome.closest:
+        return
+    standing = _standing(outcome, outcome.closest)
+    found = standing.speed.latency.get(f"p{limit.percentile}") if standing and standing.speed else None
+    if found is None:
+        yield f"{outcome.closest} comes closest."
+        return
+    over = found.value - limit.milliseconds
+    beyond = "within it, but its interval reaches beyond"
+    distance = f"{quantity(over, 'ms')} over it" if over > 0 else beyond
+    yield f"{outcome.closest} comes closest: its p{limit.percentile} is {estimate(found)}, {distance}."
+
+
+def _kept(outcome: Outcome, limit: Limit) -> Iterator[str]:
+    standing = _standing(outcome, outcome.winner)
+    found = standing.speed.latency.get(f"p{limit.percentile}") if standing and standing.speed else None
+    if found is not None:
+        yield f"Its p{limit.percentile} is {estimate(found)}, within the limit of {_milliseconds(limit)}."
+
+
+def _gains(outcome: Outcome) -> Iterator[str]:
+    """Over what the reader might have had without looking."""
+    if outcome.winner == outcome.default and outcome.met is None and not outcome.delivered:
+        return
+    over = {"hint": f"the {_hint_name(outcome)}", "f32": "32-bit floats", "framework": outcome.framework}
+    parts = [
+        f"{_times(outcome.delivered[key])} {name}"
+        for key, name in over.items()
+        if key in outcome.delivered and name
+    ]
+    if parts:
+        what = "The default is" if outcome.winner == outcome.default else "It is also"
+        yield f"{what} {'; '.join(parts)}."
+
+
+def _accuracy(outcome: Outcome) -> Iterator[str]:
+    made = {made.precision: made for made in outcome.made}
+    standing = _standing(outcome, outcome.winner)
+    own = made.get(standing.candidate.precision) if standing else None
+    found = own.quality if own else None
+    if not outcome.subject.samples:
+        yield (
+            "Inputs were random, so nothing is said about accuracy: precisions that change answers are shown"
+            " for their speed and cannot win. Give --data to let them."
+        )
+    elif found is not None and found.loss is not None and own is not None and own.precision != "f32":
+        yield _loss(found, outcome.subject.judged)
+    if any(m.quality is not None and m.quality.proxy for m in outcome.made):
+        yield (
+            "Without labels, answers were compared with those of the 32-bit model: that is a proxy for"
+            " accuracy, not accuracy."
+        )
+
+
+def _loss(found: Quality, judged: int) -> str:
+    assert found.loss is not None  # noqa: S101 - the caller has looked
+    kind = "agreement" if found.proxy else "loss"
+    return (
+        f"Its {kind} by {found.metric} on {judged:,} samples is {estimate(found.value)}, a loss of"
+        f" {interval(found.loss.low, found.loss.high, found.loss.unit)};"
+        f" the limit is {quantity(found.limit, found.loss.unit)}."
+    )
+
+
+def _tried(outcome: Outcome) -> Iterator[str]:
+    counts: Counter[Fate] = Counter(s.fate for s in outcome.standings)
+    lost = ", ".join(f"{counts[fate]} {text}" for fate, text in _FATES.items() if counts[fate])
+    if lost:
+        yield (
+            f"{len(outcome.standings)} candidates in {duration(outcome.seconds)}; of those that did not win,"
+            f" {lost}."
+        )
+
+
+def _standing(outcome: Outcome, name: str) -> Standing | None:
+    return next((s for s in outcome.standings if s.candidate.name == name), None)
+
+
+def _times(ratio: Estimate) -> str:
+    return f"{estimate(ratio)} as good as" if ratio.value < 1 else f"{estimate(ratio)} better than"
+
+
+def _limit(limit: Limit) -> str:
+    return f"a p{limit.percentile} of {_milliseconds(limit)}"
+
+
+def _milliseconds(limit: Limit) -> str:
+    return f"{limit.milliseconds:g} ms"
+
+
+def _hint_name(outcome: Outcome) -> str:
+    return f"{outcome.settings.goal.upper()} hint"
