@@ -1,4 +1,4 @@
-"""A machine that exists in numbers only: what it measures has the noise of a real one around a known truth."""
+"""A machine that exists in numbers only: it measures a known truth with the noise of a real one."""
 
 from __future__ import annotations
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from optguide.measuring.estimate import MINIMUM_ROUNDS
 from optguide.measuring.result import SessionResult
 from optguide.measuring.session import Budget
 from optguide.measuring.variant import Variant
@@ -16,7 +17,7 @@ from optguide.tuning.candidate import Candidate
 from optguide.tuning.heats import Choose, Field, Lineup, run_heat
 from optguide.tuning.ledger import Ledger
 from optguide.tuning.outcome import Heat, Speed
-from optguide.tuning.planning import entrants
+from optguide.tuning.planning import LOADING, entrants
 from optguide.tuning.rules import Rules
 
 __all__ = ["FINAL", "final", "finalist"]
@@ -24,8 +25,8 @@ __all__ = ["FINAL", "final", "finalist"]
 FINAL = "final"
 """Title of the heat that decides. Its leader is the winner."""
 
-MEASURING = 0.45
-"""Share of the time that is measuring: replacing processes six times takes up to the rest."""
+PRECISION = 0.005
+"""Half-width of the intervals at which the final ends before its time."""
 
 
 def finalist(field: Field, rules: Rules, heats: Sequence[Heat]) -> Candidate:
@@ -65,10 +66,22 @@ def final(
     best = finalist(field, rules, heats)
     contenders = [*dict.fromkeys((best, *_keeping(field, rules, heats), rules.base, rules.hint))]
     everyone = [*dict.fromkeys((*contenders, rules.default, *beside))]
-    precision = 0.005 if rules.limit is None else 1e-6  # a percentile takes all the time there is
-    budget = Budget(max(MEASURING * seconds, 0.1), precision=precision)
+    precision = PRECISION if rules.limit is None else 1e-6  # a percentile takes all the time there is
+    budget = Budget(_measuring(heats, len(everyone) + len(references), seconds), precision=precision)
     lineup = Lineup(FINAL, tuple(everyone), budget, tuple(references), seed + len(heats))
     return run_heat(lineup, field, rules, _winner(contenders, rules))
+
+
+def _measuring(heats: Sequence[Heat], variants: int, seconds: float) -> float:
+    """Seconds of measuring in a session that takes so long as a whole.
+
+    Where loading is quick, a session starts its processes six times (see ``measuring.session``).
+    """
+    known = [heat for heat in heats if heat.speeds]
+    loading = variants * (known[-1].loading / len(known[-1].speeds) if known else LOADING)
+    often = seconds - MINIMUM_ROUNDS * loading
+    enough = (MINIMUM_ROUNDS - 1) * loading
+    return often if often >= enough else max(min(seconds - loading, 0.99 * enough), 0.3 * seconds, 0.1)
 
 
 def _keeping(field: Field, rules: Rules, heats: Sequence[Heat]) -> list[Candidate]:

@@ -118,7 +118,8 @@ def run_heat(lineup: Lineup, field: Field, rules: Rules, choose: Choose) -> Heat
     }
     others = None if math.isnan(result.others_share) else result.others_share
     spent = field.clock() - begun
-    return Heat(lineup.title, leader, spent, result.rounds, others, speeds, ratios, failures)
+    loading = max(0.0, spent - result.seconds)
+    return Heat(lineup.title, leader, spent, result.rounds, others, speeds, ratios, failures, loading)
 
 
 def speed_of(result: SessionResult, name: str, limit: Limit | None = None) -> Speed:

@@ -6,12 +6,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from optguide.measuring.comparison import EQUIVALENT
-from optguide.measuring.estimate import Estimate, ratio_of_estimates
+from optguide.measuring.estimate import MINIMUM_ROUNDS, Estimate, ratio_of_estimates
 from optguide.tuning.candidate import Candidate
 from optguide.tuning.outcome import Heat, Speed
 from optguide.tuning.rules import Keeps, Rules
 
-__all__ = ["Ledger", "inverse"]
+__all__ = ["Ledger", "inverse", "void"]
 
 ITSELF = Estimate(1.0, 1.0, 1.0, "ratio", 0, "the leader itself")
 
@@ -25,6 +25,7 @@ class Ledger:
         the product of two ratios, with both intervals in it.
     :param speeds: by name, from the last heat.
     :param starts: by name, in how many heats it took part, failures included.
+    :param voids: heats that ended before there was an interval.
     """
 
     rules: Rules
@@ -32,6 +33,7 @@ class Ledger:
     ratios: Mapping[str, Estimate] = field(default_factory=dict)
     speeds: Mapping[str, Speed] = field(default_factory=dict)
     starts: Mapping[str, int] = field(default_factory=dict)
+    voids: int = 0
 
     @classmethod
     def of(cls, heats: Sequence[Heat], rules: Rules, candidates: Iterable[Candidate]) -> Ledger:
@@ -47,14 +49,15 @@ class Ledger:
 
     def _after(self, heat: Heat, named: Mapping[str, Candidate]) -> Ledger:
         starts = dict(self.starts)
-        for name in (*heat.speeds, *heat.failures):
-            starts[name] = starts.get(name, 0) + 1
+        if not void(heat) or self.voids:  # once it may have been too short, twice it is the candidates
+            for name in (*heat.speeds, *heat.failures):
+                starts[name] = starts.get(name, 0) + 1
         if not heat.speeds:
-            return replace(self, starts=starts)
+            return replace(self, starts=starts, voids=self.voids + void(heat))
         known = self.ratios if heat.leader == self.leader.name else self._carried_over(heat)
         ratios = {**known, **heat.ratios, heat.leader: ITSELF}
         speeds = {**self.speeds, **heat.speeds}
-        return Ledger(self.rules, named[heat.leader], ratios, speeds, starts)
+        return Ledger(self.rules, named[heat.leader], ratios, speeds, starts, self.voids)
 
     def _carried_over(self, heat: Heat) -> dict[str, Estimate]:
         """What is known of everybody, against the new leader."""
@@ -106,8 +109,8 @@ class Ledger:
     def open(self, candidate: Candidate) -> bool:
         """Whether more time could still change something for a candidate that has had a turn.
 
-        It may be better than the leader by more than the 2 % that are called no difference, or it is plainer
-        and may be as good, or it is open whether it keeps the limit.
+        It seems to be better than the leader and may be so by more than the 2 % that are called no
+        difference, or it is plainer and seems to be as good, or it is open whether it keeps the limit.
         """
         name = candidate.name
         if name not in self.ratios or self.out(candidate) or not self.rules.may_win(candidate):
@@ -116,8 +119,16 @@ class Ledger:
             return True
         if candidate == self.leader or self.twins(candidate, self.leader):
             return False
+        ratio = self.ratios[name]
+        if ratio.value >= 1 and ratio.high > 1 + EQUIVALENT:
+            return True
         plainer = self.rules.plainness(candidate) < self.rules.plainness(self.leader)
-        return self.ratios[name].high > 1 + EQUIVALENT or (plainer and not self.equals(candidate))
+        return plainer and ratio.value >= 1 - EQUIVALENT and not self.equals(candidate)
+
+
+def void(heat: Heat) -> bool:
+    """Whether a heat was too short for candidates as slow as these."""
+    return not heat.speeds and 0 < heat.rounds < MINIMUM_ROUNDS
 
 
 def inverse(ratio: Estimate) -> Estimate:

@@ -178,6 +178,8 @@ class Heat:
 
     :param title: what it was for, such as ``"precisions"`` or ``"final"``.
     :param leader: name of the candidate that the others had to beat.
+    :param seconds: all of it, on the clock of the wall.
+    :param loading: seconds of it that starting processes took.
     :param speeds: by candidate name.
     :param ratios: by candidate name, how much better than the leader in the goal's quantity, paired by round.
     :param failures: by candidate name, one sentence.
@@ -191,6 +193,7 @@ class Heat:
     speeds: Mapping[str, Speed]
     ratios: Mapping[str, Estimate]
     failures: Mapping[str, str] = field(default_factory=dict)
+    loading: float = 0.0
 
 
 @dataclass(frozen=True)

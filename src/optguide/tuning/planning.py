@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
-from optguide.measuring.estimate import samples_needed
+from optguide.measuring.estimate import MINIMUM_ROUNDS, samples_needed
 from optguide.measuring.session import Budget
 from optguide.tuning.candidate import Candidate, Deployment, Precision
 from optguide.tuning.heats import Field, Lineup
-from optguide.tuning.ledger import Ledger
+from optguide.tuning.ledger import Ledger, void
 from optguide.tuning.outcome import Heat
 from optguide.tuning.proposing import propose
 from optguide.tuning.rules import Rules
@@ -26,6 +27,12 @@ SCREENING = 1.2
 
 FINALISTS = (3.0, 6.0, 12.0)
 """Seconds of measuring per candidate in heats of those that are still open, one after the other."""
+
+PRECISION = 0.01
+"""Half-width of the intervals at which a heat ends before its time."""
+
+LOADING = 1.0
+"""Seconds to start a process, before any has been started."""
 
 RESERVED = 0.35
 """Share of the time that is kept for these."""
@@ -82,31 +89,33 @@ class _Plan:
         yield ACROSS, self._unseen(self._others())
 
     def heat(self, title: str, wanted: Sequence[Candidate], seconds: float) -> Lineup | None:
-        """As many of those wanted as fit, against the leader."""
+        """As many of those wanted as there is room and time for, against the leader.
+
+        :param seconds: of measuring per candidate, more where that is too little for six turns.
+        """
         leader = self.ledger.leader
-        led = not self.ledger.seen(leader) or leader.name in self.ledger.speeds
-        first = [leader] if led else []  # a default that does not run is not asked again
+        first = () if self.ledger.out(leader) else (leader,)  # a default that does not run is not asked again
         others = [candidate for candidate in wanted if candidate != leader]
-        room = self.field.at_once
-        if known := [heat for heat in self.heats if heat.speeds]:
-            taken = known[-1]
-            loading = max(0.0, taken.seconds / (len(taken.speeds) + len(taken.failures)) - SCREENING)
-            room = min(room, int(self.left / (seconds + loading)))
+        seconds = max(seconds, *map(_six_turns, self.heats), 0.0)
+        room = min(self.field.at_once, int(self.left / (seconds + self._loading())))
         candidates = (*first, *others[: max(0, room - len(first))])
-        if not candidates or (len(candidates) == 1 and self.ledger.seen(candidates[0])):
+        if room < 2 or not candidates or (len(candidates) == 1 and self.ledger.seen(candidates[0])):
             return None
-        time = min(seconds * len(candidates), max(self.left, 0.1))
-        return self._lineup(title, candidates, Budget(time, precision=0.005))
+        return self._lineup(title, candidates, Budget(seconds * len(candidates), precision=PRECISION))
+
+    def _loading(self) -> float:
+        """Seconds to start the process of a candidate."""
+        known = [heat for heat in self.heats if heat.speeds]
+        return known[-1].loading / len(known[-1].speeds) if known else LOADING
 
     def _lineup(self, title: str, candidates: tuple[Candidate, ...], budget: Budget) -> Lineup:
         return Lineup(title, candidates, budget, seed=self.seed + len(self.heats))
 
     def _openers(self) -> list[Candidate]:
-        return [
-            self.rules.default,
-            self.rules.hint,
-            *(Candidate(precision, self._opening()) for precision in self._precisions()),
-        ]
+        precisions = [Candidate(precision, self._opening()) for precision in self._precisions()]
+        if self.rules.goal == "latency":  # the hint is what OpenVINO does by itself
+            return [self.rules.base, self.rules.default, *precisions, self.rules.hint]
+        return [self.rules.base, self.rules.default, self.rules.hint, *precisions]
 
     def _opening(self) -> Deployment:
         """The deployment in which precisions meet."""
@@ -120,24 +129,20 @@ class _Plan:
 
     def _ways(self, precision: Precision) -> list[Deployment]:
         """Deployments to try next in a precision."""
-        ways = self.field.space.deployments
-        tried = {
-            way: Candidate(precision, way) for way in ways if self.ledger.seen(Candidate(precision, way))
-        }
-        untried = [way for way in ways if way not in tried and self._promising(precision, way)]
-        if len(ways) <= ENUMERATED or len(tried) < STARTERS:
+        space = self.field.space
+        named = {way: Candidate(precision, way) for way in space.deployments}
+        tried = {way: named[way].name for way in named if self.ledger.seen(named[way])}
+        untried = [way for way in named if way not in tried and self._promising(precision, way)]
+        if len(named) <= ENUMERATED or len(tried) < STARTERS:
             return untried
         if self._settled():
             return []
+        ratios = self.ledger.ratios
         known = {
-            way: math.log(self.ledger.ratios[candidate.name].value)
-            if candidate.name in self.ledger.ratios
-            else math.nan
-            for way, candidate in tried.items()
+            way: math.log(ratios[name].value) if name in ratios else math.nan for way, name in tried.items()
         }
-        return list(
-            propose(self.field.space, known, self.field.at_once - 1, seed=self.seed + len(self.heats))
-        )
+        left = replace(space, deployments=(*tried, *untried))
+        return [*propose(left, known, self.field.at_once - 1, seed=self.seed + len(self.heats))]
 
     def _settled(self) -> bool:
         """Whether the last heats of deployments have brought no new leader."""
@@ -216,3 +221,10 @@ def _adds_to(way: Deployment, other: Deployment) -> bool:
     same = (way.hint, way.streams, way.threads) == (other.hint, other.streams, other.threads)
     requests = not other.requests or other.requests == way.requests
     return same and requests and (other.batch or 0) <= (way.batch or 0)
+
+
+def _six_turns(heat: Heat) -> float:
+    """Seconds that six turns of a candidate take, from a heat that ended before it had as many; else zero."""
+    if not void(heat):
+        return 0.0
+    return 1.2 * MINIMUM_ROUNDS * (heat.seconds - heat.loading) / (heat.rounds * len(heat.failures))

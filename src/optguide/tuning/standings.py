@@ -93,7 +93,7 @@ def _rank(candidate: Candidate, ledger: Ledger) -> float:
 
 
 def _closest(candidates: Sequence[Candidate], ledger: Ledger) -> str:
-    """Of those that may win, the lowest latency at the highest percentile that all have, up to the limit's."""
+    """Of those that may win, the one with the lowest latency at the highest percentile that all have."""
     limit = ledger.rules.limit
     able = [c.name for c in candidates if ledger.rules.may_win(c) and c.name in ledger.speeds]
     if limit is None or not able:
