@@ -113,3 +113,20 @@ def test_records_of_several_machines_are_refused(optguide, recorded):
     found = optguide("claims")
     assert found.status == 1
     assert "were made on different machines" in found.err
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("--int8", "int8.xml"),
+        ("--budget", "2m"),
+        ("--only", "good"),
+        ("--device", "CPU"),
+        ("--inputs", "x.npz"),
+        ("--shape", "x=1"),
+    ],
+)
+def test_options_about_a_model_need_one(optguide, recorded, arguments):
+    found = optguide("claims", *arguments)
+    assert (found.status, found.out) == (2, "")
+    assert f"{arguments[0]} is about a model, and none is named." in found.err
