@@ -54,6 +54,13 @@ SLOW = Candidate("int8", Deployment(streams=4, threads=4, requests=8, batch=8))
 BROKEN = Candidate("int8_weights", Deployment("THROUGHPUT", requests=0))
 UNTRIED = Candidate("int8", Deployment(streams=4, threads=4, requests=4))
 
+SYNC = Candidate("f32", Deployment("LATENCY"))
+TUNED = Candidate("int8", Deployment(streams=1, threads=1, requests=2, batch=4))
+HINTED = Candidate("int8", Deployment("THROUGHPUT", requests=0))
+MIXED = Candidate("default", Deployment("LATENCY", threads=1))
+CANDIDATES = {"sync": SYNC, "tuned": TUNED, "hinted": HINTED, "mixed": MIXED}
+"""One of each way to deploy, for machines with one core too."""
+
 
 def estimate(value, unit="ratio", spread=0.02, n=40):
     return Estimate(value, value * (1 - spread), value * (1 + 1.4 * spread), unit, n, "made up")
@@ -85,14 +92,20 @@ SPEEDS = {
 }
 
 FATES = {
-    WINNER: ("winner", "2.81× the throughput of OpenVINO's default with the THROUGHPUT hint."),
-    RUNNER_UP: ("slower", "0.921× (0.90 to 0.95) of the winner's throughput, so no win is left to it."),
-    SLOW: ("not distinguishable", "0.98× (0.96 to 1.01) of the winner's throughput with as many settings."),
-    ACCURATE: ("slower", "0.75× (0.73 to 0.77) of the winner's throughput."),
-    WEIGHTS: ("too inaccurate", "It loses 3.1 points (2.2 to 4.0), more than the 1 point that is acceptable."),
-    HINT: ("slower", "0.356× (0.34 to 0.37) of the winner's throughput."),
-    F32: ("slower", "0.1× of the winner's throughput."),
-    DEFAULT: ("slower", "0.154× (0.15 to 0.16) of the winner's throughput."),
+    WINNER: ("winner", "2.81 times the throughput of OpenVINO's default with the THROUGHPUT hint."),
+    RUNNER_UP: ("slower", "0.921 times (0.90 to 0.95) of the winner's throughput, so no win is left to it."),
+    SLOW: (
+        "not distinguishable",
+        "0.98 times (0.96 to 1.01) of the winner's throughput with as many settings.",
+    ),
+    ACCURATE: ("slower", "0.75 times (0.73 to 0.77) of the winner's throughput."),
+    WEIGHTS: (
+        "too inaccurate",
+        "It loses 3.1 points (2.2 to 4.0), more than the 1 point that is acceptable.",
+    ),
+    HINT: ("slower", "0.356 times (0.34 to 0.37) of the winner's throughput."),
+    F32: ("slower", "0.1 times the winner's throughput."),
+    DEFAULT: ("slower", "0.154 times (0.15 to 0.16) of the winner's throughput."),
     BROKEN: ("failed", "The process that was measuring it ended with SIGKILL."),
     UNTRIED: ("not tried", "The budget was spent before its turn."),
 }
@@ -137,7 +150,13 @@ def _made(*, proxy=False):
         Made("default", "run/f32.xml", 0.0, 102_400_000, _quality(0.800, 0.1, proxy=proxy)),
         Made("int8", "run/int8.xml", 34.0, 26_100_000, _quality(0.797, 0.4, proxy=proxy)),
         Made("int8_accuracy", "run/int8_accuracy.xml", 171.0, 31_000_000, _quality(0.799, 0.2, proxy=proxy)),
-        Made("int4_weights", "run/int4_weights.xml", 8.0, 19_000_000, _quality(0.77, 3.1, "exceeded", proxy=proxy)),
+        Made(
+            "int4_weights",
+            "run/int4_weights.xml",
+            8.0,
+            19_000_000,
+            _quality(0.77, 3.1, "exceeded", proxy=proxy),
+        ),
         Made("int8_weights", seconds=3.0, why_not="NNCF found no weights to compress in this model."),
     )
 
@@ -148,7 +167,7 @@ def _load(scale):
     for rate in rates:
         use = rate / scale
         if use > 1:
-            points.append(LoadSample(rate, scale, {}, "only %g of %g requests/s were completed" % (scale, rate)))
+            points.append(LoadSample(rate, scale, {}, f"only {scale} of {rate} requests/s were completed"))
             continue
         base = 8 / (1.02 - use)
         points.append(
@@ -183,18 +202,24 @@ VERDICTS = (
         "int8-is-faster",
         "An INT8 model is faster than the one it was made from.",
         "confirmed",
-        ("int8.gain is 2.59× (2.50 to 2.68), above 1.",),
+        ("int8.gain is 2.59 times (2.50 to 2.68), above 1.",),
         "optimize/ptq",
     ),
     Verdict(
         "throughput-hint-costs-latency",
         "The throughput hint answers more requests and makes each of them wait longer.",
         "inconclusive",
-        ("hint.latency is 1.02× (0.97 to 1.08), on both sides of 1.",),
+        ("hint.latency is 1.02 times (0.97 to 1.08), on both sides of 1.",),
         "deploy/hints",
     ),
     Verdict("bf16-halves-the-time", "bf16 halves the time.", "not measurable here", ("No AMX.",), ""),
-    Verdict("caching-helps", "A cache shortens the first inference.", "refuted", ("It is 1.2× longer.",), ""),
+    Verdict(
+        "caching-helps",
+        "A cache shortens the first inference.",
+        "refuted",
+        ("It takes 1.2 times as long.",),
+        "",
+    ),
 )
 
 RICH = Outcome(
@@ -289,7 +314,7 @@ KEPT = replace(
         Standing(
             HINT,
             "not distinguishable",
-            "1.01× (0.97 to 1.05) of the default's speed.",
+            "1.01 times (0.97 to 1.05) of the default's speed.",
             SPEEDS[HINT],
             Estimate(1.01, 0.97, 1.05, "ratio", 12, ""),
             DEFAULT.name,

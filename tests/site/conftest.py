@@ -57,6 +57,19 @@ class Site:
 
 
 @pytest.fixture(scope="session")
+def chromium():
+    """The browser of the system; each test opens contexts of its own."""
+    playwright = pytest.importorskip("playwright.sync_api")
+    path = shutil.which(os.environ.get("CHROMIUM", "chromium"))
+    if path is None:
+        pytest.fail("Chromium is missing. Install it (apt-get install chromium) or set CHROMIUM to its path.")
+    with playwright.sync_playwright() as driver:
+        browser = driver.chromium.launch(executable_path=path, args=["--no-sandbox"])
+        yield browser
+        browser.close()
+
+
+@pytest.fixture(scope="session")
 def refuted(tmp_path_factory):
     """The guide on a machine that has everything and refutes every claim."""
     copy = copied(tmp_path_factory.mktemp("refuted"))

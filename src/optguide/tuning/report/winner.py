@@ -92,6 +92,7 @@ def place(model: Path, folder: Path, batch: int | None) -> tuple[Port, ...]:
 
 def write(model: str, target: str, batch: int | None) -> list[dict[str, Any]]:
     """The child's side of :func:`place`: the model at ``target``; its inputs."""
+    import numpy as np
     import openvino
 
     from optguide.measuring.worker import openvino_runner as runner
@@ -107,7 +108,7 @@ def write(model: str, target: str, batch: int | None) -> list[dict[str, Any]]:
     return [
         {
             "name": runner.port_name(port, index),
-            "dtype": str(port.element_type.to_dtype().__name__),
+            "dtype": np.dtype(port.element_type.to_dtype()).name,
             "shape": [None if size.is_dynamic else size.get_length() for size in port.partial_shape],
         }
         for index, port in enumerate(read.inputs)
