@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from optguide.calibration import checked, quantizable
-from optguide.errors import EnvironmentMissing, ModelError
+from optguide.errors import EnvironmentMissing, ModelError, NotEnoughSamples
 from optguide.tuning import graphs
 from optguide.tuning.controlling import Control
 from optguide.tuning.data import Data, read_data
@@ -82,6 +82,8 @@ def _quantized(
     """:param metric: that accuracy control keeps; ``None`` quantizes without."""
     import nncf
 
+    if not data.calibration:
+        raise NotEnoughSamples("There are no samples to calibrate with.", "Give two samples or more.")
     indexes = _affordable(data)
     samples = checked(model, [data.samples[index] for index in indexes])
     options, notes = _options(model)

@@ -104,7 +104,8 @@ def _top(output: Array, label: Array, k: int, index: int) -> Array:
     mine = rows[np.arange(len(rows)), wanted][:, None]
     earlier = np.arange(rows.shape[1])[None] < wanted[:, None]
     before = (rows > mine) | ((rows == mine) & earlier)
-    return np.less(before.sum(axis=1), k) & np.isfinite(mine[:, 0])
+    right: Array = np.less(before.sum(axis=1), k) & np.isfinite(mine[:, 0])
+    return right
 
 
 def _cosine(mine: list[Array], theirs: list[Array], index: int) -> float:
