@@ -1,0 +1,68 @@
+"""``optguide profile`` from end to end."""
+
+import json
+
+import pytest
+
+SHORT = ("--budget", "300ms")
+
+
+def test_the_layers_of_one_model(optguide, ir):
+    found = optguide("profile", ir, *SHORT)
+    assert (found.status, found.err.count("Error")) == (0, 0)
+    assert "linear: the slowest layers (95 % interval)" in found.out
+    assert "linear: by kind and precision" in found.out
+    assert "FullyConnected" in found.out
+    assert "inferences counted in" in found.out
+
+
+def test_two_variants_are_compared_by_kind(optguide, ir):
+    found = optguide("profile", ir, "@INFERENCE_PRECISION_HINT=f32,name=[red]pinned", *SHORT)
+    assert found.status == 0
+    assert "[red]pinned against linear: above 1 is better" in found.out
+    assert "in f32" in found.out
+
+
+def test_json_has_every_layer_with_its_share(optguide, ir):
+    found = optguide("profile", ir, "@INFERENCE_PRECISION_HINT=f32", *SHORT, "--json", "--top", "1")
+    data = json.loads(found.out)
+    assert data["command"] == "profile"
+    first, pinned = data["variants"]
+    assert len(pinned["layers"]) > 1
+    assert {layer["precision"] for layer in pinned["layers"]} == {"f32"}
+    assert sum(layer["share"]["value"] for layer in first["layers"]) == pytest.approx(1, abs=0.3)
+    assert sum(kind["layers"] for kind in first["kinds"]) == len(first["layers"])
+    assert data["comparisons"][0]["variant"] == pinned["name"]
+    assert set(data["comparisons"][0]["kinds"]) >= {"FullyConnected"}
+
+
+def test_the_last_row_holds_what_is_not_listed(optguide, ir):
+    assert "other layers" not in optguide("profile", ir, *SHORT).out
+    short = optguide("profile", ir, *SHORT, "--top", "1").out
+    assert "other layers" in short or short.count("\n") < 20
+
+
+def test_another_runtime_has_no_layers_and_the_others_are_counted(optguide, ir, onnx_model):
+    pytest.importorskip("onnxruntime")
+    found = optguide("profile", ir, f"{onnx_model}@runtime=onnxruntime,name=ort", *SHORT)
+    assert found.status == 2
+    assert "linear: the slowest layers" in found.out
+    assert (
+        "'ort' was not measured: Layers are counted by OpenVINO, and 'ort' runs on onnxruntime." in found.err
+    )
+
+
+@pytest.mark.parametrize(
+    ("arguments", "complaint"),
+    [
+        (("--top", "0"), "--top 0 lists no layer."),
+        (("--budget", "0s"), "A budget of 0 counts nothing."),
+        (("--requests", "4"), "Layers are counted one inference after another, so requests would change"),
+        (("@requests=4",), "Layers are counted one inference after another, so requests would change"),
+        (("@NO_SUCH_PROPERTY=1", "--budget", "100ms"), "NO_SUCH_PROPERTY"),
+    ],
+)
+def test_a_wrong_call(optguide, ir, arguments, complaint):
+    found = optguide("profile", ir, *arguments)
+    assert found.status == 2
+    assert complaint in found.err
