@@ -60,7 +60,7 @@ def text(node):
     [
         (RICH, "change", f"Use {WINNER.name}"),
         (KEPT, "keep", "Keep OpenVINO's default"),
-        (UNMET, "limit", "No configuration keeps p99 ≤ 50 ms"),
+        (UNMET, "limit", "Nothing is shown to keep p99 ≤ 50 ms"),
         (FAILED, "nothing", "Nothing could be measured"),
     ],
 )
@@ -76,6 +76,19 @@ def test_the_decision_comes_before_everything_else(soups):
     assert section.h2.get_text() == f"Use {WINNER.name}"
     assert text(section.select_one(".gains li")).startswith("6.49\N{MULTIPLICATION SIGN}")
     assert text(soup.title) == f"resnet50: Use {WINNER.name}"
+
+
+@pytest.mark.parametrize(
+    ("summary", "lead"),
+    [
+        ((f"Use {WINNER.name}: it is faster.", "More."), ("It is faster.", "More.")),
+        ((f"Use {WINNER.name}.", "More."), ("More.",)),
+        (("Something else.",), ("Something else.",)),
+        ((), ()),
+    ],
+)
+def test_the_first_sentence_does_not_repeat_the_title(summary, lead):
+    assert decision.decide(replace(RICH, summary=summary)).lead == lead
 
 
 def test_gains_are_over_the_default_first_and_then_the_own_framework():
@@ -204,7 +217,7 @@ def test_pages_stand_alone(soups, name):
         ("failed", "trade-off", "Fewer than two configurations"),
         ("failed", "precisions", "No precision was made"),
         ("failed", "decision", "could not be measured in any configuration"),
-        ("unmet", "decision", f"Closest to the limit: {RUNNER_UP.name}."),
+        ("unmet", "decision", f"{RUNNER_UP.name} comes closest."),
         ("kept", "decision", "the budget was spent"),
         ("kept", "race", "3 candidates were not tried"),
     ],

@@ -1,4 +1,4 @@
-"""The report of `optguide optimize` in Chromium, opened as a file: offline, wide, on a phone, dark, on paper."""
+"""The report of `optguide optimize` in Chromium, opened as a file: offline, wide, on a phone, in the dark."""
 
 from __future__ import annotations
 

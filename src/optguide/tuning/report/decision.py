@@ -41,11 +41,13 @@ class Decision:
     :param kind: the winner is another configuration than the default; the default; nothing that keeps the
         latency limit; nothing at all.
     :param status: why the run may know less than it could; empty where it finished.
+    :param lead: the run's own sentences, without what the title says already.
     """
 
     kind: Kind
     title: str
     status: str
+    lead: tuple[str, ...]
     gains: tuple[Gain, ...]
 
 
@@ -76,7 +78,7 @@ def decide(outcome: Outcome) -> Decision:
     """What the page says first."""
     kind, title = _headline(outcome)
     gains = () if kind == "nothing" else tuple(_gains(outcome))
-    return Decision(kind, title, ENDED.get(outcome.ended, ""), gains)
+    return Decision(kind, title, ENDED.get(outcome.ended, ""), _lead(outcome, title), gains)
 
 
 def _headline(outcome: Outcome) -> tuple[Kind, str]:
@@ -84,10 +86,23 @@ def _headline(outcome: Outcome) -> tuple[Kind, str]:
     if winner_of(outcome) is None:
         return "nothing", "Nothing could be measured"
     if outcome.met is False and limit is not None:
-        return "limit", f"No configuration keeps {limit_text(limit)}"
+        return "limit", f"Nothing is shown to keep {limit_text(limit)}"
     if outcome.winner == outcome.default:
         return "keep", "Keep OpenVINO's default"
     return "change", f"Use {outcome.winner}"
+
+
+def _lead(outcome: Outcome, title: str) -> tuple[str, ...]:
+    """``Use INT8: it is faster.`` below the title ``Use INT8`` becomes ``It is faster.``."""
+    first, *others = outcome.summary or ("",)
+    if first.startswith(f"{title}: "):
+        rest = first.removeprefix(f"{title}: ")
+        first = rest[:1].upper() + rest[1:]
+    elif first == f"{title}.":
+        first = ""
+    if outcome.met is False and outcome.closest and not any(outcome.closest in text for text in others):
+        others.append(f"{outcome.closest} comes closest.")
+    return tuple(sentence for sentence in (first, *others) if sentence)
 
 
 def _gains(outcome: Outcome) -> Iterator[Gain]:

@@ -101,10 +101,9 @@ def command(settings: Settings, out: str) -> str:
         ("--budget", _changed(f"{settings.budget:g}s", settings.budget != plain.budget)),
         ("--device", _changed(settings.device, settings.device != plain.device)),
         *(("--shape", f"{name}={','.join(map(str, shape))}") for name, shape in settings.shapes.items()),
-        ("--seed", _changed(str(settings.seed), settings.seed != plain.seed)),
         ("--out", out),
     ]
-    flags = [("--unproven", settings.unproven), ("--allow-pickle", settings.allow_pickle)]
+    flags = [("--allow-unproven", settings.unproven), ("--allow-pickle", settings.allow_pickle)]
     words = ["optguide", "optimize", settings.model]
     words += [str(word) for option, value in given if value is not None for word in (option, value)]
     words += [flag for flag, wanted in flags if wanted]

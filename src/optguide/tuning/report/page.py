@@ -99,6 +99,7 @@ def _precision(made: Made) -> dict[str, Any]:
     return {
         "made": made,
         "name": PRECISIONS[made.precision],
+        "notes": " ".join(note for note in (made.note, quality.note if quality else "") if note),
         "look": look,
         "word": "the original" if quality and quality.loss is None else word,
         "limit": fmt.quantity(quality.limit, quality.loss.unit) if quality and quality.loss else "",
@@ -108,8 +109,8 @@ def _precision(made: Made) -> dict[str, Any]:
 def _load_row(name: str, sample: LoadSample) -> dict[str, Any]:
     return {
         "name": name,
-        "offered": fmt.quantity(sample.offered, "requests/s"),
-        "achieved": fmt.quantity(sample.achieved, "requests/s"),
+        "offered": fmt.quantity(sample.offered, "inputs/s"),
+        "achieved": fmt.quantity(sample.achieved, "inputs/s"),
         "latencies": [_estimate(sample.latencies.get(key)) for key in ("p50", "p95", "p99")],
         "void": sample.void,
     }
