@@ -6,7 +6,7 @@ Nothing is unpickled. ``.npy`` files are mapped into memory, so a folder may be 
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, overload
 
@@ -56,7 +56,7 @@ def read_folder(folder: Path, ports: Sequence[Port]) -> Raw:
     classes = class_names(folder)
     if packed:
         names = tuple(file.name for file in packed)
-        return Raw(_Unpacked(packed), labels_beside(folder, names), names, classes)
+        return Raw(_Files(packed, _unpacked), labels_beside(folder, names), names, classes)
     if (by_input := _by_input(single, ports)) is not None:
         rows = Rows({name: load(file) for name, file in by_input.items()}, ports)
         return Raw(rows, _whole_labels(folder), classes=classes)
@@ -67,28 +67,29 @@ def read_folder(folder: Path, ports: Sequence[Port]) -> Raw:
             "Write one .npy with all samples per input, called like it, or one .npz per sample.",
         )
     names = tuple(file.name for file in single)
-    return Raw([load(file) for file in single], labels_beside(folder, names), names, classes)
+    return Raw(_Files(single, load), labels_beside(folder, names), names, classes)
 
 
-class _Unpacked(Sequence[dict[str, NDArray[Any]]]):
-    """One sample per ``.npz``."""
+class _Files(Sequence[Any]):
+    """One sample per file, opened when it is read: there may be more than can be open at once."""
 
-    def __init__(self, files: Sequence[Path]) -> None:
+    def __init__(self, files: Sequence[Path], read: Callable[[Path], Any]) -> None:
         self._files = files
+        self._read = read
 
     def __len__(self) -> int:
         return len(self._files)
 
     @overload
-    def __getitem__(self, index: int) -> dict[str, NDArray[Any]]: ...
+    def __getitem__(self, index: int) -> Any: ...
 
     @overload
-    def __getitem__(self, index: slice) -> Sequence[dict[str, NDArray[Any]]]: ...
+    def __getitem__(self, index: slice) -> Sequence[Any]: ...
 
     def __getitem__(self, index: int | slice) -> Any:
         if isinstance(index, slice):
-            return [_unpacked(file) for file in self._files[index]]
-        return _unpacked(self._files[index])
+            return [self._read(file) for file in self._files[index]]
+        return self._read(self._files[index])
 
 
 def _unpacked(path: Path) -> dict[str, NDArray[Any]]:

@@ -92,7 +92,7 @@ def read_data(settings: Settings, subject: Subject) -> Data:
         raise InputError(
             f"{settings.data} holds no samples.", "Give some hundred of what the model will see."
         )
-    samples = Fitted(raw.samples, subject.ports, raw.titles)
+    samples = Fitted(raw.samples, subject, raw.titles)
     labels = None if raw.labels is None else as_labels(raw.labels, len(samples), subject, raw.classes)
     is_random = settings.data is None
     calibration, judged = _divided(len(samples), settings.seed)

@@ -35,14 +35,14 @@ def as_labels(labels: Any, count: int, subject: Subject, classes: Sequence[str] 
     array = (
         _numbered(texts, subject, classes) if texts is not None else array_of(labels, "The array of labels")
     )
-    if array.ndim == 0 or len(array) != count:
-        found = len(array) if array.ndim else 1
-        rows = subject.batch * count
-        whole = found == rows and subject.batch > 1
+    if array.ndim == 0:
+        raise InputError(f"The labels are a single number, {array}.", "Give an array with one per sample.")
+    if len(array) != count:
+        by_input = len(array) == subject.batch * count
         raise InputError(
-            f"There are {found} labels and {count} samples"
-            + (f" of {subject.batch} inputs, the batch of the model." if whole else "."),
-            "Set the batch to one with --shape." if whole else "Give every sample one label.",
+            f"There are {len(array)} labels and {count} samples"
+            + (f" of {subject.batch} inputs, the batch of the model." if by_input else "."),
+            "Set the batch to one with --shape." if by_input else "Give every sample one label.",
         )
     return array.astype(np.int64) if array.dtype.kind in "iub" else array
 

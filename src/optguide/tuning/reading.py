@@ -58,8 +58,7 @@ def read(settings: Mapping[str, Any], folder: str) -> dict[str, Any]:
     _refuse_unfit(model, given.model)
     _name(model)
     _reshape(model, given)
-    if given.data is None:
-        _refuse_open(model)
+    _refuse_open(model, is_random=given.data is None)
     file = Path(folder, "f32.xml")
     _save(openvino, model, file)
     return encode(
@@ -136,12 +135,16 @@ def _reshape(model: Any, given: Settings) -> None:
         ) from error
 
 
-def _refuse_open(model: Any) -> None:
-    """Refuse sizes for which random data has no value; a batch alone becomes one."""
+def _refuse_open(model: Any, *, is_random: bool) -> None:
+    """Refuse sizes that nothing settles. Random data makes an open batch one, and has no value for others."""
     for index, port in enumerate(model.inputs):
-        shape = port.partial_shape
-        if shape.rank.is_dynamic or any(size.is_dynamic for size in list(shape)[1:]):
-            name = port_name(port, index)
+        name, shape = port_name(port, index), port.partial_shape
+        if shape.rank.is_dynamic:
+            raise InputError(
+                f"Input {name!r} takes any number of dimensions.",
+                f"Choose a shape, as in --shape {name}=1,128.",
+            )
+        if is_random and any(size.is_dynamic for size in list(shape)[1:]):
             raise InputError(
                 f"Input {name!r} has the dynamic shape {shape}, for which random data needs sizes.",
                 f"Pass them, as in --shape {name}=1,128, or --data with real samples.",

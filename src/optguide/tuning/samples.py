@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from optguide.errors import InputError
-from optguide.tuning.subject import Port
+from optguide.tuning.subject import Port, Subject
 
 __all__ = ["Fitted", "Raw", "Rows", "Sample", "array_of"]
 
@@ -50,9 +50,10 @@ class Fitted(Sequence[Sample]):
     :param titles: of samples in errors, such as file names; numbers where empty.
     """
 
-    def __init__(self, raw: Sequence[Any], ports: Sequence[Port], titles: Sequence[str] = ()) -> None:
+    def __init__(self, raw: Sequence[Any], subject: Subject, titles: Sequence[str] = ()) -> None:
         self._raw = raw
-        self._ports = ports
+        self._ports = subject.ports
+        self._is_batch = subject.batchable  # and not a sequence of any length, in the first dimension
         self._titles = titles
 
     def __len__(self) -> int:
@@ -80,10 +81,13 @@ class Fitted(Sequence[Sample]):
                 f"{which} cannot be read: {type(error).__name__}: {error}.", "Correct what reads it."
             ) from error
         parts = _parts(raw, self._ports, which)
-        return {
+        sample = {
             port.name: _fitting(array_of(part, which), port, which)
             for part, port in zip(parts, self._ports, strict=True)
         }
+        if self._is_batch:
+            _refuse_several(sample, self._ports, which)
+        return sample
 
     def __iter__(self) -> Iterator[Sample]:
         return (self[index] for index in range(len(self)))
@@ -192,6 +196,16 @@ def _fitting(array: NDArray[Any], port: Port, which: str) -> NDArray[Any]:
     return _converted(array, port, which)
 
 
+def _refuse_several(sample: Sample, ports: Sequence[Port], which: str) -> None:
+    """Refuse a batch where the model takes any: each of its inputs is a sample, with a label of its own."""
+    for port in ports:
+        if port.shape[0] is None and len(sample[port.name]) > 1:
+            raise InputError(
+                f"{which} holds a batch of {len(sample[port.name])} inputs for {port.name!r}.",
+                "Give every input as a sample of its own.",
+            )
+
+
 def _converted(array: NDArray[Any], port: Port, which: str) -> NDArray[Any]:
     wanted = np.dtype(port.dtype)
     if array.dtype == wanted:
@@ -230,4 +244,4 @@ def _by_sample(array: NDArray[Any], port: Port) -> NDArray[Any]:
             "model takes.",
             f"Give a multiple of {batch}, or set the batch to one with --shape.",
         )
-    return array.reshape(-1, batch, *array.shape[1:])
+    return array.reshape(len(array) // batch, batch, *array.shape[1:])
