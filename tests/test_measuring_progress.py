@@ -78,3 +78,55 @@ def test_standard_output_stays_free(capfd):
     captured = capfd.readouterr()
     assert captured.out == ""
     assert "resnet50" in captured.err
+
+
+def test_sessions_report_into_the_overview(screen, monkeypatch):
+    text = screen(terminal=False)
+    now = [0.0]
+    monkeypatch.setattr(progress.time, "monotonic", lambda: now[0])
+    with progress.overview("optimize m.xml", 600) as view:
+        view.enter("racing")
+        with progress.reporting("a session", 12) as update:
+            now[0] = 20.0
+            update(0.5, "INT8, interval so far ±3.0%")
+        view.lead("INT8, default")
+    lines = text.getvalue().splitlines()
+    assert lines == [
+        "optimize m.xml: up to 10 min",
+        "optimize m.xml: 10 min left, racing",
+        "optimize m.xml: 9 min 40 s left, racing, INT8, interval so far ±3.0%, 50%",
+        "optimize m.xml: 9 min 40 s left, leader: INT8, default",
+    ]
+    assert not any("a session" in line for line in lines)
+
+
+def test_sessions_show_themselves_again_after_the_overview(screen):
+    text = screen(terminal=False)
+    with pytest.raises(RuntimeError), progress.overview("optimize m.xml", 600):
+        raise RuntimeError
+    with progress.reporting("resnet50", 12):
+        pass
+    assert "resnet50: up to 12 s" in text.getvalue()
+
+
+def test_the_overview_shows_phase_leader_and_time_left(screen):
+    text = screen(terminal=True)
+    with progress.overview("optimize [red]m.xml[/]", 600) as view:
+        view.enter("racing")
+        view.lead("INT8 [bold], LATENCY hint")
+        view.report("deployments")
+    shown = text.getvalue()
+    assert "optimize [red]m.xml[/]" in shown
+    assert "10 min left" in shown
+    assert "leader: INT8 [bold], LATENCY hint" in shown
+    assert "racing: deployments" in shown
+
+
+def test_an_overview_past_its_time_is_finishing(screen, monkeypatch):
+    text = screen(terminal=False)
+    now = [0.0]
+    monkeypatch.setattr(progress.time, "monotonic", lambda: now[0])
+    with progress.overview("optimize m.xml", 10) as view:
+        now[0] = 11.0
+        view.enter("writing the report")
+    assert text.getvalue().splitlines()[-1] == "optimize m.xml: finishing, writing the report"

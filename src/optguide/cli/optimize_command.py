@@ -155,7 +155,9 @@ def _run(model: str | None, folder: Path, options: dict[str, Any]) -> Finished:
 
     if options["resume"] is not None:
         from optguide.tuning.run import resume
+        from optguide.tuning.state import Store
 
+        Store.reopen(folder)  # refused before waiting for the machine
         with machine_held(f"optguide optimize --resume {folder}", options["wait"]):
             return resume(folder, budget=options["budget"], claims=options["claims"])
     settings = _settings(str(model), options)
@@ -254,7 +256,7 @@ def _print(finished: Finished, folder: Path) -> None:
         render.paragraph(sentence)
     render.paragraph("")
     _table(outcome)
-    names = ", ".join(file.relative_to(folder).as_posix() for file in finished.files)
+    names = ", ".join(file.relative_to(folder.absolute()).as_posix() for file in finished.files)
     render.paragraph(f"Written to {folder}: {names}.")
     if finished.check:
         render.paragraph(f"To cross-check the winner: cd {folder} && {finished.check}")

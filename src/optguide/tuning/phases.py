@@ -7,7 +7,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
-from pathlib import Path
 
 import psutil
 
@@ -85,8 +84,9 @@ class Phases:
         """Model and data, and what the device makes of the model under the hint."""
         state = self.store.state
         self.view.enter("reading the model")
-        if state.subject and Path(state.subject["file"]).is_file():
-            self._subject = decode(state.subject)
+        file = self.store.work / "f32.xml"
+        if state.subject and file.is_file():
+            self._subject = replace(decode(state.subject), file=file)  # the folder may have been moved
         else:
             self._subject = read_subject(self.settings, self.store.work)
         self.view.enter("reading the data")
@@ -99,14 +99,14 @@ class Phases:
         """Every precision that can be made, and what it loses."""
         self.view.enter("making precisions")
         files = {made.precision: made.file for made in self.store.state.made}
-        gone = {name for name, file in files.items() if file and not (self.store.work / file).is_file()}
+        gone = {name for name, file in files.items() if file and not (self.store.folder / file).is_file()}
         known = tuple(made for made in self.store.state.made if made.precision not in gone)
         workshop = Workshop(
             self.settings,
             self.subject,
             self.data,
             self._metric,
-            self.store.work,
+            self.store.folder,
             partial(self.clock.until, "making"),
             self.view.report,
         )
@@ -187,7 +187,7 @@ class Phases:
         def ask(seconds: float) -> object:
             from optguide.own.verdicts import verdicts
 
-            file = str(self.store.work / int8.file) if int8 else None
+            file = str(self.store.folder / int8.file) if int8 else None
             found = verdicts(
                 str(self.subject.file),
                 inputs=self.inputs(None),
@@ -238,7 +238,9 @@ class Phases:
         """Who leads, and how the others fared."""
         state = self.store.state
         heats = (*state.heats, *((state.final,) if state.final else ()))
-        return standings(entrants(self.field, self.rules), heats, state.made, self.rules)
+        missing = [Candidate(made.precision) for made in state.made if not made.file]
+        candidates = (*entrants(self.field, self.rules), *missing)
+        return standings(candidates, heats, state.made, self.rules)
 
     def variant(self, candidate: Candidate) -> Variant:
         """How to run a candidate.
@@ -246,7 +248,7 @@ class Phases:
         :raises InputError: samples of different shapes cannot be stacked to its batch.
         """
         made = {made.precision: made.file for made in self.store.state.made}
-        file = self.store.work / made[candidate.precision]
+        file = self.store.folder / made[candidate.precision]
         return candidate.variant(str(file), self.inputs(candidate.deployment.batch), self.settings.device)
 
     def inputs(self, batch: int | None) -> tuple[str, ...]:

@@ -35,7 +35,7 @@ class Workshop:
     """What making and judging need.
 
     :param metric: ``None`` where nothing can be judged, as with random data.
-    :param folder: of the run's models.
+    :param folder: of the run.
     :param left: seconds for all that is still to be made.
     :param tell: is told what is being done.
     """

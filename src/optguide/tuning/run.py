@@ -59,6 +59,7 @@ def begin(settings: Settings, folder: Path, *, claims: bool = True) -> Finished:
     if not settings.budget > 0:
         raise OptionError("A budget of nothing measures nothing.", "Give a --budget such as 10m.")
     states.check_new(folder)
+    folder = folder.absolute()  # other processes get paths in it
     machine = Machine.current()
     if missing := absent(settings.device, [device.name for device in machine.devices]):
         known = ", ".join(device.name for device in machine.devices)
@@ -91,7 +92,7 @@ def resume(folder: Path, *, budget: float | None = None, claims: bool = True) ->
     :raises RecordsError: its state cannot be read, or it belongs to another machine.
     :raises UserError: model, data or metric are not what they were.
     """
-    store = Store.reopen(folder)
+    store = Store.reopen(folder.absolute())
     state = store.state
     machine = Machine.current()
     if state.machine_id != machine.machine_id:
@@ -141,7 +142,7 @@ def _report(
     outcome = _outcome(store.state, phases, errors)
     standing = outcome.standing(outcome.winner)
     file = next((m.file for m in outcome.made if m.precision == standing.candidate.precision), "")
-    model = store.work / file if file else phases.subject.file
+    model = store.folder / file if file else phases.subject.file
     inputs = phases.inputs(standing.candidate.deployment.batch)
     files = write(outcome, store.folder, model=model, inputs=inputs)
     deployed = any(file.name == MODEL for file in files)

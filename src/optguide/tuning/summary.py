@@ -12,10 +12,7 @@ from optguide.format import duration, estimate, interval, quantity
 from optguide.measuring.estimate import Estimate
 from optguide.tuning.outcome import Fate, Limit, Outcome, Quality, Standing
 
-__all__ = ["QUANTITIES", "sentences", "told_apart"]
-
-QUANTITIES = {"latency": "median latency", "throughput": "throughput"}
-"""What a goal compares, for readers."""
+__all__ = ["sentences", "told_apart"]
 
 _FATES: dict[Fate, str] = {
     "slower": "slower",
@@ -62,8 +59,8 @@ def _decision(outcome: Outcome) -> str:
         gain = outcome.delivered.get("default")
         if gain is None:
             return f"Use {outcome.winner}."
-        quantity_name = QUANTITIES[outcome.settings.goal]
-        return f"Use {outcome.winner}: {_times(gain)} OpenVINO's default in {quantity_name}."
+        verb = _verb(outcome)
+        return f"Use {outcome.winner}: it {verb} {_times(gain, outcome)} OpenVINO's default."
     if not told_apart(outcome):
         if outcome.ended == "interrupted":
             return "Keep OpenVINO's default: the run was interrupted before anything could be told apart."
@@ -101,17 +98,19 @@ def _kept(outcome: Outcome, limit: Limit) -> Iterator[str]:
 
 def _gains(outcome: Outcome) -> Iterator[str]:
     """Over what the reader might have had without looking."""
-    if outcome.winner == outcome.default and outcome.met is None and not outcome.delivered:
-        return
-    over = {"hint": f"the {_hint_name(outcome)}", "f32": "32-bit floats", "framework": outcome.framework}
+    over = {
+        "hint": f"the {outcome.settings.goal.upper()} hint",
+        "f32": "32-bit floats",
+        "framework": outcome.framework,
+    }
     parts = [
-        f"{_times(outcome.delivered[key])} {name}"
+        f"{_times(outcome.delivered[key], outcome)} {name}"
         for key, name in over.items()
         if key in outcome.delivered and name
     ]
     if parts:
-        what = "The default is" if outcome.winner == outcome.default else "It is also"
-        yield f"{what} {'; '.join(parts)}."
+        what = "The default" if outcome.winner == outcome.default else "It also"
+        yield f"{what} {_verb(outcome)} {', '.join(parts)}."
 
 
 def _accuracy(outcome: Outcome) -> Iterator[str]:
@@ -157,8 +156,13 @@ def _standing(outcome: Outcome, name: str) -> Standing | None:
     return next((s for s in outcome.standings if s.candidate.name == name), None)
 
 
-def _times(ratio: Estimate) -> str:
-    return f"{estimate(ratio)} as good as" if ratio.value < 1 else f"{estimate(ratio)} better than"
+def _verb(outcome: Outcome) -> str:
+    return "is" if outcome.settings.goal == "latency" else "has"
+
+
+def _times(ratio: Estimate, outcome: Outcome) -> str:
+    what = "as fast as" if outcome.settings.goal == "latency" else "the throughput of"
+    return f"{estimate(ratio)} {what}"
 
 
 def _limit(limit: Limit) -> str:
@@ -167,7 +171,3 @@ def _limit(limit: Limit) -> str:
 
 def _milliseconds(limit: Limit) -> str:
     return f"{limit.milliseconds:g} ms"
-
-
-def _hint_name(outcome: Outcome) -> str:
-    return f"{outcome.settings.goal.upper()} hint"
