@@ -4,15 +4,24 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 
-from optguide.errors import OptGuideError, WorkerDied
+from optguide.errors import OptGuideError
 from optguide.measuring.result import Block, Series, SessionResult
 from optguide.measuring.session import Budget
 from optguide.measuring.variant import Variant
+from optguide.tuning.candidate import Candidate, Deployment, Goal, Precision
+from optguide.tuning.finals import final
+from optguide.tuning.heats import Field
+from optguide.tuning.outcome import Heat, Limit
+from optguide.tuning.race import entrants, race
+from optguide.tuning.rules import Rules
+from optguide.tuning.space import space_of
 
 ROUNDS, GENERATIONS = 6, 6
+OVERTIME = 4
 
 
 class Machine:
@@ -83,6 +92,8 @@ class Machine:
                     spent += taken
                     self.now += taken
                 rounds += 1
+                if spent >= OVERTIME * budget.seconds:
+                    break
             generation += 1
         series = {
             variant.name: Series(
@@ -111,6 +122,65 @@ class Machine:
         return taken, (latencies, calls * call, 0.0, calls)
 
 
-def died(variant: Variant) -> float:
-    """A cost for :class:`Machine`: the process of every variant dies."""
-    raise WorkerDied(f"The worker of {variant.name!r} was ended by SIGSEGV.", "Run it again.")
+class Scene:
+    """Candidates on such a machine, each with a known truth.
+
+    :param rate: true inputs per second of a candidate.
+    """
+
+    def __init__(
+        self,
+        rate: Callable[[Candidate], float],
+        goal: Goal = "throughput",
+        *,
+        precisions: Sequence[Precision] = ("default", "int8"),
+        exhibits: Sequence[Precision] = (),
+        processors: int = 2,
+        batchable: bool = True,
+        limit: Limit | None = None,
+        own: tuple[int, int] | None = None,
+        **machine: Any,
+    ) -> None:
+        streams, threads = own or ((processors, processors) if goal == "throughput" else (1, processors))
+        self.space = space_of(
+            goal, streams=streams, threads=threads, processors=processors, batchable=batchable
+        )
+        latency = Deployment(hint="LATENCY")
+        hint = latency if goal == "latency" else Deployment(hint="THROUGHPUT", requests=0)
+        default = Candidate("default")
+        self.rules = Rules(goal, default, Candidate("default", hint), tuple(precisions), limit)
+        self.rate = rate
+        self.named: dict[str, Candidate] = {}
+        machine.setdefault("in_flight", self._in_flight)
+        self.machine = Machine(self._cost, **machine)
+        self.field = Field(
+            self.space,
+            lambda candidate: Variant(candidate.name, model="model.xml", batch=candidate.deployment.batch),
+            tuple(exhibits),
+            measure=self.machine.measure,
+            clock=self.machine.clock,
+        )
+        self.entrants = entrants(self.field, self.rules)
+        self.named.update((candidate.name, candidate) for candidate in self.entrants)
+
+    def run(self, seconds: float = 200, final_seconds: float = 60, seed: int = 0) -> tuple[Heat, ...]:
+        """Race and final."""
+        heats = race(self.field, self.rules, seconds=seconds, seed=seed)
+        if not heats:
+            return ()
+        return (*heats, final(self.field, self.rules, heats, seconds=final_seconds, seed=seed))
+
+    def best(self) -> Candidate:
+        """The truth."""
+        return max(filter(self.rules.may_win, self.entrants), key=self.rate)
+
+    def share(self, name: str) -> float:
+        """What a candidate reaches of the best that there is."""
+        return self.rate(self.named[name]) / self.rate(self.best())
+
+    def _cost(self, variant: Variant) -> float:
+        return 1 / self.rate(self.named[variant.name])
+
+    def _in_flight(self, variant: Variant) -> int:
+        place = self.space.place(self.named[variant.name].deployment)
+        return max(1, place.streams * place.requests)

@@ -57,16 +57,18 @@ def victory(evidence: Evidence) -> str:
 def fate_of(candidate: Candidate, evidence: Evidence) -> Reason:
     """What became of a candidate that did not win."""
     made = evidence.made.get(candidate.precision)
-    name = candidate.name
-    for reason in (
-        _not_made(made),
-        None if evidence.rules.may_win(candidate) else _not_right(made),
-        None if name in evidence.ledger.speeds else _not_measured(candidate, evidence),
-        _over_limit(candidate, evidence),
-    ):
+    for reason in (_not_made(made), None if evidence.rules.may_win(candidate) else _not_right(made)):
         if reason is not None:
-            return reason
-    return _raced(candidate, evidence)
+            fate, why = reason
+            return (fate if _stands_for_precision(candidate, evidence) else "not tried"), why
+    if candidate.name not in evidence.ledger.speeds:
+        return _not_measured(candidate, evidence)
+    return _over_limit(candidate, evidence) or _raced(candidate, evidence)
+
+
+def _stands_for_precision(candidate: Candidate, evidence: Evidence) -> bool:
+    """Whether a fate of a whole precision is told here: where it was measured, or else at the plainest."""
+    return evidence.ledger.seen(candidate) or candidate.deployment == evidence.rules.default.deployment
 
 
 def _not_made(made: Made | None) -> Reason | None:
