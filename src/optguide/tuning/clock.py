@@ -15,6 +15,11 @@ SHARES: dict[Phase, float] = {"making": 0.4, "racing": 0.72, "final": 0.82, "por
 model that is quantized quickly has more time to race."""
 
 
+MOST: dict[Phase, float] = {"final": 0.25, "portrait": 0.2, "claims": 0.25}
+"""Share of the budget that a phase takes at most, however much those before it left over. Time that nothing
+has a use for is the reader's."""
+
+
 class Clock:
     """Seconds of a budget.
 
@@ -34,6 +39,7 @@ class Clock:
         self.budget = budget
         self._now = now
         self._begun = now() - spent
+        self._entered: dict[Phase, float] = {}
         self._whole = 1.0 if claims else SHARES["portrait"]
 
     @property
@@ -47,6 +53,8 @@ class Clock:
         return max(0.0, self.budget - self.spent)
 
     def until(self, phase: Phase) -> float:
-        """Seconds that are left for a phase, never below zero."""
+        """Seconds that are left for a phase, which begins when this is first asked; never below zero."""
+        spent = self.spent
+        taken = spent - self._entered.setdefault(phase, spent)
         share = min(1.0, SHARES[phase] / self._whole)
-        return max(0.0, share * self.budget - self.spent)
+        return max(0.0, min(share * self.budget - spent, MOST.get(phase, 1.0) * self.budget - taken))

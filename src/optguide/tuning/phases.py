@@ -10,7 +10,7 @@ from functools import partial
 
 import psutil
 
-from optguide.errors import Busy, OptGuideError, StorageError
+from optguide.errors import Busy, OptGuideError, StorageError, WorkerError
 from optguide.machine import Machine
 from optguide.measuring.process import WorkerProcess
 from optguide.measuring.progress import Overview
@@ -134,8 +134,15 @@ class Phases:
             seed=self.settings.seed,
         )
         self.spent_up = self.clock.until("racing") < LEAST_SECONDS
-        if len(self.store.state.heats) > len(before):
+        heats = self.store.state.heats
+        if len(heats) > len(before):
             self._save(final=None)
+        if heats and not any(heat.speeds for heat in heats):
+            first = next((why for heat in heats for why in heat.failures.values()), "")
+            raise WorkerError(
+                f"No candidate could be measured: {first}",
+                "Give real inputs with --data, or another --device.",
+            )
 
     def decide(self) -> None:
         """The last session, whose numbers are reported."""
@@ -232,7 +239,7 @@ class Phases:
     @property
     def known(self) -> bool:
         """Whether enough is known to name candidates."""
-        return self._space is not None
+        return self._space is not None and self.store.state.facts is not None
 
     def result(self) -> Result:
         """Who leads, and how the others fared."""
@@ -271,7 +278,6 @@ class Phases:
         plain = hint.variant(str(self.subject.file), self.inputs(None), device)
         with WorkerProcess(plain) as worker:
             chosen = worker.load()["effective"]
-            worker.outputs()  # refuses a model that answers NaN
         streams = _number(chosen.get("NUM_STREAMS"))
         threads = _number(chosen.get("INFERENCE_NUM_THREADS"))
         batchable = self.subject.batchable and self.data.uniform

@@ -69,8 +69,9 @@ class Workshop:
 
     def _needs_control(self, int8: Made | None) -> bool:
         """Accuracy control takes long, so only where plain INT8 is not shown to keep the limit."""
-        judged = int8 is not None and int8.file and int8.quality is not None
-        return self.metric is not None and judged is True and not may_win(int8)  # type: ignore[arg-type]
+        if self.metric is None or int8 is None or not int8.file or int8.quality is None:
+            return False
+        return not may_win(int8, unproven=self.settings.unproven)
 
     def _made(self, precision: Precision) -> Made:
         seconds = MAKING * self.left()

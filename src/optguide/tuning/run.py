@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from optguide.errors import DeviceError, OptGuideError, OptionError, RecordsError, StorageError
 from optguide.format import duration, quantity
@@ -78,9 +79,11 @@ def begin(settings: Settings, folder: Path, *, claims: bool = True) -> Finished:
     store = Store.begin(folder, state)
     try:
         return _conduct(store, claims=claims)
-    finally:
-        if store.state.facts is None:
+    except BaseException:
+        # What is worth nothing must not keep the next call, with the mistake put right, out of the folder.
+        if not store.state.made or (store.state.heats and not _measured(store.state)):
             store.discard(folder=not existed)
+        raise
 
 
 def resume(folder: Path, *, budget: float | None = None, claims: bool = True) -> Finished:
@@ -104,9 +107,25 @@ def resume(folder: Path, *, budget: float | None = None, claims: bool = True) ->
     if error := changed(state.settings, state.fingerprints, state.place):
         raise error
     if budget is not None:
-        store.update(settings=replace(state.settings, budget=budget))
+        store.update(**_with_budget(state, budget))
     store.update(ended=None)
     return _conduct(store, claims=claims)
+
+
+def _with_budget(state: State, budget: float) -> dict[str, Any]:
+    """What changes in a state with another budget: what had no time before gets another chance."""
+    settings = replace(state.settings, budget=budget)
+    if budget <= state.settings.budget:
+        return {"settings": settings}
+    judged = state.facts is not None and state.facts.samples > 0
+    made = tuple(made for made in state.made if made.file and (made.quality is not None or not judged))
+    whole = all((state.load, state.layers, state.first_inference))
+    portrayed = state.portrayed if whole else ()
+    return {"settings": settings, "made": made, "portrayed": portrayed, "verdicts": None}
+
+
+def _measured(state: State) -> bool:
+    return any(heat.speeds for heat in state.heats)
 
 
 def _conduct(store: Store, *, claims: bool) -> Finished:
@@ -128,7 +147,7 @@ def _conduct(store: Store, *, claims: bool) -> Finished:
                 raise
             ended = "interrupted"
         except OptGuideError as error:
-            if not phases.known or isinstance(error, StorageError) or not store.state.heats:
+            if not phases.known or isinstance(error, StorageError) or not _measured(store.state):
                 raise
             errors = (str(error),)
         return _report(store, phases, clock, view, ended, errors)
