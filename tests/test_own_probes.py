@@ -32,7 +32,7 @@ def onnx_subject(dynamic_onnx_model, inputs, tmp_path_factory):
 def test_all_variants_of_a_session_run(title, subject, onnx_subject):
     """In one process, which is quicker; every ratio finds its two variants, under different names."""
     probe = SESSIONS[title]
-    suits_onnx = title in ("shapes", "runtimes", "batches")
+    suits_onnx = title in ("shapes", "runtimes")
     if title == "runtimes":
         pytest.importorskip("onnxruntime")
     chosen = onnx_subject if suits_onnx else subject

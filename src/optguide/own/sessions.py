@@ -77,7 +77,8 @@ class Session:
     def run(self, wanted: Collection[str], subject: Subject, seconds: float, label: str) -> Found:
         """Measure the variants that ``wanted`` needs, and compare them."""
         variants = self._needed(wanted, subject)
-        budget = Budget(measuring_seconds(seconds, subject.loading * len(variants)), PRECISION)
+        measuring = measuring_seconds(seconds, subject.loading * len(variants))
+        budget = Budget(max(measuring, SECONDS_EACH * len(variants)), PRECISION)
         try:
             session = measure(list(variants.values()), budget, label=f"{label}: {self.title}")
         except OptGuideError as error:
