@@ -7,11 +7,13 @@ import numpy as np
 import pytest
 
 from optguide.errors import StorageError
+from optguide.tuning import child
 from optguide.tuning.data import read_data
 from optguide.tuning.making import make
 from optguide.tuning.metrics import resolve
 from optguide.tuning.outcome import Settings
 from optguide.tuning.subject import read_subject
+from tests import in_process
 
 pytest.importorskip("nncf")
 
@@ -41,7 +43,15 @@ def encoder(ops, x):
 
 
 @pytest.fixture
-def run(tmp_path, save_ir):
+def here(monkeypatch):
+    """Nothing is started; :mod:`tests.test_tuning_child` is about the processes."""
+    with monkeypatch.context() as patch:
+        patch.setattr(child, "call", in_process.call)
+        yield patch
+
+
+@pytest.fixture
+def run(here, tmp_path, save_ir):
     """A run on a model of one input ``x``: ``run(body, shape)`` has all that :func:`make` needs."""
 
     def begin(body, shape=(1, WIDTH), count=40, **options):
@@ -134,8 +144,9 @@ class TestInt8:
     def test_a_single_sample_calibrates_nothing(self, run):
         assert "no samples to calibrate with" in run(classifier, count=1).make("int8").why_not
 
-    def test_what_takes_too_long_is_given_up(self, run):
+    def test_what_takes_too_long_is_given_up(self, run, here):
         begun = run(classifier)
+        here.undo()
         made = begun.make("int8", seconds=0.2)
         assert "took longer" in made.why_not
         assert files(begun) == ["f32.bin", "f32.xml"]

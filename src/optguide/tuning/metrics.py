@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import importlib
 import math
 import re
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 from optguide.errors import OptionError
-from optguide.tuning import child
+from optguide.tuning import child, references
+from optguide.workloads.quiet import no_telemetry
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -19,7 +18,7 @@ if TYPE_CHECKING:
     from optguide.tuning.outcome import Settings
     from optguide.tuning.subject import Port, Subject
 
-__all__ = ["Kind", "Metric", "Rule", "classes", "function_of", "resolve"]
+__all__ = ["Kind", "Metric", "Rule", "classes", "resolve"]
 
 Kind = Literal["correct", "value", "whole"]
 Rule = Literal["top-k", "agreement", "cosine", "mean error", "function"]
@@ -30,7 +29,6 @@ MOST_CLASSES = 100_000
 _IMPORT_SECONDS = 300.0
 
 _TOP = re.compile(r"top-?([1-9]\d*)")
-_REFERENCE = re.compile(r"[^\W\d][\w.]*:[^\W\d]\w*")
 _LESS_IS_BETTER = re.compile(r"(^|_)(error|err|loss|distance|mae|mse|rmse|perplexity|wer|cer)(_|$)")
 _NAMES = "Use top-1, top-5 or another top-k, agreement, cosine, mean-error, or package.module:function."
 
@@ -79,7 +77,7 @@ def resolve(settings: Settings, data: Data, subject: Subject) -> Metric:
         return _proxy(subject) if data.labels is None else _fitting(data.labels, subject)
     if data.random:
         raise OptionError(f"The metric {name} has no samples to judge.", "Give samples with --data as well.")
-    if _REFERENCE.fullmatch(name):
+    if references.is_reference(name):
         return _of_function(name)
     return _named(name, data, subject)
 
@@ -92,30 +90,11 @@ def classes(port: Port) -> int | None:
     return count if count is not None and 1 < count <= MOST_CLASSES else None
 
 
-def function_of(metric: Metric) -> Callable[..., Any]:
-    """The reader's function, imported.
-
-    :raises OptionError: it cannot be imported.
-    """
-    module, _, name = metric.reference.partition(":")
-    try:
-        function = getattr(importlib.import_module(module), name)
-    except Exception as error:  # whatever the module's own code raises
-        said = next(iter(str(error).splitlines()), type(error).__name__).rstrip(".")
-        raise OptionError(
-            f"The metric {metric.reference} cannot be imported: {said}.",
-            "Name it as package.module:function; modules of the current folder are found too.",
-        ) from error
-    if not callable(function):
-        raise OptionError(f"The metric {metric.reference} is no function.", _NAMES)
-    return function  # type: ignore[no-any-return]
-
-
 def described(reference: str) -> dict[str, Any]:
     """What :func:`resolve` has to know about a function; called in a process of its own."""
-    function = function_of(Metric(reference, "function", proxy=False, reference=reference))
+    function = references.function(reference, OptionError)
     better: Any = getattr(function, "higher_is_better", None)
-    name = reference.partition(":")[2]
+    name = reference.rpartition(":")[2].rpartition(".")[2]
     if better is None and _LESS_IS_BETTER.search(name.lower()):
         raise OptionError(
             f"The metric {reference} does not say whether more of it is better.",
@@ -176,6 +155,7 @@ def _fitting(labels: NDArray[Any], subject: Subject) -> Metric:
 def _proxy(subject: Subject) -> Metric:
     """The metric for data without labels where none is named."""
     if len(subject.outputs) == 1 and classes(subject.outputs[0]):
+        no_telemetry()
         import openvino
 
         from optguide.tuning.graphs import classifies

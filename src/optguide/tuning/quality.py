@@ -135,8 +135,7 @@ def _mean(values: Array, metric: Metric) -> Estimate:
 
 def _relative(before: Array, after: Array, higher_is_better: bool) -> Estimate | None:
     """The loss of the mean as a share of the original's; ``None`` where that may be zero."""
-    low, high, _ = _interval(before, np.ones_like(before))
-    if low <= 0 <= high:
+    if not before.any() or (before.min() < 0 < before.max() and _around_zero(before)):
         return None
     sign = 1.0 if higher_is_better else -1.0
     lost, size = sign * (before - after), np.sign(before.mean()) * before
@@ -146,6 +145,11 @@ def _relative(before: Array, after: Array, higher_is_better: bool) -> Estimate |
         return Estimate(0.0, -half, half, "share", lost.size, "no score differs, Agresti and Coull")
     low, high, method = _interval(lost, size)
     return Estimate(value, low, high, "share", lost.size, f"loss of the mean, {method}")
+
+
+def _around_zero(values: Array) -> bool:
+    low, high, _ = _interval(values, np.ones_like(values))
+    return low <= 0 <= high
 
 
 def _interval(top: Array, bottom: Array) -> tuple[float, float, str]:

@@ -10,8 +10,9 @@ from typing import Any
 import numpy as np
 
 from optguide.errors import InputError, OptionError, OutputError
+from optguide.tuning import references
 from optguide.tuning.answers import Answers, Array
-from optguide.tuning.metrics import Kind, Metric, function_of
+from optguide.tuning.metrics import Kind, Metric
 
 __all__ = ["Scores", "score"]
 
@@ -139,7 +140,7 @@ def _error(output: Array, label: Array, index: int) -> float:
 
 
 def _of_function(metric: Metric, answers: Answers) -> Scores:
-    returned = _called(function_of(metric), metric.reference, answers)
+    returned = _called(references.function(metric.reference, OptionError), metric.reference, answers)
     values = np.asarray(None)
     with contextlib.suppress(TypeError, ValueError):  # what NumPy cannot take, or rows of different lengths
         values = np.asarray(returned)
