@@ -29,6 +29,7 @@ def run(model: str, options: Mapping[str, Any], *, as_json: bool) -> None:
     from optguide import own
     from optguide.cli import claims_table
     from optguide.cli.as_json import emit
+    from optguide.cli.errors import warn
     from optguide.cli.session import machine_held
     from optguide.machine import Machine
 
@@ -73,9 +74,11 @@ def run(model: str, options: Mapping[str, Any], *, as_json: bool) -> None:
             "claims": [line.details for line in lines],
         }
         emit("claims", content)
-        return
-    where = f"{machine.summary()}, in {fmt.duration(seconds)}"
-    claims_table.show(f"The guide's claims on {plain.name}", lines, where)
+    else:
+        where = f"{machine.summary()}, in {fmt.duration(seconds)}"
+        claims_table.show(f"The guide's claims on {plain.name}", lines, where)
+    for sentence in _warnings(found):
+        warn(sentence)
 
 
 def _checked(model: str, options: Mapping[str, Any]) -> tuple[Variant, str | None]:
@@ -106,3 +109,11 @@ def _refuse_too_short(found: Sequence[OwnVerdict], budget: float) -> None:
             f"In {fmt.duration(budget)}, none of the claims could be tried. {left_out[0].reasons[0]}",
             "Give a larger --budget, such as 2m.",
         )
+
+
+def _warnings(found: Sequence[OwnVerdict]) -> list[str]:
+    from optguide.cli.session import busy
+
+    results = [result for verdict in found for result in verdict.results.values()]
+    shares = [result.evidence["others_share"] for result in results if "others_share" in result.evidence]
+    return busy(max(shares, default=0.0))

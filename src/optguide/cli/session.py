@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from optguide.measuring.comparison import Comparison
     from optguide.measuring.result import SessionResult
 
-__all__ = ["Measured", "machine_held", "run"]
+__all__ = ["Measured", "busy", "machine_held", "run"]
 
 
 @dataclass(frozen=True)
@@ -52,7 +52,6 @@ class Measured:
     @property
     def warnings(self) -> list[str]:
         """One sentence for each reason not to take the numbers at face value."""
-        from optguide.machine.noise import LIMITS
         from optguide.measuring.session import TWIN
 
         found = []
@@ -65,14 +64,23 @@ class Measured:
         failed = self.result.failures.get(self.first + TWIN)
         if failed is not None:
             found.append(f"There is no A/A control: {failed.message}")
-        (limit,) = (limit for limit in LIMITS if limit.witness == "others_share")
-        share = self.result.others_share
-        if share > limit.noisy:
-            found.append(
-                f"{limit.sentence.format(quantity(share, limit.unit))} Latencies and throughputs are those of"
-                " a busy machine."
-            )
-        return found
+        return [*found, *busy(self.result.others_share)]
+
+
+def busy(share: float) -> list[str]:
+    """A warning where other processes used so much of the machine that the numbers are theirs too.
+
+    :param share: of the machine's CPU (0 to 1).
+    """
+    from optguide.machine.noise import LIMITS
+
+    (limit,) = (limit for limit in LIMITS if limit.witness == "others_share")
+    if not share > limit.noisy:
+        return []
+    return [
+        f"{limit.sentence.format(quantity(share, limit.unit))} Latencies and throughputs are those of a busy"
+        " machine."
+    ]
 
 
 @contextmanager

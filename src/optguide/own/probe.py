@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
-from typing import Protocol
+from typing import Any, Protocol
 
 from optguide.errors import Busy, OptGuideError
 from optguide.measuring.estimate import MINIMUM_ROUNDS, Estimate
@@ -40,9 +40,13 @@ class Probe(Protocol):
         """
 
 
-def gather(asked: Mapping[str, Asked]) -> Found:
-    """Results of a session that is over, by identifier; what failed or had too few samples has its reason."""
-    return {identifier: _result(label, estimated) for identifier, (label, estimated) in asked.items()}
+def gather(asked: Mapping[str, Asked], evidence: Mapping[str, Any] | None = None) -> Found:
+    """Results of a session that is over, by identifier; what failed or had too few samples has its reason.
+
+    :param evidence: about the session.
+    """
+    known = evidence or {}
+    return {identifier: _result(label, estimated, known) for identifier, (label, estimated) in asked.items()}
 
 
 def reason(error: OptGuideError) -> str:
@@ -67,9 +71,9 @@ def measuring_seconds(seconds: float, loading: float) -> float:
     return min(seconds - loading, 0.95 * (MINIMUM_ROUNDS - 1) * loading)
 
 
-def _result(label: str, estimated: Callable[[], Estimate]) -> Result | str:
+def _result(label: str, estimated: Callable[[], Estimate], evidence: Mapping[str, Any]) -> Result | str:
     try:
         found = estimated()
     except OptGuideError as error:
         return reason(error)
-    return Result(found.value, found.low, found.high, found.unit, found.n, found.method, label)
+    return Result(found.value, found.low, found.high, found.unit, found.n, found.method, label, evidence)

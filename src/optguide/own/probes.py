@@ -181,6 +181,24 @@ PROBES: tuple[Probe, ...] = (
         ),
     ),
     Session(
+        "shapes",
+        _shapes,
+        (Ratio("model.static_over_dynamic", "static", "dynamic", "latency", _ABOUT_DYNAMIC),),
+    ),
+    Session(
+        "runtimes",
+        _runtimes,
+        (Ratio("model.f32_over_onnxruntime", "openvino", "onnxruntime", "latency", _about_onnx),),
+    ),
+    Session(
+        "calls",
+        _calls,
+        (
+            Ratio("model.calls.async_over_sync", "wait", "infer", "latency"),
+            Ratio("model.calls.shared_over_copied", "shared", "copied", "latency", _ABOUT_LARGE),
+        ),
+    ),
+    Session(
         "requests and threads",
         _requests,
         (
@@ -191,14 +209,6 @@ PROBES: tuple[Probe, ...] = (
         ),
     ),
     STARTS,
-    Session(
-        "calls",
-        _calls,
-        (
-            Ratio("model.calls.async_over_sync", "wait", "infer", "latency"),
-            Ratio("model.calls.shared_over_copied", "shared", "copied", "latency", _ABOUT_LARGE),
-        ),
-    ),
     Session(
         "batches",
         _batches,
@@ -214,16 +224,6 @@ PROBES: tuple[Probe, ...] = (
             Ratio("model.auto.one_over_cpu", "one.auto", "one.cpu", "latency", on_the_cpu),
             Ratio("model.auto.several_over_cpu", "several.auto", "several.cpu", "throughput", on_the_cpu),
         ),
-    ),
-    Session(
-        "shapes",
-        _shapes,
-        (Ratio("model.static_over_dynamic", "static", "dynamic", "latency", _ABOUT_DYNAMIC),),
-    ),
-    Session(
-        "runtimes",
-        _runtimes,
-        (Ratio("model.f32_over_onnxruntime", "openvino", "onnxruntime", "latency", _about_onnx),),
     ),
 )
 """In the order in which time is given to them."""

@@ -88,7 +88,8 @@ class Session:
                 ratio.result: _asked(session, variants[ratio.base].name, variants[ratio.better].name, ratio)
                 for ratio in self.ratios
                 if ratio.result in wanted
-            }
+            },
+            {"others_share": session.others_share, "rounds": session.rounds, "seconds": session.seconds},
         )
 
     def _needed(self, wanted: Collection[str], subject: Subject) -> dict[str, Variant]:

@@ -6,7 +6,7 @@ import math
 import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -35,15 +35,18 @@ class OwnVerdict:
     :param claim: with the conditions that it has for any model.
     :param outcome: one of :data:`optguide.claims.Outcome`, or :data:`NOT_TRIED`.
     :param reasons: one sentence per condition with the measured interval, or why there is none.
+    :param results: that decided it, by identifier.
     """
 
     claim: Claim
     outcome: str
     reasons: tuple[str, ...]
+    results: Mapping[str, Result] = field(default_factory=dict)
 
     def to_dict(self) -> dict[str, Any]:
-        """As JSON, in the form of :meth:`optguide.claims.Verdict.to_dict`."""
-        return claims.as_dict(self.claim, self.outcome, self.reasons)
+        """As JSON, in the form of :meth:`optguide.claims.Verdict.to_dict`, with the results."""
+        results = {identifier: asdict(result) for identifier, result in self.results.items()}
+        return claims.as_dict(self.claim, self.outcome, self.reasons) | {"results": results}
 
     def to_outcome(self) -> tuning.Verdict:
         """The form in which a tuning run reports it."""
@@ -159,8 +162,8 @@ class _Search:
         return self.left * needs[0] / fitting if needs[0] <= self.left else None
 
     def _not_tried(self, probe: Probe, wanted: Sequence[str]) -> None:
-        need, left = math.ceil(probe.least(wanted, self.subject)), max(0, math.floor(self.left))
-        why = f"It takes about {fmt.duration(need)}, and {fmt.duration(left)} were left."
+        need, left = probe.least(wanted, self.subject), max(0.0, self.left)
+        why = f"It takes about {_whole(math.ceil(need))}, and {_whole(math.floor(left))} were left."
         for claim in list(self.open.values()):
             if any(condition.result in wanted for condition in claim.conditions):
                 self._settle(claim, NOT_TRIED, (why,))
@@ -173,9 +176,20 @@ class _Search:
                 self._settle(claim, "not measurable here", tuple(dict.fromkeys(missing)))
             elif all(one in self.results for one in needed):
                 verdict = claims.decide(claim, self.results)
-                self._settle(claim, verdict.outcome, verdict.reasons)
+                results = {one: self.results[one] for one in needed}
+                self._settle(claim, verdict.outcome, verdict.reasons, results)
 
-    def _settle(self, claim: Claim, outcome_: str, reasons: tuple[str, ...]) -> None:
+    def _settle(
+        self,
+        claim: Claim,
+        outcome: str,
+        reasons: tuple[str, ...],
+        results: Mapping[str, Result] | None = None,
+    ) -> None:
         del self.open[claim.id]
-        self.verdicts[claim.id] = OwnVerdict(claim, outcome_, reasons)
+        self.verdicts[claim.id] = OwnVerdict(claim, outcome, reasons, results or {})
         self.found(self.verdicts[claim.id])
+
+
+def _whole(seconds: int) -> str:
+    return f"{seconds} s" if seconds < 60 else fmt.duration(seconds)
