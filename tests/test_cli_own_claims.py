@@ -4,6 +4,7 @@ import pytest
 
 from optguide import own
 from optguide.own import load
+from optguide.records import Result
 
 
 def test_verdicts_on_a_model(optguide, ir):
@@ -23,10 +24,10 @@ def prepared(monkeypatch):
     """Verdicts without measuring; what they were asked for is kept."""
     asked = {}
 
-    def prepare(outcome):
+    def prepare(outcome, results=None):
         def verdicts(model, **options):
             asked.update(options, model=model)
-            return tuple(own.OwnVerdict(claim, outcome, ("Because.",)) for claim in load())
+            return tuple(own.OwnVerdict(claim, outcome, ("Because.",), results or {}) for claim in load())
 
         monkeypatch.setattr(own, "verdicts", verdicts)
         return asked
@@ -50,6 +51,18 @@ def test_json(optguide, prepared, ir):
     assert [claim["id"] for claim in data["claims"]] == [claim.id for claim in load()]
     assert data["claims"][0]["reasons"] == ["Because."]
     assert data["machine"]["devices"]
+
+
+def test_a_busy_machine_is_told(optguide, prepared, ir):
+    quiet, busy = (
+        Result(2.0, 1.5, 2.5, "ratio", 7, evidence={"others_share": share}) for share in (0.01, 0.6)
+    )
+    prepared("confirmed", {"model.a": quiet, "model.b": Result(2.0, 1.5, 2.5, "ratio", 7)})
+    assert "Warning" not in optguide("claims", ir).err
+    prepared("confirmed", {"model.a": quiet, "model.b": busy})
+    found = optguide("claims", ir)
+    assert "60 %" in found.err
+    assert "busy machine" in found.err
 
 
 def test_options_arrive(optguide, prepared, ir, inputs):

@@ -96,7 +96,12 @@ def test_intervals_decide(judged, clock):
     assert found["good"].to_outcome() == outcome.Verdict(
         "good", "The statement of good.", "confirmed", found["good"].reasons, "measure/x"
     )
-    assert found["good"].to_dict()["source"]["url"] == "https://docs.openvino.ai"
+    told = found["bad"].to_dict()
+    assert told["source"]["url"] == "https://docs.openvino.ai"
+    assert {name: result["high"] for name, result in told["results"].items()} == {
+        "model.up": 1.3,
+        "model.down": 0.9,
+    }
 
 
 def test_a_claim_may_look_at_results_of_two_probes(judged, clock):
@@ -142,7 +147,7 @@ def test_what_no_longer_fits_is_not_tried(judged, clock):
     }
     assert first.given[0][1] == pytest.approx(7.5)  # the large one takes nothing away
     assert large.given == []
-    assert found["b"].reasons == ("It takes about 1 min 20 s, and 2.0 s were left.",)
+    assert found["b"].reasons == ("It takes about 1 min 20 s, and 2 s were left.",)
 
 
 def test_what_means_nothing_here_is_neither_measured_nor_given_time(judged, clock):
@@ -198,4 +203,3 @@ def test_an_unknown_claim_is_refused_before_anything_is_loaded():
 def test_a_model_that_cannot_be_used_is_told(dynamic_ir):
     with pytest.raises(InputError, match="dynamic shape"):
         own.verdicts(str(dynamic_ir), seconds=30.0)
-
