@@ -1,4 +1,4 @@
-"""Functions that a run calls in processes of their own, called in this one: many tests need them to be quick."""
+"""Functions that a run calls in processes of their own, called in this one, so that many tests are quick."""
 
 import importlib
 import json

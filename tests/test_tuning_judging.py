@@ -48,6 +48,7 @@ def here(monkeypatch):
 def run(here, tmp_path, save_ir, monkeypatch):
     """A run on a linear classifier and samples that it has right, nine times out of ten."""
     monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(tmp_path)
 
     def begin(count=60, labelled=True, body=None, shape=(1, WIDTH), module="", **options):
         model = save_ir(tmp_path / "model.xml", list(shape), body or linear(WEIGHTS))

@@ -112,7 +112,7 @@ class TestNumbers:
 
     def test_few_samples_judge_nothing(self):
         values = np.random.default_rng(0).uniform(1, 2, 5)
-        found = quality(ERROR, numbers(values), numbers(values + [0.001, 0.002, 0.001, 0.003, 0.001]), 0.2)
+        found = quality(ERROR, numbers(values), numbers(values + 0.001 * np.arange(5)), 0.2)
         assert found.kept == "not judged"
         assert found.loss.low < 0.001 < found.loss.high
 

@@ -147,6 +147,11 @@ def _relative(before: Array, after: Array, higher_is_better: bool) -> Estimate |
     return Estimate(value, low, high, "share", lost.size, f"loss of the mean, {method}")
 
 
+def _varies(spread: Array, values: Array) -> bool:
+    """By more than rounding, which a bootstrap cannot do without."""
+    return float(np.ptp(spread)) > 1e-9 * float(np.abs(values).max())
+
+
 def _around_zero(values: Array) -> bool:
     low, high, _ = _interval(values, np.ones_like(values))
     return low <= 0 <= high
@@ -156,7 +161,7 @@ def _interval(top: Array, bottom: Array) -> tuple[float, float, str]:
     """Interval of the ratio of two means over the same samples."""
     value = float(top.mean() / bottom.mean())
     spread = top - value * bottom
-    if FEWEST_SAMPLES <= top.size <= MOST_FOR_BOOTSTRAP and np.ptp(spread) > 0:
+    if FEWEST_SAMPLES <= top.size <= MOST_FOR_BOOTSTRAP and _varies(spread, top):
         done: Any = stats.bootstrap(
             (top, bottom),
             lambda a, b, axis: a.mean(axis=axis) / b.mean(axis=axis),

@@ -124,7 +124,7 @@ def _cosine(mine: list[Array], theirs: list[Array], index: int) -> float:
             continue
         x, y = a.astype(np.float64).ravel(), b.astype(np.float64).ravel()
         lengths = float(np.linalg.norm(x) * np.linalg.norm(y))
-        similarities.append(float(x @ y) / lengths if lengths else float(not (x.any() or y.any())))
+        similarities.append(min(1.0, float(x @ y) / lengths) if lengths else float(not (x.any() or y.any())))
     return min(similarities)
 
 
