@@ -55,13 +55,17 @@ def test_shapes_that_propagate_are_not_enough(shape, body):
 
 def test_a_state_is_of_one_batch():
     import openvino
-    from openvino import opset6 as ops
+    from openvino import opset13 as ops
+    from openvino._offline_transformations import apply_make_stateful_transformation
 
-    x = ops.parameter([1, 4], np.float32, name="x")
-    x.output(0).set_names({"x"})
-    before = ops.read_value(np.zeros((1, 4), np.float32), "state")
+    x, before = (ops.parameter([1, 4], np.float32, name=name) for name in ("x", "before"))
     total = ops.add(x, before)
-    model = openvino.Model([total], [ops.assign(total, "state")], [x])
+    for node, name in ((x, "x"), (before, "before"), (total, "after")):
+        node.output(0).set_names({name})
+    model = openvino.Model([total, ops.relu(total)], [x, before])
+    assert holds(model)
+    apply_make_stateful_transformation(model, {"before": "after"})
+    assert model.get_sinks()
     assert not holds(model)
 
 

@@ -53,6 +53,9 @@ class Net(nn.Module):
         self.drop = nn.Dropout(0.5)
     def forward(self, x):
         return self.drop(self.fc(x))
+class Odd(nn.Module):
+    def forward(self, x):
+        return {"a": x, "b": (x, x)}
 """
 
 
@@ -146,7 +149,7 @@ def test_any_number_of_dimensions_needs_a_shape(tmp_path):
     assert read_here(tmp_path / "run", tmp_path / "m.xml", shapes={"x": (1, 3)}).ports[0].shape == (1, 3)
 
 
-def test_ports_without_names_get_names_that_stay(tmp_path):
+def test_names_stay(tmp_path):
     import openvino
     from openvino import opset13 as ops
 
@@ -154,11 +157,10 @@ def test_ports_without_names_get_names_that_stay(tmp_path):
     total = ops.add(ports[0], ops.convert(ports[1], "f32"))
     openvino.save_model(openvino.Model([total], ports), tmp_path / "m.xml")
     subject = read_here(tmp_path / "run", tmp_path / "m.xml")
-    assert [port.name for port in subject.ports] == ["input0", "input1"]
     assert [port.dtype for port in subject.ports] == ["float32", "int32"]
     again = openvino.Core().read_model(subject.file)
-    assert [port.any_name for port in again.inputs] == ["input0", "input1"]
-    assert again.outputs[0].any_name == subject.outputs[0].name == "output0"
+    assert [port.any_name for port in again.inputs] == [port.name for port in subject.ports]
+    assert again.outputs[0].any_name == subject.outputs[0].name
 
 
 def test_layout_and_other_names_are_kept(tmp_path):
@@ -273,6 +275,46 @@ def test_inputs_have_the_names_and_the_order_of_the_arguments(tmp_path, module_f
     assert subject.reference is not None
 
 
+def test_the_reference_answers_what_the_ir_answers(tmp_path, module_file, dynamic_onnx_model):
+    """Inputs written for the one are inputs of the other, by position or by name."""
+    from optguide.measuring.worker import runner
+    from optguide.tuning.data import read_data, write_inputs
+
+    example = "{'mask': ids.float(), 'ids': ids}"
+    reference = module_file(TWO + f"def build():\n    return Net(), {example}\n")
+    for model in (reference, str(dynamic_onnx_model)):
+        settings = Settings(model)
+        subject = read_here(tmp_path / "run", model)
+        files = write_inputs(read_data(settings, subject), subject, tmp_path / "inputs", None, 2)
+        loaded = runner.create(subject.reference.with_("own", inputs=files).to_dict())
+        loaded.load()
+        with np.load(files[0]) as arrays:
+            expected = answer(subject.file, [arrays[port.name] for port in subject.ports])
+        np.testing.assert_allclose(loaded.outputs()[0], expected, rtol=1e-4, atol=1e-5)
+
+
+HEADS = """
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        torch.manual_seed(0)
+        self.fc = nn.Linear(16, 16)
+    def forward(self, *parts):
+        x = parts[0] + parts[1]
+        rows, length, _ = x.shape
+        return self.fc(x.view(rows, length, 4, 4).transpose(1, 2).reshape(rows, length, 16))
+"""
+
+
+def test_a_batch_can_be_set_although_the_example_has_one(tmp_path, module_file):
+    body = HEADS + "def build():\n    return Net(), (torch.rand(1, 5, 16), torch.rand(1, 5, 16))\n"
+    subject = read_here(tmp_path / "run", module_file(body))
+    assert [port.shape for port in subject.ports] == [(1, 5, 16)] * 2
+    assert len({port.name for port in subject.ports}) == 2
+    assert subject.batchable
+    assert subject.reference is not None
+
+
 def test_shapes_can_stay_open(tmp_path, module_file):
     body = TWO + "def build():\n    return Net(), (ids, ids.float()), {'ids': (1, -1), 'mask': (1, -1)}\n"
     subject = read_here(tmp_path / "run", module_file(body), data="some.npz")
@@ -302,12 +344,16 @@ def test_a_module_alone_takes_the_shapes_that_are_given(tmp_path, module_file):
     ("returned", "cause"),
     [
         ("3", "returned an object of type int and no torch.nn.Module"),
-        ("()", "returned an object of type tuple"),
+        ("()", "returned a tuple of 0"),
         ("(Net(), 1, 2, 3)", "returned a tuple of 4"),
         ("(Net(), 'x')", "Example input 0 .* is an object of type str and no tensor"),
         ("(Net(), {'y': torch.rand(1, 16)})", "do not fit forward"),
         ("(Net(), ())", "do not fit forward"),
-        ("(Net(), torch.rand(1, 7))", "OpenVINO cannot convert the module"),
+        ("(Net(), torch.rand(1, 7))", "does not take its example inputs: RuntimeError: mat1 and mat2"),
+        ("(Odd(), torch.rand(1, 7))", "OpenVINO cannot convert the module .* Tracer cannot infer"),
+        ("(torch.jit.trace(Net(), torch.rand(1, 16)), torch.rand(1, 16))", "went through torch.jit"),
+        ("(torch.compile(Net()), torch.rand(1, 16))", "went through torch.jit or torch.compile"),
+        ("(Net(), (torch.rand(1, 16), torch.rand(1, 16)))", "do not fit forward"),
         ("(Net(), torch.rand(1, 16), {'z': (1, 2)})", "gives a shape for 'z'"),
         ("(Net(), torch.rand(1, 16), 5)", "no mapping from input names"),
         ("1 / 0", "raised ZeroDivisionError"),
@@ -322,14 +368,14 @@ def test_functions_that_return_something_else(tmp_path, module_file, returned, c
 
 def test_references_to_nothing(tmp_path, module_file):
     with pytest.raises(ModelError, match="There is no module 'nowhere_at_all'"):
-        read_subject(Settings("nowhere_at_all:build"), tmp_path / "run")
+        read_here(tmp_path / "run", "nowhere_at_all:build")
     reference = module_file(LINEAR).replace(":build", ":biuld")
     with pytest.raises(ModelError, match="has no 'biuld'"):
         read_here(tmp_path / "run", reference)
 
 
 def test_an_export_is_read_where_its_author_is_trusted(tmp_path, torch_export):
-    subject = read_subject(Settings(str(torch_export), allow_pickle=True), tmp_path / "run")
+    subject = read_here(tmp_path / "run", torch_export, allow_pickle=True)
     assert subject.framework == "PyTorch"
     assert subject.ports[0].shape == (1, WIDTH)
     assert subject.reference == Variant("PyTorch", runtime="torch", model=str(torch_export))

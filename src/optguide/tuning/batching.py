@@ -57,7 +57,7 @@ def _holds(openvino: Any, model: Any, batch: int, size: int, seed: int) -> bool:
         (together,) = _answers(openvino, doubled, [stacked])
     except (RuntimeError, TypeError, ValueError):  # whatever in the graph is made for one batch
         return False
-    return all(map(_agree, zip(*alone, strict=True), together))
+    return all(_agree(batch, halves, whole) for *halves, whole in zip(*alone, together, strict=True))
 
 
 def _static(shape: Any, batch: int, size: int) -> list[int]:
@@ -73,9 +73,9 @@ def _answers(openvino: Any, model: Any, sets: Sequence[Arrays]) -> list[Outputs]
     return answers
 
 
-def _agree(alone: Sequence[NDArray[Any]], together: NDArray[Any]) -> bool:
-    """Whether ``together`` is what the halves answered, one after the other."""
-    if any(half.ndim == 0 for half in alone):
+def _agree(batch: int, alone: Sequence[NDArray[Any]], together: NDArray[Any]) -> bool:
+    """Whether ``together`` is what the halves answered, one after the other, with a row for every input."""
+    if any(half.ndim == 0 or len(half) != batch for half in alone):
         return False
     expected = np.concatenate(alone)
     if expected.shape != together.shape:

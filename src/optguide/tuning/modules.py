@@ -7,7 +7,6 @@ from collections.abc import Mapping
 from typing import Any
 
 from optguide.errors import EnvironmentMissing, InputError, ModelError
-from optguide.measuring.worker.openvino_refusals import telling_line
 from optguide.tuning.outcome import Settings
 from optguide.tuning.references import called, told
 from optguide.workloads.quiet import quietly
@@ -38,8 +37,14 @@ def converted(settings: Settings) -> tuple[Any, bool]:
             "PyTorch is not installed.", 'Run: pip install "optguide[frameworks]".'
         ) from error
     module, example, shapes = _parts(torch, called(settings.model, ModelError), settings)
+    if isinstance(module, torch.jit.ScriptModule) or hasattr(module, "_orig_mod"):
+        raise ModelError(
+            f"{settings.model} returned a module that went through torch.jit or torch.compile.",
+            "Return the module that it was made from.",
+        )
     module.eval()
     named = _named(torch, module, example, settings.model)
+    _try(torch, module, named, settings.model)
     return _convert(module, named, shapes, settings.model), _positional(module, named)
 
 
@@ -116,6 +121,19 @@ def _tensor(torch: Any, part: Any, which: str, reference: str) -> Any:
     )
 
 
+def _try(torch: Any, module: Any, named: Mapping[str, Any], reference: str) -> None:
+    """Run the module once: what it says itself tells more than a conversion that failed."""
+    is_named = _parameters(module).issuperset(named)
+    try:
+        with quietly(), torch.inference_mode():
+            module(**named) if is_named else module(*named.values())
+    except Exception as error:
+        raise ModelError(
+            f"The module of {reference} does not take its example inputs: {told(error)}.",
+            "Return inputs that it runs with.",
+        ) from error
+
+
 def _convert(module: Any, named: Mapping[str, Any], shapes: _Sizes, reference: str) -> Any:
     import openvino
 
@@ -125,19 +143,21 @@ def _convert(module: Any, named: Mapping[str, Any], shapes: _Sizes, reference: s
             "Use their names.",
         )
     sizes = {name: shapes.get(name, list(tensor.shape)) for name, tensor in named.items()}
+    # Converting for a fixed batch writes it into reshapes within the graph, where no batch can be set later.
+    open_batch = {name: [-1, *size[1:]] for name, size in sizes.items() if size}
     is_named = _parameters(module).issuperset(named)  # *args have no names of their own
     try:
         with quietly():
             model = openvino.convert_model(
                 module,
                 example_input=dict(named) if is_named else tuple(named.values()),
-                input=list(sizes.items()) if is_named else list(sizes.values()),
+                input=[(name, open_batch.get(name, [])) for name in sizes] if is_named else None,
             )
+        model.reshape(dict(zip(model.inputs, map(openvino.PartialShape, sizes.values()), strict=True)))
     except Exception as error:  # tracing runs the module's own code
-        said = telling_line(error) if isinstance(error, RuntimeError) else f"{told(error)}."
         raise ModelError(
-            f"OpenVINO cannot convert the module of {reference}: {said}",
-            "Check that the module runs with its example inputs; if it does, export it to ONNX.",
+            f"OpenVINO cannot convert the module of {reference}: {told(error.__cause__ or error)}.",
+            "Return one tensor or a tuple of tensors from forward(), or export the module to ONNX.",
         ) from error
     return model
 
