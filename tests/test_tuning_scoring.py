@@ -94,6 +94,11 @@ class TestCosine:
         with pytest.raises(OutputError, match="judged sample 1 holds NaN"):
             values(COSINE, answers([[1, 2], [np.nan, 1]]))
 
+    def test_nan_in_any_output_is_refused(self):
+        given = Answers([[np.ones((1, 2)), np.array([[np.nan, 1]])]])
+        with pytest.raises(OutputError, match="judged sample 0"):
+            values(COSINE, given)
+
 
 class TestMeanError:
     def test_of_all_numbers_of_a_sample(self):

@@ -124,8 +124,8 @@ def _cosine(mine: list[Array], theirs: list[Array], index: int) -> float:
             continue
         x, y = a.astype(np.float64).ravel(), b.astype(np.float64).ravel()
         lengths = float(np.linalg.norm(x) * np.linalg.norm(y))
-        similarities.append(min(1.0, float(x @ y) / lengths) if lengths else float(not (x.any() or y.any())))
-    return min(similarities)
+        similarities.append(float(x @ y) / lengths if lengths else float(not (x.any() or y.any())))
+    return float(np.clip(np.min(similarities), -1.0, 1.0))  # NaN stays, unlike with min()
 
 
 def _error(output: Array, label: Array, index: int) -> float:
