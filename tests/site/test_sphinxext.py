@@ -58,7 +58,7 @@ def test_measured_value_links_to_its_evidence_and_describes_it(guide, a_record):
     assert link.get_text() == "2.00 ms"
     assert link["title"] == "95 % interval 1.90 to 2.10 ms, n = 1,200"
     assert link["href"] == "gallery/measure/plot_some.html#some.time"
-    assert "(1.90 to 2.10 ms)" in article.get_text()
+    assert "2.00 ms (1.90 to 2.10)" in article.get_text()
     evidence = BeautifulSoup((site.html / "gallery/measure/plot_some.html").read_text("utf-8"), "html.parser")
     row = evidence.find(id="some.time").find_parent("tr")
     assert "n = 1,200" in row.get_text()

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from optguide.records import Result
 
-__all__ = ["interval_text", "look_up", "measured", "value_text"]
+__all__ = ["interval_beside", "interval_text", "look_up", "measured", "value_text"]
 
 
 def setup(app: Sphinx) -> None:
@@ -69,12 +69,17 @@ def measured(found: Found, *, interval: bool) -> list[Node]:
     )
     if not interval or found.result.low == found.result.high:
         return [link]
-    return [link, nodes.Text(" "), nodes.inline("", f"({interval_text(found.result)})", classes=["interval"])]
+    return [link, nodes.Text(" "), interval_beside(found.result)]
 
 
 def value_text(result: Result) -> str:
     """The value with as many digits as its interval justifies."""
     return fmt.estimate(result).partition(" (")[0]
+
+
+def interval_beside(result: Result) -> nodes.inline:
+    """The interval behind its value, whose unit it shares."""
+    return nodes.inline("", "(" + fmt.estimate(result).partition(" (")[2], classes=["interval"])
 
 
 def interval_text(result: Result) -> str:

@@ -13,7 +13,7 @@ from optguide.errors import ClaimError, OptGuideError, OptionError
 from optguide.records import Result
 from optguide.sphinxext.links import PageLink
 from optguide.sphinxext.notes import depend, problem
-from optguide.sphinxext.roles import interval_text, look_up, measured, value_text
+from optguide.sphinxext.roles import interval_beside, look_up, measured, value_text
 from optguide.sphinxext.store import gallery_page, load
 
 if TYPE_CHECKING:
@@ -126,7 +126,7 @@ def _recorded(cell: str | Result) -> Cell:
     value = nodes.Text(value_text(cell))
     if cell.low == cell.high:
         return [value]
-    return [value, nodes.Text(" "), nodes.inline("", f"({interval_text(cell)})", classes=["interval"])]
+    return [value, nodes.Text(" "), interval_beside(cell)]
 
 
 def _pairs(parts: Sequence[str], separator: str, form: str) -> list[tuple[str, str]]:
