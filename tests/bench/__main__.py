@@ -9,12 +9,13 @@ from rich.console import Console
 
 from optguide.errors import Busy, OptGuideError
 from optguide.machine import Machine, measuring_lock, probe
-from tests.bench import controls, spread, streams, throughput
+from tests.bench import controls, spread, streams, throughput, tuning
 
 PARTS = {
     "throughput": throughput.run,
     "spread": spread.run,
     "streams": streams.run,
+    "tuning": tuning.run,
     "controls": controls.run,
     "controls-disturbed": controls.run_disturbed,
 }
