@@ -12,7 +12,7 @@ from optguide.errors import OptGuideError
 from optguide.measuring.result import Block, Series, SessionResult
 from optguide.measuring.session import Budget
 from optguide.measuring.variant import Variant
-from optguide.tuning.candidate import Candidate, Deployment, Goal, Precision
+from optguide.tuning.candidate import PRECISIONS, Candidate, Deployment, Goal, Precision
 from optguide.tuning.finals import final
 from optguide.tuning.heats import Field
 from optguide.tuning.outcome import Heat, Limit
@@ -161,7 +161,8 @@ class Scene:
             clock=self.machine.clock,
         )
         self.entrants = entrants(self.field, self.rules)
-        self.named.update((candidate.name, candidate) for candidate in self.entrants)
+        everyone = [Candidate(precision, c.deployment) for precision in PRECISIONS for c in self.entrants]
+        self.named.update((candidate.name, candidate) for candidate in everyone)
 
     def run(self, seconds: float = 200, final_seconds: float = 60, seed: int = 0) -> tuple[Heat, ...]:
         """Race and final."""

@@ -21,12 +21,14 @@ DEFAULT = Candidate("default")
 HINT = Deployment(hint="THROUGHPUT", requests=0)
 
 
-def rates(space, seed, *, processors, scale=50.0):
+def rates(space, seed, *, processors):
     """A plausible landscape: ideal streams and batch, costs per call, and a precision that may help."""
     random = np.random.default_rng(seed)
     factor = {"default": 1.0, "f32": 1.0, "int8": random.uniform(0.9, 3), "int8_weights": 0.9}
     streams = 2 ** random.integers(0, int(math.log2(processors)) + 1)
-    steep, idle, call, large = random.uniform((0.02, 0, 0, 0), (0.12, 0.08, 0.5, 0.02))
+    steep, idle, call, large = random.uniform((0.02, 0, 0, 0), (0.12, 0.08, 0.15, 0.02))
+    scale = 10 ** random.uniform(1.3, 4.3)  # from 20 to 20 000 inputs per second
+    call += 1e-4 * scale  # a call costs some 100 us, whatever it does
     wobble = {}
 
     def rate(candidate):
@@ -38,7 +40,7 @@ def rates(space, seed, *, processors, scale=50.0):
             cost *= 1.3
         cost *= 1 + idle * (place.requests == 1)
         wobble.setdefault(candidate.name, math.exp(random.normal(0, 0.005)))
-        return scale * factor[candidate.precision] / cost * wobble[candidate.name]
+        return scale * processors / 2 * factor[candidate.precision] / cost * wobble[candidate.name]
 
     return rate
 
@@ -243,11 +245,11 @@ def test_processes_that_do_not_fit_into_memory_together_meet_in_smaller_heats():
 
 
 def test_a_limit_that_the_fastest_exceeds_goes_to_the_fastest_that_keeps_it():
-    """Batches are twice as fast and take far longer than 50 ms."""
+    """Batches are twice as fast and take 20 ms, as two requests per stream do; one takes 10 ms."""
     scene = Scene(
         lambda c: 400.0 if c.deployment.batch else 200.0 if c.deployment.hint else 100.0,
         precisions=("default",),
-        limit=Limit(95, 50.0),
+        limit=Limit(95, 15.0),
     )
     heats = scene.run()
     winner = scene.named[heats[-1].leader]
@@ -293,9 +295,9 @@ def test_the_final_undoes_what_was_luck():
     assert final(scene.field, scene.rules, [mistaken], seconds=60).leader == DEFAULT.name
 
 
-def test_of_equals_the_plainest_is_the_finalist():
-    """Two requests per stream are as fast as one: the hint alone reaches the final."""
-    found = set()
+def test_of_equals_the_plainest_wins():
+    """Everything asynchronous is equally fast: that leaves the hint."""
+    found = []
     for seed in range(10):
         scene = Scene(
             lambda c: 50.0 if c.deployment.requests is None else 100.0,
@@ -303,8 +305,8 @@ def test_of_equals_the_plainest_is_the_finalist():
             batchable=False,
             seed=seed,
         )
-        found.add(finalist(scene.field, scene.rules, race(scene.field, scene.rules, seconds=200)))
-    assert found == {scene.rules.hint}
+        found.append(scene.run(seed=seed)[-1].leader)
+    assert found.count(scene.rules.hint.name) >= 9
 
 
 def test_what_the_device_makes_the_same_of_needs_no_second_turn():

@@ -43,10 +43,13 @@ NEAR = 0.85
 FAR = 0.8
 """What adds to a setting that does not reach this share of what the hint does is not tried."""
 
-STARTERS = 10
+COSTLY = 0.05
+"""Share of the time left that a single candidate may take."""
+
+STARTERS = 12
 """How many deployments of a large space are tried in their own order before the optimizer proposes."""
 
-PATIENCE = 3
+PATIENCE = 4
 """The optimizer gets no further heats after so many without a new leader."""
 
 PRECISIONS, DEPLOYMENTS, ACROSS, OPEN = "precisions", "deployments", "across", "finalists"
@@ -101,7 +104,8 @@ class _Plan:
         candidates = (*first, *others[: max(0, room - len(first))])
         if room < 2 or not candidates or (len(candidates) == 1 and self.ledger.seen(candidates[0])):
             return None
-        return self._lineup(title, candidates, Budget(seconds * len(candidates), precision=PRECISION))
+        whole = sum(max(seconds, self._six_turns(candidate.deployment)) for candidate in candidates)
+        return self._lineup(title, candidates, Budget(whole, precision=PRECISION))
 
     def _loading(self) -> float:
         """Seconds to start the process of a candidate."""
@@ -163,13 +167,17 @@ class _Plan:
         return own is not None and hint is not None and own.high < FAR * hint.low
 
     def _affordable(self, way: Deployment) -> bool:
-        """Whether six turns take a small part of the time: a turn is no shorter than what is in flight."""
+        """Whether six turns take a small part of the time that is left."""
+        return self._six_turns(way) <= max(3 * SCREENING, COSTLY * self.left)
+
+    def _six_turns(self, way: Deployment) -> float:
+        """Seconds they take at least: in a turn all that is in flight is filled twice and emptied once."""
         speed = self.ledger.speeds.get(self.ledger.leader.name)
         if speed is None:
-            return True
+            return 0.0
         streams, _, requests, batch = self.field.space.place(way)
-        turn = 3 * streams * max(1, requests) * batch / speed.throughput.value  # filled twice, emptied once
-        return 6 * turn <= max(3 * SCREENING, 0.05 * self.left)
+        in_flight = streams * requests if requests else 1
+        return MINIMUM_ROUNDS * 3 * in_flight * batch / speed.throughput.value
 
     def _others(self) -> list[Candidate]:
         """The best deployments found, in the other precisions that came near."""

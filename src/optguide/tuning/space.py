@@ -80,7 +80,7 @@ def _for_latency(own: Setting, processors: int) -> list[Deployment]:
 
 
 def _for_throughput(own: Setting, processors: int, batchable: bool) -> list[Deployment]:
-    threads = {own.threads, processors, max(1, processors // 2), max(1, processors // 4)}
+    threads = {own.threads, processors, max(1, processors // 2)}
     settings = {own} | {
         Setting(streams, number) for number in threads for streams in _steps(number) if streams <= number
     }
@@ -90,8 +90,9 @@ def _for_throughput(own: Setting, processors: int, batchable: bool) -> list[Depl
     def surprise(way: tuple[Setting, bool, int | None]) -> tuple[float, ...]:
         """How many choices differ from the hint's, then how far."""
         setting, twice, batch = way
-        away = abs(math.log2(setting.streams / own.streams)) + abs(math.log2(setting.threads / own.threads))
-        return (setting != own) + twice + (batch is not None), away, batch or 0, setting.streams
+        streams, threads = setting.streams / own.streams, setting.threads / own.threads
+        changes = (streams != 1) + (threads != 1) + twice + (batch is not None)
+        return changes, abs(math.log2(streams)) + abs(math.log2(threads)), batch or 0, streams
 
     hint = Deployment(hint="THROUGHPUT", requests=0)
     return [Deployment(), hint, *(_asynchronous(own, *way) for way in sorted(ways, key=surprise))]
