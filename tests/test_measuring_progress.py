@@ -93,9 +93,9 @@ def test_sessions_report_into_the_overview(screen, monkeypatch):
     lines = text.getvalue().splitlines()
     assert lines == [
         "optimize m.xml: up to 10 min",
-        "optimize m.xml: 10 min left, racing",
-        "optimize m.xml: 9 min 40 s left, racing, INT8, interval so far ±3.0%, 50%",
-        "optimize m.xml: 9 min 40 s left, leader: INT8, default",
+        "optimize m.xml: 10 min left; racing",
+        "optimize m.xml: 9 min 40 s left; racing; INT8, interval so far ±3.0%, 50%",
+        "optimize m.xml: 9 min 40 s left; leader: INT8, default",
     ]
     assert not any("a session" in line for line in lines)
 
@@ -129,4 +129,4 @@ def test_an_overview_past_its_time_is_finishing(screen, monkeypatch):
     with progress.overview("optimize m.xml", 10) as view:
         now[0] = 11.0
         view.enter("writing the report")
-    assert text.getvalue().splitlines()[-1] == "optimize m.xml: finishing, writing the report"
+    assert text.getvalue().splitlines()[-1] == "optimize m.xml: finishing; writing the report"

@@ -1,7 +1,9 @@
 """Whole runs on a tiny model: every end a run can have, and what is left behind."""
 
 import json
+import shutil
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -15,25 +17,53 @@ from optguide.tuning.run import begin, resume
 from optguide.tuning.state import Store
 
 WIDTH = 16
-BUDGET = 12.0
+BUDGET = 60.0
+RACE, FINAL, PORTRAY = phases.race, phases.final, phases.Phases.portray
 
 
-@pytest.fixture
-def without_nncf(monkeypatch):
-    """Only the original's precisions: making others takes longer than the tests have."""
-    monkeypatch.setattr(precisions, "OTHERS", ())
+@pytest.fixture(autouse=True, scope="module")
+def quick():
+    """Short runs: only the original's precisions, one heat, a short final."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(precisions, "OTHERS", ())
+        patch.setattr(phases, "race", one_heat)
+        patch.setattr(phases, "final", short_final)
+        patch.setattr(phases.Phases, "portray", lambda self: None)
+        yield
 
 
-@pytest.fixture
-def start(tmp_path, ir, without_nncf):
-    """Begin a run: ``start(budget=1.0)``; its folder is ``tmp_path / "out"``."""
+@pytest.fixture(scope="module")
+def model(ir, tmp_path_factory):
+    """A model of this module's own, whose files a test may change where it has copied them."""
+    folder = tmp_path_factory.mktemp("model")
+    for suffix in (".xml", ".bin"):
+        (folder / f"own{suffix}").write_bytes(Path(ir).with_suffix(suffix).read_bytes())
+    return folder / "own.xml"
 
-    def run(**options):
-        return begin(
-            Settings(**{"model": str(ir), "budget": BUDGET, **options}), tmp_path / "out", claims=False
-        )
 
-    return run
+def run(model, out, **options):
+    return begin(Settings(**{"model": str(model), "budget": BUDGET, **options}), out, claims=False)
+
+
+class Over(Exception):  # noqa: N818
+    """One heat has been run."""
+
+
+def one_heat(field, rules, *, record, then=Over, **options):
+    """The race up to its first heat."""
+
+    def recorded(heat):
+        record(heat)
+        raise then
+
+    try:
+        RACE(field, rules, record=recorded, **options)
+    except Over:
+        return
+
+
+def short_final(*arguments, seconds, **options):
+    return FINAL(*arguments, **options, seconds=min(seconds, 4.0))
 
 
 @pytest.fixture
@@ -41,30 +71,36 @@ def out(tmp_path):
     return tmp_path / "out"
 
 
-def interrupting(after):
-    """The race, interrupted once so many heats have been recorded."""
-    real = phases.race
+@pytest.fixture
+def start(model, out):
+    """Begin a run in ``out``: ``start(budget=1.0)``."""
+    return partial(run, model, out)
 
-    def race(field, rules, *, record, **options):
-        seen = []
 
-        def recorded(heat):
-            record(heat)
-            seen.append(heat)
-            if len(seen) == after:
-                raise KeyboardInterrupt
+@pytest.fixture(scope="module")
+def finished(model, tmp_path_factory):
+    """A run that took its way to the end; its folder and what it returned."""
+    folder = tmp_path_factory.mktemp("finished") / "out"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(phases.Phases, "portray", PORTRAY)
+        return folder, run(model, folder)
 
-        return real(field, rules, record=recorded, **options)
 
-    return race
+@pytest.fixture(scope="module")
+def interrupted(model, tmp_path_factory):
+    """A run that was interrupted after the first heat; its folder and its outcome."""
+    folder = tmp_path_factory.mktemp("interrupted") / "out"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(phases, "race", partial(one_heat, then=KeyboardInterrupt))
+        return folder, run(model, folder).outcome
 
 
 def names(folder):
     return sorted(path.name for path in folder.iterdir())
 
 
-def test_nothing_but_a_model(start, out):
-    found = start()
+def test_nothing_but_a_model(finished):
+    out, found = finished
     outcome = found.outcome
     assert outcome.ended in ("finished", "budget spent")
     assert {"report.html", "report.json", "model.xml", "model.bin", "deploy.py"} <= set(names(out))
@@ -77,20 +113,29 @@ def test_nothing_but_a_model(start, out):
     assert outcome.heats
     assert outcome.summary[0].startswith(("Keep OpenVINO's default", "Use "))
     assert "benchmark_app -m model.xml" in found.check
+    assert set(outcome.layers) >= {"before"}
+    assert set(outcome.first_inference) == {outcome.default, outcome.winner}
     assert as_json.decode((out / "report.json").read_bytes(), out / "report.json") == outcome
     assert Store.reopen(out).state.ended == outcome.ended
 
 
-def test_the_final_is_what_is_reported(start):
-    outcome = start().outcome
+def test_the_final_is_what_is_reported(finished):
+    outcome = finished[1].outcome
     assert outcome.heats[-1].title == "final"
     assert outcome.winner == outcome.heats[-1].leader
-    others = {outcome.default, outcome.hint} - {outcome.winner}
-    assert set(outcome.heats[-1].ratios) >= others
     for key, name in (("default", outcome.default), ("hint", outcome.hint)):
         if name != outcome.winner:
             ratio = outcome.heats[-1].ratios[name]
             assert outcome.delivered[key].value == pytest.approx(1 / ratio.value)
+
+
+def test_a_finished_run_that_is_resumed_begins_nothing_anew(finished, out, monkeypatch):
+    folder, found = finished
+    shutil.copytree(folder, out)
+    monkeypatch.setattr(phases, "read_subject", lambda *_: pytest.fail("the model was read again"))
+    first, again = found.outcome, resume(out, claims=False).outcome
+    assert again.heats[: len(first.heats) - 1] == first.heats[:-1]
+    assert (again.made, again.started) == (first.made, first.started)
 
 
 def test_a_budget_too_small_keeps_the_default_and_says_so(start, out):
@@ -112,30 +157,21 @@ def test_a_limit_that_nothing_keeps(start, out):
     assert (out / "report.html").is_file()
 
 
-def test_an_interrupted_run_reports_what_is_known_and_goes_on(start, out, monkeypatch):
-    with monkeypatch.context() as patch:
-        patch.setattr(phases, "race", interrupting(after=1))
-        first = start().outcome
+def test_an_interrupted_run_reports_what_is_known_and_goes_on(interrupted, out):
+    folder, first = interrupted
     assert first.ended == "interrupted"
     assert len(first.heats) == 1
-    assert (out / "report.html").is_file()
+    assert (folder / "report.html").is_file()
 
-    second = resume(out, budget=2 * BUDGET, claims=False).outcome
+    shutil.copytree(folder, out)  # which is a move, too
+    second = resume(out, budget=3 * BUDGET, claims=False).outcome
     assert second.ended != "interrupted"
     assert second.heats[0] == first.heats[0]
-    assert len(second.heats) > 1
     assert [heat.title for heat in second.heats].count("final") == 1
     assert second.started == first.started
-    assert second.settings == replace(first.settings, budget=2 * BUDGET)
+    assert second.settings == replace(first.settings, budget=3 * BUDGET)
     assert second.seconds > first.seconds
-
-
-def test_a_finished_run_that_is_resumed_measures_nothing_again(start, out, monkeypatch):
-    first = start().outcome
-    monkeypatch.setattr(phases, "read_subject", lambda *_: pytest.fail("the model was read again"))
-    again = resume(out, claims=False).outcome
-    assert again.heats[: len(first.heats) - 1] == first.heats[:-1]
-    assert again.winner == first.winner or again.heats[-1] != first.heats[-1]
+    assert not any(standing.fate == "failed" for standing in second.standings)
 
 
 def test_a_run_that_fails_on_the_way_reports_what_is_known(start, out, monkeypatch):
@@ -187,29 +223,32 @@ def test_a_metric_that_cannot_be_computed_leaves_nothing_behind(start, out, tmp_
 
 
 class TestResuming:
-    @pytest.fixture
-    def begun(self, start, tmp_path, ir, monkeypatch):
-        """An interrupted run on a model of its own."""
-        for suffix in (".xml", ".bin"):
-            (tmp_path / f"own{suffix}").write_bytes(Path(ir).with_suffix(suffix).read_bytes())
-        with monkeypatch.context() as patch:
-            patch.setattr(phases, "race", interrupting(after=1))
-            start(model=str(tmp_path / "own.xml"))
-        return tmp_path
+    @pytest.fixture(autouse=True)
+    def begun(self, interrupted, out):
+        shutil.copytree(interrupted[0], out)
 
-    def test_another_model_is_refused(self, begun, out):
-        weights = bytearray((begun / "own.bin").read_bytes())
-        weights[0] ^= 1
-        (begun / "own.bin").write_bytes(weights)
+    @pytest.fixture
+    def changed(self, model):
+        """Put the model's weights back after a test has changed them."""
+        weights = model.with_suffix(".bin")
+        content = weights.read_bytes()
+        yield weights
+        weights.write_bytes(content)
+
+    def test_another_model_is_refused(self, changed, out):
+        changed.write_bytes(bytes([changed.read_bytes()[0] ^ 1]) + changed.read_bytes()[1:])
         with pytest.raises(ModelError, match=r"own\.xml has changed"):
             resume(out, claims=False)
 
-    def test_a_model_that_is_gone_is_refused(self, begun, out):
-        (begun / "own.xml").unlink()
-        with pytest.raises(ModelError, match="is not here"):
-            resume(out, claims=False)
+    def test_a_model_that_is_gone_is_refused(self, model, out):
+        model.rename(model.with_suffix(".away"))
+        try:
+            with pytest.raises(ModelError, match="is not here"):
+                resume(out, claims=False)
+        finally:
+            model.with_suffix(".away").rename(model)
 
-    def test_another_machine_is_refused(self, begun, out):
+    def test_another_machine_is_refused(self, out):
         file = out / "run" / "state.json"
         data = json.loads(file.read_text())
         data["machine_id"] = "0" * 12
@@ -217,9 +256,3 @@ class TestResuming:
         file.write_text(json.dumps(data))
         with pytest.raises(RecordsError, match=r"on another machine .*Another CPU"):
             resume(out, claims=False)
-
-    def test_a_folder_that_was_moved_goes_on(self, begun, out):
-        moved = out.with_name("moved")
-        out.rename(moved)
-        outcome = resume(moved, claims=False).outcome
-        assert not any("failed" in standing.fate for standing in outcome.standings)

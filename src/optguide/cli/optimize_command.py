@@ -19,6 +19,7 @@ from optguide.cli.options import (
 from optguide.errors import OptGuideError, OptionError
 
 if TYPE_CHECKING:
+    from optguide.measuring.estimate import Estimate
     from optguide.tuning.outcome import Outcome, Settings, Standing
     from optguide.tuning.run import Finished
 
@@ -26,8 +27,11 @@ __all__ = ["optimize"]
 
 INTERRUPTED = 130
 
-ROWS = 12
+ROWS = 10
 """Candidates in the table; the page has them all."""
+
+EXPLAINED = ("failed", "too inaccurate", "over the latency limit", "latency limit not shown")
+"""Fates that the ratio beside them does not explain."""
 
 AFTERWARDS = ("resume", "budget", "wait", "as_json", "claims")
 """Options that go with ``--resume``; all others are those of the run."""
@@ -273,9 +277,9 @@ def _table(outcome: Outcome) -> None:
     measured = [s for s in outcome.standings if s.speed is not None or s.fate in ("winner", "failed")]
     shown = measured[:ROWS]
     render.table(
-        "Candidates (95 % interval)",
-        ("Candidate", "Latency, median", "Throughput", "What became of it"),
-        [_row(standing) for standing in shown],
+        "Candidates (95 % interval; above 1 is better than the winner)",
+        ("Candidate", "Latency, median", "Throughput", "Against the winner", "What became of it"),
+        [_row(standing, outcome.winner) for standing in shown],
     )
     left = len(outcome.standings) - len(shown)
     if left:
@@ -284,17 +288,24 @@ def _table(outcome: Outcome) -> None:
         render.paragraph(f"{left} more candidates are in report.html{told}.")
 
 
-def _row(standing: Standing) -> list[Any]:
+def _row(standing: Standing, winner: str) -> list[Any]:
     from rich.text import Text
 
     from optguide import format as fmt
 
+    def cell(found: Estimate | None) -> str:
+        return fmt.estimate(found).replace(" (", "\n(") if found else ""
+
     speed = standing.speed
-    latency = speed.latency.get("p50") if speed else None
-    cells = [fmt.estimate(found).replace(" (", "\n(") if found else "" for found in (latency,)]
-    cells.append(fmt.estimate(speed.throughput).replace(" (", "\n(") if speed else "")
     style = "green" if standing.fate == "winner" else ""
-    return [standing.candidate.name, *cells, Text.assemble((standing.fate, style), f"\n{standing.why}")]
+    why = f"\n{standing.why}" if standing.fate in EXPLAINED else ""
+    return [
+        standing.candidate.name,
+        cell(speed.latency.get("p50") if speed else None),
+        cell(speed.throughput if speed else None),
+        cell(standing.ratio if standing.against == winner else None),
+        Text.assemble((standing.fate, style), why),
+    ]
 
 
 def _complain(outcome: Outcome) -> None:

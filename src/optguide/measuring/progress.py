@@ -74,13 +74,15 @@ class Overview:
     def left(self) -> str:
         """The time left as readers write it."""
         seconds = max(0.0, self.expected_seconds - self.elapsed)
-        return f"{duration(round(seconds))} left" if seconds >= 1 else "finishing"
+        if seconds < 1:
+            return "finishing"
+        return f"{duration(round(seconds)) if seconds >= 60 else f'{seconds:.0f} s'} left"
 
     @property
     def status(self) -> str:
         """Phase, leader and what is running, in one line."""
         leader = f"leader: {self.leader}" if self.leader else ""
-        return ", ".join(part for part in (self.phase, leader, self.what) if part)
+        return "; ".join(part for part in (self.phase, leader, self.what) if part)
 
     def __rich__(self) -> RenderableType:
         """Two lines: how far the run is, and what it is doing."""
@@ -132,18 +134,18 @@ class _Lines(Overview):
         changed = phase != self.phase
         super().enter(phase)
         if changed:
-            self._print(f"{self.left}, {phase}")
+            self._print(f"{self.left}; {phase}")
 
     def lead(self, leader: str) -> None:
         changed = leader != self.leader
         super().lead(leader)
         if changed:
-            self._print(f"{self.left}, leader: {leader}")
+            self._print(f"{self.left}; leader: {leader}")
 
     def report(self, what: str) -> None:
         super().report(what)
         if time.monotonic() - self._printed >= PLAIN_SECONDS:
-            self._print(f"{self.left}, {self.status}")
+            self._print(f"{self.left}; {self.status}")
 
     def _print(self, text: str) -> None:
         self._printed = time.monotonic()

@@ -8,8 +8,10 @@ failed.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Any
+
+import msgspec
 
 from optguide.errors import DeviceError, OptGuideError, OptionError, RecordsError, StorageError
 from optguide.format import duration, quantity
@@ -70,7 +72,7 @@ def begin(settings: Settings, folder: Path, *, claims: bool = True) -> Finished:
         version=machine.packages.get("optguide", ""),
         settings=settings,
         place=str(Path.cwd()),
-        machine=machine.to_dict(),
+        machine=msgspec.json.decode(msgspec.json.encode(machine.to_dict())),  # as it is read again
         machine_id=machine.machine_id,
         started=states.now(),
         fingerprints=fingerprints(settings),
@@ -137,7 +139,7 @@ def _conduct(store: Store, *, claims: bool) -> Finished:
     clock = Clock(state.settings.budget, state.spent, claims=claims)
     ended: Ended = "failed"
     errors: tuple[str, ...] = ()
-    with overview(f"optimize {state.settings.model}", clock.left) as view:
+    with overview(f"optimize {PurePath(state.settings.model).name}", clock.left) as view:
         phases = Phases(store, clock, view)
         try:
             phases.run(claims=claims)

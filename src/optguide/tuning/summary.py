@@ -143,12 +143,13 @@ def _loss(found: Quality, judged: int) -> str:
 
 
 def _tried(outcome: Outcome) -> Iterator[str]:
-    counts: Counter[Fate] = Counter(s.fate for s in outcome.standings)
+    counts: Counter[Fate] = Counter(standing.fate for standing in outcome.standings)
+    measured = sum(standing.speed is not None for standing in outcome.standings)
     lost = ", ".join(f"{counts[fate]} {text}" for fate, text in _FATES.items() if counts[fate])
     if lost:
         yield (
-            f"{len(outcome.standings)} candidates in {duration(outcome.seconds)}; of those that did not win,"
-            f" {lost}."
+            f"{measured} of {len(outcome.standings)} candidates were measured, and the run took"
+            f" {duration(outcome.seconds)}; those that did not win: {lost}."
         )
 
 
