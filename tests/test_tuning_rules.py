@@ -61,6 +61,8 @@ def test_a_higher_percentile_says_nothing_of_a_limit_for_the_median():
 def test_a_precision_may_win_by_the_interval_of_its_loss():
     assert may_win(Made("f32", "f32.xml"))
     assert may_win(Made("default", "f32.xml"))
+    assert may_win(Made("default", "f32.xml", quality=quality("open")))  # what the reader has already
+    assert not may_win(Made("default", "f32.xml", quality=quality("exceeded")))
     assert may_win(Made("int8", "int8.xml", quality=quality("kept")))
     assert not may_win(Made("int8", "int8.xml"))  # nothing judged it
     assert not may_win(Made("int8", why_not="There is nothing to quantize."))

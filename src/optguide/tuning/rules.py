@@ -81,9 +81,12 @@ def may_win(made: Made, *, unproven: bool = False) -> bool:
     """
     if not made.file or made.why_not:
         return False
-    if made.precision == "f32" or (made.precision == "default" and made.quality is None):
-        return True  # the original, and what OpenVINO does to it by itself where nothing can judge it
     quality = made.quality
+    if made.precision == "f32":
+        return True  # the original
+    if made.precision == "default":
+        # It is what the reader has without this search: evidence is asked for to leave it, not to keep it.
+        return quality is None or quality.kept != "exceeded"
     if quality is None:
         return False
     if quality.kept == "open" and unproven and quality.loss is not None:
