@@ -2,16 +2,36 @@
 
 import json
 
+import numpy as np
 import pytest
 
 SHORT = ("--budget", "300ms")
 
 
+@pytest.fixture(scope="module")
+def ir(tmp_path_factory, save_ir):
+    """Three layers of different kinds, the first two long enough to be counted."""
+
+    def body(ops, x):
+        weights = np.random.default_rng(0).standard_normal((1024, 1024), dtype=np.float32)
+        return ops.softmax(
+            ops.matmul(
+                ops.mvn(ops.matmul(x, weights, False, False), np.array([1]), True, 1e-5, "inside_sqrt"),
+                weights,
+                False,
+                False,
+            ),
+            1,
+        )
+
+    return save_ir(tmp_path_factory.mktemp("profile") / "network.xml", [16, 1024], body)
+
+
 def test_the_layers_of_one_model(optguide, ir):
     found = optguide("profile", ir, *SHORT)
     assert (found.status, found.err.count("Error")) == (0, 0)
-    assert "linear: the slowest layers (95 % interval)" in found.out
-    assert "linear: by kind and precision" in found.out
+    assert "network: the slowest layers (95 % interval)" in found.out
+    assert "network: by kind and precision" in found.out
     assert "FullyConnected" in found.out
     assert "inferences counted in" in found.out
 
@@ -19,7 +39,7 @@ def test_the_layers_of_one_model(optguide, ir):
 def test_two_variants_are_compared_by_kind(optguide, ir):
     found = optguide("profile", ir, "@INFERENCE_PRECISION_HINT=f32,name=[red]pinned", *SHORT)
     assert found.status == 0
-    assert "[red]pinned against linear: above 1 is better" in found.out
+    assert "[red]pinned against network: above 1 is better" in found.out
     assert "in f32" in found.out
 
 
@@ -30,7 +50,7 @@ def test_json_has_every_layer_with_its_share(optguide, ir):
     first, pinned = data["variants"]
     assert len(pinned["layers"]) > 1
     assert {layer["precision"] for layer in pinned["layers"]} == {"f32"}
-    assert sum(layer["share"]["value"] for layer in first["layers"]) == pytest.approx(1, abs=0.3)
+    assert sum(layer["share"]["value"] for layer in first["layers"]) == pytest.approx(1, abs=0.1)
     assert sum(kind["layers"] for kind in first["kinds"]) == len(first["layers"])
     assert data["comparisons"][0]["variant"] == pinned["name"]
     assert set(data["comparisons"][0]["kinds"]) >= {"FullyConnected"}
@@ -38,15 +58,14 @@ def test_json_has_every_layer_with_its_share(optguide, ir):
 
 def test_the_last_row_holds_what_is_not_listed(optguide, ir):
     assert "other layers" not in optguide("profile", ir, *SHORT).out
-    short = optguide("profile", ir, *SHORT, "--top", "1").out
-    assert "other layers" in short or short.count("\n") < 20
+    assert " other layers" in optguide("profile", ir, *SHORT, "--top", "1").out
 
 
 def test_another_runtime_has_no_layers_and_the_others_are_counted(optguide, ir, onnx_model):
     pytest.importorskip("onnxruntime")
     found = optguide("profile", ir, f"{onnx_model}@runtime=onnxruntime,name=ort", *SHORT)
     assert found.status == 2
-    assert "linear: the slowest layers" in found.out
+    assert "network: the slowest layers" in found.out
     assert (
         "'ort' was not measured: Layers are counted by OpenVINO, and 'ort' runs on onnxruntime." in found.err
     )

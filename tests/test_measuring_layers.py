@@ -72,6 +72,27 @@ class Device:
         raise RuntimeError("not shown")
 
 
+class OpenDevice(Device):
+    """One that shows the graph of what it has compiled, in which only these layers are left."""
+
+    left = ("x", "conv", "short")
+
+    def get_runtime_model(self):
+        return SimpleNamespace(
+            get_ordered_ops=lambda: [
+                SimpleNamespace(
+                    get_friendly_name=lambda name=name: name,
+                    get_rt_info=lambda name=name: {
+                        "layerType": SimpleNamespace(value="Input" if name == "x" else "Subgraph"),
+                        "runtimePrecision": SimpleNamespace(value="bf16"),
+                        "originalLayersNames": SimpleNamespace(value=f"{name},relu"),
+                    },
+                )
+                for name in self.left
+            ]
+        )
+
+
 def counter(device, inputs=(0,)):
     spec = {"runtime": "openvino", "name": "m", "device": "CPU"}
     return LayerCounter(SimpleNamespace(spec=spec, compiled=device, sets=[{"x": x} for x in inputs]))
@@ -82,12 +103,11 @@ def test_a_turn_is_the_difference_of_sums():
         conv=("Convolution", "brgconv_avx512_BF16", "EXECUTED", lambda n: 9000 if n < 3 else 70)
     )
     found = counter(slow_first)
-    discarded = found.turn(seconds=0.02, discard=0)
+    single = found.turn(seconds=0, discard=0)
+    assert (single["times"]["conv"], single["calls"]) == (9000, 1)  # the one after the discarded one
     later = found.turn(seconds=0.02, discard=0)
-    # The first inference is discarded, the second is not; both stay in the mean for good.
-    assert discarded["times"]["conv"] > 70
-    assert later["times"]["conv"] == pytest.approx(70, abs=1 + 2 * len(slow_first.seen) / later["calls"])
-    assert later["calls"] + discarded["calls"] == len(slow_first.seen) - 2
+    assert later["times"]["conv"] == pytest.approx(70, abs=1.1)  # although 9000 stays in the mean for good
+    assert later["calls"] == len(slow_first.seen) - 3
 
 
 def test_what_did_not_run_as_such_or_holds_data_only_is_no_layer():
@@ -99,6 +119,18 @@ def test_what_did_not_run_as_such_or_holds_data_only_is_no_layer():
     found = counter(device).turn(0.001, 0)
     assert list(found["times"]) == ["conv"]
     assert found["layers"]["conv"] == {"kind": "Convolution", "precision": "f32", "origin": []}
+
+
+def test_a_layer_below_a_microsecond_is_told_from_a_fused_one_by_the_graph():
+    device = OpenDevice(
+        conv=("Convolution", "x_FP32", "EXECUTED", lambda _: 10),
+        short=("Add", "x_FP32", "NOT_RUN", lambda _: 0),
+        relu=("Relu", "undef", "NOT_RUN", lambda _: 0),
+        x=("Parameter", "unknown", "EXECUTED", lambda _: 1),
+    )
+    found = counter(device).turn(0.001, 0)
+    assert found["times"] == {"conv": 10, "short": 0}
+    assert found["layers"]["short"] == {"kind": "Subgraph", "precision": "bf16", "origin": ["short", "relu"]}
 
 
 def test_every_input_set_is_inferred_equally_often():
@@ -193,7 +225,7 @@ def test_fused_layers_are_in_the_time_of_the_one_they_were_fused_into(network):
     assert len(first.origin) > 1
     assert {layer.precision for layer in known if layer.kind == "Convolution"} == {"f32"}
     assert 0 < found.total("f32").value < found.latency("f32").value
-    assert len(found.rounds["f32"]) == module.ROUNDS
+    assert len(found.rounds["f32"]) >= 6
     assert found.versions["openvino"]
 
 
@@ -207,7 +239,7 @@ def test_two_variants_take_turns_and_one_of_another_runtime_fails_alone(network,
     assert list(found.rounds) == ["one thread", "streams"]
     assert found.effective["one thread"]["INFERENCE_NUM_THREADS"] == "1"
     assert found.effective["streams"]["PERF_COUNT"] == "YES"
-    assert found.compare("one thread", "streams").ratio.n == module.ROUNDS
+    assert found.compare("one thread", "streams").ratio.n >= 6
     # Inferences of one stream are counted whole: the layers' sum stays near what the caller waits for.
     assert found.total("streams").value < found.latency("streams").value
     with pytest.raises(
@@ -226,16 +258,19 @@ def test_a_model_is_compiled_anew_for_every_turn_where_that_is_quick(network, mo
 
     monkeypatch.setattr(module, "WorkerProcess", Recording)
     variant = Variant("a", model=network)
-    assert not layers([variant], seconds=0.01).anew
-    assert len(loads) == 1
-    monkeypatch.setattr(module, "MINIMUM_ROUNDS", 1)  # any loading is quick
+    monkeypatch.setattr(module, "COMPILING", 1e9)
     assert layers([variant], seconds=SHORT).anew
-    assert len(loads) == 1 + module.ROUNDS
-    assert len(set(loads)) == 2
+    assert len(loads) == module.ROUNDS
+    assert len(set(loads)) == 1
+    monkeypatch.setattr(module, "COMPILING", 0)
+    assert not layers([variant], seconds=SHORT).anew
+    assert len(loads) == module.ROUNDS + 1
 
 
 def test_a_model_that_returns_nan_is_a_failure(network, tmp_path, save_ir):
-    broken = save_ir(tmp_path / "nan.xml", [1, 4], lambda ops, x: ops.multiply(x, np.float32("nan")))
+    broken = save_ir(
+        tmp_path / "nan.xml", [1, 4], lambda ops, x: ops.sqrt(ops.subtract(ops.abs(x), np.float32(9)))
+    )
     found = layers([Variant("nan", model=str(broken)), Variant("good", model=network)], seconds=SHORT)
     assert isinstance(found.failures["nan"], errors.OutputError)
     assert found.of("good")

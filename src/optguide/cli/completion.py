@@ -15,7 +15,6 @@ if TYPE_CHECKING:
 __all__ = ["PROPERTIES", "complete_property", "complete_variant", "joined", "words_of_bash"]
 
 PROPERTIES = {
-    "AFFINITY": (),
     "CACHE_DIR": (),
     "CPU_DENORMALS_OPTIMIZATION": ("YES", "NO"),
     "DYNAMIC_QUANTIZATION_GROUP_SIZE": ("0", "32", "64"),

@@ -86,7 +86,8 @@ def load(
     due. Variants are written as for `optguide compare`; all get the same arrivals.
     """
     from optguide.cli import load_output as output
-    from optguide.cli.errors import report_failures
+    from optguide.cli.errors import report_failures, warn
+    from optguide.cli.session import busy
     from optguide.cli.variants import build, common_settings, parse
     from optguide.measuring.load_search import LoadLimit
 
@@ -97,6 +98,8 @@ def load(
     built = build(parse(variants), common_settings(options), allow_pickle=options["allow_pickle"])
     found = _measure(built, asked, seconds, limit, options["wait"])
     (output.emit if options["as_json"] else output.show)(found)
+    for sentence in busy(found.others_share):
+        warn(sentence)
     report_failures(found.failures)
     if limit and not any(found.highest(name) for name in found.curves):
         raise NotEnoughSamples(

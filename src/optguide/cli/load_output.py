@@ -35,6 +35,12 @@ class Loads:
     capacity: Mapping[str, Estimate] = field(default_factory=dict)
     failures: Mapping[str, OptGuideError] = field(default_factory=dict)
 
+    @property
+    def others_share(self) -> float:
+        """Share of the machine's CPU that other processes used, at the rate where they used most."""
+        shares = [point.others_share for curve in self.curves.values() for point in curve]
+        return max((share for share in shares if not math.isnan(share)), default=math.nan)
+
     def highest(self, name: str) -> LoadPoint | None:
         """The highest rate at which a variant surely keeps the limit, if there is one."""
         from optguide.measuring.openloop import highest_rate
@@ -105,30 +111,27 @@ def advice(loads: Loads) -> str:
     """What to offer where no rate kept the limit: more requests where they were too few, or fewer of them."""
     from optguide.measuring.load_search import seconds_needed
 
-    limit, curves = loads.limit, loads.curves.values()
+    limit, points = loads.limit, [point for curve in loads.curves.values() for point in curve]
+    if all(point.void and not point.overloaded for point in points):
+        return "Let other work on this machine end, and measure again."
     few = [
         point.offered
-        for curve in curves
-        for point in curve
+        for point in points
         if limit and not point.void and limit.percentile not in point.latencies
     ]
     if limit is None or not few:
         return "Offer lower rates, or allow more time."
     seconds = math.ceil(seconds_needed(max(few), limit))
-    return f"Rates up to {_rate(max(few))} had too few requests for that: give --seconds {seconds}s."
+    return f"Rates up to {_rate(max(few))} had too few requests: give --seconds {seconds}s."
 
 
 def words(limit: LoadLimit) -> str:
     """``p99 ≤ 50 ms``."""
-    from optguide import format as fmt
-
-    return f"p{limit.percentile} \N{LESS-THAN OR EQUAL TO} {fmt.quantity(limit.milliseconds, 'ms')}"
+    return f"p{limit.percentile} \N{LESS-THAN OR EQUAL TO} {limit.milliseconds:g} ms"
 
 
 def _rate(rate: float) -> str:
-    from optguide import format as fmt
-
-    return fmt.quantity(rate, "requests/s")
+    return f"{rate:,.4g} requests/s"
 
 
 def emit(loads: Loads) -> None:
@@ -170,6 +173,7 @@ def _point(point: LoadPoint, limit: LoadLimit | None) -> dict[str, Any]:
         "service_time": by_name(point.served),
         "void": point.void or None,
         "overloaded": point.overloaded,
+        "others_share": point.others_share,
         "limit": limit.of(point) if limit else None,
     }
 

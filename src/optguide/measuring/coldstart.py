@@ -7,13 +7,15 @@ boot is slower than anything measured here.
 
 from __future__ import annotations
 
+import math
+import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
 
 from optguide.errors import NotEnoughSamples, OptGuideError, OptionError
-from optguide.machine import measuring_lock
+from optguide.machine import OthersMeter, measuring_lock
 from optguide.measuring.comparison import Comparison, paired
 from optguide.measuring.estimate import Estimate, median_of_rounds
 from optguide.measuring.process import GRACE_SECONDS, WorkerProcess
@@ -51,11 +53,14 @@ class ColdStart:
     :param runs: variant name to one mapping of stage to milliseconds per run, in order.
     :param failures: variant name to the error that ended it.
     :param footprints: variant name to one mapping per run, of moment to bytes by kind.
+    :param others_share: share of the machine's CPU that other processes used meanwhile (0 to 1); NaN where
+        the system does not tell.
     """
 
     runs: Mapping[str, tuple[Mapping[str, float], ...]]
     failures: Mapping[str, OptGuideError]
     footprints: Mapping[str, tuple[Mapping[str, Footprint], ...]] = field(default_factory=dict)
+    others_share: float = math.nan
 
     def estimate(self, name: str, stage: str = "total") -> Estimate:
         """Median of one stage, or of one of :data:`SUMS`, in milliseconds.
@@ -170,6 +175,7 @@ def first_inference(
         {name: tuple(run.milliseconds for run in runs) for name, runs in whole.items()},
         failures,
         {name: tuple(run.footprints for run in runs) for name, runs in whole.items()},
+        float(np.mean([run.others_share for runs in whole.values() for run in runs])),
     )
 
 
@@ -179,6 +185,7 @@ class _Run:
 
     milliseconds: Mapping[str, float]
     footprints: Mapping[str, Footprint]
+    others_share: float
 
 
 def _start(variant: Variant, steady: int, *, check: bool) -> _Run:
@@ -186,7 +193,7 @@ def _start(variant: Variant, steady: int, *, check: bool) -> _Run:
 
     :param check: look at the outputs too, once everything has been timed.
     """
-    with WorkerProcess(variant) as worker:
+    with WorkerProcess(variant) as worker, OthersMeter([os.getpid(), worker.pid]) as others:
         stages = worker.load()["stages"]
         loaded = worker.ask(GRACE_SECONDS, do="memory")
         (first,) = worker.ask(GRACE_SECONDS * 5, do="consecutive", count=1)["durations_ns"]
@@ -200,4 +207,4 @@ def _start(variant: Variant, steady: int, *, check: bool) -> _Run:
         "second": later[0] / 1e6,
         "steady": float(np.median(later[1:])) / 1e6,
     }
-    return _Run(milliseconds, {"load": loaded, "first": used})
+    return _Run(milliseconds, {"load": loaded, "first": used}, others.share)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -70,6 +71,8 @@ class LayerTimes:
     :param effective: by variant name, properties as the device resolved them.
     :param versions: of the packages that executed the models.
     :param anew: whether models were compiled anew for every round.
+    :param others_share: share of the machine's CPU that other processes used meanwhile (0 to 1); NaN where
+        the system does not tell.
     """
 
     rounds: Mapping[str, tuple[Round, ...]]
@@ -78,6 +81,7 @@ class LayerTimes:
     effective: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     versions: Mapping[str, str] = field(default_factory=dict)
     anew: bool = True
+    others_share: float = math.nan
 
     def of(self, name: str) -> tuple[LayerTime, ...]:
         """Every layer of a variant, the slowest first.
@@ -87,7 +91,7 @@ class LayerTimes:
         rounds = self._of(name)
         found = [
             LayerTime(layer, said["kind"], said["precision"], _median(rounds, [layer]), tuple(said["origin"]))
-            for layer, said in self.described[name].items()
+            for layer, said in self._layers(name).items()
         ]
         return tuple(sorted(found, key=lambda layer: layer.time.value, reverse=True))
 
@@ -121,7 +125,8 @@ class LayerTimes:
         """How much less time the layers of one kind take in ``b`` than in ``a``, paired by round.
 
         :param kind: all layers where there is none.
-        :return: nothing where one of the two spends no time in such layers.
+        :return: nothing where one of the two spends no time in such layers, or none that was counted in some
+            round.
         :raises NotEnoughSamples: fewer than six rounds.
         """
         sums = [_per_round(self._of(name), self._members(name, kind)) for name in (a, b)]
@@ -133,13 +138,17 @@ class LayerTimes:
         return Comparison(a, b, f"layers, {kind}" if kind else "layers", ratio)
 
     def _members(self, name: str, kind: str | None = None) -> list[str]:
-        return [layer for layer, said in self.described[name].items() if kind in (None, said["kind"])]
+        return [layer for layer, said in self._layers(name).items() if kind in (None, said["kind"])]
 
     def _groups(self, name: str) -> dict[tuple[str, str], list[str]]:
         groups: dict[tuple[str, str], list[str]] = {}
-        for layer, said in self.described[name].items():
+        for layer, said in self._layers(name).items():
             groups.setdefault((said["kind"], said["precision"]), []).append(layer)
         return groups
+
+    def _layers(self, name: str) -> Mapping[str, Mapping[str, Any]]:
+        self._of(name)  # refuses names of nothing
+        return self.described[name]
 
     def _of(self, name: str) -> tuple[Round, ...]:
         if name in self.failures:

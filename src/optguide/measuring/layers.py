@@ -12,6 +12,8 @@ the threads of one of them.
 
 from __future__ import annotations
 
+import math
+import os
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
@@ -21,7 +23,7 @@ from typing import Any
 import numpy as np
 
 from optguide.errors import OptGuideError, OptionError
-from optguide.machine import measuring_lock
+from optguide.machine import OthersMeter, measuring_lock
 from optguide.measuring.estimate import MINIMUM_ROUNDS
 from optguide.measuring.layer_times import LayerTime, LayerTimes, Round
 from optguide.measuring.process import GRACE_SECONDS, WorkerProcess
@@ -36,6 +38,9 @@ ROUNDS = 9
 DISCARD = 0.1
 """Share of a turn that is inferred before it counts."""
 
+COMPILING = 2.0
+"""How many times the given seconds may go into compiling models anew."""
+
 PATIENCE, OVERTIME = 1.5, 4.0
 """How many times the given seconds six rounds and more may take, and how many fewer rounds may."""
 
@@ -49,7 +54,7 @@ def layers(
 
     :param variants: of the runtime OpenVINO, with different names.
     :param seconds: for counted inferences, shared by all variants; compiling comes on top, up to about twice
-        that. Where inferences are so long that six rounds do not fit, up to four times as much.
+        as much. Where inferences are so long that six rounds do not fit, up to four times as much.
     :param seed: of the order of turns.
     :raises Busy: another measurement is running.
     :raises OptionError: nothing to count, or two variants of one name.
@@ -82,18 +87,21 @@ class _Session:
         self.failures: dict[str, OptGuideError] = {}
         self.spent = 0.0
         self.anew = False
+        self.others_share = math.nan
 
     def run(self, update: Update) -> None:
         """Load everything, take turns, and look at the outputs once everything has been counted."""
         with ExitStack() as stack:
-            start = time.perf_counter()
             for name in self.variants:
                 update(0.0, f"loading {name}")
                 with self._blaming(name):
                     self.workers[name] = stack.enter_context(WorkerProcess(self.variants[name]))
                     self.loaded[name] = self.workers[name].load()
-            self.anew = (MINIMUM_ROUNDS - 1) * (time.perf_counter() - start) <= self.seconds
-            self._take_turns(update)
+            compiling = sum(_again(self.loaded[name]["stages"]) for name in self._alive())
+            self.anew = (ROUNDS - 1) * compiling <= COMPILING * self.seconds
+            with OthersMeter([os.getpid(), *(self.workers[name].pid for name in self._alive())]) as others:
+                self._take_turns(update)
+            self.others_share = others.share
             for name in self._alive():
                 with self._blaming(name):
                     self.workers[name].outputs()
@@ -108,6 +116,7 @@ class _Session:
             {name: self.loaded[name]["effective"] for name in alive},
             {key: value for name in alive for key, value in self.loaded[name]["versions"].items()},
             self.anew,
+            self.others_share,
         )
 
     def _alive(self) -> list[str]:
@@ -144,6 +153,11 @@ class _Session:
             self.failures[name] = error
             if name in self.workers:
                 self.workers[name].end()
+
+
+def _again(stages: Mapping[str, float]) -> float:
+    """Seconds of loading a model again in a process that has imported everything."""
+    return sum(seconds for stage, seconds in stages.items() if stage != "import")
 
 
 def _counting(variant: Variant) -> Variant:

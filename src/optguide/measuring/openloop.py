@@ -6,14 +6,16 @@ often and the wait that users would feel never shows. Here the schedule does not
 
 from __future__ import annotations
 
+import math
+import os
 from collections.abc import Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
 from optguide.errors import NotEnoughSamples, OptionError
-from optguide.machine import measuring_lock
+from optguide.machine import OthersMeter, measuring_lock
 from optguide.measuring.estimate import Estimate, percentile_of_blocks, samples_needed
 from optguide.measuring.process import GRACE_SECONDS, WorkerProcess
 from optguide.measuring.progress import reporting
@@ -57,6 +59,8 @@ class LoadPoint:
     :param overloaded: the point is void because the variant is slower than the requests arrive.
     :param served: percentile to the time from the start of an inference to its completion in milliseconds, as
         the runtime reports it: what is left of the latency when the wait for a free infer request is ignored.
+    :param others_share: share of the machine's CPU that other processes used meanwhile (0 to 1); NaN where
+        the system does not tell.
     """
 
     offered: float
@@ -66,6 +70,7 @@ class LoadPoint:
     void: str = ""
     overloaded: bool = False
     served: dict[int, Estimate] = field(default_factory=dict)
+    others_share: float = math.nan
 
     p50 = property(lambda self: self.latencies.get(50))
     p95 = property(lambda self: self.latencies.get(95))
@@ -146,8 +151,9 @@ def load_curves(
         for index in random.permutation(len(rates)):
             for name in random.permutation(names):
                 update(done / total, f"{name}, {rates[index]:.4g} requests/s")
-                point = _measured(workers[name], rates[index], seconds, seed + int(index))
-                points[name][rates[index]] = point
+                with OthersMeter([os.getpid(), *(worker.pid for worker in workers.values())]) as others:
+                    point = _measured(workers[name], rates[index], seconds, seed + int(index))
+                points[name][rates[index]] = replace(point, others_share=others.share)
                 done += 1
     return {name: tuple(found[rate] for rate in sorted(found)) for name, found in points.items()}
 

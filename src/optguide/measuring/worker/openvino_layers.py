@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import itertools
 import time
-from collections.abc import Iterable
 from datetime import timedelta
 from typing import Any
 
@@ -42,6 +41,7 @@ class LayerCounter:
         self._feeds = [list(arrays.values()) for arrays in runner.sets]
         self._request = runner.compiled.create_infer_request()
         self._done = 0
+        self._known: dict[str, dict[str, str]] | None = None
 
     def turn(self, seconds: float, discard: float) -> dict[str, Any]:
         """Infer for ``seconds``, each input set equally often, after ``discard`` seconds that do not count.
@@ -65,7 +65,7 @@ class LayerCounter:
             "times": {name: max(0.0, total - before.get(name, 0.0)) / calls for name, total in after.items()},
             "latency_us": wall / calls * 1e6,
             "calls": calls,
-            "layers": self._described(after),
+            "layers": self._described(),
         }
 
     def _infer(self, seconds: float) -> None:
@@ -77,35 +77,43 @@ class LayerCounter:
             self._done += 1
 
     def _sums(self) -> dict[str, float]:
-        """Microseconds of all inferences so far, by layer that ran as such."""
+        """Microseconds of all inferences so far, by layer."""
         found: dict[str, float] = {}
         for info in self._counted():
-            found[info.node_name] = found.get(info.node_name, 0.0) + self._done * (
-                info.real_time / _MICROSECOND
-            )
+            total = self._done * (info.real_time / _MICROSECOND)
+            found[info.node_name] = found.get(info.node_name, 0.0) + total
         return found
 
-    def _counted(self) -> Iterable[Any]:
-        """What was fused into another layer has not run as such, and is in that one's time."""
-        return (
+    def _counted(self) -> list[Any]:
+        """Counters of layers that do something, those that the compiled graph has.
+
+        The others were fused into a layer whose time includes them. Their status is ``NOT_RUN``, but so is
+        that of a layer whose mean is below a microsecond.
+        """
+        graph = self._graph()
+        return [
             info
             for info in self._request.profiling_info
-            if info.status.name == "EXECUTED" and info.node_type not in _NO_WORK
-        )
+            if (info.node_name in graph if graph else info.status.name == "EXECUTED")
+            and graph.get(info.node_name, {}).get("layerType", info.node_type) not in _NO_WORK
+        ]
 
-    def _described(self, names: Iterable[str]) -> dict[str, dict[str, Any]]:
-        graph = _runtime_graph(self._compiled)
-        said = {info.node_name: info for info in self._counted()}
-        return {
-            name: {
-                "kind": graph.get(name, {}).get("layerType") or said[name].node_type,
-                "precision": graph.get(name, {}).get("runtimePrecision") or _last_part(said[name].exec_type),
-                "origin": [
-                    part for part in graph.get(name, {}).get("originalLayersNames", "").split(",") if part
-                ],
+    def _described(self) -> dict[str, dict[str, Any]]:
+        graph, found = self._graph(), {}
+        for info in self._counted():
+            known = graph.get(info.node_name, {})
+            found[info.node_name] = {
+                "kind": known.get("layerType") or info.node_type,
+                "precision": known.get("runtimePrecision") or _last_part(info.exec_type),
+                "origin": [part for part in known.get("originalLayersNames", "").split(",") if part],
             }
-            for name in names
-        }
+        return found
+
+    def _graph(self) -> dict[str, dict[str, str]]:
+        """Read after the first inference, which with dynamic shapes decides kernels and precisions."""
+        if self._known is None:
+            self._known = _runtime_graph(self._compiled)
+        return self._known
 
 
 def _runtime_graph(compiled: Any) -> dict[str, dict[str, str]]:
