@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+import shlex
 from dataclasses import replace
 from itertools import pairwise
 from urllib.parse import urlsplit
@@ -42,7 +43,7 @@ def rendered(outcome, *, file="run/inputs/0.npz"):
         inputs = Inputs((Port("x", "float32", (4, 16)),), ({"x": (4, 16)},), file)
         check = benchmark_app.check(standing.candidate, device="CPU", inputs=inputs)
         deployed = Deployed(inputs, check, 26_100_000)
-    return page(outcome, folder="optguide-resnet50", deployed=deployed)
+    return page(outcome, out="optguide-resnet50-again", deployed=deployed)
 
 
 @pytest.fixture(scope="module")
@@ -149,7 +150,7 @@ def test_the_winner_is_the_first_candidate():
 def test_intervals_are_drawn_in_place():
     left, right, wide, none = race.whiskers(
         [
-            Estimate(0.5, 0.4, 0.6, "ratio", 9),
+            Estimate(0.8, 0.7, 0.9, "ratio", 9),
             Estimate(1.2, 1.1, 1.3, "ratio", 9),
             Estimate(1.0, 0.0, math.inf, "ratio", 9),
             None,
@@ -162,8 +163,10 @@ def test_intervals_are_drawn_in_place():
 
 
 def test_a_ratio_far_away_does_not_squeeze_the_others():
-    far, near = race.whiskers([Estimate(40, 39, 41, "ratio", 9), Estimate(2, 1.9, 2.1, "ratio", 9)])
+    far, near = race.whiskers([Estimate(40, 39, 41, "ratio", 9), Estimate(1.5, 1.4, 1.6, "ratio", 9)])
+    assert far.outside
     assert far.cut == ("right",)
+    assert not near.outside
     assert near.value > race.WIDTH / 2 + 20
 
 
@@ -264,6 +267,36 @@ def test_the_command_repeats_the_run():
     )
 
 
+def test_optimize_takes_the_command_and_understands_the_same():
+    from optguide.cli.optimize_command import optimize
+
+    _, _, *arguments = shlex.split(facts.command(RICH.settings, "again"))
+    given = optimize.make_context("optimize", arguments).params
+    wanted = RICH.settings
+    assert (given["model"], given["data"], given["metric"]) == (wanted.model, wanted.data, wanted.metric)
+    assert (given["goal"], given["budget"], given["max_drop"]) == (
+        wanted.goal,
+        wanted.budget,
+        wanted.max_drop,
+    )
+    assert given["shapes"] == ("x=1,16",)
+    assert given["slo"] == (wanted.limit.percentile, wanted.limit.milliseconds)
+    assert str(given["out"]) == "again"
+
+
+def test_optimize_knows_every_option_of_the_command():
+    from optguide.cli.optimize_command import optimize
+
+    everything = replace(
+        RICH.settings, metric="top-5", max_drop=0.002, unproven=True, device="GPU", allow_pickle=True
+    )
+    _, _, *arguments = shlex.split(facts.command(everything, "again"))
+    given = optimize.make_context("optimize", arguments).params
+    assert (given["metric"], given["max_drop"], given["device"]) == ("top-5", 0.002, "GPU")
+    assert given["allow_unproven"]
+    assert given["allow_pickle"]
+
+
 def test_the_command_quotes_for_a_shell():
     line = facts.command(replace(RICH.settings, model="a b's $(x).onnx"), "out")
     assert "'a b'\"'\"'s $(x).onnx'" in line
@@ -280,7 +313,9 @@ def test_figures_exist_where_there_is_something_to_draw():
 
 def test_the_frontier_keeps_the_named_ones_where_there_are_too_many(monkeypatch):
     monkeypatch.setattr(figures, "MOST", 3)
-    assert {point[0] for point in figures.points_of(RICH)} == {WINNER.name, DEFAULT.name, HINT.name}
+    assert {point[0] for point in figures.points_of(RICH)} == {
+        figures.short(candidate) for candidate in (WINNER, DEFAULT, HINT)
+    }
 
 
 def test_light_and_dark_figures_differ_and_the_same_figure_is_the_same_bytes():

@@ -57,7 +57,7 @@ def write(
         except OptGuideError as error:
             outcome = _with_error(outcome, f"The winner's model could not be written: {error}")
     report = _replace(folder / "report.json", as_json.encode(outcome))
-    html = page(outcome, folder=folder.name, deployed=deployed)
+    html = page(outcome, out=f"{folder.name}-again", deployed=deployed)
     return (_replace(folder / "report.html", _bytes(html)), report, *files)
 
 

@@ -11,18 +11,30 @@ from typing import TYPE_CHECKING
 from optguide import plots
 from optguide.measuring.estimate import Estimate
 from optguide.measuring.openloop import PERCENTILES, LoadPoint, highest_rate
-from optguide.tuning.candidate import PRECISIONS
+from optguide.tuning.candidate import PRECISIONS, Candidate
 from optguide.tuning.outcome import LoadSample, Outcome, Quality, Speed, Standing
+from optguide.tuning.report.words import rate
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
     from optguide.plots.themes import Mode
 
-__all__ = ["Picture", "frontier", "layers", "load", "points_of", "trade_off"]
+__all__ = ["Picture", "frontier", "layers", "load", "points_of", "trade_off", "winner_name"]
 
 MOST = 18
 """Configurations one figure names."""
+
+ABBREVIATIONS = {
+    " with accuracy control": " controlled",
+    "default precision": "default",
+    " streams": " str.",
+    " stream": " str.",
+    " threads": " thr.",
+    " thread": " thr.",
+    " requests": " req.",
+    " request": " req.",
+}
 
 
 @dataclass(frozen=True)
@@ -55,7 +67,7 @@ def trade_off(outcome: Outcome) -> Picture | None:
         cost = _cost(standing.speed, outcome)
         if found is not None and cost is not None:
             quality = found
-            points.append((standing.candidate.name, cost, found.value))
+            points.append((short(standing.candidate), cost, found.value))
     if quality is None or len(points) < 2:
         return None
     what = _quality_name(quality)
@@ -79,8 +91,11 @@ def frontier(outcome: Outcome) -> Picture | None:
     if len(points) < 2:
         return None
     limit = outcome.settings.limit
-    chosen = outcome.winner if outcome.met is not False else None
-    caption = "Every point is from the last session its configuration took part in; the ring is the winner."
+    chosen = winner_name(outcome) if outcome.met is not False else None
+    caption = (
+        "Every point is from the last session its configuration took part in; the ring is the winner. "
+        "Names are shortened: str. are streams, thr. threads, req. requests."
+    )
     if limit is not None:
         caption += f" Latencies are p{limit.percentile}, and the dashed line is the limit."
     left_out = sum(s.speed is not None for s in outcome.standings) - len(points)
@@ -100,7 +115,12 @@ def points_of(outcome: Outcome) -> list[tuple[str, Estimate, Estimate, str]]:
     measured = [s for s in outcome.standings if s.speed is not None and key in s.speed.latency]
     ordered = sorted(measured, key=lambda s: (s.candidate.name not in named, _rank(s, outcome)))
     return [
-        (s.candidate.name, s.speed.latency[key], s.speed.throughput, PRECISIONS[s.candidate.precision])
+        (
+            short(s.candidate),
+            s.speed.latency[key],
+            rate(s.speed.throughput),
+            PRECISIONS[s.candidate.precision],
+        )
         for s in ordered[:MOST]
         if s.speed is not None
     ]
@@ -139,6 +159,19 @@ def layers(outcome: Outcome) -> Iterator[tuple[str, Picture]]:
             )
 
 
+def short(candidate: Candidate) -> str:
+    """A candidate's name where there is little room; as unique as the name."""
+    name = candidate.name
+    for word, abbreviation in ABBREVIATIONS.items():
+        name = name.replace(word, abbreviation)
+    return name
+
+
+def winner_name(outcome: Outcome) -> str | None:
+    """What :func:`points_of` calls the winner."""
+    return next((short(s.candidate) for s in outcome.standings if s.candidate.name == outcome.winner), None)
+
+
 def _load_curve(
     points: Sequence[LoadPoint], limit: float | None, highest: LoadPoint | None
 ) -> Callable[[], Figure]:
@@ -150,15 +183,12 @@ def _layer_profile(rows: Sequence[tuple[str, Estimate, str]]) -> Callable[[], Fi
 
 
 def _fastest(outcome: Outcome) -> list[Standing]:
-    """Of each precision the best configuration in the goal's quantity, and the default."""
+    """Of each precision the best configuration in the goal's quantity or the winner, and the default."""
+    measured = [standing for standing in outcome.standings if standing.speed is not None]
     best: dict[str, Standing] = {}
-    for standing in outcome.standings:
-        if standing.speed is None:
-            continue
+    for standing in sorted(measured, key=lambda s: (s.candidate.name != outcome.winner, _rank(s, outcome))):
         name = standing.candidate.name
-        key = name if name in (outcome.winner, outcome.default) else standing.candidate.precision
-        if key not in best or _rank(standing, outcome) < _rank(best[key], outcome):
-            best[key] = standing
+        best.setdefault(name if name == outcome.default else standing.candidate.precision, standing)
     return list(best.values())
 
 

@@ -40,10 +40,10 @@ class Deployed:
     size: int
 
 
-def page(outcome: Outcome, *, folder: str, deployed: Deployed | None) -> str:
+def page(outcome: Outcome, *, out: str, deployed: Deployed | None) -> str:
     """The page.
 
-    :param folder: name of the folder the report is in, for the command that repeats the run.
+    :param out: folder for the command that repeats the run.
     :param deployed: what was written beside it; ``None`` where there is no winner's model.
     """
     template = environment().get_template("page.html.jinja")
@@ -66,7 +66,7 @@ def page(outcome: Outcome, *, folder: str, deployed: Deployed | None) -> str:
         quality=next((made.quality for made in outcome.made if made.quality), None),
         verdicts=[(verdict, *VERDICTS.get(verdict.outcome, UNKNOWN)) for verdict in outcome.verdicts],
         facts=facts,
-        command=facts.command(outcome.settings, folder),
+        command=facts.command(outcome.settings, out),
         estimate=_estimate,
         ends=words.ends,
         words=words,

@@ -6,16 +6,15 @@ import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from optguide import format as fmt
 from optguide.measuring.estimate import Estimate
 from optguide.tuning.outcome import Fate, Outcome, Standing
-from optguide.tuning.report.words import NOTHING, ends
+from optguide.tuning.report.words import NOTHING, ends, rate
 
 __all__ = ["FATES", "Row", "Whisker", "rows", "untried", "whiskers"]
 
 FATES: dict[Fate, tuple[str, str]] = {
     "winner": ("good", "✓"),
-    "slower": ("bad", "↓"),
+    "slower": ("even", "↓"),
     "not distinguishable": ("even", "≈"),
     "too inaccurate": ("bad", "✕"),
     "accuracy not shown": ("open", "?"),
@@ -28,7 +27,7 @@ FATES: dict[Fate, tuple[str, str]] = {
 
 WIDTH = 132.0
 MARGIN = 6.0
-FARTHEST = 4.0
+FARTHEST = 2.0
 """A ratio beyond this factor from one is drawn at the edge: its digits stand beside it."""
 
 
@@ -37,6 +36,7 @@ class Whisker:
     """An interval on the axis that all rows share, in pixels from its left end.
 
     :param cut: which ends lie outside and are drawn as arrow heads: ``left``, ``right``.
+    :param outside: the value itself does.
     """
 
     low: float
@@ -44,6 +44,7 @@ class Whisker:
     high: float
     one: float
     cut: tuple[str, ...]
+    outside: bool
 
 
 @dataclass(frozen=True)
@@ -58,7 +59,7 @@ class Row:
     look: str
     mark: str
     why: str
-    ratio: str
+    ratio: tuple[str, str]
     against: str
     whisker: Whisker | None
     latency: tuple[str, str]
@@ -90,11 +91,11 @@ def _row(standing: Standing, whisker: Whisker | None, key: str) -> Row:
         look,
         mark,
         standing.why,
-        fmt.estimate(standing.ratio) if standing.ratio else "",
+        ends(standing.ratio) if standing.ratio else ("", ""),
         standing.against,
         whisker,
         ends(latency) if latency else ("", ""),
-        ends(speed.throughput) if speed else ("", ""),
+        ends(rate(speed.throughput)) if speed else ("", ""),
     )
 
 
@@ -121,5 +122,6 @@ def _whisker(ratio: Estimate, reach: float) -> Whisker:
         place(ratio.value),
         place(ratio.high),
         place(1.0),
-        tuple(side for side, outside in cut.items() if outside),
+        tuple(side for side, beyond in cut.items() if beyond),
+        not math.exp(-reach) <= ratio.value <= math.exp(reach),
     )

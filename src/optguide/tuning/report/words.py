@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime
 
 from optguide import format as fmt
 from optguide.measuring.estimate import Estimate
 from optguide.tuning.outcome import Heat, Limit
 
-__all__ = ["NOTHING", "ends", "limit_text", "session", "when"]
+__all__ = ["NOTHING", "ends", "limit_text", "rate", "session", "when"]
 
 NOTHING = "\N{EN DASH}"
 
@@ -19,6 +20,11 @@ def ends(estimate: Estimate | None) -> tuple[str, str]:
         return NOTHING, ""
     value, _, interval = fmt.estimate(estimate).partition(" (")
     return value, interval.rstrip(")")
+
+
+def rate(throughput: Estimate) -> Estimate:
+    """A throughput in what it counts: of a batch, every input."""
+    return replace(throughput, unit="inputs/s")
 
 
 def limit_text(limit: Limit) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 from typing import Any
 
-__all__ = ["environment"]
+__all__ = ["code", "environment"]
 
 
 @functools.cache
@@ -22,5 +22,13 @@ def environment() -> Any:
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
-    made.filters["code"] = ascii
+    made.filters["code"] = code
     return made
+
+
+def code(value: Any) -> str:
+    """A text, or a mapping of texts, as Python code in one line and in ASCII."""
+    if isinstance(value, dict):
+        return "{" + ", ".join(f"{code(key)}: {code(item)}" for key, item in value.items()) + "}"
+    plain = isinstance(value, str) and value.isascii() and value.isprintable()
+    return f'"{value}"' if plain and not set(value) & set('"\\') else ascii(value)
