@@ -421,6 +421,12 @@ class TestInputs:
         assert [one["x"].shape for one in sets] == [(4, 4)] * 5
         assert len(np.unique(np.concatenate([one["x"] for one in sets]), axis=0)) == 20
 
+    def test_a_batch_that_is_no_multiple_of_the_models_own(self, tmp_path):
+        port = Port("x", "float32", (5, 4))
+        np.savez(tmp_path / "d.npz", x=rows(20))
+        (one, _) = self.arrays(write_inputs(read(tmp_path / "d.npz", port), subject(port), tmp_path, 8))
+        assert one["x"].shape == (8, 4)
+
     def test_few_samples_make_few_sets(self, tmp_path):
         np.savez(tmp_path / "d.npz", x=rows(5))
         data = read(tmp_path / "d.npz")

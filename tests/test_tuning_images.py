@@ -30,9 +30,10 @@ def save(path, size=(8, 8), colour=COLOUR, mode="RGB"):
 
 
 def left_and_right(path, size):
-    """Red in the left half, blue in the right one."""
+    """Red in the left half, blue in the right one, and green in the outer third of both."""
     pixels = np.zeros((size[1], size[0], 3), np.uint8)
     pixels[:, : size[0] // 2, 0] = pixels[:, size[0] // 2 :, 2] = 255
+    pixels[:, : size[0] // 6, 1] = pixels[:, -(size[0] // 6) :, 1] = 255
     Image.fromarray(pixels).save(path)
 
 
@@ -62,7 +63,8 @@ def test_both_layouts(tmp_path, shape, layout, corner):
 def test_the_middle_is_cropped_and_proportions_are_kept(tmp_path):
     left_and_right(tmp_path / "wide.png", (64, 16))
     sample = read(tmp_path).samples[0]["image"]
-    red = sample[0, 0] * STD[0] + MEAN[0]
+    red, green, _ = sample[0] * STD[:, None, None] + MEAN[:, None, None]
+    assert green.max() < 0.01, "the outer parts are cropped"
     assert red[:, 0].min() > 0.9
     assert red[:, 7].max() < 0.1
     (tmp_path / "preprocess.json").write_text('{"fit": "stretch"}')

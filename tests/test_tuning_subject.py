@@ -299,15 +299,19 @@ class Net(nn.Module):
         super().__init__()
         torch.manual_seed(0)
         self.fc = nn.Linear(16, 16)
-    def forward(self, *parts):
-        x = parts[0] + parts[1]
+    def forward(self, ARGUMENTS):
+        x = SUM
         rows, length, _ = x.shape
         return self.fc(x.view(rows, length, 4, 4).transpose(1, 2).reshape(rows, length, 16))
 """
 
 
-def test_a_batch_can_be_set_although_the_example_has_one(tmp_path, module_file):
-    body = HEADS + "def build():\n    return Net(), (torch.rand(1, 5, 16), torch.rand(1, 5, 16))\n"
+@pytest.mark.parametrize(
+    ("arguments", "total"), [("left, right", "left + right"), ("*parts", "parts[0] + parts[1]")]
+)
+def test_a_batch_can_be_set_although_the_example_has_one(tmp_path, module_file, arguments, total):
+    body = HEADS.replace("ARGUMENTS", arguments).replace("SUM", total)
+    body += "def build():\n    return Net(), (torch.rand(1, 5, 16), torch.rand(1, 5, 16))\n"
     subject = read_here(tmp_path / "run", module_file(body))
     assert [port.shape for port in subject.ports] == [(1, 5, 16)] * 2
     assert len({port.name for port in subject.ports}) == 2
