@@ -40,6 +40,7 @@ CHAPTERS: dict[str, tuple[str, ...]] = {
         "several_models",
         "put_together",
     ),
+    "tune": ("optimize_command", "optimize_with_labels"),
 }
 """Chapters and their examples in reading order; what is not listed comes last, by name."""
 

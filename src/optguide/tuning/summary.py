@@ -135,10 +135,11 @@ def _accuracy(outcome: Outcome) -> Iterator[str]:
 def _loss(found: Quality, judged: int) -> str:
     assert found.loss is not None  # noqa: S101 - the caller has looked
     kind = "agreement" if found.proxy else "loss"
+    open_ = " The loss is not shown to stay within it." if found.kept == "open" else ""
     return (
         f"Its {kind} by {found.metric} on {judged:,} samples is {estimate(found.value)}, a loss of"
         f" {interval(found.loss.low, found.loss.high, found.loss.unit)};"
-        f" the limit is {quantity(found.limit, found.loss.unit)}."
+        f" the limit is {quantity(found.limit, found.loss.unit)}.{open_}"
     )
 
 

@@ -1,0 +1,81 @@
+"""
+One command for a model of your own
+===================================
+
+``optguide optimize`` takes a PyTorch module and a few hundred texts without labels. It makes the model in
+other precisions, races ways to run them, and leaves a report and the files to deploy the winner.
+"""
+
+# %%
+# What it is given
+# ----------------
+#
+# A function that returns a module with an example of its inputs, and a function that returns samples. Both
+# are a few lines; ``package.module:function`` names them. Models from files work as well.
+
+import shutil
+import subprocess
+import sys
+
+from optguide import Recording, plots, profiles
+from optguide.paths import build_dir
+from optguide.tuning.report import as_json, figures
+from optguide.tuning.report.recorded import add_outcome
+from optguide.workloads import readers
+
+module, example = readers.encoder()
+print(f"{sum(weight.numel() for weight in module.parameters()) / 1e6:.1f} million weights")
+print({name: tuple(tensor.shape) for name, tensor in example.items()})
+texts = readers.texts()
+print(len(texts), "texts of", min(t["input_ids"].size for t in texts), "tokens and more")
+
+# %%
+# The call
+# --------
+#
+# Half of the texts calibrate quantization, at most 300. The others judge it: without labels, by how far the
+# answers stay those of the 32-bit model. That is a proxy for accuracy, and is called one in the report.
+
+folder = build_dir() / "tuned" / "sentences"
+shutil.rmtree(folder, ignore_errors=True)
+budget = "90s" if profiles.current().name == "full" else "40s"
+command = [
+    *("optguide", "optimize", "optguide.workloads.readers:encoder"),
+    *("--data", "optguide.workloads.readers:texts", "--goal", "throughput"),
+    *("--budget", budget, "--out", str(folder), "--no-claims"),
+]
+done = subprocess.run([sys.executable, "-m", *command], capture_output=True, text=True, check=False)
+if done.returncode:
+    raise SystemExit(done.stderr)
+print(done.stdout)
+
+# %%
+# What it leaves
+# --------------
+#
+# ``report.html`` is for people, ``report.json`` for programs. ``deploy.py`` runs the winner as it stands.
+
+print(*sorted(path.name for path in folder.iterdir() if path.is_file()), sep="\n")
+deployed = subprocess.run(
+    [sys.executable, folder / "deploy.py"], capture_output=True, text=True, check=True, cwd=folder
+)
+print(deployed.stdout)
+
+# %%
+# The outcome
+# -----------
+#
+# Every number in the report has an interval. Those below come from the last session, in which the winner, the
+# plain configurations and the model's own framework took turns.
+
+outcome = as_json.decode((folder / "report.json").read_bytes(), folder / "report.json")
+record = Recording("tune/optimize_command", declares=("tune.sentences.*",))
+add_outcome(record, "tune.sentences", outcome)
+points = figures.points_of(outcome)
+record.figure(
+    "candidates",
+    lambda: plots.frontier(points, chosen=figures.winner_name(outcome)),
+    alt=f"Throughput against latency of {len(points)} configurations; their values are in the table.",
+    caption="Configurations of the sentence encoder that came farthest; the ring is the winner.",
+)
+record.publish()

@@ -1,0 +1,27 @@
+"""The sentence encoder as a reader has a model of his own: a module, an example of its inputs, some texts.
+
+``optguide optimize optguide.workloads.readers:encoder --data optguide.workloads.readers:texts`` takes it so.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from optguide.workloads import minilm, retrieval
+
+if TYPE_CHECKING:
+    import torch
+
+__all__ = ["encoder", "texts"]
+
+TEXTS = 400
+
+
+def encoder() -> tuple[torch.nn.Module, dict[str, torch.Tensor]]:
+    """The module, for any number of texts of any length, and the inputs of one text."""
+    return minilm.build(), minilm.tokenize("An example, whose length says nothing about that of others.")
+
+
+def texts() -> list[retrieval.Tokens]:
+    """Docstrings of their natural lengths, without labels."""
+    return retrieval.tokens(retrieval.calibration(TEXTS))
