@@ -129,9 +129,10 @@ def test_pictures_without_labels_have_none(tmp_path):
 
 
 def test_a_picture_that_does_not_open_is_named(tmp_path):
-    save(tmp_path / "a.png")
+    for number in range(9):
+        save(tmp_path / f"a{number}.png")
     (tmp_path / "b.jpg").write_bytes(b"no picture")
-    with pytest.raises(InputError, match=r"Sample 1 \(b\.jpg\) cannot be opened as a picture"):
+    with pytest.raises(InputError, match=r"Sample 9 \(b\.jpg\) cannot be opened as a picture"):
         read(tmp_path)
 
 

@@ -344,6 +344,7 @@ def test_a_module_alone_takes_the_shapes_that_are_given(tmp_path, module_file):
     assert "--shape" in refused.value.remedy
 
 
+@pytest.mark.filterwarnings("ignore")  # of torch.jit, which is deprecated
 @pytest.mark.parametrize(
     ("returned", "cause"),
     [
