@@ -168,6 +168,16 @@ class TestWeights:
         assert operations(begun, made)["FakeQuantize"] == 0
         assert made.size < begun.make("f32").size
 
+    def test_a_model_that_would_hardly_be_smaller(self, run):
+        def table(ops, x):
+            """A large addition before a small layer: only the layer has weights to compress."""
+            rows = ops.add(ops.reshape(x, np.array([1, 1, WIDTH]), False), weights(1, 1000, WIDTH))
+            return ops.matmul(ops.reduce_mean(rows, np.array([1]), False), weights(WIDTH, 4), False, False)
+
+        made = run(table).make("int8_weights")
+        assert made.file == ""
+        assert "hardly smaller" in made.why_not
+
     def test_four_bits_say_where(self, run):
         made = run(classifier).make("int4_weights")
         assert made.note == "4-bit weights in 2 of 3 layers, 8-bit ones in the others."

@@ -41,6 +41,9 @@ _MOST_BYTES = 1 << 30
 _FOUR_BITS = ("i4", "u4")
 _INTEGERS = (*_FOUR_BITS, "i8", "u8")
 
+_HARDLY = 0.9
+"""Share of the bytes of weights: a model that keeps more of them gains nothing by compression."""
+
 _RANKED_BY = 20
 """Samples that rank layers in accuracy control; with more it takes far longer and picks much the same."""
 
@@ -150,10 +153,14 @@ def _weights(model: openvino.Model, precision: str) -> tuple[openvino.Model, str
             "ratio": 1.0,
             "advanced_parameters": adjust,
         }
+    before = _weight(model)
     small = nncf.compress_weights(model, **options)
+    if _weight(small) > _HARDLY * before:
+        raise ModelError(
+            "Compressing weights makes the model hardly smaller: most are in layers that NNCF leaves out.",
+            "Leave it as it is.",
+        )
     counts = _compressed_constants(small)
-    if not counts:
-        raise ModelError("The model has no weights that NNCF compresses.", "Leave it as it is.")
     if not four:
         return small, ""
     in_four = sum(counts[kind] for kind in _FOUR_BITS)
@@ -163,6 +170,11 @@ def _weights(model: openvino.Model, precision: str) -> tuple[openvino.Model, str
             "Use that one.",
         )
     return small, f"4-bit weights in {in_four} of {counts.total()} layers, 8-bit ones in the others."
+
+
+def _weight(model: openvino.Model) -> int:
+    """Bytes of all constants."""
+    return sum(op.get_byte_size() for op in model.get_ops() if op.get_type_name() == "Constant")
 
 
 def _compressed_constants(model: openvino.Model) -> Counter[str]:

@@ -107,14 +107,14 @@ def _verdict(loss: Estimate, limit: float, points: bool) -> tuple[Kept, str]:
     return ("exceeded", "") if loss.low > limit else ("open", _what_it_takes(loss.n, limit, points))
 
 
-def _what_it_takes(count: int, limit: float, points: bool) -> str:
-    needed = samples_needed(limit) if points else 0
+def _what_it_takes(count: int, limit: float, shares: bool) -> str:
+    needed = samples_needed(limit) if shares else 0
     if needed is None:
         return "No number of samples can show that nothing at all is lost."
     if count < needed:
+        points = f"{limit:g} point{'' if limit == 1 else 's'}"
         return (
-            f"{count} samples cannot show a loss below {limit:g} points, even if none is lost: that takes "
-            f"{needed}."
+            f"{count} samples cannot show a loss below {points}, even if none is lost: that takes {needed}."
         )
     return "The interval of the loss reaches beyond the limit; more samples narrow it."
 
