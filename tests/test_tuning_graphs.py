@@ -55,6 +55,7 @@ class TestClassifies:
             lambda ops, x: ops.tanh(dense(ops, x)),
             lambda ops, x: ops.matmul(x, weights(WIDTH, 4), False, False),
             lambda ops, x: ops.add(x, dense(ops, x, WIDTH)),
+            lambda ops, x: ops.add(dense(ops, x, WIDTH), x),
             lambda ops, x: ops.normalize_l2(dense(ops, x), np.array([1]), 1e-6, "add"),
             lambda ops, x: ops.add(ops.matmul(x, x, False, True), weights(1, 1)),
         ],

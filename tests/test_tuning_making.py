@@ -8,7 +8,9 @@ import pytest
 
 from optguide.errors import StorageError
 from optguide.tuning import child
+from optguide.tuning.controlling import Control
 from optguide.tuning.data import read_data
+from optguide.tuning.judging import compiled_for
 from optguide.tuning.making import make
 from optguide.tuning.metrics import resolve
 from optguide.tuning.outcome import Settings
@@ -204,6 +206,26 @@ class TestAccuracyControl:
         plain, made = begun.make("int8"), begun.make("int8_accuracy", metric)
         assert made.why_not == ""
         assert operations(begun, made)["FakeQuantize"] < operations(begun, plain)["FakeQuantize"]
+
+    def test_a_metric_of_all_samples_hands_the_outputs_over(self, run, tmp_path, monkeypatch):
+        monkeypatch.chdir(tmp_path)
+        monkeypatch.syspath_prepend(tmp_path)
+        (tmp_path / "readers_module.py").write_text(
+            "import numpy as np\n"
+            "def spread(outputs, labels):\n"
+            "    return float(np.std([one[0] for one in outputs]))\n"
+            "spread.higher_is_better = False\n"
+        )
+        begun = run(classifier, metric="readers_module:spread")
+        metric = resolve(begun.settings, begun.data, begun.subject)
+        compiled, items = compiled_for(begun.subject.file, "CPU", "f32"), begun.data.calibration
+        control = Control(compiled, begun.data, metric, 0.1, items, tmp_path / "control")
+        value, outputs = control.validate(compiled, items[:5])
+        expected = np.concatenate([compiled(begun.data.samples[item])[0] for item in items[:5]])
+        assert value == pytest.approx(-expected.std(), rel=1e-4)
+        np.testing.assert_allclose(np.concatenate([one[0] for one in outputs]), expected, rtol=1e-4)
+        whole, _ = control.validate(compiled, items)
+        assert control.max_drop == pytest.approx(-0.1 * whole)
 
     def test_needs_something_that_judges(self, run):
         assert "needs samples" in run(classifier, count=0).make("int8_accuracy").why_not
