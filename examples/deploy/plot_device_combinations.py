@@ -156,7 +156,7 @@ def relate(prefix, title, rows, result, pairs, quantity):
             record.unavailable(identifier, error.message)
         else:
             record.add_comparison(identifier, ratio, label=label)
-            shown.append((label, ratio.ratio))
+            shown.append((label.removesuffix(" requests").removesuffix(" request"), ratio.ratio))
 
 
 for prefix, title, rows, quantity, share, pairs in (

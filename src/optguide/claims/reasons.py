@@ -52,7 +52,7 @@ def _beside(side: str, bound: str, state: State) -> str:
 def _range(between: tuple[float, float], result: Result, state: State) -> str:
     lowest, highest = between
     same = _NO_DIFFERENCE.get(result.unit)
-    if state == "holds" and same is not None and lowest <= same <= highest:
+    if state == "holds" and same is not None and lowest <= same <= highest and result.low < result.high:
         return f"no difference larger than {_largest_difference(result, same)} here"
     bounds = f"the range {_bound(lowest, result.unit)} to {_bound(highest, result.unit)}"
     return {
