@@ -1,11 +1,9 @@
 """``optguide optimize`` as a command: what it refuses, prints and returns, and what Ctrl-C does."""
 
 import json
-import os
 import signal
 import subprocess
 import sys
-import time
 
 import pytest
 
@@ -113,23 +111,27 @@ def test_a_limit_that_nothing_keeps_is_status_one(optguide, ir):
     assert "report.html" in found.out
 
 
-def started(ir, *options):
-    """The command as a process of its own, once it races."""
+def started(ir, until):
+    """The command as a process of its own, once it has said so much."""
     process = subprocess.Popen(
-        [*COMMAND, str(ir), "--budget", "120s", "--out", "out", "--no-claims", *options],
+        [*COMMAND, str(ir), "--budget", "90s", "--out", "out", "--no-claims"],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
-        env=os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)},
     )
+    wait_for(process, until)
+    return process
+
+
+def wait_for(process, text):
     for line in process.stderr:
-        if "leader: " in line:
-            return process
-    pytest.fail("it ended before it raced")
+        if text in line:
+            return
+    pytest.fail(f"it ended before it said {text!r}")
 
 
 def test_ctrl_c_writes_the_report_of_what_is_known(ir, here):
-    process = started(ir)
+    process = started(ir, "leader: ")
     process.send_signal(signal.SIGINT)
     out, err = process.communicate(timeout=120)
     assert process.returncode == 130
@@ -139,13 +141,13 @@ def test_ctrl_c_writes_the_report_of_what_is_known(ir, here):
 
 
 def test_a_second_ctrl_c_ends_at_once(ir, here):
-    process = started(ir)
+    process = started(ir, "racing")
     process.send_signal(signal.SIGINT)
-    time.sleep(0.05)
-    while process.poll() is None:
-        process.send_signal(signal.SIGINT)
-        time.sleep(0.05)
+    wait_for(process, "writing the report")
+    process.send_signal(signal.SIGINT)
+    _, err = process.communicate(timeout=120)
     assert process.returncode == 130
+    assert "--resume out" in err
     assert (here / "out" / "run" / "state.json").is_file()
 
 

@@ -33,7 +33,7 @@ def test_a_latency_goal_speaks_of_speed():
 
 
 def test_the_loss_is_told_with_its_interval_and_limit():
-    assert "loss of 0.0 to 0.9 points; the limit is 1 point" in text(RICH)
+    assert "loss of 0.0 to 0.9 points against 32-bit floats; the limit is 1 point" in text(RICH)
     assert "proxy" not in text(RICH)
 
 

@@ -195,9 +195,12 @@ class Phases:
             from optguide.own.verdicts import verdicts
 
             file = str(self.store.folder / int8.file) if int8 else None
+            # Some claims are about the file itself, and about the runtime that it was made for.
+            onnx = self.settings.model.lower().endswith(".onnx")
             found = verdicts(
-                str(self.subject.file),
+                self.settings.model if onnx else str(self.subject.file),
                 inputs=self.inputs(None),
+                shapes=self.settings.shapes if onnx else None,
                 device=self.settings.device,
                 int8=file,
                 seconds=seconds,

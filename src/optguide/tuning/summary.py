@@ -134,12 +134,10 @@ def _accuracy(outcome: Outcome) -> Iterator[str]:
 
 def _loss(found: Quality, judged: int) -> str:
     assert found.loss is not None  # noqa: S101 - the caller has looked
-    kind = "agreement" if found.proxy else "loss"
-    open_ = " The loss is not shown to stay within it." if found.kept == "open" else ""
+    loss = interval(found.loss.low, found.loss.high, found.loss.unit)
     return (
-        f"Its {kind} by {found.metric} on {judged:,} samples is {estimate(found.value)}, a loss of"
-        f" {interval(found.loss.low, found.loss.high, found.loss.unit)};"
-        f" the limit is {quantity(found.limit, found.loss.unit)}.{open_}"
+        f"By {found.metric} on {judged:,} samples it reaches {estimate(found.value)}, a loss of {loss}"
+        f" against 32-bit floats; the limit is {quantity(found.limit, found.loss.unit)}."
     )
 
 
