@@ -1,8 +1,12 @@
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
+from optguide.errors import WorkerDied
+from optguide.measuring.coldstart import ColdStart
+from optguide.measuring.estimate import Estimate
 from optguide.measuring.process import WorkerProcess
 from optguide.measuring.variant import Variant
 from optguide.own.exactness import ERROR, EXACTNESS, errors
@@ -147,3 +151,43 @@ def test_errors_are_of_each_input_set(subject, inputs, save_inputs, tmp_path):
     assert len(found) == 3
     assert found[0] == found[2]
     assert len(errors(subject.plain.to_dict(), draws=5)) == 5
+
+
+def test_the_one_named_first_is_the_better_one(subject, monkeypatch):
+    """Above one, it takes less time than the other; in sessions and in starts."""
+
+    def session(variants, budget, label):
+        def compare(a, b, quantity):
+            gains = {"default precision": 3.0, "f32": 1.0}
+            return SimpleNamespace(ratio=Estimate(gains[b] / gains[a], 1.0, 4.0, "ratio", 9))
+
+        return SimpleNamespace(compare=compare, others_share=0.5, rounds=9, seconds=1.0)
+
+    monkeypatch.setattr("optguide.own.sessions.measure", session)
+    result = SESSIONS["precisions"].run(["model.default_over_f32"], subject, 9.0, "test")
+    found = result["model.default_over_f32"]
+    assert (found.value, found.label) == (3.0, "default precision over f32, latency")
+    assert found.evidence["others_share"] == 0.5
+
+    def starts(variants, repeats, **options):
+        slow = {"import": 5, "read": 20, "compile": 20, "first": 8, "second": 4, "steady": 2}
+        quick = {**slow, "read": 5, "compile": 5}
+        names = [variant.name for variant in variants]
+        return ColdStart({name: (slow if name == "weights copied" else quick,) * 6 for name in names}, {})
+
+    monkeypatch.setattr("optguide.own.starts.first_inference", starts)
+    found = STARTS.run(list(STARTS.results), subject, 60.0, "test")
+    expected = {"mapped_over_copied": 4.0, "first_over_steady": 4.0, "second_over_steady": 2.0}
+    for name, value in expected.items():
+        assert found[f"model.start.{name}"].value == pytest.approx(value)
+
+
+def test_a_failed_session_gives_all_results_its_reason(subject, monkeypatch):
+    def session(*_, **__):
+        raise WorkerDied("The worker was killed.")
+
+    monkeypatch.setattr("optguide.own.sessions.measure", session)
+    wanted = ["model.default_over_f32", "model.int8_over_f32"]
+    assert SESSIONS["precisions"].run(wanted, subject, 9.0, "test") == dict.fromkeys(
+        wanted, "The worker was killed."
+    )

@@ -121,10 +121,10 @@ def _behind_auto(subject: Subject) -> Mapping[str, Variant]:
     plain = subject.plain
     several = {"properties": THROUGHPUT, "requests": 0}
     return {
-        "one.cpu": plain.with_("CPU, one request"),
-        "one.auto": plain.with_("AUTO, one request", device="AUTO:CPU"),
-        "several.cpu": plain.with_("CPU, several requests", **several),
-        "several.auto": plain.with_("AUTO, several requests", device="AUTO:CPU", **several),
+        "one.cpu": plain.with_("one request on the CPU"),
+        "one.auto": plain.with_("one request on AUTO", device="AUTO:CPU"),
+        "several.cpu": plain.with_("several requests on the CPU", **several),
+        "several.auto": plain.with_("several requests on AUTO", device="AUTO:CPU", **several),
     }
 
 
