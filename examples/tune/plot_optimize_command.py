@@ -10,8 +10,9 @@ other precisions, races ways to run them, and leaves a report and the files to d
 # What it is given
 # ----------------
 #
-# A function that returns a module with an example of its inputs, and a function that returns samples. Both
-# are a few lines; ``package.module:function`` names them. Models from files work as well.
+# A function that returns a module, an example of its inputs and which of their sizes vary, and a function
+# that returns samples. Both are a few lines; ``package.module:function`` names them. Models from files work
+# as well.
 
 import shutil
 import subprocess
@@ -23,9 +24,9 @@ from optguide.tuning.report import as_json, figures
 from optguide.tuning.report.recorded import add_outcome
 from optguide.workloads import readers
 
-module, example = readers.encoder()
+module, example, sizes = readers.encoder()
 print(f"{sum(weight.numel() for weight in module.parameters()) / 1e6:.1f} million weights")
-print({name: tuple(tensor.shape) for name, tensor in example.items()})
+print({name: tuple(tensor.shape) for name, tensor in example.items()}, sizes["input_ids"])
 texts = readers.texts()
 print(len(texts), "texts of", min(t["input_ids"].size for t in texts), "tokens and more")
 

@@ -10,6 +10,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from optguide.workloads import readers
+
 if TYPE_CHECKING:
     import numpy as np
     import torch
@@ -68,20 +70,7 @@ def pictures_data() -> Samples:
 
 
 mobilenet_data = resnet50_data = pictures_data
-
-
-def sentences() -> tuple[torch.nn.Module, dict[str, Any]]:
-    """The sentence encoder all-MiniLM-L6-v2 for texts of any length."""
-    from optguide.workloads import minilm
-
-    return minilm.build(), minilm.tokenize("The length of this text says nothing about that of others.")
-
-
-def sentences_data() -> Samples:
-    """Docstrings of their natural lengths."""
-    from optguide.workloads import retrieval
-
-    return list(retrieval.tokens(retrieval.calibration(4 * SAMPLES)))
+sentences, sentences_data = readers.encoder, readers.texts
 
 
 def recurrent() -> tuple[torch.nn.Module, dict[str, Any]]:

@@ -17,9 +17,10 @@ __all__ = ["encoder", "texts"]
 TEXTS = 400
 
 
-def encoder() -> tuple[torch.nn.Module, dict[str, torch.Tensor]]:
-    """The module, for any number of texts of any length, and the inputs of one text."""
-    return minilm.build(), minilm.tokenize("An example, whose length says nothing about that of others.")
+def encoder() -> tuple[torch.nn.Module, dict[str, torch.Tensor], dict[str, tuple[int, int]]]:
+    """The module, the inputs of one text, and which of their sizes vary (-1): a text has any length."""
+    example = minilm.tokenize("An example, whose length says nothing about that of others.")
+    return minilm.build(), example, dict.fromkeys(example, (1, -1))
 
 
 def texts() -> list[retrieval.Tokens]:
