@@ -199,7 +199,8 @@ def test_a_candidate_that_cannot_be_prepared_fails_alone():
     field = Field(scene.space, refusing, measure=scene.machine.measure, clock=scene.machine.clock)
     heats = race(field, scene.rules, seconds=200)
     failed = {name for heat in heats for name in heat.failures}
-    assert failed == {c.name for c in scene.entrants if c.deployment.batch}
+    assert failed
+    assert failed <= {c.name for c in scene.entrants if c.deployment.batch}
     assert not any("batch" in name for session in scene.machine.sessions for name in session)
 
 
@@ -245,9 +246,9 @@ def test_processes_that_do_not_fit_into_memory_together_meet_in_smaller_heats():
 
 
 def test_a_limit_that_the_fastest_exceeds_goes_to_the_fastest_that_keeps_it():
-    """Batches are twice as fast and take 20 ms, as two requests per stream do; one takes 10 ms."""
+    """Batches have the highest throughput and take 16 ms or more; the hint takes 10 ms."""
     scene = Scene(
-        lambda c: 400.0 if c.deployment.batch else 200.0 if c.deployment.hint else 100.0,
+        lambda c: 250.0 if c.deployment.batch else 200.0 if c.deployment.hint else 100.0,
         precisions=("default",),
         limit=Limit(95, 15.0),
     )

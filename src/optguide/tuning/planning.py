@@ -16,6 +16,7 @@ from optguide.tuning.candidate import Candidate, Deployment, Precision
 from optguide.tuning.heats import Field, Lineup
 from optguide.tuning.ledger import Ledger, void
 from optguide.tuning.outcome import Heat
+from optguide.tuning.promise import Promise
 from optguide.tuning.proposing import propose
 from optguide.tuning.rules import Rules
 from optguide.tuning.space import ENUMERATED
@@ -34,20 +35,17 @@ PRECISION = 0.01
 LOADING = 1.0
 """Seconds to start a process, before any has been started."""
 
-RESERVED = 0.35
+RESERVED = 0.25
 """Share of the time that is kept for these."""
 
 NEAR = 0.85
 """A precision that may reach this share of the leader gets another chance in the leader's deployment."""
 
-FAR = 0.8
-"""What adds to a setting that does not reach this share of what the hint does is not tried."""
+FAR = 0.85
+"""What would not reach this share of the leader if its single changes multiplied is not tried."""
 
 COSTLY = 0.05
 """Share of the time left that a single candidate may take."""
-
-STARTERS = 12
-"""How many deployments of a large space are tried in their own order before the optimizer proposes."""
 
 PATIENCE = 4
 """The optimizer gets no further heats after so many without a new leader."""
@@ -83,6 +81,7 @@ class _Plan:
     def __init__(self, heats: Sequence[Heat], field: Field, rules: Rules, left: float, seed: int) -> None:
         self.heats, self.field, self.rules, self.left, self.seed = heats, field, rules, left, seed
         self.ledger = Ledger.of(heats, rules, entrants(field, rules))
+        self.promise = Promise(self.ledger, field.space, self._precisions())
 
     def screenings(self) -> Iterator[tuple[str, list[Candidate]]]:
         """What has not had its turn, by part of the race."""
@@ -104,7 +103,9 @@ class _Plan:
         candidates = (*first, *others[: max(0, room - len(first))])
         if room < 2 or not candidates or (len(candidates) == 1 and self.ledger.seen(candidates[0])):
             return None
-        whole = sum(max(seconds, self._six_turns(candidate.deployment)) for candidate in candidates)
+        whole = sum(max(seconds, self.promise.six_turns(candidate.deployment)) for candidate in candidates)
+        if title != OPEN:  # a longer session would replace its processes, which triples its rounds
+            whole = max(whole / 2, min(whole, (MINIMUM_ROUNDS - 1) * len(candidates) * self._loading() * 0.9))
         return self._lineup(title, candidates, Budget(whole, precision=PRECISION))
 
     def _loading(self) -> float:
@@ -116,14 +117,10 @@ class _Plan:
         return Lineup(title, candidates, budget, seed=self.seed + len(self.heats))
 
     def _openers(self) -> list[Candidate]:
-        precisions = [Candidate(precision, self._opening()) for precision in self._precisions()]
+        precisions = [Candidate(precision, self.rules.meeting) for precision in self._precisions()]
         if self.rules.goal == "latency":  # the hint is what OpenVINO does by itself
             return [self.rules.base, self.rules.default, *precisions, self.rules.hint]
         return [self.rules.base, self.rules.default, self.rules.hint, *precisions]
-
-    def _opening(self) -> Deployment:
-        """The deployment in which precisions meet."""
-        return (self.rules.default if self.rules.goal == "latency" else self.rules.hint).deployment
 
     def _precisions(self) -> tuple[Precision, ...]:
         return (*self.rules.precisions, *self.field.exhibits)
@@ -132,12 +129,16 @@ class _Plan:
         return [candidate for candidate in dict.fromkeys(candidates) if not self.ledger.seen(candidate)]
 
     def _ways(self, precision: Precision) -> list[Deployment]:
-        """Deployments to try next in a precision."""
+        """Deployments to try next in a precision: what nothing is known of, then the most promising."""
         space = self.field.space
         named = {way: Candidate(precision, way) for way in space.deployments}
         tried = {way: named[way].name for way in named if self.ledger.seen(named[way])}
-        untried = [way for way in named if way not in tried and self._promising(precision, way)]
-        if len(named) <= ENUMERATED or len(tried) < STARTERS:
+        hopes = {way: self.promise.hope(precision, way) for way in named if way not in tried}
+        # Where the leader exceeds a limit, what is slower may be what keeps it.
+        worth = -math.inf if self.ledger.keeps(self.ledger.leader) == "exceeded" else math.log(FAR)
+        untried = [way for way, hope in hopes.items() if hope > worth and self._affordable(way)]
+        untried.sort(key=lambda way: -hopes[way])
+        if len(named) <= ENUMERATED or (untried and math.isinf(hopes[untried[0]])):
             return untried
         if self._settled():
             return []
@@ -153,31 +154,9 @@ class _Plan:
         leaders = [heat.leader for heat in self.heats if heat.title == DEPLOYMENTS][-PATIENCE - 1 :]
         return len(leaders) > PATIENCE and len(set(leaders)) == 1
 
-    def _promising(self, precision: Precision, way: Deployment) -> bool:
-        return self._affordable(way) and not any(
-            _adds_to(way, other) and self._far(Candidate(precision, other))
-            for other in self.field.space.deployments
-        )
-
-    def _far(self, candidate: Candidate) -> bool:
-        """Whether it is far slower than the hint in the same precision."""
-        ratios = self.ledger.ratios
-        hint = ratios.get(Candidate(candidate.precision, self.rules.hint.deployment).name)
-        own = ratios.get(candidate.name)
-        return own is not None and hint is not None and own.high < FAR * hint.low
-
     def _affordable(self, way: Deployment) -> bool:
         """Whether six turns take a small part of the time that is left."""
-        return self._six_turns(way) <= max(3 * SCREENING, COSTLY * self.left)
-
-    def _six_turns(self, way: Deployment) -> float:
-        """Seconds they take at least: in a turn all that is in flight is filled twice and emptied once."""
-        speed = self.ledger.speeds.get(self.ledger.leader.name)
-        if speed is None:
-            return 0.0
-        streams, _, requests, batch = self.field.space.place(way)
-        in_flight = streams * requests if requests else 1
-        return MINIMUM_ROUNDS * 3 * in_flight * batch / speed.throughput.value
+        return self.promise.six_turns(way) <= max(3 * SCREENING, COSTLY * self.left)
 
     def _others(self) -> list[Candidate]:
         """The best deployments found, in the other precisions that came near."""
@@ -189,8 +168,8 @@ class _Plan:
 
     def _near(self, precision: Precision) -> bool:
         leader = self.ledger.leader
-        there = Candidate(precision, self._opening())
-        here = Candidate(leader.precision, self._opening())
+        there = Candidate(precision, self.rules.meeting)
+        here = Candidate(leader.precision, self.rules.meeting)
         own, other = self.ledger.ratios.get(there.name), self.ledger.ratios.get(here.name)
         if precision == leader.precision or own is None or other is None or self.ledger.twins(there, here):
             return False
@@ -220,15 +199,6 @@ class _Plan:
             return 0.0
         rate = self.ledger.speeds[candidate.name].throughput.value / (candidate.deployment.batch or 1)
         return min(1.5 * samples_needed(self.rules.limit.percentile) / rate, self.left / 5)
-
-
-def _adds_to(way: Deployment, other: Deployment) -> bool:
-    """Whether a deployment is another one and something more: other requests, or a larger batch."""
-    if way == other or (way.requests is None) != (other.requests is None):
-        return False
-    same = (way.hint, way.streams, way.threads) == (other.hint, other.streams, other.threads)
-    requests = not other.requests or other.requests == way.requests
-    return same and requests and (other.batch or 0) <= (way.batch or 0)
 
 
 def _six_turns(heat: Heat) -> float:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from optguide.tuning.candidate import Candidate, Goal, Precision
+from optguide.tuning.candidate import Candidate, Deployment, Goal, Precision
 from optguide.tuning.outcome import Limit, Made, Speed
 
 __all__ = ["Keeps", "Rules", "may_win"]
@@ -50,6 +50,11 @@ class Rules:
             return self.default
         plainest = min(self.precisions, key=_CAUTION.index)
         return Candidate(plainest, self.default.deployment)
+
+    @property
+    def meeting(self) -> Deployment:
+        """The deployment in which precisions meet first: the hint, which for latency is the default."""
+        return (self.default if self.goal == "latency" else self.hint).deployment
 
     def plainness(self, candidate: Candidate) -> tuple[bool, int, int, str]:
         """Sorts the plainer of two candidates first: fewer risks, then fewer settings."""
