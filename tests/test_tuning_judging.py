@@ -38,7 +38,7 @@ def rows(count):
 
 @pytest.fixture
 def here(monkeypatch):
-    """Nothing is started; :mod:`tests.test_tuning_child` is about the processes."""
+    """Nothing is started, unless a test takes this back."""
     with monkeypatch.context() as patch:
         patch.setattr(child, "call", in_process.call)
         yield patch
