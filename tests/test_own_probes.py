@@ -9,6 +9,7 @@ from optguide.measuring.coldstart import ColdStart
 from optguide.measuring.estimate import Estimate
 from optguide.measuring.process import WorkerProcess
 from optguide.measuring.variant import Variant
+from optguide.own import exactness
 from optguide.own.exactness import ERROR, EXACTNESS, errors
 from optguide.own.probes import PROBES
 from optguide.own.sessions import Session
@@ -191,3 +192,17 @@ def test_a_failed_session_gives_all_results_its_reason(subject, monkeypatch):
     assert SESSIONS["precisions"].run(wanted, subject, 9.0, "test") == dict.fromkeys(
         wanted, "The worker was killed."
     )
+
+
+@pytest.mark.parametrize(
+    ("a", "b", "error"),
+    [
+        ([1, 2, 3], [2, 4, 6], 0.0),
+        ([1, 0], [0, 1], 1.0),
+        ([1, 0], [1, 1], 1 - 2**-0.5),
+        ([0, 0], [0, 0], 0.0),
+        ([0, 0], [0, 1], 1.0),
+    ],
+)
+def test_the_error_is_one_minus_the_cosine(a, b, error):
+    assert exactness._apart(np.array(a, np.float32), np.array(b, np.float32)) == pytest.approx(error)
