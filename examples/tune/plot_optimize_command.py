@@ -39,7 +39,7 @@ print(len(texts), "texts of", min(t["input_ids"].size for t in texts), "tokens a
 
 folder = build_dir() / "tuned" / "sentences"
 shutil.rmtree(folder, ignore_errors=True)
-budget = "90s" if profiles.current().name == "full" else "40s"
+budget = "100s" if profiles.current().name == "full" else "60s"
 command = [
     *("optguide", "optimize", "optguide.workloads.readers:encoder"),
     *("--data", "optguide.workloads.readers:texts", "--goal", "throughput"),

@@ -44,7 +44,7 @@ print(samples.test_images.shape, samples.test_labels[:10])
 full = profiles.current().name == "full"
 command = [
     *("optguide", "optimize", str(model), "--data", str(file), "--metric", "top-1", "--max-drop", "1%"),
-    *("--budget", "80s" if full else "40s", "--out", str(folder), "--no-claims"),
+    *("--budget", "80s" if full else "50s", "--out", str(folder), "--no-claims"),
 ]
 done = subprocess.run([sys.executable, "-m", *command], capture_output=True, text=True, check=False)
 if done.returncode:

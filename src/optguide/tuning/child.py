@@ -47,7 +47,7 @@ def call(function: str, arguments: Mapping[str, Any], *, seconds: float, what: s
             process.communicate(request, timeout=seconds)
         except subprocess.TimeoutExpired:
             raise WorkerHung(
-                f"{what.capitalize()} took longer than {seconds:.0f} s and was ended.",
+                f"{what[:1].upper()}{what[1:]} took longer than {seconds:.0f} s and was ended.",
                 "Give a larger --budget, or less data.",
             ) from None
         finally:
