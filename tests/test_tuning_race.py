@@ -2,6 +2,7 @@
 
 import itertools
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -45,11 +46,15 @@ def rates(space, seed, *, processors):
     return rate
 
 
-def landscape(seed, *, processors=2, **fields):
+def landscape(seed, *, processors=2, noise=None, **fields):
+    """A machine with that landscape.
+
+    :param noise: seed of what is measured, where it is another one than that of the truth.
+    """
     own = (max(1, processors // 2), processors)
     space = space_of("throughput", streams=own[0], threads=own[1], processors=processors, batchable=True)
     rate = rates(space, seed, processors=processors)
-    return Scene(rate, processors=processors, own=own, seed=seed, **fields)
+    return Scene(rate, processors=processors, own=own, seed=seed if noise is None else noise, **fields)
 
 
 def flat(goal="throughput", **fields):
@@ -68,12 +73,24 @@ def test_it_finds_what_is_within_three_percent_of_the_best():
     assert min(shares) > 0.93
 
 
-def test_it_is_far_cheaper_than_trying_everything():
-    scene = landscape(1)
-    scene.run()
-    seen = {name for session in scene.machine.sessions for name in session}
-    assert len(seen) < len(scene.entrants)
-    assert scene.machine.now < 260
+def test_two_runs_choose_within_two_percent_of_each_other():
+    apart = []
+    for seed in range(15):
+        scenes = [landscape(seed, noise=100 * seed + run) for run in (0, 1)]
+        one, other = (scene.share(scene.run(seed=run)[-1].leader) for run, scene in enumerate(scenes))
+        apart.append(abs(one / other - 1))
+    assert np.mean(np.array(apart) <= 0.02) >= 0.9
+
+
+def test_it_needs_a_fraction_of_an_exhaustive_search():
+    """Which takes 50 candidates six seconds each, and loading; a minute finds what is nearly as fast."""
+    shares, seconds = [], []
+    for seed in range(20):
+        scene = landscape(seed)
+        shares.append(scene.share(scene.run(40, 20, seed=seed)[-1].leader))
+        seconds.append(scene.machine.now)
+    assert np.mean(np.array(shares) >= 0.95) >= 0.85
+    assert np.mean(seconds) < 70
 
 
 @pytest.mark.parametrize("goal", ["latency", "throughput"])
@@ -159,8 +176,9 @@ def test_a_failing_candidate_fails_alone():
     scene = Scene(rate, precisions=("default",))
     heats = scene.run()
     failures = {name: why for heat in heats for name, why in heat.failures.items()}
-    assert len(failures) == sum(way.batch == 4 for way in scene.space.deployments)
-    assert set(failures.values()) == {"The worker was ended by SIGSEGV."}
+    # What is made of it is not tried, nor are larger batches.
+    assert failures == {Candidate("default", replace(HINT, batch=4)).name: "The worker was ended by SIGSEGV."}
+    assert not any("batch" in name for heat in heats for name in heat.speeds)
     assert heats[-1].leader == scene.rules.default.name
 
 
@@ -335,10 +353,10 @@ def test_a_real_race(ir, inputs):
     rules = Rules("throughput", default, hint, ("default", "f32"))
     space = space_of("throughput", streams=1, threads=1, processors=1)
     field = Field(space, lambda candidate: candidate.variant(str(ir), (str(inputs),)))
-    heats = race(field, rules, seconds=12)
+    heats = race(field, rules, seconds=6)
     assert {default.name, hint.name} <= set(heats[0].speeds)
     assert not any(heat.failures for heat in heats)
-    last = final(field, rules, heats, seconds=3, beside=[Candidate("f32")])
+    last = final(field, rules, heats, seconds=2, beside=[Candidate("f32")])
     assert Candidate("f32").name in last.speeds
     assert last.speeds[default.name].effective["NUM_STREAMS"]
     assert last.leader in {default.name, hint.name, finalist(field, rules, heats).name}

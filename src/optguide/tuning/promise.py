@@ -43,9 +43,9 @@ class Promise:
         return sum(effect or 0.0 for effect in effects) + (math.log(base.value) if base else 0.0)
 
     def six_turns(self, way: Deployment) -> float:
-        """Seconds they take at least, at the leader's rate: all that is in flight is filled twice and emptied.
+        """Seconds they take at least, at the leader's rate; zero while nothing is known.
 
-        Zero while nothing is known.
+        In a turn all that is in flight is started three times (see ``measuring.worker.blocks``).
         """
         speed = self.ledger.speeds.get(self.ledger.leader.name)
         if speed is None:
