@@ -318,6 +318,28 @@ def test_the_frontier_keeps_the_named_ones_where_there_are_too_many(monkeypatch)
     }
 
 
+def test_latencies_far_below_a_millisecond_are_drawn_in_microseconds():
+    assert figures._fine(
+        [("a", Estimate(0.02, 0.01, 0.03, "ms", 9)), ("b", Estimate(0.05, 0, 1, "ms", 9))]
+    ) == (
+        1e3,
+        "us",
+    )
+    assert figures._fine(
+        [("a", Estimate(0.02, 0.01, 0.03, "ms", 9)), ("b", Estimate(0.2, 0, 1, "ms", 9))]
+    ) == (
+        1.0,
+        "ms",
+    )
+
+
+def test_claims_of_which_nothing_is_known_are_folded_away(soups):
+    section = soups["rich"].find(id="claims")
+    shown = [text(item) for item in section.find("ul", recursive=False).find_all("li")]
+    assert [item.split()[1] for item in shown] == ["confirmed", "inconclusive", "refuted"]
+    assert "not measurable here" in text(section.details)
+
+
 def test_light_and_dark_figures_differ_and_the_same_figure_is_the_same_bytes():
     one, other = figures.frontier(RICH), figures.frontier(RICH)
     assert one.light != one.dark

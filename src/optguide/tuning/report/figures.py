@@ -6,7 +6,7 @@ import base64
 import io
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from optguide import plots
 from optguide.measuring.estimate import Estimate
@@ -70,6 +70,7 @@ def trade_off(outcome: Outcome) -> Picture | None:
             points.append((short(standing.candidate), cost, found.value))
     if quality is None or len(points) < 2:
         return None
+    points = [(name, cost.scaled(*_fine(points)), value) for name, cost, value in points]
     what = _quality_name(quality)
     x = "Time per input" if outcome.settings.goal == "throughput" else _latency_name(outcome)
     caption = (
@@ -101,8 +102,11 @@ def frontier(outcome: Outcome) -> Picture | None:
     left_out = sum(s.speed is not None for s in outcome.standings) - len(points)
     if left_out > 0:
         caption += f" {left_out} more are in the table only."
+    factor, unit = _fine(points)
+    scaled = [(name, latency.scaled(factor, unit), speed, group) for name, latency, speed, group in points]
+    most = None if limit is None else limit.milliseconds * factor
     return _drawn(
-        lambda: plots.frontier(points, limit=_milliseconds(outcome), chosen=chosen),
+        lambda: plots.frontier(scaled, limit=most, chosen=chosen),
         alt=f"Throughput against latency of {len(points)} configurations; their values are in the table.",
         caption=caption,
     )
@@ -210,6 +214,11 @@ def _cost(speed: Speed | None, outcome: Outcome) -> Estimate | None:
 
 def _milliseconds(outcome: Outcome) -> float | None:
     return outcome.settings.limit.milliseconds if outcome.settings.limit else None
+
+
+def _fine(points: Sequence[tuple[str, Estimate, *tuple[Any, ...]]]) -> tuple[float, str]:
+    """Factor and unit in which times in ms are drawn: microseconds where all are far below one."""
+    return (1e3, "us") if max(point[1].value for point in points) < 0.1 else (1.0, "ms")
 
 
 def _latency_key(outcome: Outcome) -> str:
