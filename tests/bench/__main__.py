@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import argparse
 import sys
+from functools import partial
 
 from rich.console import Console
 
 from optguide.errors import Busy, OptGuideError
 from optguide.machine import Machine, measuring_lock, probe
 from tests.bench import controls, spread, streams, throughput, tuning
+from tests.bench.models import MODELS
 
 PARTS = {
     "throughput": throughput.run,
@@ -28,14 +30,18 @@ def main() -> None:
     parser.add_argument(
         "--quick", action="store_true", help="a tenth of the time, for trying the bench itself"
     )
+    parser.add_argument(
+        "--model", action="append", choices=MODELS, help="of the part tuning only this one; repeatable"
+    )
     arguments = parser.parse_args()
+    parts = PARTS | {"tuning": partial(tuning.run, models=arguments.model or MODELS)}
     console = Console(width=110)
     with measuring_lock("nox -s bench"):
         noise = probe()
         console.print(Machine.current().summary(), highlight=False)
         console.print(f"noise before: {noise.verdict}", highlight=False)
-        for part in arguments.part or PARTS:
-            console.print(PARTS[part](0.1 if arguments.quick else 1.0))
+        for part in arguments.part or parts:
+            console.print(parts[part](0.1 if arguments.quick else 1.0))
 
 
 if __name__ == "__main__":

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import tempfile
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -54,7 +55,7 @@ class Chosen:
     seconds: float
 
 
-def run(share: float) -> Table:
+def run(share: float, models: Sequence[str] = MODELS) -> Table:
     """Two runs per model, a search of all candidates that may win, and a session that compares them."""
     table = Table(
         title="Chosen configurations (targets: within 3 % of the best, never slower than default and hint,"
@@ -65,7 +66,7 @@ def run(share: float) -> Table:
         table.add_column(column)
     for column in ("over the best", "over default", "over hint", "over framework", "run 2", "times"):
         table.add_column(column, justify="right")
-    for model in MODELS:
+    for model in models:
         table.add_row(*_judged(model, GOALS.get(model, "throughput"), share))
     return table
 
