@@ -35,7 +35,7 @@ class Profile:
 
 
 PROFILES = {
-    "quick": Profile("quick", Budget(seconds=3.0, precision=0.05, block=0.1), repeats=6, load_seconds=1.0),
+    "quick": Profile("quick", Budget(seconds=2.0, precision=0.05, block=0.1), repeats=6, load_seconds=1.0),
     "full": Profile("full", Budget(seconds=15.0, precision=0.01, block=0.2), repeats=9, load_seconds=3.5),
 }
 
