@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import threading
 import time
+from dataclasses import replace
 from datetime import timedelta
 from types import SimpleNamespace
 
@@ -171,6 +172,28 @@ def test_layers_come_slowest_first_with_what_is_known_of_them():
     assert (found[1].kind, found[1].precision, found[1].origin) == ("Convolution", "bf16", ("conv1", "relu"))
     assert (found[2].time.value, found[2].time.low, found[2].time.high) == (0, 0, 0)
     assert {layer.time.unit for layer in found} == {"us"}
+
+
+@pytest.mark.parametrize(
+    ("origin", "title"),
+    [
+        (("Multiply_57", "__module.net.conv1.norm/aten::batch_norm/BatchNorm", "x.relu"), "net.conv1.norm"),
+        (("/layer1/conv1/Conv", "/layer1/relu/Relu"), "/layer1/conv1/Conv"),
+        (("Multiply_57", "1234"), "Multiply_57"),
+        ((), "Multiply_57"),
+        (("aten::div/Divide",), "aten::div/Divide"),
+    ],
+)
+def test_a_layer_is_called_what_its_author_called_it(origin, title):
+    (layer,) = times(a=[{"conv1": 1.0}] * 6).of("a")
+    assert replace(layer, name="Multiply_57", origin=origin).title == title
+
+
+def test_what_comes_out_below_zero_is_zero_but_sums_stay_whole():
+    found = times(a=[{"conv1": 10.0, "out": -1.0}, {"conv1": 12.0, "out": -3.0}] * 5)
+    assert found.total("a").value == pytest.approx(9)
+    assert [layer.time.value for layer in found.of("a")] == [pytest.approx(11, abs=0.1), 0]
+    assert found.share("a", ["out"]).value == 0
 
 
 def test_sums_and_shares_are_of_rounds():

@@ -53,7 +53,7 @@ def _layer_rows(times: LayerTimes, name: str, top: int) -> list[tuple[str, ...]]
     cut = top if len(found) > top + 1 else len(found)  # a last row for one layer would only hide its name
     rows: list[tuple[str, ...]] = [
         (
-            _end_of(layer.name),
+            _end_of(layer.title),
             layer.kind,
             layer.precision,
             _time(layer.time),

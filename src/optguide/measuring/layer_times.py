@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -14,6 +15,9 @@ from optguide.measuring.comparison import Comparison, paired_processes
 from optguide.measuring.estimate import Estimate, median_of_rounds
 
 __all__ = ["KindTime", "LayerTime", "LayerTimes", "Round"]
+
+_MADE_UP = re.compile(r"[A-Za-z]+_\d+(_.*)?|\d+")
+"""Names such as ``Multiply_10057``."""
 
 
 @dataclass(frozen=True)
@@ -32,6 +36,16 @@ class LayerTime:
     precision: str
     time: Estimate
     origin: tuple[str, ...] = ()
+
+    @property
+    def title(self) -> str:
+        """A name that a reader knows: that of the first original layer whose name no converter made up.
+
+        Of names from PyTorch only the module is left: its function is the ``kind``, or fused into it.
+        """
+        own = (name for name in (*self.origin, self.name) if not _MADE_UP.fullmatch(name))
+        found = next(own, self.name)
+        return found.partition("/aten::")[0].removeprefix("__module.") or found
 
 
 @dataclass(frozen=True)
@@ -88,17 +102,20 @@ class LayerTimes:
 
         :raises NotEnoughSamples: fewer than six rounds.
         """
-        rounds = self._of(name)
         found = [
-            LayerTime(layer, said["kind"], said["precision"], _median(rounds, [layer]), tuple(said["origin"]))
+            LayerTime(
+                layer, said["kind"], said["precision"], self.together(name, [layer]), tuple(said["origin"])
+            )
             for layer, said in self._layers(name).items()
         ]
         return tuple(sorted(found, key=lambda layer: layer.time.value, reverse=True))
 
     def kinds(self, name: str) -> tuple[KindTime, ...]:
         """The layers of a variant by kind and precision, the slowest first; raises as :meth:`of`."""
-        rounds, groups = self._of(name), self._groups(name)
-        found = [KindTime(*key, tuple(members), _median(rounds, members)) for key, members in groups.items()]
+        groups = self._groups(name)
+        found = [
+            KindTime(*key, tuple(members), self.together(name, members)) for key, members in groups.items()
+        ]
         return tuple(sorted(found, key=lambda kind: kind.time.value, reverse=True))
 
     def total(self, name: str) -> Estimate:
@@ -107,7 +124,7 @@ class LayerTimes:
 
     def together(self, name: str, members: Sequence[str]) -> Estimate:
         """Some layers together, in microseconds per inference; raises as :meth:`of`."""
-        return _median(self._of(name), members)
+        return _at_least_zero(_per_round(self._of(name), members), "us")
 
     def latency(self, name: str) -> Estimate:
         """Of an inference as its caller sees it, while layers are counted, in us; raises as :meth:`of`."""
@@ -118,8 +135,7 @@ class LayerTimes:
         rounds = self._of(name)
         totals = _per_round(rounds, self._members(name))
         parts = zip(_per_round(rounds, members), totals, strict=True)
-        found = median_of_rounds([part / total if total else 0.0 for part, total in parts], "share")
-        return replace(found, low=max(0.0, found.low))
+        return _at_least_zero([part / total if total else 0.0 for part, total in parts], "share")
 
     def compare(self, a: str, b: str, kind: str | None = None) -> Comparison | None:
         """How much less time the layers of one kind take in ``b`` than in ``a``, paired by round.
@@ -162,6 +178,7 @@ def _per_round(rounds: Sequence[Round], members: Sequence[str]) -> list[float]:
     return [sum(turn.times.get(layer, 0.0) for layer in members) for turn in rounds]
 
 
-def _median(rounds: Sequence[Round], members: Sequence[str], unit: str = "us") -> Estimate:
-    found = median_of_rounds(_per_round(rounds, members), unit)
-    return replace(found, low=max(0.0, found.low))
+def _at_least_zero(values: Sequence[float], unit: str) -> Estimate:
+    """The median; what takes next to nothing can come out below zero where rounded means are subtracted."""
+    found = median_of_rounds(values, unit)
+    return replace(found, value=max(0.0, found.value), low=max(0.0, found.low), high=max(0.0, found.high))

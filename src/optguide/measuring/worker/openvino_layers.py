@@ -3,7 +3,7 @@
 A counter is the mean over all inferences of the compiled model, in whole microseconds, and nothing resets it.
 Mean times number is a sum, though, and the difference of two sums is the time of the inferences between. The
 mean is rounded down, so that a difference is off by up to a microsecond for each time that the inferences
-between fit into all that were made: count in a model that has just been compiled.
+between fit into all that were made, to either side: count in a model that has just been compiled.
 """
 
 from __future__ import annotations
@@ -62,7 +62,7 @@ class LayerCounter:
                 "Look at its layers on another device, such as CPU.",
             )
         return {
-            "times": {name: max(0.0, total - before.get(name, 0.0)) / calls for name, total in after.items()},
+            "times": {name: (total - before.get(name, 0.0)) / calls for name, total in after.items()},
             "latency_us": wall / calls * 1e6,
             "calls": calls,
             "layers": self._described(),
