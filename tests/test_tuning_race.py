@@ -167,6 +167,32 @@ def test_what_adds_to_a_setting_that_is_far_slower_is_not_tried():
     assert all(way.batch is None for way in single)
 
 
+def test_what_a_short_heat_cannot_tell_is_told_by_longer_ones():
+    """Two requests per stream are 2.5 % faster than one."""
+    right = 0
+    for seed in range(10):
+        scene = Scene(
+            lambda c: 50.0 if c.deployment.streams else 102.5 if c.deployment.requests else 100.0,
+            precisions=("default",),
+            batchable=False,
+            seed=seed,
+        )
+        heats = race(scene.field, scene.rules, seconds=200, seed=seed)
+        assert sum("finalists" in heat.title for heat in heats) <= 3
+        right += scene.share(heats[-1].leader) == 1
+    assert right >= 8
+
+
+def test_whoever_exceeds_the_limit_never_leads_those_that_keep_it():
+    scene = Scene(
+        lambda c: 250.0 if c.deployment.batch else 200.0 if c.deployment.hint else 100.0,
+        precisions=("default",),
+        limit=Limit(95, 15.0),
+    )
+    for heat in race(scene.field, scene.rules, seconds=100):
+        assert scene.rules.keeps(heat.speeds[heat.leader]) != "exceeded"
+
+
 def test_a_failing_candidate_fails_alone():
     def rate(candidate):
         if candidate.deployment.batch == 4:

@@ -228,6 +228,35 @@ def test_a_leader_that_fails_later_is_still_a_link():
     assert Ledger.of(heats, rules(), ALL).ratios[BATCHED.name].value == pytest.approx(0.475, rel=0.02)
 
 
+def test_who_is_out_has_lost_by_the_whole_interval():
+    heats = [heat(DEFAULT, {HINTED: ratio(0.9, 1.001), BATCHED: ratio(0.9, 0.999)})]
+    ledger = Ledger.of(heats, rules(), ALL)
+    assert ledger.out(BATCHED)
+    assert not ledger.out(HINTED)
+    assert not ledger.out(DEFAULT)
+
+
+def test_nobody_is_out_by_being_slower_than_one_whose_limit_is_open():
+    known = {DEFAULT: speed(p50=(5, 6)), BATCHED: speed(p50=(5, 6)), HINTED: speed(p50=(11, 12))}
+    heats = [heat(DEFAULT, {HINTED: ratio(1.9, 2.1), BATCHED: ratio(0.9, 0.95)}, speeds=known)]
+    ledger = Ledger.of(heats, rules(limit=LIMIT), ALL)
+    assert not ledger.out(BATCHED)
+    assert ledger.out(HINTED)
+
+
+def test_open_is_what_seems_better_and_may_be_so_by_more_than_no_difference():
+    for ends, expected in (((0.99, 1.03), True), ((0.99, 1.015), False), ((0.9, 1.05), False)):
+        heats = [heat(HINTED, {DEFAULT: ratio(0.5, 0.6), BATCHED: ratio(*ends)})]
+        assert Ledger.of(heats, rules(), ALL).open(BATCHED) == expected
+
+
+def test_open_is_what_is_plainer_and_seems_as_good():
+    for ends, expected in (((0.97, 1.01), True), ((0.985, 1.01), False), ((0.9, 1.01), False)):
+        ledger = Ledger.of([heat(BATCHED, {HINTED: ratio(*ends)})], rules(), ALL)
+        assert ledger.open(HINTED) == expected
+        assert ledger.equals(HINTED) == (ends == (0.985, 1.01))
+
+
 def test_the_inverse_mirrors_the_interval():
     found = inverse(ratio(0.5, 0.8))
     assert (found.low, found.high) == (1.25, 2.0)

@@ -103,7 +103,7 @@ def _untried(candidate: Candidate, evidence: Evidence) -> str:
     same = [name for name in evidence.ledger.speeds if name.startswith(PRECISIONS[candidate.precision])]
     if not same:
         return "The budget was spent before its precision had a turn."
-    return "The race had no turn for it: what it stands on was too slow, or the budget was spent."
+    return "What it is made of promised too little, or the budget was spent before its turn."
 
 
 def _over_limit(candidate: Candidate, evidence: Evidence) -> Reason | None:
@@ -139,7 +139,8 @@ def _raced(candidate: Candidate, evidence: Evidence) -> Reason:
         return "slower", f"{met}."
     if overall.high < 1 and ledger.leader == winner:
         return "slower", f"{met}, which {winner.name} beats by more."
-    return "not distinguishable", f"{met}: nothing shows that it is better than {winner.name}."
+    than = "" if against == winner.name else f" than {winner.name}"
+    return "not distinguishable", f"{met}: nothing shows that it is better{than}."
 
 
 def _better(ratio: Estimate, rules: Rules) -> str:
