@@ -77,6 +77,7 @@ def test_a_limit_that_nothing_keeps_is_status_one(optguide, model):
         (("--rate", "0"), "0 requests per second cannot be offered."),
         (("--rate", "nan"), "nan requests per second cannot be offered."),
         (("--rates", "1,-2"), "-2 requests per second cannot be offered."),
+        (("--rate", "1e9"), "1e+09 requests per second for 5 s are too many to keep account of."),
         (("--slo", "p42=1s"), "'p42=1s' is no latency limit. Write one such as p99=50ms"),
         (("--slo", "p99=soon"), "'soon' is not a duration."),
         (("--slo", "p99=0ms"), "No latency is below zero."),

@@ -39,6 +39,9 @@ Exit status 1 also says that no rate was shown to keep the limit of --slo.
 
 AUTO = "auto"
 
+MOST = 5_000_000
+"""Requests of one rate: each has a time of arrival and two of answering, in memory and on their way here."""
+
 
 @click.command(epilog=EPILOG)
 @models_argument
@@ -83,7 +86,8 @@ def load(
     """Measure latency while requests arrive at a given rate, whether the model is ready or not.
 
     Requests arrive at random times drawn beforehand (an open loop), and a latency begins when its request was
-    due. Variants are written as for `optguide compare`; all get the same arrivals.
+    due. One request is served at a time, or several with --requests or --hint throughput. Variants are
+    written as for `optguide compare`; all get the same arrivals.
     """
     from optguide.cli import load_output as output
     from optguide.cli.errors import report_failures, warn
@@ -130,6 +134,14 @@ def _rates(single: Sequence[float], listed: str | None) -> tuple[float, ...] | N
     return found
 
 
+def _refuse_too_many(rate: float, seconds: float) -> None:
+    if rate * seconds > MOST:
+        raise OptionError(
+            f"{rate:g} requests per second for {seconds:g} s are too many to keep account of.",
+            f"Offer at most {MOST:,} requests at each rate.",
+        )
+
+
 def _measure(
     variants: Sequence[Variant],
     rates: tuple[float, ...] | None,
@@ -146,6 +158,7 @@ def _measure(
     with machine_held(f"optguide {label}", wait):
         if rates is not None:
             seconds = length(rates, limit) if seconds is None else seconds
+            _refuse_too_many(max(rates), seconds)
             curves = load_curves(variants, rates, seconds=seconds, label=label)
             return Loads(curves, seconds, limit, variants)
         found = search_load(variants, seconds=seconds, limit=limit, label=label)
