@@ -99,7 +99,7 @@ def layers(
     variants = [variant.with_(name) for name, variant in named.items()]
     found = count_layers(variants, seconds=seconds / 2, seed=seed)
     return {
-        name: tuple(Layer(x.name, x.kind, x.precision, x.time) for x in found.of(name)[:SLOWEST])
+        name: tuple(Layer(x.title, x.kind, x.precision, x.time) for x in found.of(name)[:SLOWEST])
         for name in found.rounds
     }
 

@@ -7,8 +7,11 @@ from typing import TYPE_CHECKING
 from optguide.tuning.candidate import PRECISIONS
 
 if TYPE_CHECKING:
+    from optguide.measuring.estimate import Estimate
     from optguide.records import Recording
     from optguide.tuning.outcome import Made, Outcome, Standing
+
+    Row = tuple[str | Estimate, ...]
 
 __all__ = ["add_outcome"]
 
@@ -72,7 +75,7 @@ def _why_not(key: str, outcome: Outcome) -> str:
     return "it did not take part in the last session"
 
 
-def _precision(made: Made) -> tuple[object, ...]:
+def _precision(made: Made) -> Row:
     from optguide import format as fmt
 
     size = fmt.quantity(made.size, "bytes") if made.size else ""
@@ -83,7 +86,7 @@ def _precision(made: Made) -> tuple[object, ...]:
     return PRECISIONS[made.precision], size, quality.value, quality.loss or "", kept
 
 
-def _candidate(standing: Standing) -> list[tuple[object, ...]]:
+def _candidate(standing: Standing) -> list[Row]:
     if standing.speed is None or "p50" not in standing.speed.latency:
         return []
     speed = standing.speed
