@@ -2,7 +2,7 @@
 One command for a model of your own
 ===================================
 
-``optguide optimize`` takes a PyTorch module and a few hundred texts without labels. It makes the model in
+``optguide optimize`` takes a PyTorch module and some texts without labels. It makes the model in
 other precisions, races ways to run them, and leaves a report and the files to deploy the winner.
 """
 
@@ -39,7 +39,7 @@ print(len(texts), "texts of", min(t["input_ids"].size for t in texts), "tokens a
 
 folder = build_dir() / "tuned" / "sentences"
 shutil.rmtree(folder, ignore_errors=True)
-budget = "100s" if profiles.current().name == "full" else "60s"
+budget = "120s" if profiles.current().name == "full" else "60s"
 command = [
     *("optguide", "optimize", "optguide.workloads.readers:encoder"),
     *("--data", "optguide.workloads.readers:texts", "--goal", "throughput"),

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 __all__ = ["encoder", "texts"]
 
-TEXTS = 400
+TEXTS = 160
 
 
 def encoder() -> tuple[torch.nn.Module, dict[str, torch.Tensor], dict[str, tuple[int, int]]]:
