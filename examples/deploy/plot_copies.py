@@ -194,8 +194,8 @@ record.figure(
         lines, x_label="Size of the input (KiB)", quantity="Faster than the step before", log_x=True
     ),
     alt="Three lines over the size of the input: how many times faster each step makes a call.",
-    caption="How many times faster each step is than the one before: all copied, the input shared, the output "
-    "shared too, and the tensor preset. The output is as large as the input.",
+    caption="How many times faster each step is than the one before: all copied, the input shared, the "
+    "output shared too, and the tensor preset. The output is as large as the input.",
 )
 rows = [(in_words(name), result.latency(f"{name}.8_mib")) for name in ("plain_call", *UNFIT)]
 record.figure(

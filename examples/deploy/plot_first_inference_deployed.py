@@ -172,7 +172,7 @@ record.figure(
     lambda: plots.stages(rows, quantity="Time to the first result"),
     alt="Stacked bars, one per variant: import, read, compile, first inference, and the total's interval.",
     caption=f"From a fresh process to the first result of {resnet50.title}. Where nothing is read, reading "
-    "is part of compiling. The whisker is the interval of the total.",
+    "is part of compiling; first is the first inference. The whisker is the interval of the total.",
 )
 pairs = [tuple(variants[part].name for part in pair) for pair in gains.values() if not {*pair} & {*missing}]
 record.figure(

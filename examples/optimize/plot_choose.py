@@ -22,7 +22,7 @@ from optguide.errors import RecordsError
 from optguide.records.judged import Judged
 from optguide.workloads.minilm import INPUTS
 
-tasks: dict[str, dict[str, tuple[Variant, records.Result]]] = defaultdict(dict)
+made: dict[str, dict[str, tuple[Variant, records.Result]]] = defaultdict(dict)
 originals: dict[str, str] = {}
 seen = set()
 found = records.load(allow_mixed=True).results
@@ -33,19 +33,20 @@ for identifier, result in sorted(found.items(), key=lambda one: -one[1].n):
     seen.add((judged.model, judged.precision))
     shapes = dict.fromkeys(INPUTS, (1, 128)) if judged.task == "sentences" else {}
     name = result.label.removesuffix(": accuracy").removeprefix(f"{judged.task}, ")
-    if name in tasks[judged.task]:
+    if name in made[judged.task]:
         name = f"{name} ({identifier.partition('.')[0]})"
     variant = Variant(name, model=str(judged.model), precision=judged.precision, shapes=shapes)
-    tasks[judged.task][name] = (variant, result)
+    made[judged.task][name] = (variant, result)
     if judged.original:
         originals.setdefault(judged.task, name)
 # To be found among fewer texts is easier, so only models that were judged among all of them are comparable.
-if "sentences" in tasks:
-    most = max(result.n for _, result in tasks["sentences"].values())
-    tasks["sentences"] = {name: one for name, one in tasks["sentences"].items() if one[1].n == most}
+if "sentences" in made:
+    most = max(result.n for _, result in made["sentences"].values())
+    made["sentences"] = {name: one for name, one in made["sentences"].items() if one[1].n == most}
+tasks = {task: models for task, models in made.items() if task in originals}
 if not tasks:
     raise RecordsError(
-        "No example of this chapter has recorded a model in this build.",
+        "No example of this chapter has recorded an original and its models in this build.",
         "Run the others first, such as plot_post_training_quantization.py, or run `nox -s docs`.",
     )
 
@@ -91,7 +92,7 @@ for task, models in tasks.items():
     record.add_value(f"choose.{task}.models", len(points), "count", label=f"{task}: models compared")
     outcome = (
         f"The pick is {pick}."
-        if gain.ratio.low > 1
+        if pick == reference or gain.ratio.low > 1
         else f"The fastest that lost less than a point, {pick}, is not shown to be faster than {reference}."
     )
     record.table(
