@@ -41,8 +41,8 @@ RESERVED = 0.25
 NEAR = 0.85
 """A precision that may reach this share of the leader gets another chance in the leader's deployment."""
 
-FAR = 0.85
-"""What would not reach this share of the leader if its single changes multiplied is not tried."""
+FAR = 0.9
+"""What cannot reach this share of the leader, if its single changes multiply, is not tried."""
 
 COSTLY = 0.05
 """Share of the time left that a single candidate may take."""
@@ -136,9 +136,9 @@ class _Plan:
         hopes = {way: self.promise.hope(precision, way) for way in named if way not in tried}
         # Where the leader exceeds a limit, what is slower may be what keeps it.
         worth = -math.inf if self.ledger.keeps(self.ledger.leader) == "exceeded" else math.log(FAR)
-        untried = [way for way, hope in hopes.items() if hope > worth and self._affordable(way)]
-        untried.sort(key=lambda way: -hopes[way])
-        if len(named) <= ENUMERATED or (untried and math.isinf(hopes[untried[0]])):
+        untried = [way for way, hope in hopes.items() if hope.at_best > worth and self._affordable(way)]
+        untried.sort(key=lambda way: -hopes[way].expected)
+        if len(named) <= ENUMERATED or (untried and math.isinf(hopes[untried[0]].expected)):
             return untried
         if self._settled():
             return []

@@ -9,13 +9,21 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 from optguide.measuring.estimate import MINIMUM_ROUNDS
 from optguide.tuning.candidate import Candidate, Deployment, Precision
 from optguide.tuning.ledger import Ledger
 from optguide.tuning.space import BATCHES, Space
 
-__all__ = ["Promise"]
+__all__ = ["Hope", "Promise"]
+
+
+class Hope(NamedTuple):
+    """On logarithms: what is expected, and what the intervals of its parts allow at best."""
+
+    expected: float
+    at_best: float
 
 
 @dataclass(frozen=True)
@@ -29,18 +37,21 @@ class Promise:
     space: Space
     precisions: Sequence[Precision]
 
-    def hope(self, precision: Precision, way: Deployment) -> float:
-        """What a deployment may reach of the leader, on logarithms, if what it is made of multiplies.
+    def hope(self, precision: Precision, way: Deployment) -> Hope:
+        """What a deployment may reach of the leader if what it is made of multiplies.
 
         Infinite where it is a single change of the hint of which nothing is known; minus infinite where it is
         made of something unknown or something that failed, or a smaller batch has to come first.
         """
         parts = self._parts(way)
-        effects = [self._effect(precision, part) for part in parts]
-        if None in effects:
-            return math.inf if len(parts) == 1 and way.batch in (None, BATCHES[0]) else -math.inf
+        effects = [effect for part in parts if (effect := self._effect(precision, part)) is not None]
+        if len(effects) < len(parts):
+            untold = math.inf if len(parts) == 1 and way.batch in (None, BATCHES[0]) else -math.inf
+            return Hope(untold, untold)
         base = self.ledger.ratios.get(Candidate(precision, self.ledger.rules.meeting).name)
-        return sum(effect or 0.0 for effect in effects) + (math.log(base.value) if base else 0.0)
+        expected = sum(effect.expected for effect in effects) + (math.log(base.value) if base else 0.0)
+        margins = (effect.at_best - effect.expected for effect in effects if effect.at_best > -math.inf)
+        return Hope(expected, expected + math.hypot(*margins))
 
     def six_turns(self, way: Deployment) -> float:
         """Seconds they take at least, at the leader's rate; zero while nothing is known.
@@ -68,8 +79,8 @@ class Promise:
             parts.append(replace(hint, batch=way.batch))
         return parts
 
-    def _effect(self, precision: Precision, part: Deployment) -> float | None:
-        """How much better a single change is than none, on logarithms; ``None`` where that is unknown.
+    def _effect(self, precision: Precision, part: Deployment) -> Hope | None:
+        """How much better a single change is than none; ``None`` where that is unknown.
 
         What is unknown in one precision is taken from another, and of a batch from the next smaller one.
         """
@@ -77,8 +88,9 @@ class Promise:
         for other in dict.fromkeys((precision, *self.precisions)):
             one, none = Candidate(other, part), Candidate(other, self.ledger.rules.meeting)
             if one.name in ratios and none.name in ratios:
-                return math.log(ratios[one.name].value / ratios[none.name].value)
+                found, base = ratios[one.name], ratios[none.name].value
+                return Hope(math.log(found.value / base), math.log(found.high / base))
             if self.ledger.seen(one):
-                return -math.inf
+                return Hope(-math.inf, -math.inf)
         smaller = [batch for batch in BATCHES if batch < (part.batch or 0)]
         return self._effect(precision, replace(part, batch=smaller[-1])) if smaller else None
