@@ -101,8 +101,8 @@ for task, models in tasks.items():
         sorted(points, key=lambda point: point[1].value),
         caption=f"{titles.get(task, task)}: every model, the fastest first. {outcome}",
     )
-    near = [point for point in points if lost[point[0]] < 10]  # far losses would hide small ones
-    far = f" Left out: {len(points) - len(near)} that lost ten points or more." if near != points else ""
+    near = [point for point in points if lost[point[0]] < 5]  # far losses would hide small ones
+    far = f" Left out: {len(points) - len(near)} that lost five points or more." if near != points else ""
     record.figure(
         f"pareto-{task}",
         lambda near=near: plots.pareto(near),
