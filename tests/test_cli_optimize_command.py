@@ -141,7 +141,7 @@ def test_ctrl_c_writes_the_report_of_what_is_known(ir, here):
 
 
 def test_a_second_ctrl_c_ends_at_once(ir, here):
-    process = started(ir, "racing")
+    process = started(ir, "making precisions")
     process.send_signal(signal.SIGINT)
     wait_for(process, "writing the report")
     process.send_signal(signal.SIGINT)
