@@ -31,7 +31,7 @@ ROWS = 10
 """Candidates in the table; the page has them all."""
 
 EXPLAINED = ("failed", "too inaccurate", "over the latency limit", "latency limit not shown")
-"""Fates that the ratio beside them does not explain."""
+"""Fates that the ratio beside them does not explain; of as many candidates as in the table why is said."""
 
 AFTERWARDS = ("resume", "budget", "wait", "as_json", "claims")
 """Options that go with ``--resume``; all others are those of the run."""
@@ -274,13 +274,15 @@ def _table(outcome: Outcome) -> None:
     """Those that were measured, the winner first, and why each of them lost."""
     from optguide.cli import render
 
-    measured = [s for s in outcome.standings if s.speed is not None or s.fate in ("winner", "failed")]
+    measured = [s for s in outcome.standings if s.speed is not None or s.fate == "winner"]
     shown = measured[:ROWS]
     render.table(
         "Candidates (95 % interval; above 1 is better than the winner)",
         ("Candidate", "Latency, median", "Throughput", "Against the winner", "What became of it"),
         [_row(standing, outcome.winner) for standing in shown],
     )
+    for standing in [standing for standing in outcome.standings if standing.fate in EXPLAINED][:ROWS]:
+        render.paragraph(f"{standing.candidate.name} ({standing.fate}): {standing.why}")
     left = len(outcome.standings) - len(shown)
     if left:
         untried = sum(standing.fate == "not tried" for standing in outcome.standings)
@@ -298,13 +300,12 @@ def _row(standing: Standing, winner: str) -> list[Any]:
 
     speed = standing.speed
     style = "green" if standing.fate == "winner" else ""
-    why = f"\n{standing.why}" if standing.fate in EXPLAINED else ""
     return [
         standing.candidate.name,
         cell(speed.latency.get("p50") if speed else None),
         cell(speed.throughput if speed else None),
         cell(standing.ratio if standing.against == winner else None),
-        Text.assemble((standing.fate, style), why),
+        Text(standing.fate, style),
     ]
 
 
