@@ -7,7 +7,8 @@ import sys
 
 import pytest
 
-from optguide.tuning import phases, precisions
+from optguide.tuning import phases
+from optguide.tuning.precisions.workshop import workshop as precisions
 
 COMMAND = [sys.executable, "-m", "optguide", "optimize"]
 
@@ -141,7 +142,7 @@ def test_ctrl_c_writes_the_report_of_what_is_known(ir, here):
 
 
 def test_a_second_ctrl_c_ends_at_once(ir, here):
-    process = started(ir, "making precisions")
+    process = started(ir, "racing")
     process.send_signal(signal.SIGINT)
     wait_for(process, "writing the report")
     process.send_signal(signal.SIGINT)

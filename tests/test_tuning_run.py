@@ -10,14 +10,15 @@ import numpy as np
 import pytest
 
 from optguide.errors import DeviceError, InputError, ModelError, OptionError, RecordsError, WorkerDied
-from optguide.tuning import phases, precisions
+from optguide.tuning import phases
 from optguide.tuning.outcome import Limit, Settings
+from optguide.tuning.precisions.workshop import workshop as precisions
 from optguide.tuning.report import as_json
 from optguide.tuning.run import begin, resume
 from optguide.tuning.state import Store
 
 WIDTH = 16
-BUDGET = 60.0
+BUDGET = 90.0
 RACE, FINAL, PORTRAY = phases.race, phases.final, phases.Phases.portray
 
 

@@ -19,18 +19,18 @@ from optguide.measuring.variant import Variant
 from optguide.tuning import portrait
 from optguide.tuning.candidate import Candidate, Deployment, Goal
 from optguide.tuning.clock import Clock, Phase
-from optguide.tuning.data import Data, read_data, write_inputs
-from optguide.tuning.finals import final
-from optguide.tuning.heats import Field
-from optguide.tuning.metrics import Metric, resolve
+from optguide.tuning.given.data import Data, read_data, write_inputs
+from optguide.tuning.given.subject import Subject, decode, encode, read_subject
 from optguide.tuning.outcome import Heat, SubjectFacts
-from optguide.tuning.precisions import Workshop
-from optguide.tuning.race import entrants, race
-from optguide.tuning.rules import Rules, may_win
-from optguide.tuning.space import BATCHES, Space, space_of
-from optguide.tuning.standings import Result, standings
+from optguide.tuning.precisions.metrics import Metric, resolve
+from optguide.tuning.precisions.workshop import Workshop
+from optguide.tuning.search.finals import final
+from optguide.tuning.search.heats import Field
+from optguide.tuning.search.race import entrants, race
+from optguide.tuning.search.rules import Rules, may_win
+from optguide.tuning.search.space import BATCHES, Space, space_of
+from optguide.tuning.search.standings import Result, standings
 from optguide.tuning.state import Store
-from optguide.tuning.subject import Subject, decode, encode, read_subject
 
 __all__ = ["DEFAULT", "F32", "Phases", "hint_for"]
 
@@ -174,14 +174,15 @@ class Phases:
         capacities = {name: heat.speeds[name].throughput.value for name in named}
         seed = self.settings.seed
         after = both[1] if len(both) > 1 else None
+        # What takes a fixed time comes first; a load curve is as good as the time it gets.
         self._optional(
-            "portrait", 0.55, "load", lambda s: portrait.load(both, capacities, seconds=s, seed=seed)
+            "portrait", 0.4, "first_inference", lambda s: portrait.first(both, seconds=s, seed=seed)
         )
         self._optional(
-            "portrait", 0.5, "layers", lambda s: portrait.layers(both[0], after, seconds=s, seed=seed)
+            "portrait", 0.4, "layers", lambda s: portrait.layers(both[0], after, seconds=s, seed=seed)
         )
         self._optional(
-            "portrait", 1.0, "first_inference", lambda s: portrait.first(both, seconds=s, seed=seed)
+            "portrait", 1.0, "load", lambda s: portrait.load(both, capacities, seconds=s, seed=seed)
         )
         self._save(portrayed=named)
 

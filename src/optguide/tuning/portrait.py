@@ -28,6 +28,9 @@ APART = 1.15
 SHORTEST = 0.5
 """Seconds of one rate; less says nothing about queues."""
 
+LAYERS = 20.0
+"""Seconds after which nine rounds of layers are as narrow as anybody needs."""
+
 SLOWEST = 40
 """Layers that are kept of each model; what is left out takes next to no time."""
 
@@ -93,11 +96,11 @@ def layers(
 ) -> dict[str, tuple[Layer, ...]]:
     """Slowest layers ``before`` and ``after``; only those before where nothing else won.
 
-    :param seconds: for everything; half of it goes into compiling.
+    :param seconds: for everything, of which half goes into compiling; more than twenty are not used.
     """
     named = {"before": before} | ({"after": after} if after else {})
     variants = [variant.with_(name) for name, variant in named.items()]
-    found = count_layers(variants, seconds=seconds / 2, seed=seed)
+    found = count_layers(variants, seconds=min(seconds, LAYERS) / 2, seed=seed)
     return {
         name: tuple(Layer(x.title, x.kind, x.precision, x.time) for x in found.of(name)[:SLOWEST])
         for name in found.rounds
