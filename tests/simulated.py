@@ -13,12 +13,12 @@ from optguide.measuring.result import Block, Series, SessionResult
 from optguide.measuring.session import Budget
 from optguide.measuring.variant import Variant
 from optguide.tuning.candidate import PRECISIONS, Candidate, Deployment, Goal, Precision
-from optguide.tuning.finals import final
-from optguide.tuning.heats import Field
 from optguide.tuning.outcome import Heat, Limit
-from optguide.tuning.race import entrants, race
-from optguide.tuning.rules import Rules
-from optguide.tuning.space import space_of
+from optguide.tuning.search.finals import final
+from optguide.tuning.search.heats import Field
+from optguide.tuning.search.race import entrants, race
+from optguide.tuning.search.rules import Rules
+from optguide.tuning.search.space import space_of
 
 ROUNDS, GENERATIONS = 6, 6
 OVERTIME = 4

@@ -8,7 +8,7 @@ import sys
 import pytest
 
 from optguide.tuning import phases
-from optguide.tuning.precisions.workshop import workshop as precisions
+from optguide.tuning.precisions import workshop
 
 COMMAND = [sys.executable, "-m", "optguide", "optimize"]
 
@@ -17,7 +17,7 @@ COMMAND = [sys.executable, "-m", "optguide", "optimize"]
 def here(tmp_path, monkeypatch):
     """Every test in a folder of its own, without the precisions that take long to make."""
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(precisions, "OTHERS", ())
+    monkeypatch.setattr(workshop, "OTHERS", ())
     return tmp_path
 
 

@@ -12,9 +12,9 @@ import pytest
 
 from optguide.measuring.benchmark_app import _RUN
 from optguide.tuning.candidate import Candidate
+from optguide.tuning.given.subject import Port
 from optguide.tuning.report import benchmark_app, deploy, winner
 from optguide.tuning.report.winner import Inputs
-from optguide.tuning.subject import Port
 
 from .tuning_outcomes import CANDIDATES, HINTED, MIXED, SYNC, TUNED
 

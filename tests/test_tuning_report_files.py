@@ -11,9 +11,9 @@ import numpy as np
 import pytest
 
 from optguide.errors import StorageError
+from optguide.tuning.given.subject import Port
 from optguide.tuning.report import as_json, deploy, winner, write
 from optguide.tuning.report.winner import Inputs
-from optguide.tuning.subject import Port
 
 from .tuning_outcomes import CANDIDATES, FAILED, HOSTILE, RICH, SYNC, TUNED, hostile
 

@@ -13,10 +13,10 @@ import pytest
 from bs4 import BeautifulSoup
 
 from optguide.measuring.estimate import Estimate
+from optguide.tuning.given.subject import Port
 from optguide.tuning.report import benchmark_app, decision, facts, figures, race
 from optguide.tuning.report.page import Deployed, page
 from optguide.tuning.report.winner import Inputs
-from optguide.tuning.subject import Port
 
 from .tuning_outcomes import (
     DEFAULT,

@@ -12,7 +12,7 @@ import pytest
 from optguide.errors import DeviceError, InputError, ModelError, OptionError, RecordsError, WorkerDied
 from optguide.tuning import phases
 from optguide.tuning.outcome import Limit, Settings
-from optguide.tuning.precisions.workshop import workshop as precisions
+from optguide.tuning.precisions import workshop
 from optguide.tuning.report import as_json
 from optguide.tuning.run import begin, resume
 from optguide.tuning.state import Store
@@ -26,7 +26,7 @@ RACE, FINAL, PORTRAY = phases.race, phases.final, phases.Phases.portray
 def quick():
     """Short runs: only the original's precisions, one heat, a short final."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(precisions, "OTHERS", ())
+        patch.setattr(workshop, "OTHERS", ())
         patch.setattr(phases, "race", one_heat)
         patch.setattr(phases, "final", short_final)
         patch.setattr(phases.Phases, "portray", lambda self: None)

@@ -15,11 +15,11 @@ from optguide import Budget, Variant, measure
 from optguide.measuring.estimate import Estimate
 from optguide.measuring.result import SessionResult
 from optguide.tuning.candidate import Candidate, Goal
-from optguide.tuning.data import read_data, write_inputs
+from optguide.tuning.given.data import read_data, write_inputs
+from optguide.tuning.given.subject import decode
 from optguide.tuning.outcome import Outcome, Settings
 from optguide.tuning.run import begin
 from optguide.tuning.state import Store
-from optguide.tuning.subject import decode
 from tests.bench.models import MODELS
 
 __all__ = ["run"]

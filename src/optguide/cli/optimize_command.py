@@ -199,8 +199,8 @@ def _settings(model: str, options: dict[str, Any]) -> Settings:
 
 def _check(settings: Settings, folder: Path) -> None:
     """Refuse what cannot work before waiting for the machine."""
-    from optguide.cli.models import check_model
-    from optguide.tuning.references import is_reference
+    from optguide.models import check_model
+    from optguide.tuning.given.references import is_reference
     from optguide.tuning.state import check_new
 
     check_model(

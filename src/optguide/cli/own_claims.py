@@ -86,8 +86,8 @@ def _checked(model: str, options: Mapping[str, Any]) -> tuple[Variant, str | Non
 
     :raises UserError: a file, a shape or the kind of a model that cannot work.
     """
-    from optguide.cli.models import check_model
     from optguide.cli.variants import Spec, build, common_settings
+    from optguide.models import check_model
 
     int8 = None if options["int8"] is None else str(options["int8"])
     for file in (model, *([int8] if int8 else [])):

@@ -10,11 +10,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from optguide.cli.models import check_inputs, check_model
 from optguide.cli.names import labels
 from optguide.cli.settings import assign, canonical, for_runtime, to_variant
 from optguide.errors import OptionError
 from optguide.measuring.variant import Variant
+from optguide.models import check_inputs, check_model
 
 __all__ = ["Spec", "build", "common_settings", "parse", "refuse"]
 

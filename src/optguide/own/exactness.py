@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from optguide.errors import OptGuideError
+from optguide.measuring import child
 from optguide.measuring.estimate import MINIMUM_ROUNDS, median_of_rounds
 from optguide.measuring.process import LOAD_SECONDS
 from optguide.own.probe import Found, gather, reason
 from optguide.own.sessions import on_the_cpu
 from optguide.own.subject import Subject
-from optguide.tuning import child
 
 __all__ = ["EXACTNESS", "Exactness"]
 

@@ -12,9 +12,9 @@ from typing import Any
 
 from optguide.machine import Machine
 from optguide.machine.devices import named
+from optguide.measuring import child
 from optguide.measuring.process import LOAD_SECONDS
 from optguide.measuring.variant import Variant
-from optguide.tuning import child
 
 __all__ = ["Subject", "look"]
 

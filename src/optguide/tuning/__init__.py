@@ -2,15 +2,12 @@
 
 ::
 
-    subject   the model as it is given, and its form as 32-bit IR
-    data      samples and labels that fit it
-    metrics   how right its answers are
-    making    the same model in other precisions, each made in a process of its own
-    judging   what each of them loses
-    space     which deployments are worth trying
-    race      candidates against the leader, until the budget is spent
-    state     what a run has found out so far, on disk
-    run       all of it in order
-    outcome   what is reported
-    report/   the outcome as a page, as JSON, and as files to deploy
+    run          a whole run, from the model to its report; how it begins, resumes and ends
+    phases       what a run does, in order; clock splits its budget, state keeps what it finds
+    given/       the reader's model, data and functions, in whatever form they come
+    precisions/  the same model in other precisions: made, and judged against the original
+    search/      which deployments to try, the race between them, the final, who wins and why others lost
+    portrait     what is told of the winner beside its speed
+    outcome      what is reported, as plain data; candidate is what can be chosen
+    report/      the outcome as a page, as JSON, and as files to deploy
 """

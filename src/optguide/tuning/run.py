@@ -23,12 +23,12 @@ from optguide.measuring.progress import Overview, overview
 from optguide.tuning import state as states
 from optguide.tuning.clock import Clock
 from optguide.tuning.fingerprint import changed, fingerprints
-from optguide.tuning.ledger import inverse
 from optguide.tuning.outcome import SCHEMA, Ended, Heat, Outcome, Settings, Standing, SubjectFacts
 from optguide.tuning.phases import DEFAULT, F32, Phases, hint_for
 from optguide.tuning.report import write
 from optguide.tuning.report.benchmark_app import check
 from optguide.tuning.report.winner import MODEL, read_inputs
+from optguide.tuning.search.ledger import inverse
 from optguide.tuning.state import State, Store
 from optguide.tuning.summary import sentences, told_apart
 

@@ -11,9 +11,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from optguide.measuring import child
 from optguide.records.storage import storage_errors
-from optguide.tuning import child
-from optguide.tuning.subject import Port
+from optguide.tuning.given.subject import Port
 
 __all__ = ["MODEL", "Inputs", "place", "read_inputs"]
 

@@ -1,0 +1,1 @@
+"""What to try, and what wins: deployments, the race between them, and the reasons why others lost."""

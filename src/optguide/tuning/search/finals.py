@@ -1,0 +1,116 @@
+"""The last session: fresh data for one finalist decide what is reported.
+
+The leader of a race is the best of many, so what the race measured of it is too good. In the final the plain
+configurations have the first claim, and each that follows has to be shown to be faster by data that did not
+choose it. That takes at most three comparisons, however many candidates there were.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from optguide.measuring.estimate import MINIMUM_ROUNDS
+from optguide.measuring.result import SessionResult
+from optguide.measuring.session import Budget
+from optguide.measuring.variant import Variant
+from optguide.tuning.candidate import Candidate
+from optguide.tuning.outcome import Heat, Speed
+from optguide.tuning.search.heats import Choose, Field, Lineup, run_heat
+from optguide.tuning.search.ledger import Ledger
+from optguide.tuning.search.planning import LOADING, entrants
+from optguide.tuning.search.rules import Rules
+
+__all__ = ["FINAL", "final", "finalist"]
+
+FINAL = "final"
+"""Title of the heat that decides. Its leader is the winner."""
+
+PRECISION = 0.005
+"""Half-width of the intervals at which the final ends before its time."""
+
+
+def finalist(field: Field, rules: Rules, heats: Sequence[Heat]) -> Candidate:
+    """The candidate that the race sends into the final; the default where none is better.
+
+    It is the plainest of the leader and those that equal it within 2 %.
+    """
+    entered = entrants(field, rules)
+    ledger = Ledger.of(heats, rules, entered)
+    best = ledger.keeps(ledger.leader)
+    equals = [
+        candidate
+        for candidate in entered
+        if rules.may_win(candidate) and ledger.equals(candidate) and ledger.keeps(candidate) == best
+    ]
+    return min([ledger.leader, *equals], key=rules.plainness)
+
+
+def final(
+    field: Field,
+    rules: Rules,
+    heats: Sequence[Heat],
+    *,
+    seconds: float,
+    beside: Sequence[Candidate] = (),
+    references: Sequence[Variant] = (),
+    seed: int = 0,
+) -> Heat:
+    """Measure default, hint and finalist in one long session.
+
+    :param seconds: for the session, loading included.
+    :param beside: candidates to measure with them that cannot win here, such as 32-bit floats.
+    :param references: the model in its own framework.
+    :returns: a heat called :data:`FINAL` whose leader is the winner and whose ratios are all against it.
+    :raises Busy: another measurement holds the machine.
+    """
+    best = finalist(field, rules, heats)
+    contenders = [*dict.fromkeys((best, *_keeping(field, rules, heats), rules.base, rules.hint))]
+    everyone = [*dict.fromkeys((*contenders, rules.default, *beside))]
+    precision = PRECISION if rules.limit is None else 1e-6  # a percentile takes all the time there is
+    budget = Budget(_measuring(heats, len(everyone) + len(references), seconds), precision=precision)
+    lineup = Lineup(FINAL, tuple(everyone), budget, tuple(references), seed + len(heats))
+    return run_heat(lineup, field, rules, _winner(contenders, rules))
+
+
+def _measuring(heats: Sequence[Heat], variants: int, seconds: float) -> float:
+    """Seconds of measuring in a session that takes so long as a whole.
+
+    Where loading is quick, a session starts its processes six times (see ``measuring.session``).
+    """
+    known = [heat for heat in heats if heat.speeds]
+    loading = variants * (known[-1].loading / len(known[-1].speeds) if known else LOADING)
+    often = seconds - MINIMUM_ROUNDS * loading
+    enough = (MINIMUM_ROUNDS - 1) * loading
+    return often if often >= enough else max(min(seconds - loading, 0.99 * enough), 0.3 * seconds, 0.1)
+
+
+def _keeping(field: Field, rules: Rules, heats: Sequence[Heat]) -> list[Candidate]:
+    """With a limit, the fastest that was shown to keep it: the finalist may turn out not to."""
+    if rules.limit is None:
+        return []
+    entered = entrants(field, rules)
+    ledger = Ledger.of(heats, rules, entered)
+    able = [
+        candidate for candidate in entered if rules.may_win(candidate) and candidate.name in ledger.ratios
+    ]
+    keeping = [candidate for candidate in able if ledger.keeps(candidate) == "kept"]
+    keeping.sort(key=lambda candidate: -ledger.ratios[candidate.name].value)
+    return keeping[:1]
+
+
+def _winner(contenders: Sequence[Candidate], rules: Rules) -> Choose:
+    """The rule of the final: from the plainest on, each has to be shown faster than the one it replaces."""
+
+    def choose(result: SessionResult, speeds: Mapping[str, Speed]) -> str:
+        able = [c for c in contenders if rules.may_win(c) and c.name in speeds]
+        within = [candidate for candidate in able if rules.keeps(speeds[candidate.name]) == "kept"]
+        names = [candidate.name for candidate in sorted(within or able, key=rules.plainness)]
+        if not within or not names:
+            return names[0] if names else contenders[0].name
+        winner = names[0]
+        for name in names[1:]:
+            if result.compare(winner, name, rules.goal).verdict == "faster":
+                winner = name
+        return winner
+
+    return choose

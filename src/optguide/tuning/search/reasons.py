@@ -1,0 +1,147 @@
+"""Why a candidate lost, as a fate and one sentence with the numbers that decided it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from optguide import format as text
+from optguide.measuring.estimate import Estimate
+from optguide.tuning.candidate import PRECISIONS, Candidate, Precision
+from optguide.tuning.outcome import Fate, Heat, Made, Quality
+from optguide.tuning.search.ledger import Ledger, inverse
+from optguide.tuning.search.rules import Rules
+
+__all__ = ["Evidence", "fate_of", "victory"]
+
+Reason = tuple[Fate, str]
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """Everything that decides about a candidate."""
+
+    ledger: Ledger
+    heats: Sequence[Heat]
+    made: Mapping[Precision, Made]
+    rules: Rules
+    winner: Candidate
+
+    def paired(self, candidate: Candidate) -> tuple[Estimate | None, str]:
+        """How much better it is than whom, in the last session in which it can be told."""
+        name = candidate.name
+        for heat in reversed(self.heats):
+            if name in heat.ratios:
+                return heat.ratios[name], heat.leader
+            if name == heat.leader and self.winner.name in heat.ratios:
+                return inverse(heat.ratios[self.winner.name]), self.winner.name
+        return None, ""
+
+
+def victory(evidence: Evidence) -> str:
+    """Why the winner won."""
+    rules, ledger, winner = evidence.rules, evidence.ledger, evidence.winner
+    if not ledger.speeds:
+        return "Nothing was measured, so what OpenVINO does by itself stays."
+    base = ledger.ratios.get(rules.base.name)
+    if winner == rules.base:
+        return "Nothing was shown to be better than what OpenVINO does by itself."
+    if base is None:
+        return f"It runs, and {rules.base.name} does not."
+    gain = inverse(base)
+    if gain.low > 1:
+        return f"It is {_better(gain, rules)} {rules.base.name}."
+    return f"It keeps the latency limit, which {rules.base.name} does not."
+
+
+def fate_of(candidate: Candidate, evidence: Evidence) -> Reason:
+    """What became of a candidate that did not win."""
+    made = evidence.made.get(candidate.precision)
+    for reason in (_not_made(made), None if evidence.rules.may_win(candidate) else _not_right(made)):
+        if reason is not None:
+            fate, why = reason
+            return (fate if _stands_for_precision(candidate, evidence) else "not tried"), why
+    if candidate.name not in evidence.ledger.speeds:
+        return _not_measured(candidate, evidence)
+    return _over_limit(candidate, evidence) or _raced(candidate, evidence)
+
+
+def _stands_for_precision(candidate: Candidate, evidence: Evidence) -> bool:
+    """Whether a fate of a whole precision is told here: where it was measured, or else at the plainest."""
+    return evidence.ledger.seen(candidate) or candidate.deployment == evidence.rules.default.deployment
+
+
+def _not_made(made: Made | None) -> Reason | None:
+    return ("failed", made.why_not) if made is not None and made.why_not else None
+
+
+def _not_right(made: Made | None) -> Reason:
+    quality = made.quality if made else None
+    if quality is None or quality.loss is None or quality.kept in ("kept", "not judged"):
+        return "accuracy not shown", "Nothing judged how right its answers are."
+    loss = quality.loss
+    numbers = f"It loses {text.estimate(loss)} of {quality.metric}{_proxy(quality)}"
+    allowed = f"{text.quantity(quality.limit, loss.unit)} is allowed"
+    if quality.kept == "exceeded":
+        return "too inaccurate", f"{numbers}, and {allowed}."
+    return "accuracy not shown", f"{numbers}, too uncertain where {allowed}."
+
+
+def _proxy(quality: Quality) -> str:
+    return " (a proxy)" if quality.proxy else ""
+
+
+def _not_measured(candidate: Candidate, evidence: Evidence) -> Reason:
+    for heat in reversed(evidence.heats):
+        if candidate.name in heat.failures:
+            return "failed", heat.failures[candidate.name]
+    return "not tried", _untried(candidate, evidence)
+
+
+def _untried(candidate: Candidate, evidence: Evidence) -> str:
+    """Why it had no turn."""
+    same = [name for name in evidence.ledger.speeds if name.startswith(PRECISIONS[candidate.precision])]
+    if not same:
+        return "The budget was spent before its precision had a turn."
+    return "What it is made of promised too little, or the budget was spent before its turn."
+
+
+def _over_limit(candidate: Candidate, evidence: Evidence) -> Reason | None:
+    limit, ledger = evidence.rules.limit, evidence.ledger
+    if limit is None or (keeps := ledger.keeps(candidate)) == "kept":
+        return None
+    latency = ledger.speeds[candidate.name].latency
+    name = f"p{limit.percentile}"
+    wanted = f"{text.quantity(limit.milliseconds, 'ms')} is the limit of {name}"
+    if keeps == "exceeded":
+        worst = min((p for p in latency if latency[p].low > limit.milliseconds), key=lambda p: int(p[1:]))
+        shown = name if name in latency else worst
+        return "over the latency limit", f"Its {shown} is {text.estimate(latency[shown])}; {wanted}."
+    if name in latency:
+        return "latency limit not shown", f"Its {name} is {text.estimate(latency[name])}; {wanted}."
+    return "latency limit not shown", f"It ran too few times to tell its {name}; {wanted}."
+
+
+def _raced(candidate: Candidate, evidence: Evidence) -> Reason:
+    """Slower, or not shown to be faster."""
+    ledger, rules, winner = evidence.ledger, evidence.rules, evidence.winner
+    if ledger.twins(candidate, winner):
+        return (
+            "not distinguishable",
+            f"The device makes the same of it as of {winner.name}, which is plainer.",
+        )
+    ratio, against = evidence.paired(candidate)
+    overall = ledger.ratios.get(candidate.name)
+    if ratio is None or overall is None:
+        return "not distinguishable", "It met nobody with whom it could be compared."
+    met = f"It is {_better(ratio, rules)} {against}"
+    if ratio.high < 1:
+        return "slower", f"{met}."
+    if overall.high < 1 and ledger.leader == winner:
+        return "slower", f"{met}, which {winner.name} beats by more."
+    than = "" if against == winner.name else f" than {winner.name}"
+    return "not distinguishable", f"{met}: nothing shows that it is better{than}."
+
+
+def _better(ratio: Estimate, rules: Rules) -> str:
+    return f"{text.estimate(ratio)} " + ("as fast as" if rules.goal == "latency" else "the throughput of")
