@@ -32,6 +32,7 @@ ABBREVIATIONS = {
     " stream": " str.",
     " threads": " thr.",
     " thread": " thr.",
+    "default settings": "nothing set",
     " requests": " req.",
     " request": " req.",
 }
