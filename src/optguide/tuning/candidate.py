@@ -55,7 +55,7 @@ class Deployment:
 
     @property
     def name(self) -> str:
-        """``THROUGHPUT hint``, ``2 streams, 4 threads, 4 requests``; ``default settings`` where nothing is set."""
+        """``THROUGHPUT hint``, ``2 streams, 4 threads``; ``default settings`` where nothing is set."""
         parts = [f"{self.hint} hint"] if self.hint else []
         for number, what in ((self.streams, "stream"), (self.threads, "thread"), (self.requests, "request")):
             if number:  # neither unset nor "as the device likes"
