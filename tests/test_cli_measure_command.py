@@ -202,14 +202,6 @@ def test_a_worker_that_is_killed(optguide, ir):
     assert "Traceback" not in said
 
 
-@pytest.fixture
-def interruptible():
-    """A test run in the background of a shell ignores interrupts, and its children would inherit that."""
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)
-    yield
-    signal.signal(signal.SIGINT, before)
-
-
 @pytest.mark.usefixtures("interruptible")
 def test_an_interrupt_ends_the_workers(ir, alive):
     command = subprocess.Popen(
