@@ -12,7 +12,7 @@ import pytest
 
 from optguide.errors import Busy, StorageError
 from optguide.machine import measuring_lock
-from optguide.machine.lock import holder
+from optguide.machine.lock import VARIABLE, holder
 
 HOLD = """
 import sys
@@ -153,3 +153,15 @@ def test_two_threads_of_one_process_share_it():
         thread.start()
         thread.join()
     assert len(inside) == 1
+
+
+def test_a_lock_that_is_lent_lets_the_processes_of_its_holder_measure(monkeypatch):
+    run = [sys.executable, "-c", HOLD]
+    with measuring_lock("outer", lend=True):
+        lent = subprocess.run(run, input="", capture_output=True, text=True, check=False)
+        assert lent.stdout == "held\n"
+        assert holder().what == "outer"
+    with measuring_lock("outer"):
+        monkeypatch.setenv(VARIABLE, "1" * 7)  # of no ancestor: a variable alone opens nothing
+        refused = subprocess.run(run, input="", capture_output=True, text=True, check=False)
+        assert "Another measurement is running" in refused.stderr

@@ -20,7 +20,10 @@ import psutil
 
 from optguide.errors import Busy, StorageError
 
-__all__ = ["Holder", "holder", "measuring_lock"]
+__all__ = ["VARIABLE", "Holder", "holder", "measuring_lock"]
+
+VARIABLE = "OPTGUIDE_MEASURES_FOR"
+"""Names the process that holds the lock, for those that it starts to measure on its behalf."""
 
 
 @dataclass(frozen=True)
@@ -38,7 +41,7 @@ class Holder:
 
 
 @contextlib.contextmanager
-def measuring_lock(what: str, wait: float = 0.0) -> Iterator[None]:
+def measuring_lock(what: str, wait: float = 0.0, *, lend: bool = False) -> Iterator[None]:
     """Hold this machine for a measurement.
 
     Use inside a block of the same process that already holds the lock is free. Processes exclude each
@@ -46,9 +49,13 @@ def measuring_lock(what: str, wait: float = 0.0) -> Iterator[None]:
 
     :param what: the purpose, for the message another process gets; a command line reads well.
     :param wait: seconds to wait for a measurement that is running.
+    :param lend: let processes that are started meanwhile measure too; they must not do so at the same time.
     :raises Busy: another process still measures after ``wait`` seconds.
     :raises StorageError: the lock cannot be written.
     """
+    if _lent():
+        yield
+        return
     folder = _folder()
     try:
         _create(folder)
@@ -64,7 +71,7 @@ def measuring_lock(what: str, wait: float = 0.0) -> Iterator[None]:
         if nested:
             yield
         else:
-            with _announced(folder, what):
+            with _announced(folder, what), _lending() if lend else contextlib.nullcontext():
                 yield
     finally:
         lock.release()
@@ -79,6 +86,21 @@ def holder() -> Holder | None:
         return None
     # A killed process leaves its note behind, and its number may have gone to a process started later.
     return found if started <= found.since + timedelta(seconds=1) else None
+
+
+def _lent() -> bool:
+    """Whether a process that holds the lock has started this one, or one that did, and lends it."""
+    lender = os.environ.get(VARIABLE, "")
+    return lender.isdecimal() and int(lender) in {parent.pid for parent in psutil.Process().parents()}
+
+
+@contextlib.contextmanager
+def _lending() -> Iterator[None]:
+    os.environ[VARIABLE] = str(os.getpid())
+    try:
+        yield
+    finally:
+        del os.environ[VARIABLE]
 
 
 def _folder() -> Path:

@@ -95,7 +95,7 @@ def setup(app: Sphinx) -> None:
     def hold(app: Sphinx) -> None:
         if app.config.sphinx_gallery_conf["plot_gallery"]:
             with plain_errors():
-                held.enter_context(measuring_lock("nox -s docs"))
+                held.enter_context(measuring_lock("nox -s docs", lend=True))  # examples run the command
                 record_noise()
             # What one run of the gallery records belongs together, also without nox.
             os.environ.setdefault(BUILD_VARIABLE, uuid.uuid4().hex)
