@@ -101,6 +101,11 @@ class TestArchive:
         for name in ("d.npz", "d.npy"):
             assert len(read(tmp_path / name).samples) == 10
 
+    def test_a_lone_array_of_another_name_is_a_mistake(self, tmp_path):
+        np.savez(tmp_path / "d.npz", picture=rows())
+        with pytest.raises(InputError, match="holds picture, and the model's inputs are x"):
+            read(tmp_path / "d.npz")
+
     def test_other_names_of_an_input_do_too(self, tmp_path):
         np.savez(tmp_path / "d.npz", alias=rows(), z=rows())
         ports = (Port("x", "float32", (None, 4), "", ("alias",)), Port("z", "float32", (None, 4)))

@@ -23,6 +23,9 @@ __all__ = ["by_number", "has_arrays", "read_file", "read_folder"]
 LABELS = "labels"
 """Name of the array of labels in an ``.npz``, unless an input of the model is called so."""
 
+NAMELESS = "arr_0"
+"""What :func:`numpy.savez` calls a single array that is given no name."""
+
 
 def read_file(path: Path, ports: Sequence[Port]) -> Raw:
     """An ``.npz`` with one array of samples per input, or an ``.npy`` for a single input.
@@ -30,7 +33,7 @@ def read_file(path: Path, ports: Sequence[Port]) -> Raw:
     :raises InputError: the file is neither, or its arrays are not those of the inputs.
     """
     if path.suffix.lower() == ".npy":
-        arrays: dict[str, NDArray[Any]] = {path.stem: load(path)}
+        arrays: dict[str, NDArray[Any]] = {NAMELESS: load(path)}
     else:
         arrays = _unpacked(path)
     is_input = any(LABELS in (port.name, *port.also) for port in ports)
@@ -108,9 +111,9 @@ def _unpacked(path: Path) -> dict[str, NDArray[Any]]:
 
 
 def _by_port(arrays: dict[str, NDArray[Any]], ports: Sequence[Port], source: str) -> dict[str, NDArray[Any]]:
-    """``arrays`` by the name of their port; a lone array belongs to a lone input."""
-    if len(ports) == 1 and len(arrays) == 1:
-        return {ports[0].name: next(iter(arrays.values()))}
+    """``arrays`` by the name of their port; a lone array without a name belongs to a lone input."""
+    if len(ports) == 1 and arrays.keys() == {NAMELESS}:
+        return {ports[0].name: arrays[NAMELESS]}
     found = {port.name: arrays[name] for port in ports for name in (port.name, *port.also) if name in arrays}
     known = {name for port in ports for name in (port.name, *port.also)}
     if len(found) < len(ports) or not known.issuperset(arrays):
