@@ -8,13 +8,14 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, overload
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from optguide.errors import InputError
 from optguide.tuning.given.labels import LABEL_FILES, class_names, labels_beside, load
+from optguide.tuning.given.lazy import Lazy
 from optguide.tuning.given.samples import Raw, Rows
 from optguide.tuning.given.subject import Port
 
@@ -73,7 +74,7 @@ def read_folder(folder: Path, ports: Sequence[Port]) -> Raw:
     return Raw(_Files(single, load), labels_beside(folder, names), names, classes)
 
 
-class _Files(Sequence[Any]):
+class _Files(Lazy[Any]):
     """One sample per file, opened when it is read: there may be more than can be open at once."""
 
     def __init__(self, files: Sequence[Path], read: Callable[[Path], Any]) -> None:
@@ -83,15 +84,8 @@ class _Files(Sequence[Any]):
     def __len__(self) -> int:
         return len(self._files)
 
-    @overload
-    def __getitem__(self, index: int) -> Any: ...
-
-    @overload
-    def __getitem__(self, index: slice) -> Sequence[Any]: ...
-
-    def __getitem__(self, index: int | slice) -> Any:
-        if isinstance(index, slice):
-            return [self._read(file) for file in self._files[index]]
+    def at(self, index: int) -> Any:
+        """See :class:`Lazy`."""
         return self._read(self._files[index])
 
 

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import importlib
 import os
-from collections.abc import Sequence
-from typing import Any, overload
+from typing import Any
 
 from optguide.errors import EnvironmentMissing, InputError
+from optguide.tuning.given.lazy import Lazy
 from optguide.tuning.given.pixels import Pixels, pixels_for
 from optguide.tuning.given.references import told
 from optguide.tuning.given.samples import Raw
@@ -104,7 +104,7 @@ def _is_picture(feature: Any) -> bool:
     return type(feature).__name__ == "Image"
 
 
-class _Table(Sequence[Any]):
+class _Table(Lazy[Any]):
     """One sample per row."""
 
     def __init__(self, rows: Any, columns: dict[str, str], pixels: Pixels | None) -> None:
@@ -117,15 +117,8 @@ class _Table(Sequence[Any]):
     def __len__(self) -> int:
         return len(self._rows)
 
-    @overload
-    def __getitem__(self, index: int) -> Any: ...
-
-    @overload
-    def __getitem__(self, index: slice) -> Sequence[Any]: ...
-
-    def __getitem__(self, index: int | slice) -> Any:
-        if isinstance(index, slice):
-            return [self[one] for one in range(*index.indices(len(self)))]
+    def at(self, index: int) -> Any:
+        """See :class:`Lazy`."""
         row = self._rows[index]
         sample = {port: row[column] for port, column in self._columns.items()}
         return {port: self._pixels(part) for port, part in sample.items()} if self._pixels else sample

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, overload
+from typing import TYPE_CHECKING, Any
 
 from numpy.typing import NDArray
 
 from optguide.errors import EnvironmentMissing, InputError
 from optguide.tuning.given.arrays import by_number
 from optguide.tuning.given.labels import class_names, labels_beside
+from optguide.tuning.given.lazy import Lazy
 from optguide.tuning.given.pixels import Pixels, pixels_for
 from optguide.tuning.given.samples import Raw
 from optguide.tuning.given.subject import Subject
@@ -46,7 +47,7 @@ def read_images(folder: Path, subject: Subject) -> Raw:
     return Raw(samples, labels, names, class_names(folder), lazy=True)
 
 
-class _Pictures(Sequence[NDArray[Any]]):
+class _Pictures(Lazy[NDArray[Any]]):
     """One sample per file, decoded when it is read."""
 
     def __init__(self, files: Sequence[Path], pixels: Pixels) -> None:
@@ -69,15 +70,8 @@ class _Pictures(Sequence[NDArray[Any]]):
         except Exception as error:  # of many types, by format and by which byte is wrong
             raise self._refusal(index) from error
 
-    @overload
-    def __getitem__(self, index: int) -> NDArray[Any]: ...
-
-    @overload
-    def __getitem__(self, index: slice) -> Sequence[NDArray[Any]]: ...
-
-    def __getitem__(self, index: int | slice) -> Any:
-        if isinstance(index, slice):
-            return [self[one] for one in range(*index.indices(len(self)))]
+    def at(self, index: int) -> NDArray[Any]:
+        """See :class:`Lazy`."""
         with self.open(index) as picture:
             try:
                 picture.load()

@@ -5,12 +5,13 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, overload
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from optguide.errors import InputError
+from optguide.tuning.given.lazy import Lazy
 from optguide.tuning.given.subject import Port, Subject
 
 __all__ = ["Fitted", "Raw", "Rows", "Sample", "array_of"]
@@ -40,7 +41,7 @@ class Raw:
     lazy: bool = False
 
 
-class Fitted(Sequence[Sample]):
+class Fitted(Lazy[Sample]):
     """``raw`` samples as arrays by port, each checked as it is read.
 
     A raw sample is a mapping from input names, a tuple or list in their order, or an array for a single
@@ -59,15 +60,8 @@ class Fitted(Sequence[Sample]):
     def __len__(self) -> int:
         return len(self._raw)
 
-    @overload
-    def __getitem__(self, index: int) -> Sample: ...
-
-    @overload
-    def __getitem__(self, index: slice) -> Sequence[Sample]: ...
-
-    def __getitem__(self, index: int | slice) -> Sample | Sequence[Sample]:
-        if isinstance(index, slice):
-            return [self[one] for one in range(*index.indices(len(self)))]
+    def at(self, index: int) -> Sample:
+        """See :class:`Lazy`."""
         if not -len(self) <= index < len(self):
             raise IndexError(index)
         index %= len(self)
@@ -93,7 +87,7 @@ class Fitted(Sequence[Sample]):
         return (self[index] for index in range(len(self)))
 
 
-class Rows(Sequence[Sample]):
+class Rows(Lazy[Sample]):
     """Samples side by side in one array per input.
 
     An array with one dimension more than its port holds samples in its first; one with as many holds inputs
@@ -116,15 +110,8 @@ class Rows(Sequence[Sample]):
     def __len__(self) -> int:
         return self._count
 
-    @overload
-    def __getitem__(self, index: int) -> Sample: ...
-
-    @overload
-    def __getitem__(self, index: slice) -> Sequence[Sample]: ...
-
-    def __getitem__(self, index: int | slice) -> Sample | Sequence[Sample]:
-        if isinstance(index, slice):
-            return [self[one] for one in range(*index.indices(len(self)))]
+    def at(self, index: int) -> Sample:
+        """See :class:`Lazy`."""
         return {name: array[index] for name, array in self._arrays.items()}
 
 
