@@ -28,7 +28,7 @@ from optguide.measuring.estimate import MINIMUM_ROUNDS
 from optguide.measuring.layer_times import LayerTime, LayerTimes, Round
 from optguide.measuring.process import GRACE_SECONDS, WorkerProcess
 from optguide.measuring.progress import Update, reporting
-from optguide.measuring.variant import Variant
+from optguide.measuring.variant import Variant, refuse_same_names
 
 __all__ = ["LayerTime", "LayerTimes", "layers"]
 
@@ -60,16 +60,14 @@ def layers(
     :raises OptionError: nothing to count, or two variants of one name.
     :raises OptGuideError: every variant failed; the first one's error.
     """
-    names = [variant.name for variant in variants]
-    if not names or len(set(names)) != len(names):
-        raise OptionError("Layers are counted of variants with different names.", "Give each one a name.")
+    refuse_same_names(variants, "A profile of layers")
     if not seconds > 0:
         raise OptionError(f"{seconds:g} s count nothing.", "Use a time above zero.")
     session = _Session(variants, seconds, seed)
     with measuring_lock(label), reporting(label, seconds) as update:
         session.run(update)
-    if len(session.failures) == len(names):
-        raise session.failures[names[0]]
+    if len(session.failures) == len(variants):
+        raise session.failures[variants[0].name]
     return session.result()
 
 
