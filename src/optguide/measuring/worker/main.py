@@ -32,10 +32,11 @@ class Worker:
     def __init__(self) -> None:
         self.runner: Any = None
         self.counter: openvino_layers.LayerCounter | None = None
+        self._turn: blocks.Turn | None = None
 
     def load(self, spec: dict[str, Any]) -> dict[str, Any]:
         """Load the variant; reply with the seconds of each stage and the resolved properties."""
-        self.runner = self.counter = None  # loaded anew, the old model makes room first
+        self.runner = self.counter = self._turn = None  # loaded anew, the old model makes room first
         self.runner = runner.create(spec)
         self.runner.load()
         return {
@@ -61,11 +62,13 @@ class Worker:
         :param turnstile: lets one call at a time pass, where variants of one process take turns.
         """
         queue = getattr(self.runner, "queue", None)
+        if self._turn is None or turnstile is not None:
+            calls = self.runner.calls if turnstile is None else turnstile.before(self.runner.calls)
+            self._turn = blocks.Turn(calls if queue is None else self._feeds(), varied=self.runner.varied)
         with self._running():
             if queue is not None:
-                return asdict(blocks.asynchronous(queue, self._feeds(), seconds, discard, linger))
-            calls = self.runner.calls if turnstile is None else turnstile.before(self.runner.calls)
-            return asdict(blocks.synchronous(calls, seconds, discard, linger))
+                return asdict(blocks.asynchronous(queue, self._turn, seconds, discard, linger))
+            return asdict(blocks.synchronous(self._turn, seconds, discard, linger))
 
     def consecutive(self, count: int) -> dict[str, Any]:
         """Durations of the next calls, the first one included."""

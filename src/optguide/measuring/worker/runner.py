@@ -35,6 +35,7 @@ class Runner(ABC):
     :ivar stages: seconds spent in ``import``, ``read`` and ``compile``.
     :ivar calls: one callable per input set; each runs one inference and returns its outputs.
     :ivar frames: inputs that one call processes.
+    :ivar varied: whether the input sets differ in shape.
     """
 
     def __init__(self, spec: dict[str, Any]) -> None:
@@ -42,6 +43,7 @@ class Runner(ABC):
         self.stages: dict[str, float] = {}
         self.calls: list[Callable[[], Any]] = []
         self.frames: int = spec["frames"]
+        self.varied = False
 
     @contextmanager
     def stage(self, name: str) -> Iterator[None]:
@@ -75,6 +77,7 @@ class Runner(ABC):
         if not self.spec["inputs"]:
             return [inputs_module.random_inputs(specs, self.spec["seed"])]
         read = inputs_module.from_files(self.spec["inputs"])
+        self.varied = len({tuple(array.shape for array in arrays.values()) for arrays in read}) > 1
         return [inputs_module.match(arrays, list(specs), "The input file") for arrays in read]
 
 
