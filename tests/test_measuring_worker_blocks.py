@@ -106,7 +106,7 @@ def of_lengths(clock, *milliseconds):
 
 
 def test_a_synchronous_block_of_varied_inputs_counts_whole_passes(clock):
-    """Ending after 100 ms would leave out the long one of the second pass and tell a rate of 40 per second."""
+    """Ending after 100 ms would leave out the long one of the second pass: 40 per second."""
     block = blocks.synchronous(of_lengths(clock, 10, 10, 10, 60), seconds=0.1, discard=0.0)
     assert block.calls == 8
     assert block.calls / (block.wall_ns / 1e9) == pytest.approx(4 / 0.09)

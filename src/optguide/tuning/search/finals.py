@@ -1,14 +1,17 @@
-"""The last session: fresh data for one finalist decide what is reported.
+"""The last session: fresh data for a few finalists decide what is reported.
 
-The leader of a race is the best of many, so what the race measured of it is too good. In the final the plain
-configurations have the first claim, and each that follows has to be shown to be faster by data that did not
-choose it. That takes at most three comparisons, however many candidates there were.
+The leader of a race is the best of many, so what the race measured of it is too good. In the final what
+OpenVINO does by itself has the first claim, and whoever replaces it has to be shown to be faster by data that
+did not choose it. That takes at most four comparisons, however many candidates there were. Between those that
+are shown to be faster the estimate decides, and within 2 % of the best the plainest: a race that had no time
+to tell two of them apart leaves both to the final.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from optguide.measuring.comparison import EQUIVALENT, Comparison
 from optguide.measuring.estimate import MINIMUM_ROUNDS
 from optguide.measuring.result import SessionResult
 from optguide.measuring.session import Budget
@@ -17,13 +20,16 @@ from optguide.tuning.candidate import Candidate
 from optguide.tuning.outcome import Heat, Speed
 from optguide.tuning.search.heats import Choose, Field, Lineup, run_heat
 from optguide.tuning.search.ledger import Ledger
-from optguide.tuning.search.planning import LOADING, entrants
+from optguide.tuning.search.planning import LOADING, entrants, open_candidates
 from optguide.tuning.search.rules import Rules
 
 __all__ = ["FINAL", "final", "finalist"]
 
 FINAL = "final"
 """Title of the heat that decides. Its leader is the winner."""
+
+RIVALS = 2
+"""Candidates beside the finalist at most for which the race ended with the question open."""
 
 PRECISION = 0.005
 """Half-width of the intervals at which the final ends before its time."""
@@ -55,17 +61,21 @@ def final(
     references: Sequence[Variant] = (),
     seed: int = 0,
 ) -> Heat:
-    """Measure default, hint and finalist in one long session.
+    """Measure default, hint, finalist and its open rivals in one long session.
 
     :param seconds: for the session, loading included.
-    :param beside: candidates to measure with them that cannot win here, such as 32-bit floats.
+    :param beside: candidates to measure with them that cannot win here, such as 32-bit floats, as far as
+        there is room.
     :param references: the model in its own framework.
     :returns: a heat called :data:`FINAL` whose leader is the winner and whose ratios are all against it.
     :raises Busy: another measurement holds the machine.
     """
     best = finalist(field, rules, heats)
-    contenders = [*dict.fromkeys((best, *_keeping(field, rules, heats), rules.base, rules.hint))]
-    everyone = [*dict.fromkeys((*contenders, rules.default, *beside))]
+    plain = (rules.base, rules.hint, rules.default)
+    needed = [*dict.fromkeys((best, *_keeping(field, rules, heats), *plain))]
+    rivals = [one for one in open_candidates(heats, field, rules) if one not in needed][:RIVALS]
+    contenders = [*needed, *rivals[: max(0, field.at_once - len(needed))]]
+    everyone = [*dict.fromkeys((*contenders, *beside))]
     precision = PRECISION if rules.limit is None else 1e-6  # a percentile takes all the time there is
     budget = Budget(_measuring(heats, len(everyone) + len(references), seconds), precision=precision)
     lineup = Lineup(FINAL, tuple(everyone), budget, tuple(references), seed + len(heats))
@@ -99,7 +109,7 @@ def _keeping(field: Field, rules: Rules, heats: Sequence[Heat]) -> list[Candidat
 
 
 def _winner(contenders: Sequence[Candidate], rules: Rules) -> Choose:
-    """The rule of the final: from the plainest on, each has to be shown faster than the one it replaces."""
+    """The rule of the final: the best of those shown to be faster than what needs no search."""
 
     def choose(result: SessionResult, speeds: Mapping[str, Speed]) -> str:
         able = [c for c in contenders if rules.may_win(c) and c.name in speeds]
@@ -107,10 +117,16 @@ def _winner(contenders: Sequence[Candidate], rules: Rules) -> Choose:
         names = [candidate.name for candidate in sorted(within or able, key=rules.plainness)]
         if not within or not names:
             return names[0] if names else contenders[0].name
-        winner = names[0]
-        for name in names[1:]:
-            if result.compare(winner, name, rules.goal).verdict == "faster":
-                winner = name
-        return winner
+        base = names[0]
+        against = {name: result.compare(base, name, rules.goal) for name in names[1:]}
+        faster = [name for name, found in against.items() if found.verdict == "faster"]
+        best = max(faster, key=lambda name: against[name].ratio.value, default=base)
+        equals = [name for name in faster if name == best or _equal(result.compare(best, name, rules.goal))]
+        return equals[0] if equals else base  # the plainest of them
 
     return choose
+
+
+def _equal(found: Comparison) -> bool:
+    """Whether nothing tells it from the best, and it seems to be at most 2 % worse."""
+    return found.ratio.high >= 1 and found.ratio.value >= 1 - EQUIVALENT

@@ -21,7 +21,7 @@ from optguide.tuning.search.proposing import propose
 from optguide.tuning.search.rules import Rules
 from optguide.tuning.search.space import ENUMERATED
 
-__all__ = ["entrants", "next_heat"]
+__all__ = ["entrants", "next_heat", "open_candidates"]
 
 SCREENING = 1.2
 """Seconds of measuring per candidate in its first heat: six rounds of 0.2 s, the fewest with an interval."""
@@ -73,6 +73,13 @@ def next_heat(
             if found:
                 return plan.heat(title, found, SCREENING)
     return plan.finalists()
+
+
+def open_candidates(heats: Sequence[Heat], field: Field, rules: Rules) -> list[Candidate]:
+    """Those that more time could still change something for, the best first."""
+    entered = entrants(field, rules)
+    ledger = Ledger.of(heats, rules, entered)
+    return sorted((c for c in entered if ledger.open(c)), key=lambda c: -_value(ledger, c))
 
 
 class _Plan:
@@ -161,7 +168,7 @@ class _Plan:
     def _others(self) -> list[Candidate]:
         """The best deployments found, in the other precisions that came near."""
         leader = self.ledger.leader.precision
-        values = {way: self._value(Candidate(leader, way)) for way in self.field.space.deployments}
+        values = {way: _value(self.ledger, Candidate(leader, way)) for way in self.field.space.deployments}
         ranked = sorted((way for way in values if values[way]), key=lambda way: -values[way])
         near = [precision for precision in self.rules.precisions if self._near(precision)]
         return [Candidate(precision, way) for way in ranked[:2] for precision in near]
@@ -175,15 +182,10 @@ class _Plan:
             return False
         return own.high >= NEAR * other.value
 
-    def _value(self, candidate: Candidate) -> float:
-        ratio = self.ledger.ratios.get(candidate.name)
-        return 0.0 if ratio is None or self.ledger.keeps(candidate) == "exceeded" else ratio.value
-
     def finalists(self) -> Lineup | None:
         """A longer heat of the leader and those that more time could still change something for."""
         done = sum(heat.title == OPEN for heat in self.heats)
-        entered = entrants(self.field, self.rules)
-        open_ = sorted((c for c in entered if self.ledger.open(c)), key=lambda c: -self._value(c))
+        open_ = open_candidates(self.heats, self.field, self.rules)
         if done >= len(FINALISTS) or not open_:
             return None
         seconds = max(FINALISTS[done], *(self._for_limit(candidate) for candidate in open_[:3]), 0.0)
@@ -199,6 +201,11 @@ class _Plan:
             return 0.0
         rate = self.ledger.speeds[candidate.name].throughput.value / (candidate.deployment.batch or 1)
         return min(1.5 * samples_needed(self.rules.limit.percentile) / rate, self.left / 5)
+
+
+def _value(ledger: Ledger, candidate: Candidate) -> float:
+    ratio = ledger.ratios.get(candidate.name)
+    return 0.0 if ratio is None or ledger.keeps(candidate) == "exceeded" else ratio.value
 
 
 def _six_turns(heat: Heat) -> float:
