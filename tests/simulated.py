@@ -9,11 +9,12 @@ from typing import Any
 import numpy as np
 
 from optguide.errors import OptGuideError
+from optguide.measuring.limit import Limit
 from optguide.measuring.result import Block, Series, SessionResult
 from optguide.measuring.session import Budget
 from optguide.measuring.variant import Variant
 from optguide.tuning.candidate import PRECISIONS, Candidate, Deployment, Goal, Precision
-from optguide.tuning.outcome import Heat, Limit
+from optguide.tuning.outcome import Heat
 from optguide.tuning.search.finals import final
 from optguide.tuning.search.heats import Field
 from optguide.tuning.search.race import entrants, race

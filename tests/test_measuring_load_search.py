@@ -5,11 +5,12 @@ import pytest
 from optguide import errors
 from optguide.measuring import load_search as module
 from optguide.measuring.estimate import Estimate
-from optguide.measuring.load_search import LoadLimit, length, rates_between, search_load, shares_of
+from optguide.measuring.limit import Limit
+from optguide.measuring.load_search import length, rates_between, search_load, shares_of
 from optguide.measuring.openloop import LoadPoint
 from optguide.measuring.variant import Variant
 
-LIMIT = LoadLimit(95, 10.0)
+LIMIT = Limit(95, 10.0)
 
 
 def point(rate, low=1.0, high=2.0, *, void="", overloaded=False, enough=True):
@@ -18,12 +19,12 @@ def point(rate, low=1.0, high=2.0, *, void="", overloaded=False, enough=True):
 
 
 def test_a_point_keeps_or_breaks_a_limit_with_its_whole_interval():
-    assert LIMIT.of(point(5, 8, 9.9)) == "kept"
-    assert LIMIT.of(point(5, 10.1, 12)) == "broke"
-    assert LIMIT.of(point(5, 9, 11)) == "open"
-    assert LIMIT.of(point(5, enough=False)) == "open"
-    assert LIMIT.of(point(5, void="late")) == "open"
-    assert LIMIT.of(point(5, void="the queue grew", overloaded=True)) == "broke"
+    assert point(5, 8, 9.9).against(LIMIT) == "kept"
+    assert point(5, 10.1, 12).against(LIMIT) == "broke"
+    assert point(5, 9, 11).against(LIMIT) == "open"
+    assert point(5, enough=False).against(LIMIT) == "open"
+    assert point(5, void="late").against(LIMIT) == "open"
+    assert point(5, void="the queue grew", overloaded=True).against(LIMIT) == "broke"
 
 
 def test_shares_end_above_the_capacity():
@@ -34,9 +35,9 @@ def test_shares_end_above_the_capacity():
 
 def test_a_rate_is_as_long_as_its_percentile_needs():
     assert length([100, 50], None) == 5
-    assert length([100, 50], LoadLimit(99, 1)) == 9  # 368 requests, and a fifth to spare, at 50 per second
-    assert length([1000], LoadLimit(99, 1)) == 5
-    assert length([0.1], LoadLimit(99, 1)) == 60
+    assert length([100, 50], Limit(99, 1)) == 9  # 368 requests, and a fifth to spare, at 50 per second
+    assert length([1000], Limit(99, 1)) == 5
+    assert length([0.1], Limit(99, 1)) == 60
 
 
 def test_the_next_rate_lies_between_the_ones_that_keep_and_break_the_limit():
@@ -83,7 +84,7 @@ def test_rates_are_shares_of_the_fastest_variants_capacity(shorter):
 
 
 def test_rates_near_the_limit_are_added(shorter):
-    limit = LoadLimit(50, 30)
+    limit = Limit(50, 30)
     found = search_load([sleeping("a", 0.01)], seconds=1.0, limit=limit)
     rates = [one.offered for one in found.curves["a"]]
     assert rates == sorted(rates)

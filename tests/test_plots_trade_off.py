@@ -68,6 +68,17 @@ def test_filled_points_are_those_that_no_other_betters():
     assert len(found) == 5
 
 
+def test_scores_without_a_unit_are_told_apart_where_all_are_near_one():
+    def close(value):
+        return Span(value, value - 0.0004, value + 0.0004, "")
+
+    points = [("FP32", around(20), close(1.0)), ("INT8", around(5), close(0.998))]
+    axes = plots.pareto(points, y_quantity="Cosine").axes[0]
+    assert axes.get_ylabel() == "Cosine"
+    low, high = axes.get_ylim()
+    assert (1.0 - 0.998) / (high - low) > 0.1
+
+
 def test_equal_points_are_both_on_the_front():
     twice = [
         ("a", around(5), accuracy(0.9)),

@@ -4,7 +4,7 @@ import pytest
 
 from optguide.errors import InputError, ModelError, OptionError
 from optguide.tuning.fingerprint import changed, fingerprints
-from optguide.tuning.outcome import Settings
+from optguide.tuning.settings import Settings
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ import pytest
 from optguide.errors import InputError, StorageError, UserError
 from optguide.tuning.given.data import read_data, write_inputs
 from optguide.tuning.given.subject import Port, Subject
-from optguide.tuning.outcome import Settings
+from optguide.tuning.settings import Settings
 
 VECTOR = Port("x", "float32", (None, 4))
 

@@ -10,7 +10,7 @@ import pytest
 from optguide.errors import EnvironmentMissing, InputError
 from optguide.tuning.given.data import read_data
 from optguide.tuning.given.subject import Port, Subject
-from optguide.tuning.outcome import Settings
+from optguide.tuning.settings import Settings
 
 VECTOR = Port("x", "float32", (None, 4))
 
@@ -60,6 +60,27 @@ def test_a_split_is_chosen(hub, tmp_path):
     assert len(read(f"{folder}:train").samples) == 9
     with pytest.raises(InputError, match="cannot be loaded"):
         read(f"{folder}:nothing")
+
+
+def test_a_configuration_is_chosen(hub, tmp_path):
+    folder = table(table(tmp_path / "set", "few", 6), "many", 11)
+    configurations = "".join(
+        f"- config_name: {name}\n  data_files:\n  - split: test\n    path: {name}.jsonl\n"
+        for name in ("few", "many")
+    )
+    (folder / "README.md").write_text(f"---\nconfigs:\n{configurations}---\n")
+    assert len(read(f"{folder}:few:test").samples) == 6
+    assert len(read(f"{folder}:many:").samples) == 11
+    with pytest.raises(InputError, match=r"cannot be loaded: .*few") as refused:
+        read(folder)
+    assert "configuration" in refused.value.remedy
+
+
+@pytest.mark.parametrize("name", ["", ":train", "set:few:test:more"])
+def test_what_names_no_data_set(name):
+    with pytest.raises(InputError, match="no data set of a hub") as refused:
+        read(name)
+    assert "hub:NAME:CONFIGURATION:SPLIT" in refused.value.remedy
 
 
 def test_pictures_in_folders(hub, tmp_path):

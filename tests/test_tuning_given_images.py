@@ -9,7 +9,7 @@ import pytest
 from optguide.errors import InputError
 from optguide.tuning.given.data import read_data
 from optguide.tuning.given.subject import Port, Subject
-from optguide.tuning.outcome import Settings
+from optguide.tuning.settings import Settings
 
 Image = pytest.importorskip("PIL.Image")
 

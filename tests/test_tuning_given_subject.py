@@ -13,7 +13,7 @@ from optguide.errors import EnvironmentMissing, InputError, ModelError, StorageE
 from optguide.measuring.variant import Variant
 from optguide.tuning.given.reading import read
 from optguide.tuning.given.subject import Port, Subject, decode, encode, read_subject
-from optguide.tuning.outcome import Settings
+from optguide.tuning.settings import Settings
 
 WIDTH = 16
 

@@ -11,10 +11,11 @@ from optguide.errors import InputError, OptionError
 from optguide.measuring import child
 from optguide.tuning.given.data import read_data
 from optguide.tuning.given.subject import read_subject
-from optguide.tuning.outcome import Made, Settings
+from optguide.tuning.outcome import Made
 from optguide.tuning.precisions.judging import judge
 from optguide.tuning.precisions.making import make
 from optguide.tuning.precisions.metrics import resolve
+from optguide.tuning.settings import Settings
 from tests import in_process
 
 SECONDS = 120.0

@@ -10,11 +10,11 @@ from optguide.errors import StorageError
 from optguide.measuring import child
 from optguide.tuning.given.data import read_data
 from optguide.tuning.given.subject import read_subject
-from optguide.tuning.outcome import Settings
 from optguide.tuning.precisions.controlling import Control
 from optguide.tuning.precisions.judging import compiled_for
 from optguide.tuning.precisions.making import make
 from optguide.tuning.precisions.metrics import resolve
+from optguide.tuning.settings import Settings
 from tests import in_process
 
 pytest.importorskip("nncf")

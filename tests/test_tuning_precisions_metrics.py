@@ -6,8 +6,8 @@ import pytest
 from optguide.errors import OptionError
 from optguide.tuning.given.data import Data
 from optguide.tuning.given.subject import Port, Subject
-from optguide.tuning.outcome import Settings
 from optguide.tuning.precisions.metrics import classes, resolve
+from optguide.tuning.settings import Settings
 
 SCORES = Port("scores", "float32", (1, 10))
 BOXES = Port("boxes", "float32", (1, None, 4))

@@ -47,7 +47,7 @@ def hurry(folder):
 
 
 def test_all_files_are_written_and_named(tmp_path, ir, inputs):
-    files = write(won(SYNC), tmp_path, model=ir, inputs=(str(inputs),))
+    files = write(won(SYNC), tmp_path, model=ir, inputs=(str(inputs),)).files
     names = ["report.html", "report.json", "model.xml", "model.bin", "deploy.py"]
     assert [file.name for file in files] == names
     assert sorted(path.name for path in tmp_path.iterdir()) == sorted(names)
@@ -130,13 +130,13 @@ def test_a_model_without_a_batch_of_its_own_is_copied_byte_by_byte(tmp_path, ir)
 
 
 def test_a_model_that_is_gone_leaves_the_report(tmp_path):
-    files = write(won(SYNC), tmp_path, model=tmp_path / "gone.xml", inputs=())
+    files = write(won(SYNC), tmp_path, model=tmp_path / "gone.xml", inputs=()).files
     assert [file.name for file in files] == ["report.html", "report.json"]
     assert "model could not be written" in files[0].read_text("utf-8")
 
 
 def test_a_failed_run_leaves_the_report(tmp_path):
-    files = write(FAILED, tmp_path, model=None)
+    files = write(FAILED, tmp_path, model=None).files
     assert [file.name for file in files] == ["report.html", "report.json"]
 
 

@@ -5,16 +5,20 @@ import shutil
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
 from optguide.errors import DeviceError, InputError, ModelError, OptionError, RecordsError, WorkerDied
+from optguide.measuring.limit import Limit
+from optguide.own import verdicts as own
 from optguide.tuning import phases
-from optguide.tuning.outcome import Limit, Settings
+from optguide.tuning.outcome import Verdict
 from optguide.tuning.precisions import workshop
 from optguide.tuning.report import as_json
 from optguide.tuning.run import begin, resume
+from optguide.tuning.settings import Settings
 from optguide.tuning.state import Store
 
 WIDTH = 16
@@ -185,6 +189,26 @@ def test_a_run_that_fails_on_the_way_reports_what_is_known(start, out, monkeypat
     assert outcome.errors == ("The machine is on fire. Run.",)
     assert outcome.heats
     assert (out / "report.html").is_file()
+
+
+def test_claims_heard_before_an_interruption_are_reported_and_asked_again(model, out, monkeypatch):
+    outcomes = [Verdict(f"claim-{n}", "It holds.", "confirmed", ("It is 2.",), "page") for n in range(3)]
+    told = [SimpleNamespace(to_outcome=lambda verdict=verdict: verdict) for verdict in outcomes]
+
+    def hearing(*_, found, **__):
+        for verdict in told[:2]:
+            found(verdict)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(own, "verdicts", hearing)
+    settings = Settings(str(model), budget=BUDGET)
+    first = begin(settings, out).outcome
+    assert first.ended == "interrupted"
+    assert list(first.verdicts) == outcomes[:2]
+    assert "claim-1" in (out / "report.json").read_text("utf-8")
+    monkeypatch.setattr(own, "verdicts", lambda *_, **__: told)
+    again = resume(out, budget=3 * BUDGET).outcome
+    assert list(again.verdicts) == outcomes
 
 
 def test_interrupted_before_anything_is_known_nothing_is_left(start, out, monkeypatch):

@@ -9,8 +9,9 @@ import pytest
 
 from optguide.errors import Busy, InputError, WorkerDied
 from optguide.measuring.estimate import Estimate
+from optguide.measuring.limit import Limit
 from optguide.tuning.candidate import Candidate, Deployment
-from optguide.tuning.outcome import Heat, Limit
+from optguide.tuning.outcome import Heat
 from optguide.tuning.search.finals import FINAL, final, finalist
 from optguide.tuning.search.heats import Field
 from optguide.tuning.search.race import race

@@ -1,8 +1,9 @@
 import pytest
 
 from optguide.measuring.estimate import Estimate
+from optguide.measuring.limit import Limit
 from optguide.tuning.candidate import Candidate, Deployment
-from optguide.tuning.outcome import Limit, Made, Quality, Speed
+from optguide.tuning.outcome import Made, Quality, Speed
 from optguide.tuning.search.rules import Rules, may_win
 
 DEFAULT = Candidate("default")

@@ -9,7 +9,7 @@ import pytest
 from optguide.errors import OptionError, RecordsError, StorageError
 from optguide.measuring.estimate import Estimate
 from optguide.tuning import state as states
-from optguide.tuning.outcome import Settings
+from optguide.tuning.settings import Settings
 from optguide.tuning.state import State, Store
 
 from .tuning_outcomes import RICH

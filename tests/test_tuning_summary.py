@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from optguide.tuning.outcome import Settings
+from optguide.tuning.settings import Settings
 from optguide.tuning.summary import sentences, told_apart
 
 from .tuning_outcomes import DEFAULT, INTERRUPTED, KEPT, OUTCOMES, RANDOM, RICH, RUNNER_UP, UNMET, WINNER

@@ -5,22 +5,22 @@ from __future__ import annotations
 from dataclasses import replace
 
 from optguide.measuring.estimate import Estimate
+from optguide.measuring.limit import Limit
 from optguide.tuning.candidate import Candidate, Deployment
 from optguide.tuning.outcome import (
     SCHEMA,
     Heat,
     Layer,
-    Limit,
     LoadSample,
     Made,
     Outcome,
     Quality,
-    Settings,
     Speed,
     Standing,
     SubjectFacts,
     Verdict,
 )
+from optguide.tuning.settings import Settings
 
 HOSTILE = """<script>alert(1)</script>"'`$(touch pwned)&"""
 """A model name with something for HTML, for Python and for a shell."""

@@ -6,8 +6,8 @@ import openvino
 from rich.table import Table
 
 from optguide import Budget, Variant, measure, workloads
-from optguide.measuring.estimate import Estimate
 from optguide.measuring.sweet_spot import Setting, alternatives, grid, sweet_spot
+from tests.bench.written import written
 
 __all__ = ["run"]
 
@@ -56,7 +56,7 @@ def _judged(workload: workloads.Workload, share: float) -> tuple[str, ...]:
     finals = [hint, names[recommended].with_("recommended"), names[best].with_("best")]
     final = measure(finals, _budget(finals, 2 * share), label=f"{workload.title}, final")
     ratios = [final.compare(other, "recommended", "throughput").ratio for other in ("best", HINT)]
-    return (recommended, best, *map(_written, ratios))
+    return (recommended, best, *map(written, ratios))
 
 
 def _asking(hint: Variant, setting: Setting) -> Variant:
@@ -65,7 +65,3 @@ def _asking(hint: Variant, setting: Setting) -> Variant:
 
 def _budget(variants: list[Variant], share: float) -> Budget:
     return Budget(max(0.5, SECONDS_PER_VARIANT * share) * len(variants), precision=0.005)
-
-
-def _written(ratio: Estimate) -> str:
-    return f"{ratio.value:.3f} ({ratio.low:.3f} to {ratio.high:.3f})"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import tempfile
 import time
 from collections.abc import Sequence
@@ -12,15 +11,16 @@ from pathlib import Path
 from rich.table import Table
 
 from optguide import Budget, Variant, measure
-from optguide.measuring.estimate import Estimate
 from optguide.measuring.result import SessionResult
 from optguide.tuning.candidate import Candidate, Goal
 from optguide.tuning.given.data import read_data, write_inputs
 from optguide.tuning.given.subject import decode
-from optguide.tuning.outcome import Outcome, Settings
+from optguide.tuning.outcome import Outcome
 from optguide.tuning.run import begin
+from optguide.tuning.settings import Settings
 from optguide.tuning.state import Store
 from tests.bench.models import MODELS
+from tests.bench.written import written
 
 __all__ = ["run"]
 
@@ -153,7 +153,7 @@ def _over(final: SessionResult, other: str, goal: Goal) -> str:
     if other not in final.series:
         return "not here"
     ratio = final.compare(other, "winner", goal).ratio
-    return _written(ratio)
+    return written(ratio, between="\n")
 
 
 def _budget(variants: Sequence[Variant], share: float) -> Budget:
@@ -162,9 +162,3 @@ def _budget(variants: Sequence[Variant], share: float) -> Budget:
 
 def _least(share: float, seconds: float) -> float:
     return max(1.0, seconds * share)
-
-
-def _written(ratio: Estimate) -> str:
-    if not all(map(math.isfinite, (ratio.low, ratio.high))):
-        return "unknown"
-    return f"{ratio.value:.3f}\n({ratio.low:.3f} to {ratio.high:.3f})"

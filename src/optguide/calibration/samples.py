@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from optguide.calibration.models import kind_of
+from optguide.calibration.parts import array_of, parts_of, refuse_endless
 from optguide.errors import InputError
 
 __all__ = ["checked"]
@@ -55,10 +56,9 @@ def _for_graph(model: Any, samples: Sequence[Any]) -> list[Any]:
     names = [_names(port) for port in model.inputs]
     prepared = []
     for index, sample in enumerate(samples):
-        parts = _parts(sample, names, index)
-        arrays = tuple(
-            _fitting(_array(part, index), port, index) for part, port in zip(parts, model.inputs, strict=True)
-        )
+        which = f"Calibration sample {index}"
+        parts = zip(parts_of(sample, names, which), model.inputs, strict=True)
+        arrays = tuple(_fitting(array_of(part, which), port, which) for part, port in parts)
         prepared.append(arrays if len(arrays) > 1 else arrays[0])
     return prepared
 
@@ -68,80 +68,25 @@ def _names(port: Any) -> list[str]:
     return sorted(port.get_names()) or [port.get_node().get_friendly_name()]
 
 
-def _parts(sample: Any, names: Sequence[Sequence[str]], index: int) -> list[Any]:
-    """What ``sample`` gives each input, in their order.
-
-    :param names: of each input, which may have several.
-    """
-    shown = ", ".join(alternatives[0] for alternatives in names)
-    if isinstance(sample, Mapping):
-        unknown = [key for key in sample if not any(key in alternatives for alternatives in names)]
-        found = [[sample[key] for key in alternatives if key in sample] for alternatives in names]
-        if unknown or not all(found):
-            raise InputError(
-                f"Calibration sample {index} has the names {', '.join(map(str, sample))}, and the model's "
-                f"inputs are {shown}.",
-                "Give every input one array under its name.",
-            )
-        return [values[0] for values in found]
-    parts = list(sample) if isinstance(sample, tuple | list) else [sample]
-    if len(parts) != len(names):
-        raise InputError(
-            f"Calibration sample {index} has {len(parts)} part(s), and the model has {len(names)} input(s): "
-            f"{shown}.",
-            "Give one array per input, and leave labels out.",
-        )
-    return parts
-
-
-def _array(part: Any, index: int) -> Array:
-    """``part`` as an array of finite numbers."""
-    torch, openvino = sys.modules.get("torch"), sys.modules.get("openvino")
-    try:
-        if torch is not None and isinstance(part, torch.Tensor):
-            array: Array = part.detach().cpu().numpy()
-        elif openvino is not None and isinstance(part, openvino.Tensor):
-            array = part.data
-        else:
-            array = np.asarray(part)
-    except (TypeError, ValueError):  # a type that NumPy lacks, or rows of different lengths
-        array = np.asarray(None)
-    if array.dtype.kind not in "fiub" or array.size == 0:
-        what = "is empty" if array.size == 0 else f"holds {type(part).__qualname__} and no numbers"
-        raise InputError(f"Calibration sample {index} {what}.", "Pass NumPy arrays of numbers, or tensors.")
-    _refuse_endless(array, index)
-    return array
-
-
-def _refuse_endless(array: Array, index: int) -> None:
-    if array.dtype.kind == "f" and not np.isfinite(array).all():
-        what = "NaN" if np.isnan(array).any() else "infinity"
-        raise InputError(
-            f"Calibration sample {index} holds {what}, from which NNCF would take useless ranges.",
-            "Leave the sample out, or correct what prepares it.",
-        )
-
-
-def _fitting(array: Array, port: Any, index: int) -> Array:
+def _fitting(array: Array, port: Any, which: str) -> Array:
     """``array`` with the element type of the input ``port``."""
     import openvino
 
-    which = f"input {_names(port)[0]!r}"
+    own = f"input {_names(port)[0]!r}"
     wanted: Any = port.get_element_type().to_dtype()
     if not port.get_partial_shape().compatible(openvino.PartialShape(list(array.shape))):
         raise InputError(
-            f"Calibration sample {index} has shape {list(array.shape)}, and {which} takes "
-            f"{port.get_partial_shape()}.",
+            f"{which} has shape {list(array.shape)}, and {own} takes {port.get_partial_shape()}.",
             "Prepare samples as for inference; the batch dimension belongs to it.",
         )
     if _family(array.dtype) != _family(wanted):
         raise InputError(
-            f"Calibration sample {index} is of type {array.dtype}, and {which} takes {wanted}.",
+            f"{which} is of type {array.dtype}, and {own} takes {wanted}.",
             "Prepare samples as for inference, with the same scaling of pixels.",
         )
     with np.errstate(over="ignore"):  # what is too large for the narrower type becomes infinity
         converted = array.astype(wanted, copy=False)
-    _refuse_endless(converted, index)
+    refuse_endless(converted, which)
     return converted
 
 
@@ -154,7 +99,7 @@ def _for_module(model: Any, samples: Sequence[Any]) -> list[Any]:
     prepared, tried = [], set()
     with _inference(model):
         for index, sample in enumerate(samples):
-            made = _tensors(sample, index)
+            made = _tensors(sample, f"Calibration sample {index}")
             shape = str([(key, tensor.shape, tensor.dtype) for key, tensor in _tensors_of(made)])
             if shape not in tried:
                 _try(model, made, index)
@@ -176,14 +121,14 @@ def _inference(model: Any) -> Iterator[None]:
             part.training = training
 
 
-def _tensors(sample: Any, index: int) -> Any:
+def _tensors(sample: Any, which: str) -> Any:
     """``sample`` with tensors for arrays, in the forms that NNCF hands to a module."""
     torch = sys.modules["torch"]
     if isinstance(sample, Mapping):
-        return {key: torch.as_tensor(_array(part, index)) for key, part in sample.items()}
+        return {key: torch.as_tensor(array_of(part, which)) for key, part in sample.items()}
     if isinstance(sample, tuple | list):
-        return tuple(torch.as_tensor(_array(part, index)) for part in sample)
-    return torch.as_tensor(_array(sample, index))
+        return tuple(torch.as_tensor(array_of(part, which)) for part in sample)
+    return torch.as_tensor(array_of(sample, which))
 
 
 def _tensors_of(sample: Any) -> list[tuple[Any, Any]]:

@@ -20,7 +20,7 @@ from optguide.errors import NotEnoughSamples, OptionError
 
 if TYPE_CHECKING:
     from optguide.cli.load_output import Loads
-    from optguide.measuring.load_search import LoadLimit
+    from optguide.measuring.limit import Limit
     from optguide.measuring.variant import Variant
 
 __all__ = ["load"]
@@ -93,12 +93,12 @@ def load(
     from optguide.cli.errors import report_failures, warn
     from optguide.cli.session import busy
     from optguide.cli.variants import build, common_settings, parse
-    from optguide.measuring.load_search import LoadLimit
+    from optguide.measuring.limit import Limit
 
     asked = _rates(single, rates)
     if seconds is not None and not seconds > 0:
         raise OptionError("Rates of no length show nothing.", "Use --seconds above zero, such as 5s.")
-    limit = LoadLimit(*slo) if slo else None
+    limit = Limit(*slo) if slo else None
     built = build(parse(variants), common_settings(options), allow_pickle=options["allow_pickle"])
     found = _measure(built, asked, seconds, limit, options["wait"])
     (output.emit if options["as_json"] else output.show)(found)
@@ -146,7 +146,7 @@ def _measure(
     variants: Sequence[Variant],
     rates: tuple[float, ...] | None,
     seconds: float | None,
-    limit: LoadLimit | None,
+    limit: Limit | None,
     wait: float,
 ) -> Loads:
     from optguide.cli.load_output import Loads

@@ -12,7 +12,7 @@ from optguide.errors import OptGuideError
 
 if TYPE_CHECKING:
     from optguide.measuring.estimate import Estimate
-    from optguide.measuring.load_search import LoadLimit
+    from optguide.measuring.limit import Limit
     from optguide.measuring.openloop import LoadPoint
     from optguide.measuring.variant import Variant
 
@@ -30,7 +30,7 @@ class Loads:
 
     curves: Mapping[str, Sequence[LoadPoint]]
     seconds: float
-    limit: LoadLimit | None
+    limit: Limit | None
     variants: Sequence[Variant]
     capacity: Mapping[str, Estimate] = field(default_factory=dict)
     failures: Mapping[str, OptGuideError] = field(default_factory=dict)
@@ -75,13 +75,13 @@ def show(loads: Loads) -> None:
     render.paragraph(f"{Machine.current().summary()}.")
 
 
-def _row(point: LoadPoint, limit: LoadLimit | None) -> list[Any]:
+def _row(point: LoadPoint, limit: Limit | None) -> list[Any]:
     from optguide.cli import render
 
     cells: list[Any] = [_rate(point.offered), _rate(point.achieved)]
     cells += [_latency(point, percentile) for percentile in (50, 95, 99)]
     if limit:
-        word = limit.of(point)
+        word = point.against(limit)
         cells.append(render.verdict(_COLOURS[word], word))
     return cells
 
@@ -97,12 +97,14 @@ def _latency(point: LoadPoint, percentile: int) -> str:
     return fmt.estimate(point.latencies[percentile]).replace(" (", "\n(")
 
 
-def _answer(loads: Loads, name: str, limit: LoadLimit) -> str:
+def _answer(loads: Loads, name: str, limit: Limit) -> str:
     """The highest rate that keeps the limit, and how sure that is."""
     curve, best = loads.curves[name], loads.highest(name)
     if best is None:
         return f"No rate that was offered surely kept {words(limit)}."
-    broken = [point.offered for point in curve if point.offered > best.offered and limit.of(point) == "broke"]
+    broken = [
+        point.offered for point in curve if point.offered > best.offered and point.against(limit) == "broke"
+    ]
     end = f"{_rate(min(broken))} broke it" if broken else "no rate that was offered surely broke it"
     return f"{words(limit)} was kept up to {_rate(best.offered)}; {end}."
 
@@ -125,7 +127,7 @@ def advice(loads: Loads) -> str:
     return f"Rates up to {_rate(max(few))} had too few requests: give --seconds {seconds}s."
 
 
-def words(limit: LoadLimit) -> str:
+def words(limit: Limit) -> str:
     """``p99 ≤ 50 ms``."""
     return f"p{limit.percentile} \N{LESS-THAN OR EQUAL TO} {limit.milliseconds:g} ms"
 
@@ -161,7 +163,7 @@ def emit(loads: Loads) -> None:
     )
 
 
-def _point(point: LoadPoint, limit: LoadLimit | None) -> dict[str, Any]:
+def _point(point: LoadPoint, limit: Limit | None) -> dict[str, Any]:
     def by_name(found: Mapping[int, Estimate]) -> dict[str, Any]:
         return {f"p{p}": asdict(found[p]) if p in found and not point.void else None for p in (50, 95, 99)}
 
@@ -174,7 +176,7 @@ def _point(point: LoadPoint, limit: LoadLimit | None) -> dict[str, Any]:
         "void": point.void or None,
         "overloaded": point.overloaded,
         "others_share": point.others_share,
-        "limit": limit.of(point) if limit else None,
+        "limit": point.against(limit) if limit else None,
     }
 
 

@@ -20,8 +20,9 @@ from optguide.errors import OptGuideError, OptionError
 
 if TYPE_CHECKING:
     from optguide.measuring.estimate import Estimate
-    from optguide.tuning.outcome import Outcome, Settings, Standing
+    from optguide.tuning.outcome import Outcome, Standing
     from optguide.tuning.run import Finished
+    from optguide.tuning.settings import Settings
 
 __all__ = ["optimize"]
 
@@ -51,7 +52,8 @@ Data:
                 or in one folder per class
   package.module:function
                 returns samples, or (samples, labels)
-  hub:NAME      a data set of the Hugging Face hub, where there is internet
+  hub:NAME      a data set of the Hugging Face hub, where there is internet; also hub:NAME:SPLIT and
+                hub:NAME:CONFIGURATION:SPLIT
 Without data inputs are random. Then nothing is said about accuracy, and only the model's own precisions win.
 
 \b
@@ -179,7 +181,8 @@ def _settings(model: str, options: dict[str, Any]) -> Settings:
     """
     from optguide.cli.settings import canonical, to_variant
     from optguide.cli.variants import common_settings
-    from optguide.tuning.outcome import Limit, Settings
+    from optguide.measuring.limit import Limit
+    from optguide.tuning.settings import Settings
 
     shapes = to_variant("model", model, canonical(common_settings({"shapes": options["shapes"]}))).shapes
     return Settings(

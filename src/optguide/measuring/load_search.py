@@ -14,11 +14,12 @@ from dataclasses import dataclass
 from optguide.errors import NotEnoughSamples, OptGuideError
 from optguide.machine import measuring_lock
 from optguide.measuring.estimate import Estimate, samples_needed
+from optguide.measuring.limit import Limit
 from optguide.measuring.openloop import LoadPoint, limit_rate, load_curves
 from optguide.measuring.session import Budget, measure
 from optguide.measuring.variant import Variant
 
-__all__ = ["LoadLimit", "LoadSearch", "length", "rates_between", "search_load", "seconds_needed", "shares_of"]
+__all__ = ["LoadSearch", "length", "rates_between", "search_load", "seconds_needed", "shares_of"]
 
 SHARES = (0.2, 0.4, 0.6, 0.8, 0.95, 1.1)
 """Of the capacity. The last one is too much, which shows that the capacity is one."""
@@ -34,25 +35,6 @@ SHORTEST, LONGEST = 5.0, 60.0
 
 SPARE = 1.2
 """How many times the requests that a percentile needs are scheduled: Poisson arrivals can be fewer."""
-
-
-@dataclass(frozen=True)
-class LoadLimit:
-    """A latency limit, such as p99 below 50 ms."""
-
-    percentile: int
-    milliseconds: float
-
-    def of(self, point: LoadPoint) -> str:
-        """Whether a rate ``kept`` it, ``broke`` it, or neither is sure (``open``)."""
-        found = point.latencies.get(self.percentile)
-        if point.overloaded:
-            return "broke"
-        if point.void or found is None:
-            return "open"
-        if found.high <= self.milliseconds:
-            return "kept"
-        return "broke" if found.low > self.milliseconds else "open"
 
 
 @dataclass(frozen=True)
@@ -75,7 +57,7 @@ def search_load(
     variants: Sequence[Variant],
     *,
     seconds: float | None = None,
-    limit: LoadLimit | None = None,
+    limit: Limit | None = None,
     seed: int = 0,
     label: str = "latency under load",
 ) -> LoadSearch:
@@ -117,18 +99,18 @@ def shares_of(capacity: float) -> tuple[float, ...]:
     return tuple(_short(share * capacity) for share in SHARES)
 
 
-def length(rates: Sequence[float], limit: LoadLimit | None) -> float:
+def length(rates: Sequence[float], limit: Limit | None) -> float:
     """Seconds for each rate: five, or what the lowest needs for the limit's percentile, up to a minute."""
     needed = seconds_needed(min(rates), limit) if limit else 0.0
     return float(math.ceil(min(max(SHORTEST, needed), LONGEST)))
 
 
-def seconds_needed(rate: float, limit: LoadLimit) -> float:
+def seconds_needed(rate: float, limit: Limit) -> float:
     """Seconds in which a rate has the requests that the limit's percentile needs, with some to spare."""
     return SPARE * samples_needed(limit.percentile) / rate
 
 
-def rates_between(curve: Sequence[LoadPoint], limit: LoadLimit | None) -> tuple[float, ...]:
+def rates_between(curve: Sequence[LoadPoint], limit: Limit | None) -> tuple[float, ...]:
     """The rate to offer next: between the ones that keep and break the limit, or below those that break it.
 
     :return: one rate, or none where nothing would be learnt.
@@ -139,7 +121,7 @@ def rates_between(curve: Sequence[LoadPoint], limit: LoadLimit | None) -> tuple[
     try:
         found = limit_rate(curve, limit.percentile, limit.milliseconds)
     except NotEnoughSamples:
-        return (_short(lowest.offered / 2),) if limit.of(lowest) == "broke" else ()
+        return (_short(lowest.offered / 2),) if lowest.against(limit) == "broke" else ()
     known = {point.offered for point in curve}
     middle = _short(math.sqrt(found.low * found.high))
     return () if found.high < CLOSE * found.low or middle in known else (middle,)

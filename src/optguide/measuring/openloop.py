@@ -11,12 +11,14 @@ import os
 from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
+from typing import Literal
 
 import numpy as np
 
 from optguide.errors import NotEnoughSamples, OptionError
 from optguide.machine import OthersMeter, measuring_lock
 from optguide.measuring.estimate import Estimate, percentile_of_blocks, samples_needed
+from optguide.measuring.limit import Limit
 from optguide.measuring.process import GRACE_SECONDS, WorkerProcess
 from optguide.measuring.progress import reporting
 from optguide.measuring.variant import Variant, refuse_same_names
@@ -86,6 +88,17 @@ class LoadPoint:
     def service_time(self, percentile: int) -> Estimate:
         """From the start of the inference to completion, in milliseconds; the errors of :meth:`latency`."""
         return self._valid(self.served, percentile)
+
+    def against(self, limit: Limit) -> Literal["kept", "broke", "open"]:
+        """Whether the rate keeps a limit by its whole interval, breaks it so, or neither is sure."""
+        found = self.latencies.get(limit.percentile)
+        if self.overloaded:
+            return "broke"
+        if self.void or found is None:
+            return "open"
+        if found.high <= limit.milliseconds:
+            return "kept"
+        return "broke" if found.low > limit.milliseconds else "open"
 
     def _valid(self, found: dict[int, Estimate], percentile: int) -> Estimate:
         if self.void:
@@ -185,16 +198,12 @@ def limit_rate(points: Sequence[LoadPoint], percentile: int, limit_ms: float) ->
     limit = f"a p{percentile} of {limit_ms:.3g} ms"
     if kept is None:
         raise NotEnoughSamples(f"No rate that was offered surely kept {limit}.", "Offer lower rates.")
-    broken = [p.offered for p in points if p.offered > kept.offered and _breaks(p, percentile, limit_ms)]
+    wanted = Limit(percentile, limit_ms)
+    broken = [p.offered for p in points if p.offered > kept.offered and p.against(wanted) == "broke"]
     if not broken:
         raise NotEnoughSamples(f"No rate that was offered surely broke {limit}.", "Offer higher rates.")
     method = "highest offered rate that keeps the limit, up to the lowest that breaks it"
     return Estimate(kept.offered, kept.offered, min(broken), "inferences/s", len(points), method)
-
-
-def _breaks(point: LoadPoint, percentile: int, limit_ms: float) -> bool:
-    found = point.latencies.get(percentile)
-    return point.overloaded or (not point.void and found is not None and found.low > limit_ms)
 
 
 def _measured(worker: WorkerProcess, rate: float, seconds: float, seed: int) -> LoadPoint:

@@ -29,13 +29,14 @@ __all__ = [
     "whisker_line",
 ]
 
-ZOOMED = ("share", "points", "ratio")
+ZOOMED = ("share", "points", "ratio", "")
 """Units whose differences matter and whose zero is nothing special or far away."""
 
 
 def axis_label(quantity: str, unit: str) -> str:
-    """What an axis measures and in what."""
-    return f"{quantity} ({'%' if unit == 'share' else unit_name(unit)})"
+    """What an axis measures and in what; a plain number has no unit."""
+    shown = "%" if unit == "share" else unit_name(unit)
+    return f"{quantity} ({shown})" if shown else quantity
 
 
 def log_label(label: str) -> str:

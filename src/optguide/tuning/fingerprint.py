@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from optguide.errors import InputError, ModelError, OptGuideError, OptionError
-from optguide.tuning.outcome import Settings
+from optguide.tuning.settings import Settings
 
 __all__ = ["changed", "fingerprints"]
 

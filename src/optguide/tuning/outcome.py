@@ -10,7 +10,8 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from optguide.measuring.estimate import Estimate
-from optguide.tuning.candidate import Candidate, Goal, Precision
+from optguide.tuning.candidate import Candidate, Precision
+from optguide.tuning.settings import Settings
 
 __all__ = [
     "SCHEMA",
@@ -19,12 +20,10 @@ __all__ = [
     "Heat",
     "Kept",
     "Layer",
-    "Limit",
     "LoadSample",
     "Made",
     "Outcome",
     "Quality",
-    "Settings",
     "Speed",
     "Standing",
     "SubjectFacts",
@@ -47,45 +46,6 @@ Fate = Literal[
     "failed",
     "not tried",  # the budget was spent
 ]
-
-
-@dataclass(frozen=True)
-class Limit:
-    """A latency limit, such as p99 below 50 ms."""
-
-    percentile: int
-    milliseconds: float
-
-
-@dataclass(frozen=True)
-class Settings:
-    """What the user asked for, complete: a run is resumed from this.
-
-    :param model: path, or ``package.module:function``.
-    :param data: as given; ``None`` is random data, which judges no accuracy.
-    :param metric: name or reference; ``None`` lets labels decide.
-    :param max_drop: largest loss that is acceptable (``0.01`` is one percentage point for shares of right
-        answers, and one percent of the original's value otherwise).
-    :param unproven: accept a precision whose measured loss is within the limit although its interval is not.
-    :param limit: latency limit.
-    :param budget: seconds for everything.
-    :param shapes: static shapes of inputs, as in :class:`optguide.measuring.variant.Variant`.
-    :param allow_pickle: whether ``.pt2`` files may be read, which can execute code.
-    :param seed: of random data, shuffles and the order of turns.
-    """
-
-    model: str
-    data: str | None = None
-    metric: str | None = None
-    max_drop: float = 0.01
-    unproven: bool = False
-    limit: Limit | None = None
-    goal: Goal = "latency"
-    budget: float = 600.0
-    device: str = "CPU"
-    shapes: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
-    allow_pickle: bool = False
-    seed: int = 0
 
 
 @dataclass(frozen=True)

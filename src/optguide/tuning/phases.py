@@ -8,50 +8,28 @@ from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 
-import psutil
-
 from optguide.errors import Busy, OptGuideError, StorageError, WorkerError
-from optguide.machine import Machine
-from optguide.measuring.process import WorkerProcess
 from optguide.measuring.progress import Overview
-from optguide.measuring.sweet_spot import Setting
 from optguide.measuring.variant import Variant
 from optguide.tuning import portrait
-from optguide.tuning.candidate import Candidate, Deployment, Goal
+from optguide.tuning.candidate import Candidate
 from optguide.tuning.clock import Clock, Phase
-from optguide.tuning.given.data import Data, read_data, write_inputs
+from optguide.tuning.given.data import Data
 from optguide.tuning.given.subject import Subject, decode, encode, read_subject
 from optguide.tuning.outcome import Heat, SubjectFacts
-from optguide.tuning.precisions.metrics import Metric, resolve
 from optguide.tuning.precisions.workshop import Workshop
+from optguide.tuning.prepared import DEFAULT, F32, Prepared, hint_for
 from optguide.tuning.search.finals import final
 from optguide.tuning.search.heats import Field
 from optguide.tuning.search.race import entrants, race
 from optguide.tuning.search.rules import Rules, may_win
-from optguide.tuning.search.space import BATCHES, Space, space_of
 from optguide.tuning.search.standings import Result, standings
 from optguide.tuning.state import Store
 
-__all__ = ["DEFAULT", "F32", "Phases", "hint_for"]
-
-DEFAULT = Candidate("default")
-"""OpenVINO with nothing set."""
-
-F32 = Candidate("f32")
-"""The same in 32-bit floats, as the model came."""
-
-WORKER_BYTES = 400e6
-"""Memory of a worker beside its model: the interpreter, OpenVINO and its code cache."""
+__all__ = ["Phases"]
 
 LEAST_SECONDS = 1.0
 """Below this no phase is begun."""
-
-
-def hint_for(goal: Goal) -> Candidate:
-    """The hint for the goal with nothing else set."""
-    if goal == "throughput":
-        return Candidate("default", Deployment(hint="THROUGHPUT", requests=0))
-    return Candidate("default", Deployment(hint="LATENCY"))
 
 
 class Phases:
@@ -64,11 +42,7 @@ class Phases:
         self.store, self.clock, self.view = store, clock, view
         self.settings = store.state.settings
         self.spent_up = False
-        self._subject: Subject | None = None
-        self._data: Data | None = None
-        self._metric: Metric | None = None
-        self._space: Space | None = None
-        self._inputs: dict[int | None, tuple[str, ...]] = {}
+        self._prepared: Prepared | None = None
 
     def run(self, *, claims: bool) -> None:
         """All phases, as far as the budget reaches."""
@@ -86,14 +60,12 @@ class Phases:
         self.view.enter("reading the model")
         file = self.store.work / "f32.xml"
         if state.subject and file.is_file():
-            self._subject = replace(decode(state.subject), file=file)  # the folder may have been moved
+            subject = replace(decode(state.subject), file=file)  # the folder may have been moved
         else:
-            self._subject = read_subject(self.settings, self.store.work)
+            subject = read_subject(self.settings, self.store.work)
         self.view.enter("reading the data")
-        self._data = read_data(self.settings, self.subject)
-        self._metric = None if self._data.random and self.settings.metric is None else self._resolved()
-        self._space = self._look()
-        self._save(subject=encode(self.subject), facts=_facts(self.subject, self._data))
+        self._prepared = Prepared(self.settings, subject, self.store.work)
+        self._save(subject=encode(subject), facts=_facts(subject, self.prepared.data))
 
     def make(self) -> None:
         """Every precision that can be made, and what it loses."""
@@ -103,9 +75,9 @@ class Phases:
         known = tuple(made for made in self.store.state.made if made.precision not in gone)
         workshop = Workshop(
             self.settings,
-            self.subject,
-            self.data,
-            self._metric,
+            self.prepared.subject,
+            self.prepared.data,
+            self.prepared.metric,
             self.store.folder,
             partial(self.clock.until, "making"),
             self.view.report,
@@ -157,7 +129,7 @@ class Phases:
             state.heats,
             seconds=seconds,
             beside=[F32],
-            references=self._references(),
+            references=self.prepared.references(),
             seed=self.settings.seed,
         )
         self._save(final=heat)
@@ -193,34 +165,34 @@ class Phases:
         int8 = next((m for m in self.store.state.made if m.precision == "int8" and m.file), None)
 
         def ask(seconds: float) -> object:
-            from optguide.own.verdicts import verdicts
+            from optguide.own.verdicts import OwnVerdict, verdicts
+
+            self._save(heard=())
+
+            def hear(verdict: OwnVerdict) -> None:
+                self._save(heard=(*self.store.state.heard, verdict.to_outcome()))
 
             file = str(self.store.folder / int8.file) if int8 else None
             # Some claims are about the file itself, and about the runtime that it was made for.
             onnx = self.settings.model.lower().endswith(".onnx")
             found = verdicts(
-                self.settings.model if onnx else str(self.subject.file),
-                inputs=self.inputs(None),
+                self.settings.model if onnx else str(self.prepared.subject.file),
+                inputs=self.prepared.inputs(None),
                 shapes=self.settings.shapes if onnx else None,
                 device=self.settings.device,
                 int8=file,
                 seconds=seconds,
+                found=hear,
             )
             return tuple(verdict.to_outcome() for verdict in found)
 
         self._optional("claims", 1.0, "verdicts", ask)
 
     @property
-    def subject(self) -> Subject:
-        """The model; it has been read."""
-        assert self._subject is not None  # noqa: S101 - read() comes first
-        return self._subject
-
-    @property
-    def data(self) -> Data:
-        """The data; they have been read."""
-        assert self._data is not None  # noqa: S101
-        return self._data
+    def prepared(self) -> Prepared:
+        """Model and data; they have been read."""
+        assert self._prepared is not None  # noqa: S101 - read() comes first
+        return self._prepared
 
     @property
     def rules(self) -> Rules:
@@ -234,16 +206,16 @@ class Phases:
     @property
     def field(self) -> Field:
         """Who takes part."""
-        assert self._space is not None  # noqa: S101
         able = self.rules.precisions
         made = self.store.state.made
         exhibits = tuple(m.precision for m in made if m.file and m.precision not in able)
-        return Field(self._space, self.variant, exhibits, at_once=self._at_once())
+        largest = max((m.size for m in made), default=0)
+        return Field(self.prepared.space, self.variant, exhibits, at_once=self.prepared.at_once(largest))
 
     @property
     def known(self) -> bool:
         """Whether enough is known to name candidates."""
-        return self._space is not None and self.store.state.facts is not None
+        return self._prepared is not None and self.store.state.facts is not None
 
     def result(self) -> Result:
         """Who leads, and how the others fared."""
@@ -259,52 +231,7 @@ class Phases:
         :raises InputError: samples of different shapes cannot be stacked to its batch.
         """
         made = {made.precision: made.file for made in self.store.state.made}
-        file = self.store.folder / made[candidate.precision]
-        return candidate.variant(str(file), self.inputs(candidate.deployment.batch), self.settings.device)
-
-    def inputs(self, batch: int | None) -> tuple[str, ...]:
-        """Files with inputs of a batch, written when they are first needed."""
-        if batch not in self._inputs:
-            folder = self.store.work / "inputs"
-            self._inputs[batch] = write_inputs(self.data, self.subject, folder, batch)
-        return self._inputs[batch]
-
-    def _resolved(self) -> Metric:
-        return resolve(self.settings, self.data, self.subject)
-
-    def _look(self) -> Space:
-        """What there is to try, from what the device makes of the hint.
-
-        :raises ModelError: the device does not take the model.
-        """
-        goal, device = self.settings.goal, self.settings.device
-        hint = hint_for(goal)
-        plain = hint.variant(str(self.subject.file), self.inputs(None), device)
-        with WorkerProcess(plain) as worker:
-            chosen = worker.load()["effective"]
-        streams = _number(chosen.get("NUM_STREAMS"))
-        threads = _number(chosen.get("INFERENCE_NUM_THREADS"))
-        batchable = self.subject.batchable and self.data.uniform
-        if device == "CPU" and streams and threads:
-            processors = max(threads, Machine.current().usable_cores)
-            return space_of(
-                goal, streams=streams, threads=threads, processors=processors, batchable=batchable
-            )
-        # Other devices have neither threads to set nor a number of streams worth guessing.
-        hints = [hint.deployment]
-        if goal == "throughput" and batchable:
-            hints += [replace(hint.deployment, batch=batch) for batch in BATCHES]
-        return Space((DEFAULT.deployment, *hints), Setting(streams or 1, threads or 1))
-
-    def _at_once(self) -> int:
-        """How many workers fit into memory together."""
-        size = max((made.size for made in self.store.state.made), default=0)
-        fitting = int(0.7 * psutil.virtual_memory().available / (WORKER_BYTES + 3 * size))
-        return max(2, min(6, fitting))
-
-    def _references(self) -> list[Variant]:
-        reference = self.subject.reference
-        return [replace(reference, inputs=self.inputs(None))] if reference is not None else []
+        return self.prepared.variant(candidate, self.store.folder / made[candidate.precision])
 
     def _record(self, heat: Heat) -> None:
         self._save(heats=(*self.store.state.heats, heat))
@@ -326,10 +253,6 @@ class Phases:
 
     def _save(self, **found: object) -> None:
         self.store.update(spent=self.clock.spent, **found)
-
-
-def _number(text: str | None) -> int:
-    return int(text) if text and text.isdecimal() else 0
 
 
 def _facts(subject: Subject, data: Data) -> SubjectFacts:

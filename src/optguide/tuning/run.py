@@ -23,12 +23,12 @@ from optguide.measuring.progress import Overview, overview
 from optguide.tuning import state as states
 from optguide.tuning.clock import Clock
 from optguide.tuning.fingerprint import changed, fingerprints
-from optguide.tuning.outcome import SCHEMA, Ended, Heat, Outcome, Settings, Standing, SubjectFacts
-from optguide.tuning.phases import DEFAULT, F32, Phases, hint_for
+from optguide.tuning.outcome import SCHEMA, Ended, Heat, Outcome, SubjectFacts
+from optguide.tuning.phases import Phases
+from optguide.tuning.prepared import DEFAULT, F32, hint_for
 from optguide.tuning.report import write
-from optguide.tuning.report.benchmark_app import check
-from optguide.tuning.report.winner import MODEL, read_inputs
 from optguide.tuning.search.ledger import inverse
+from optguide.tuning.settings import Settings
 from optguide.tuning.state import State, Store
 from optguide.tuning.summary import sentences, told_apart
 
@@ -163,23 +163,16 @@ def _report(
     outcome = _outcome(store.state, phases, errors)
     standing = outcome.standing(outcome.winner)
     file = next((m.file for m in outcome.made if m.precision == standing.candidate.precision), "")
-    model = store.folder / file if file else phases.subject.file
-    inputs = phases.inputs(standing.candidate.deployment.batch)
-    files = write(outcome, store.folder, model=model, inputs=inputs)
-    deployed = any(file.name == MODEL for file in files)
-    return Finished(outcome, files, _check(store, phases, standing, inputs) if deployed else "")
-
-
-def _check(store: Store, phases: Phases, standing: Standing, inputs: tuple[str, ...]) -> str:
-    """The line that checks the winner with another tool; the page has the same."""
-    given = read_inputs(inputs, store.folder, phases.subject.ports)
-    return check(standing.candidate, device=phases.settings.device, inputs=given).line
+    model = store.folder / file if file else phases.prepared.subject.file
+    inputs = phases.prepared.inputs(standing.candidate.deployment.batch)
+    written = write(outcome, store.folder, model=model, inputs=inputs)
+    return Finished(outcome, written.files, written.check)
 
 
 def _outcome(state: State, phases: Phases, errors: tuple[str, ...]) -> Outcome:
     """Everything that is known, with the decision."""
     result = phases.result()
-    reference = phases.subject.reference
+    reference = phases.prepared.subject.reference
     framework = reference.name if reference is not None else ""
     final, hint = state.final, hint_for(state.settings.goal)
     heats = (*state.heats, *((final,) if final else ()))
@@ -207,7 +200,7 @@ def _outcome(state: State, phases: Phases, errors: tuple[str, ...]) -> Outcome:
         load=state.load,
         layers=state.layers,
         first_inference=state.first_inference,
-        verdicts=state.verdicts or (),
+        verdicts=state.heard if state.verdicts is None else state.verdicts,
         met=result.met,
         closest=result.closest,
         warnings=state.warnings,

@@ -22,16 +22,8 @@ import msgspec
 from optguide.errors import OptGuideError, OptionError, RecordsError
 from optguide.measuring.estimate import Estimate
 from optguide.records.storage import storage_errors
-from optguide.tuning.outcome import (
-    Ended,
-    Heat,
-    Layer,
-    LoadSample,
-    Made,
-    Settings,
-    SubjectFacts,
-    Verdict,
-)
+from optguide.tuning.outcome import Ended, Heat, Layer, LoadSample, Made, SubjectFacts, Verdict
+from optguide.tuning.settings import Settings
 
 __all__ = ["SCHEMA", "State", "Store", "check_new", "now"]
 
@@ -53,7 +45,7 @@ class State:
     :param facts: about model and data; ``None`` until both are read.
     :param heats: the race; ``final`` is kept apart, since more heats make a new one necessary.
     :param portrayed: candidates that ``load``, ``layers`` and ``first_inference`` are about.
-    :param verdicts: ``None`` until the claims were looked at.
+    :param heard: verdicts on claims so far; ``verdicts`` are all of them, ``None`` until the last is known.
     :param ended: ``None`` while it runs, and where the process was killed.
     """
 
@@ -75,6 +67,7 @@ class State:
     load: Mapping[str, tuple[LoadSample, ...]] = field(default_factory=dict)
     layers: Mapping[str, tuple[Layer, ...]] = field(default_factory=dict)
     first_inference: Mapping[str, Estimate] = field(default_factory=dict)
+    heard: tuple[Verdict, ...] = ()
     verdicts: tuple[Verdict, ...] | None = None
     warnings: tuple[str, ...] = ()
     ended: Ended | None = None

@@ -10,7 +10,8 @@ from collections.abc import Iterator
 
 from optguide.format import duration, estimate, interval, quantity
 from optguide.measuring.estimate import Estimate
-from optguide.tuning.outcome import Fate, Limit, Outcome, Quality, Standing
+from optguide.measuring.limit import Limit
+from optguide.tuning.outcome import Fate, Outcome, Quality, Standing
 
 __all__ = ["sentences", "told_apart"]
 

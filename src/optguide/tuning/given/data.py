@@ -26,7 +26,7 @@ from typing import TYPE_CHECKING, Any
 from optguide.errors import InputError, StorageError
 from optguide.tuning.given.references import is_reference
 from optguide.tuning.given.subject import Subject
-from optguide.tuning.outcome import Settings
+from optguide.tuning.settings import Settings
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

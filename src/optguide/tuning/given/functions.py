@@ -8,9 +8,10 @@ from typing import Any
 
 import numpy as np
 
+from optguide.calibration.parts import array_of
 from optguide.errors import InputError
 from optguide.tuning.given.references import called, told
-from optguide.tuning.given.samples import Raw, Rows, array_of
+from optguide.tuning.given.samples import Raw, Rows
 from optguide.tuning.given.subject import Port
 
 __all__ = ["MOST", "read_function"]

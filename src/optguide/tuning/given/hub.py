@@ -31,13 +31,15 @@ _LABELS = ("label", "labels", "target", "fine_label")
 
 
 def read_hub(data: str, subject: Subject, seed: int) -> Raw:
-    """The data set ``hub:NAME`` or ``hub:NAME:split``; a column per input, or pictures, and labels.
+    """A data set with a column per input, or pictures, and labels.
+
+    :param data: ``hub:NAME``, ``hub:NAME:SPLIT`` or ``hub:NAME:CONFIGURATION:SPLIT``; a split may be empty.
 
     :raises EnvironmentMissing: the package ``datasets`` is not installed.
     :raises InputError: there is no such data set or no internet, or its columns are not the model's inputs.
     """
-    name, _, split = data.removeprefix(PREFIX).partition(":")
-    rows = _shuffled(_loaded(name, split), seed)
+    name, configuration, split = _named(data)
+    rows = _shuffled(_loaded(name, configuration, split), seed)
     labels = next((column for column in _LABELS if column in rows.column_names), None)
     classes = tuple(getattr(rows.features[labels], "names", None) or ()) if labels else ()
     chosen = _columns(rows, subject, name)
@@ -46,7 +48,19 @@ def read_hub(data: str, subject: Subject, seed: int) -> Raw:
     return Raw(_Table(rows, chosen, pixels), values, classes=classes, lazy=pixels is not None)
 
 
-def _loaded(name: str, split: str) -> Any:
+def _named(data: str) -> tuple[str, str, str]:
+    """Name, configuration and split, of which the last two may be empty."""
+    name, *rest = data.removeprefix(PREFIX).split(":")
+    if not name or len(rest) > 2:
+        raise InputError(
+            f"{data!r} is no data set of a hub.",
+            "Write hub:NAME, hub:NAME:SPLIT or hub:NAME:CONFIGURATION:SPLIT.",
+        )
+    *configuration, split = rest or [""]
+    return name, "".join(configuration), split
+
+
+def _loaded(name: str, configuration: str, split: str) -> Any:
     os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
     try:
         datasets = importlib.import_module("datasets")
@@ -57,11 +71,11 @@ def _loaded(name: str, split: str) -> Any:
         ) from error
     datasets.disable_progress_bars()
     try:
-        found = datasets.load_dataset(name, split=split or None)
+        found = datasets.load_dataset(name, configuration or None, split=split or None)
     except Exception as error:  # of many types: no connection, no such name, no such split, a broken file
         raise InputError(
             f"The data set {name!r} cannot be loaded: {told(error)}.",
-            "Check its name, the split and the connection to the internet, or give the data as .npz.",
+            "Check name, configuration, split and the connection to the internet, or give the data as .npz.",
         ) from error
     if isinstance(found, dict):
         chosen = next((one for one in _SPLITS if one in found), next(iter(found)))

@@ -8,7 +8,7 @@ from typing import Any
 
 from optguide.errors import EnvironmentMissing, InputError, ModelError
 from optguide.tuning.given.references import called, told
-from optguide.tuning.outcome import Settings
+from optguide.tuning.settings import Settings
 from optguide.workloads.quiet import quietly
 
 __all__ = ["converted"]

@@ -18,7 +18,7 @@ from optguide.measuring.worker.openvino_runner import exported, port_name
 from optguide.tuning.given.batching import batchable
 from optguide.tuning.given.references import is_reference
 from optguide.tuning.given.subject import Port, Subject, encode
-from optguide.tuning.outcome import Settings
+from optguide.tuning.settings import Settings
 
 __all__ = ["FRAMEWORKS", "read"]
 

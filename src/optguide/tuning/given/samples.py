@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -10,11 +9,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from optguide.calibration.parts import array_of, parts_of, refuse_endless
 from optguide.errors import InputError
 from optguide.tuning.given.lazy import Lazy
 from optguide.tuning.given.subject import Port, Subject
 
-__all__ = ["Fitted", "Raw", "Rows", "Sample", "array_of"]
+__all__ = ["Fitted", "Raw", "Rows", "Sample"]
 
 Sample = dict[str, NDArray[Any]]
 
@@ -74,7 +74,7 @@ class Fitted(Lazy[Sample]):
             raise InputError(
                 f"{which} cannot be read: {type(error).__name__}: {error}.", "Correct what reads it."
             ) from error
-        parts = _parts(raw, self._ports, which)
+        parts = parts_of(raw, [(port.name, *port.also) for port in self._ports], which)
         sample = {
             port.name: _fitting(array_of(part, which), port, which)
             for part, port in zip(parts, self._ports, strict=True)
@@ -113,60 +113,6 @@ class Rows(Lazy[Sample]):
     def at(self, index: int) -> Sample:
         """See :class:`Lazy`."""
         return {name: array[index] for name, array in self._arrays.items()}
-
-
-def array_of(part: Any, which: str) -> NDArray[Any]:
-    """``part`` as an array of numbers.
-
-    :param which: what it is, for errors: ``Sample 3``.
-    :raises InputError: it is no array, is empty, or holds NaN or infinity.
-    """
-    torch = sys.modules.get("torch")
-    try:
-        if torch is not None and isinstance(part, torch.Tensor):
-            part = part.detach().cpu().numpy()
-        array: NDArray[Any] = np.asarray(part)
-    except (TypeError, ValueError):  # a type that NumPy lacks, or rows of different lengths
-        array = np.asarray(None)
-    if array.dtype.kind not in "fiub" or array.size == 0:
-        what = "is empty" if array.size == 0 else f"holds {type(part).__qualname__} and no numbers"
-        if isinstance(part, np.ndarray) and array.size:
-            what = f"holds elements of type {array.dtype} and no numbers"
-        raise InputError(f"{which} {what}.", "Pass NumPy arrays of numbers, or tensors.")
-    _refuse_endless(array, which)
-    return array
-
-
-def _refuse_endless(array: NDArray[Any], which: str) -> None:
-    if array.dtype.kind == "f" and not np.isfinite(array).all():
-        what = "NaN" if np.isnan(array).any() else "infinity"
-        raise InputError(f"{which} holds {what}.", "Leave it out, or correct what prepares it.")
-
-
-def _parts(sample: Any, ports: Sequence[Port], which: str) -> list[Any]:
-    """What ``sample`` gives each port, in their order."""
-    shown = ", ".join(port.name for port in ports)
-    if isinstance(sample, Mapping):
-        found = [[sample[name] for name in (port.name, *port.also) if name in sample] for port in ports]
-        known = {name for port in ports for name in (port.name, *port.also)}
-        if not all(found) or not known.issuperset(sample):
-            raise InputError(
-                f"{which} has the names {', '.join(map(str, sample))}, and the model's inputs are {shown}.",
-                "Give every input one array under its name, and nothing else.",
-            )
-        return [values[0] for values in found]
-    parts = list(sample) if isinstance(sample, tuple | list) else [sample]
-    if len(parts) != len(ports):
-        raise InputError(
-            f"{which} has {_count(len(parts), 'part')}, and the model has {_count(len(ports), 'input')}: "
-            f"{shown}.",
-            "Give one array per input, and labels apart from the samples.",
-        )
-    return parts
-
-
-def _count(number: int, what: str) -> str:
-    return f"{number} {what}{'' if number == 1 else 's'}"
 
 
 def _fitting(array: NDArray[Any], port: Port, which: str) -> NDArray[Any]:
@@ -211,7 +157,7 @@ def _converted(array: NDArray[Any], port: Port, which: str) -> NDArray[Any]:
             f"{which} holds {worst}, which does not fit into {wanted}, the type of input {port.name!r}.",
             _AS_FOR_INFERENCE,
         )
-    _refuse_endless(converted, which)  # what is too large for the narrower type
+    refuse_endless(converted, which)  # what is too large for the narrower type
     return converted
 
 

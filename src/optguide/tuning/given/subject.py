@@ -10,7 +10,7 @@ from typing import Any
 from optguide.measuring import child
 from optguide.measuring.variant import Variant
 from optguide.tuning.given.references import is_reference
-from optguide.tuning.outcome import Settings
+from optguide.tuning.settings import Settings
 
 __all__ = ["Port", "Subject", "decode", "encode", "read_subject"]
 

@@ -23,11 +23,11 @@ from optguide.errors import EnvironmentMissing, ModelError, NotEnoughSamples
 from optguide.tuning.files import writing
 from optguide.tuning.given.data import Data, read_data
 from optguide.tuning.given.subject import Subject, decode
-from optguide.tuning.outcome import Settings
 from optguide.tuning.precisions import graphs
 from optguide.tuning.precisions.controlling import Control
 from optguide.tuning.precisions.judging import compiled_for
 from optguide.tuning.precisions.metrics import Metric
+from optguide.tuning.settings import Settings
 from optguide.workloads.quiet import no_telemetry, quietly
 
 if TYPE_CHECKING:

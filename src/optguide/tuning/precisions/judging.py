@@ -23,10 +23,11 @@ from optguide.tuning.candidate import PRECISIONS
 from optguide.tuning.files import writing
 from optguide.tuning.given.data import Data, read_data
 from optguide.tuning.given.subject import Subject, decode, encode
-from optguide.tuning.outcome import Made, Quality, Settings
+from optguide.tuning.outcome import Made, Quality
 from optguide.tuning.precisions.answers import Answers, answers_to, load, store
 from optguide.tuning.precisions.metrics import Metric
 from optguide.tuning.precisions.quality import quality
+from optguide.tuning.settings import Settings
 
 if TYPE_CHECKING:
     import openvino

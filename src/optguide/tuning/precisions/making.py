@@ -17,8 +17,9 @@ from optguide.measuring import child
 from optguide.tuning.candidate import PRECISIONS, Precision
 from optguide.tuning.given.data import Data
 from optguide.tuning.given.subject import Subject, encode
-from optguide.tuning.outcome import Made, Settings
+from optguide.tuning.outcome import Made
 from optguide.tuning.precisions.metrics import Metric
+from optguide.tuning.settings import Settings
 
 __all__ = ["make"]
 

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from optguide.tuning.given.data import Data
     from optguide.tuning.given.subject import Port, Subject
-    from optguide.tuning.outcome import Settings
+    from optguide.tuning.settings import Settings
 
 __all__ = ["Kind", "Metric", "Rule", "classes", "resolve"]
 

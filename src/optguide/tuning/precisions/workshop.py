@@ -10,10 +10,11 @@ from optguide.errors import Failure, OptGuideError, OutputError, StorageError, U
 from optguide.tuning.candidate import PRECISIONS, Precision
 from optguide.tuning.given.data import Data
 from optguide.tuning.given.subject import Subject
-from optguide.tuning.outcome import Made, Settings
+from optguide.tuning.outcome import Made
 from optguide.tuning.precisions import judging, making
 from optguide.tuning.precisions.metrics import Metric
 from optguide.tuning.search.rules import may_win
+from optguide.tuning.settings import Settings
 
 __all__ = ["Workshop"]
 

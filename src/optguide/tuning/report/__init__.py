@@ -19,7 +19,7 @@ from __future__ import annotations
 
 import json
 import os
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from optguide.errors import OptGuideError, StorageError
@@ -29,19 +29,29 @@ from optguide.tuning.report import as_json, benchmark_app, deploy, facts, winner
 from optguide.tuning.report.decision import winner_of
 from optguide.tuning.report.page import Deployed, page
 
-__all__ = ["write"]
+__all__ = ["Written", "write"]
 
 
-def write(
-    outcome: Outcome, folder: Path, *, model: Path | None, inputs: tuple[str, ...] = ()
-) -> tuple[Path, ...]:
+@dataclass(frozen=True)
+class Written:
+    """A report on disk.
+
+    :param files: the page first.
+    :param check: the ``benchmark_app`` command that checks the winner, to be run in the folder; empty where
+        there is no model to run.
+    """
+
+    files: tuple[Path, ...]
+    check: str = ""
+
+
+def write(outcome: Outcome, folder: Path, *, model: Path | None, inputs: tuple[str, ...] = ()) -> Written:
     """Write the report of ``outcome`` into ``folder``; each file is replaced in one step.
 
     A winner whose model cannot be written costs the files to deploy it, and the report says so.
 
     :param model: IR of the winner's precision; ``None`` where there is none.
     :param inputs: the ``.npz`` files the winner was measured with.
-    :return: what was written, the page first.
     :raises StorageError: the disk is full or the folder cannot be written.
     """
     with storage_errors(folder):
@@ -58,7 +68,8 @@ def write(
             outcome = _with_error(outcome, f"The winner's model could not be written: {error}")
     report = _replace(folder / "report.json", as_json.encode(outcome))
     html = page(outcome, out=f"{folder.name}-again", deployed=deployed)
-    return (_replace(folder / "report.html", _bytes(html)), report, *files)
+    check = deployed.check.line if deployed is not None else ""
+    return Written((_replace(folder / "report.html", _bytes(html)), report, *files), check)
 
 
 def _deploy(

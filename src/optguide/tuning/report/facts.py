@@ -6,8 +6,9 @@ import shlex
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from optguide.tuning.outcome import Outcome, Settings
+from optguide.tuning.outcome import Outcome
 from optguide.tuning.report.words import limit_text
+from optguide.tuning.settings import Settings
 
 __all__ = ["about", "command", "hardware", "machine_line", "subject_facts", "versions"]
 

@@ -7,7 +7,8 @@ from datetime import datetime
 
 from optguide import format as fmt
 from optguide.measuring.estimate import Estimate
-from optguide.tuning.outcome import Heat, Limit
+from optguide.measuring.limit import Limit
+from optguide.tuning.outcome import Heat
 
 __all__ = ["NOTHING", "ends", "limit_text", "rate", "session", "when"]
 

@@ -12,11 +12,12 @@ from typing import Protocol
 from optguide.errors import Busy, NotEnoughSamples, OptGuideError
 from optguide.measuring import session
 from optguide.measuring.estimate import Estimate
+from optguide.measuring.limit import Limit
 from optguide.measuring.result import SessionResult
 from optguide.measuring.session import Budget
 from optguide.measuring.variant import Variant
 from optguide.tuning.candidate import Candidate, Precision
-from optguide.tuning.outcome import Heat, Limit, Speed
+from optguide.tuning.outcome import Heat, Speed
 from optguide.tuning.search.rules import Rules
 from optguide.tuning.search.space import Space
 

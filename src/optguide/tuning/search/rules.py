@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from optguide.measuring.limit import Limit
 from optguide.tuning.candidate import Candidate, Deployment, Goal, Precision
-from optguide.tuning.outcome import Limit, Made, Speed
+from optguide.tuning.outcome import Made, Speed
 
 __all__ = ["Keeps", "Rules", "may_win"]
 
