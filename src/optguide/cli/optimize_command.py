@@ -48,8 +48,8 @@ Examples:
 \b
 Data:
   FILE.npz      one array per input, first dimension samples; labels in the array labels
-  FOLDER        .npy files (one per input, or one per sample) with labels.npy, or images with labels.csv
-                or in one folder per class
+  FOLDER        .npy files (one per input, or one per sample) or .npz files (one per sample) with
+                labels.npy, or images with labels.csv or in one folder per class
   package.module:function
                 returns samples, or (samples, labels)
   hub:NAME      a data set of the Hugging Face hub, where there is internet; also hub:NAME:SPLIT and
@@ -65,7 +65,8 @@ Exit status:
   0    the report is written, also where the answer is to keep OpenVINO's default
   1    the run failed, or nothing keeps the limit of --slo (the report is written and says what came closest)
   2    the call has to change: model, data, metric, device, options, a folder that is not empty
-  130  interrupted: the report of what was known by then is written, and --resume goes on
+  130  interrupted: once model and data are read, the report of what was known by then is written, and
+       --resume goes on
 """
 
 
@@ -100,7 +101,7 @@ Exit status:
     default="10m",
     show_default=True,
     metavar="TIME",
-    help="Time for everything: making models, judging, measuring.",
+    help="Time for everything: making, judging, measuring, claims; with --resume, of the whole run.",
 )
 @click.option("--device", default="CPU", show_default=True, metavar="NAME", help="OpenVINO device.")
 @click.option(
@@ -127,9 +128,9 @@ def optimize(ctx: click.Context, /, model: str | None, **options: Any) -> int:
     """Find the fastest way to run a model on this machine, and prove it.
 
     MODEL is anything OpenVINO reads, or package.module:function, which returns a PyTorch module with example
-    inputs. Precisions and deployments race each other until the budget is spent. DIR then holds report.html,
-    which says why every other candidate lost, report.json, the winner as model.xml, and deploy.py, which runs
-    it. Press Ctrl-C to end early with a report of what is known; press it twice to end at once.
+    inputs. Precisions and deployments race each other until nothing is open or their time is over. DIR then
+    holds report.html, which says why the others lost, report.json, the winner as model.xml, and deploy.py,
+    which runs it. Press Ctrl-C to end early with a report of what is known; press it twice to end at once.
     """
     if options["resume"] is not None:
         _refuse_beside_resume(ctx)

@@ -38,13 +38,13 @@ Kept = Literal["kept", "exceeded", "open", "not judged"]
 Fate = Literal[
     "winner",  # also where it is OpenVINO's default
     "slower",  # its interval against the leader excludes a win
-    "not distinguishable",  # nothing shows that it is faster than a simpler one
+    "not distinguishable",  # neither shown to be slower than the winner nor preferred to it
     "too inaccurate",  # the drop is shown to exceed the limit
     "accuracy not shown",  # the drop may exceed the limit, or nothing could judge it
     "over the latency limit",
     "latency limit not shown",  # too few samples for the percentile, or an interval on both sides
     "failed",
-    "not tried",  # the budget was spent
+    "not tried",  # it promised too little, its precision could not win, or the budget was spent
 ]
 
 

@@ -125,7 +125,7 @@ def _accuracy(outcome: Outcome) -> Iterator[str]:
             " for their speed and cannot win. Give --data to let them."
         )
     elif found is not None and found.loss is not None and own is not None and own.precision != "f32":
-        yield _loss(found, outcome.subject.judged)
+        yield _loss(found)
     if any(m.quality is not None and m.quality.proxy for m in outcome.made):
         yield (
             "Without labels, answers were compared with those of the 32-bit model: that is a proxy for"
@@ -133,11 +133,11 @@ def _accuracy(outcome: Outcome) -> Iterator[str]:
         )
 
 
-def _loss(found: Quality, judged: int) -> str:
+def _loss(found: Quality) -> str:
     assert found.loss is not None  # noqa: S101 - the caller has looked
     loss = interval(found.loss.low, found.loss.high, found.loss.unit)
     return (
-        f"By {found.metric} on {judged:,} samples it reaches {estimate(found.value)}, a loss of {loss}"
+        f"By {found.metric} on {found.loss.n:,} samples it reaches {estimate(found.value)}, a loss of {loss}"
         f" against 32-bit floats; the limit is {quantity(found.limit, found.loss.unit)}."
     )
 

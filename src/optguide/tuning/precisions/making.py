@@ -12,7 +12,7 @@ from pathlib import Path
 
 import msgspec
 
-from optguide.errors import OptGuideError, StorageError
+from optguide.errors import EnvironmentMissing, OptGuideError, StorageError
 from optguide.measuring import child
 from optguide.tuning.candidate import PRECISIONS, Precision
 from optguide.tuning.given.data import Data
@@ -68,7 +68,8 @@ def make(
     except StorageError:
         raise
     except OptGuideError as error:
-        return Made(precision, seconds=time.monotonic() - start, why_not=error.message)
+        why = str(error) if isinstance(error, EnvironmentMissing) else error.message
+        return Made(precision, seconds=time.monotonic() - start, why_not=why)
     file = subject.file.with_name(f"{precision}.xml")
     return Made(precision, _relative(file, folder), time.monotonic() - start, _size(file), note=note)
 

@@ -45,7 +45,7 @@ def _subject(outcome: Outcome) -> Iterator[Fact]:
 
 
 def _split(calibration: int, judged: int) -> str:
-    return f"{calibration:,} calibrated the quantization, {judged:,} others judged it"
+    return f"{calibration:,} to calibrate the quantization, {judged:,} others to judge it"
 
 
 def hardware(machine: Mapping[str, Any]) -> tuple[Fact, ...]:
