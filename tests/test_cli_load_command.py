@@ -8,7 +8,7 @@ import pytest
 from optguide.cli.load_output import Loads, advice, show
 from optguide.measuring import load_search
 from optguide.measuring.estimate import Estimate
-from optguide.measuring.load_search import LoadLimit
+from optguide.measuring.limit import Limit
 from optguide.measuring.openloop import LoadPoint
 from optguide.measuring.variant import Variant
 
@@ -96,7 +96,7 @@ def test_a_wrong_call(optguide, ir, arguments, complaint):
 
 
 def loads(*points, limit=None):
-    return Loads({"m": points}, 5.0, limit or LoadLimit(95, 10), [Variant("m")])
+    return Loads({"m": points}, 5.0, limit or Limit(95, 10), [Variant("m")])
 
 
 def point(rate, low, high, **fields):

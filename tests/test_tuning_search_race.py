@@ -11,8 +11,8 @@ from optguide.errors import Busy, InputError, WorkerDied
 from optguide.measuring.estimate import Estimate
 from optguide.measuring.limit import Limit
 from optguide.tuning.candidate import Candidate, Deployment
-from optguide.tuning.outcome import Heat
-from optguide.tuning.search.finals import FINAL, final, finalist
+from optguide.tuning.outcome import FINAL, Heat
+from optguide.tuning.search.finals import final, finalist
 from optguide.tuning.search.heats import Field
 from optguide.tuning.search.race import race
 from optguide.tuning.search.rules import Rules
@@ -379,7 +379,7 @@ def test_rivals_of_the_finalist_have_their_turn_in_the_final_where_there_is_room
     heats = [replace(first, leader=scene.rules.hint.name), second]
     last = final(scene.field, scene.rules, heats, seconds=30, beside=[Candidate("f32")])
     assert {rival.name, "32-bit floats, default settings"} <= last.speeds.keys()
-    narrow = replace(scene.field, at_once=2)
+    narrow = replace(scene.field, fitting=2)
     last = final(narrow, scene.rules, heats, seconds=30, beside=[Candidate("f32")])
     assert rival.name not in last.speeds
 

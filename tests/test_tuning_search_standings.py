@@ -5,8 +5,7 @@ import pytest
 from optguide.measuring.estimate import Estimate
 from optguide.measuring.limit import Limit
 from optguide.tuning.candidate import Candidate, Deployment
-from optguide.tuning.outcome import Heat, Made, Quality, Speed
-from optguide.tuning.search.finals import FINAL
+from optguide.tuning.outcome import FINAL, Heat, Made, Quality, Speed
 from optguide.tuning.search.ledger import Ledger, inverse
 from optguide.tuning.search.rules import Rules
 from optguide.tuning.search.standings import standings

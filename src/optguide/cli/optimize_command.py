@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -34,7 +35,7 @@ ROWS = 10
 EXPLAINED = ("failed", "too inaccurate", "over the latency limit", "latency limit not shown")
 """Fates that the ratio beside them does not explain; of as many candidates as in the table why is said."""
 
-AFTERWARDS = ("resume", "budget", "wait", "as_json", "claims")
+AFTERWARDS = ("resume", "budget", "wait", "as_json", "claims", "debug")
 """Options that go with ``--resume``; all others are those of the run."""
 
 EPILOG = """\b
@@ -264,10 +265,10 @@ def _print(finished: Finished, folder: Path) -> None:
         render.paragraph(sentence)
     render.paragraph("")
     _table(outcome)
-    names = ", ".join(file.relative_to(folder.absolute()).as_posix() for file in finished.files)
+    names = ", ".join(file.name for file in finished.files)
     render.paragraph(f"Written to {folder}: {names}.")
     if finished.check:
-        render.paragraph(f"To cross-check the winner: cd {folder} && {finished.check}")
+        render.paragraph(f"To cross-check the winner: cd {shlex.quote(str(folder))} && {finished.check}")
     render.paragraph(f"{Machine.from_dict(outcome.machine).summary()}.")
     _complain(outcome)
     if outcome.ended == "interrupted":

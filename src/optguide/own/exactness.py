@@ -79,9 +79,11 @@ def _outputs(spec: dict[str, Any], draws: int) -> list[Any]:
 
 
 def _apart(a: Any, b: Any) -> float:
-    """One minus the cosine of two outputs; one where one of them is zero."""
+    """One minus the cosine of two outputs; one where one of them is zero, or no number."""
     import numpy as np
 
     x, y = (np.asarray(array, dtype=np.float64).ravel() for array in (a, b))
+    if not (np.isfinite(x).all() and np.isfinite(y).all()):
+        return 1.0
     norms = float(np.linalg.norm(x) * np.linalg.norm(y))
     return max(0.0, 1.0 - float(x @ y) / norms) if norms else float(bool((x != y).any()))

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from typing import Any
 
 import numpy as np
 
 from optguide.machine import Machine
 from optguide.measuring.sweet_spot import corners
 from optguide.measuring.variant import Variant
-from optguide.measuring.worker.inputs import from_files
+from optguide.measuring.worker.inputs import from_files, save
 from optguide.own.calls import calling
 from optguide.own.exactness import EXACTNESS
 from optguide.own.probe import Probe
@@ -109,11 +108,10 @@ def _repeated(subject: Subject) -> tuple[str, ...]:
     """The reader's inputs, each often enough to fill a batch; none where inputs are random."""
     files = []
     for number, arrays in enumerate(from_files(subject.plain.inputs)):
-        batch: dict[str, Any] = {
-            name: np.repeat(array, BATCH, axis=0) if array.ndim else array for name, array in arrays.items()
-        }
-        files.append(os.fspath(subject.folder / f"batch_{number}.npz"))
-        np.savez(files[-1], **batch)
+        path = subject.folder / f"batch_{number}.npz"
+        if not path.exists():
+            save(path, {n: np.repeat(a, BATCH, axis=0) if a.ndim else a for n, a in arrays.items()})
+        files.append(os.fspath(path))
     return tuple(files)
 
 

@@ -14,6 +14,7 @@ from optguide.tuning.candidate import Candidate, Precision
 from optguide.tuning.settings import Settings
 
 __all__ = [
+    "FINAL",
     "SCHEMA",
     "Ended",
     "Fate",
@@ -32,6 +33,9 @@ __all__ = [
 
 SCHEMA = 1
 """Version of the JSON form. Raise it whenever an older reader would misunderstand a newer report."""
+
+FINAL = "final"
+"""Title of the heat that decides. Its leader is the winner."""
 
 Ended = Literal["finished", "budget spent", "interrupted", "failed"]
 Kept = Literal["kept", "exceeded", "open", "not judged"]

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 
-from optguide.errors import Busy, OptGuideError, StorageError, WorkerError
+from optguide.errors import Busy, ModelError, OptGuideError, StorageError, WorkerError
 from optguide.measuring.progress import Overview
 from optguide.measuring.variant import Variant
 from optguide.tuning import portrait
@@ -16,7 +16,7 @@ from optguide.tuning.candidate import Candidate
 from optguide.tuning.clock import Clock, Phase
 from optguide.tuning.given.data import Data
 from optguide.tuning.given.subject import Subject, decode, encode, read_subject
-from optguide.tuning.outcome import Heat, SubjectFacts
+from optguide.tuning.outcome import Heat, Made, SubjectFacts
 from optguide.tuning.precisions.workshop import Workshop
 from optguide.tuning.prepared import DEFAULT, F32, Prepared, hint_for
 from optguide.tuning.search.finals import final
@@ -32,6 +32,10 @@ LEAST_SECONDS = 1.0
 """Below this no phase is begun."""
 
 
+AT_ONCE = 6
+"""Candidates of one heat at most: with more, a turn of each comes too seldom."""
+
+
 class Phases:
     """One run, from reading the model to the claims.
 
@@ -44,10 +48,13 @@ class Phases:
         self.spent_up = False
         self._prepared: Prepared | None = None
 
-    def run(self, *, claims: bool) -> None:
-        """All phases, as far as the budget reaches."""
+    def run(self, *, claims: bool, again: bool = False) -> None:
+        """All phases, as far as the budget reaches.
+
+        :param again: try once more to make or judge what there had been too little time for.
+        """
         self.read()
-        self.make()
+        self.make(again=again)
         self.compete()
         self.decide()
         self.portray()
@@ -67,12 +74,11 @@ class Phases:
         self._prepared = Prepared(self.settings, subject, self.store.work)
         self._save(subject=encode(subject), facts=_facts(subject, self.prepared.data))
 
-    def make(self) -> None:
+    def make(self, *, again: bool = False) -> None:
         """Every precision that can be made, and what it loses."""
         self.view.enter("making precisions")
-        files = {made.precision: made.file for made in self.store.state.made}
-        gone = {name for name, file in files.items() if file and not (self.store.folder / file).is_file()}
-        known = tuple(made for made in self.store.state.made if made.precision not in gone)
+        there = [m for m in self.store.state.made if not m.file or (self.store.folder / m.file).is_file()]
+        known = tuple(made for made in there if not (again and self._unfinished(made)))
         workshop = Workshop(
             self.settings,
             self.prepared.subject,
@@ -84,7 +90,8 @@ class Phases:
         )
         while (made := workshop.next(known)) is not None:
             known = (*known, made)
-            self._save(made=known)
+            done = {one.precision for one in known}
+            self._save(made=(*known, *(one for one in there if one.precision not in done)))
 
     def compete(self) -> None:
         """The race."""
@@ -107,8 +114,6 @@ class Phases:
         )
         self.spent_up = self.clock.until("racing") < LEAST_SECONDS
         heats = self.store.state.heats
-        if len(heats) > len(before):
-            self._save(final=None)
         if heats and not any(heat.speeds for heat in heats):
             first = next((why for heat in heats for why in heat.failures.values()), "")
             raise WorkerError(
@@ -120,7 +125,8 @@ class Phases:
         """The last session, whose numbers are reported."""
         state = self.store.state
         seconds = self.clock.until("final")
-        if state.final is not None or not state.heats or seconds < LEAST_SECONDS:
+        decided = state.final is not None and state.final.speeds
+        if decided or not state.heats or seconds < LEAST_SECONDS:
             return
         self.view.enter("final")
         heat = final(
@@ -140,8 +146,10 @@ class Phases:
         result = self.result()
         named = tuple(dict.fromkeys((result.winner.name, DEFAULT.name)))
         heat = self.store.state.final
-        if self.store.state.portrayed == named or heat is None or set(named) - heat.speeds.keys():
+        if heat is None or set(named) - heat.speeds.keys():
             return
+        if self.store.state.portrayed != named:
+            self._save(portrayed=named, first_inference={}, layers={}, load={})
         both = [self.variant(c).with_(c.name) for c in dict.fromkeys((DEFAULT, result.winner))]
         capacities = {name: heat.speeds[name].throughput.value for name in named}
         seed = self.settings.seed
@@ -156,7 +164,6 @@ class Phases:
         self._optional(
             "portrait", 1.0, "load", lambda s: portrait.load(both, capacities, seconds=s, seed=seed)
         )
-        self._save(portrayed=named)
 
     def ask_claims(self) -> None:
         """The guide's claims, on this model."""
@@ -167,10 +174,10 @@ class Phases:
         def ask(seconds: float) -> object:
             from optguide.own.verdicts import OwnVerdict, verdicts
 
-            self._save(heard=())
-
             def hear(verdict: OwnVerdict) -> None:
-                self._save(heard=(*self.store.state.heard, verdict.to_outcome()))
+                new = verdict.to_outcome()
+                others = (known for known in self.store.state.heard if known.id != new.id)
+                self._save(heard=(*others, new))
 
             file = str(self.store.folder / int8.file) if int8 else None
             # Some claims are about the file itself, and about the runtime that it was made for.
@@ -210,7 +217,9 @@ class Phases:
         made = self.store.state.made
         exhibits = tuple(m.precision for m in made if m.file and m.precision not in able)
         largest = max((m.size for m in made), default=0)
-        return Field(self.prepared.space, self.variant, exhibits, at_once=self.prepared.at_once(largest))
+        fitting = self.prepared.fitting(largest)
+        at_once = min(AT_ONCE, fitting)
+        return Field(self.prepared.space, self.variant, exhibits, at_once=at_once, fitting=fitting)
 
     @property
     def known(self) -> bool:
@@ -222,34 +231,42 @@ class Phases:
         state = self.store.state
         heats = (*state.heats, *((state.final,) if state.final else ()))
         missing = [Candidate(made.precision) for made in state.made if not made.file]
-        candidates = (*entrants(self.field, self.rules), *missing)
-        return standings(candidates, heats, state.made, self.rules)
+        candidates = dict.fromkeys((*entrants(self.field, self.rules), *missing))
+        return standings(tuple(candidates), heats, state.made, self.rules)
 
     def variant(self, candidate: Candidate) -> Variant:
         """How to run a candidate.
 
         :raises InputError: samples of different shapes cannot be stacked to its batch.
+        :raises ModelError: there is no model of its precision.
         """
-        made = {made.precision: made.file for made in self.store.state.made}
-        return self.prepared.variant(candidate, self.store.folder / made[candidate.precision])
+        made = next(made for made in self.store.state.made if made.precision == candidate.precision)
+        if not made.file:
+            raise ModelError(made.why_not or "It could not be made.")
+        return self.prepared.variant(candidate, self.store.folder / made.file)
+
+    def _unfinished(self, made: Made) -> bool:
+        """Whether it is not made, or not judged although there are data to judge it by."""
+        return not made.file or (made.quality is None and not self.prepared.data.random)
 
     def _record(self, heat: Heat) -> None:
-        self._save(heats=(*self.store.state.heats, heat))
+        self._save(heats=(*self.store.state.heats, heat), final=None)  # which has not seen this one
         self.view.lead(heat.leader)
 
     def _optional(self, phase: Phase, share: float, what: str, measure: Callable[[float], object]) -> None:
-        """Measure something the decision does not need; if it fails, that is a warning."""
+        """Measure something the decision does not need, once; if it fails, that is a warning."""
         seconds = share * self.clock.until(phase)
-        if seconds < LEAST_SECONDS:
+        if getattr(self.store.state, what) or seconds < LEAST_SECONDS:
             return
+        said = f"There is no {what.replace('_', ' ')}: "
+        warnings = tuple(text for text in self.store.state.warnings if not text.startswith(said))
         self.view.enter(what.replace("_", " "))
         try:
-            self._save(**{what: measure(seconds)})
+            self._save(**{what: measure(seconds)}, warnings=warnings)
         except (Busy, StorageError):
             raise
         except OptGuideError as error:
-            sentence = f"There is no {what.replace('_', ' ')}: {error.message}"
-            self._save(warnings=(*self.store.state.warnings, sentence))
+            self._save(warnings=(*warnings, f"{said}{error.message}"))
 
     def _save(self, **found: object) -> None:
         self.store.update(spent=self.clock.spent, **found)

@@ -80,10 +80,9 @@ class Prepared:
         reference = self.subject.reference
         return [replace(reference, inputs=self.inputs(None))] if reference is not None else []
 
-    def at_once(self, size: int) -> int:
-        """How many workers fit into memory together, each with a model of ``size`` bytes."""
-        fitting = int(0.7 * psutil.virtual_memory().available / (WORKER_BYTES + 3 * size))
-        return max(2, min(6, fitting))
+    def fitting(self, size: int) -> int:
+        """How many workers fit into memory together, each with a model of ``size`` bytes; at least two."""
+        return max(2, int(0.7 * psutil.virtual_memory().available / (WORKER_BYTES + 3 * size)))
 
     def _look(self) -> Space:
         goal, device = self.settings.goal, self.settings.device

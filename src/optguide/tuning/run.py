@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePath
-from typing import Any
 
 import msgspec
 
@@ -106,33 +105,31 @@ def resume(folder: Path, *, budget: float | None = None, claims: bool = True) ->
             f"{folder} was measured on another machine ({began}), and numbers of two do not mix.",
             "Resume it there, or start a new run here.",
         )
+    began_with, here = (one.get("packages", {}).get("openvino") for one in (state.machine, machine.to_dict()))
+    if began_with != here:
+        raise RecordsError(
+            f"{folder} was measured with OpenVINO {began_with}, and numbers of two do not mix; this is {here}.",
+            "Resume it with that version, or start a new run.",
+        )
     if error := changed(state.settings, state.fingerprints, state.place):
         raise error
+    more = budget is not None and budget > state.settings.budget
     if budget is not None:
-        store.update(**_with_budget(state, budget))
+        store.update(settings=replace(state.settings, budget=budget))
+    if more:
+        store.update(verdicts=None)  # those that there had been no time for get another chance
     store.update(ended=None)
-    return _conduct(store, claims=claims)
-
-
-def _with_budget(state: State, budget: float) -> dict[str, Any]:
-    """What changes in a state with another budget: what had no time before gets another chance."""
-    settings = replace(state.settings, budget=budget)
-    if budget <= state.settings.budget:
-        return {"settings": settings}
-    judged = state.facts is not None and state.facts.samples > 0
-    made = tuple(made for made in state.made if made.file and (made.quality is not None or not judged))
-    whole = all((state.load, state.layers, state.first_inference))
-    portrayed = state.portrayed if whole else ()
-    return {"settings": settings, "made": made, "portrayed": portrayed, "verdicts": None}
+    return _conduct(store, claims=claims, again=more)
 
 
 def _measured(state: State) -> bool:
     return any(heat.speeds for heat in state.heats)
 
 
-def _conduct(store: Store, *, claims: bool) -> Finished:
+def _conduct(store: Store, *, claims: bool, again: bool = False) -> Finished:
     """Take the phases as far as they go, and report what is known then.
 
+    :param again: as in :meth:`optguide.tuning.phases.Phases.run`.
     :raises OptGuideError: nothing is known that could be reported.
     """
     state = store.state
@@ -142,7 +139,7 @@ def _conduct(store: Store, *, claims: bool) -> Finished:
     with overview(f"optimize {PurePath(state.settings.model).name}", clock.left) as view:
         phases = Phases(store, clock, view)
         try:
-            phases.run(claims=claims)
+            phases.run(claims=claims, again=again)
             ended = "budget spent" if phases.spent_up else "finished"
         except KeyboardInterrupt:
             if not phases.known:
@@ -166,7 +163,7 @@ def _report(
     model = store.folder / file if file else phases.prepared.subject.file
     inputs = phases.prepared.inputs(standing.candidate.deployment.batch)
     written = write(outcome, store.folder, model=model, inputs=inputs)
-    return Finished(outcome, written.files, written.check)
+    return Finished(written.outcome, written.files, written.check)
 
 
 def _outcome(state: State, phases: Phases, errors: tuple[str, ...]) -> Outcome:
@@ -177,6 +174,7 @@ def _outcome(state: State, phases: Phases, errors: tuple[str, ...]) -> Outcome:
     final, hint = state.final, hint_for(state.settings.goal)
     heats = (*state.heats, *((final,) if final else ()))
     over = {"default": DEFAULT.name, "hint": hint.name, "f32": F32.name, "framework": framework}
+    portrayed = state.portrayed == tuple(dict.fromkeys((result.winner.name, DEFAULT.name)))
     found = Outcome(
         schema=SCHEMA,
         version=state.version,
@@ -197,9 +195,9 @@ def _outcome(state: State, phases: Phases, errors: tuple[str, ...]) -> Outcome:
         summary=(),
         framework=framework,
         speed_of_framework=final.speeds.get(framework) if final else None,
-        load=state.load,
-        layers=state.layers,
-        first_inference=state.first_inference,
+        load=state.load if portrayed else {},
+        layers=state.layers if portrayed else {},
+        first_inference=state.first_inference if portrayed else {},
         verdicts=state.heard if state.verdicts is None else state.verdicts,
         met=result.met,
         closest=result.closest,
@@ -237,8 +235,8 @@ def _warnings(outcome: Outcome, *, confirmed: bool) -> list[str]:
         )
     elif not confirmed:
         found.append(
-            "There was no final session, so the numbers are those of the race, in which the best of many"
-            " looks better than it is."
+            "No final session confirmed the winner, so its numbers are those of the race, in which the best"
+            " of many looks better than it is."
         )
     shares = [heat.others_share for heat in outcome.heats if heat.others_share is not None]
     (limit,) = (limit for limit in LIMITS if limit.witness == "others_share")

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from optguide.format import duration, estimate, interval, quantity
 from optguide.measuring.estimate import Estimate
 from optguide.measuring.limit import Limit
-from optguide.tuning.outcome import Fate, Outcome, Quality, Standing
+from optguide.tuning.outcome import FINAL, Fate, Outcome, Quality, Standing
 
 __all__ = ["sentences", "told_apart"]
 
@@ -66,12 +66,14 @@ def _decision(outcome: Outcome) -> str:
         if outcome.ended == "interrupted":
             return "Keep OpenVINO's default: the run was interrupted before anything could be told apart."
         return f"Keep OpenVINO's default: a budget of {budget} is too small to tell anything apart."
-    return (
-        "Keep OpenVINO's default: none of the"
-        f" {others} other candidates that were measured is shown to be better."
-        if others != 1
-        else "Keep OpenVINO's default: the one other candidate that was measured is not shown to be better."
-    )
+    how = "shown to be better"
+    if any(s.against == outcome.default and s.ratio and s.ratio.low > 1 for s in outcome.standings):
+        decided = any(heat.title == FINAL and heat.speeds for heat in outcome.heats)
+        how = "better by 2 % or more" if decided else "confirmed to be better"
+    which = f"none of the {others} other candidates that were measured is"
+    if others == 1:
+        which = "the one other candidate that was measured is not"
+    return f"Keep OpenVINO's default: {which} {how}."
 
 
 def _closest(outcome: Outcome) -> Iterator[str]:

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import zipfile
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from numpy.lib import format as npy
 
-from optguide.errors import InputError
+from optguide.errors import InputError, StorageError
 
-__all__ = ["Arrays", "InputSpec", "from_files", "match", "random_inputs", "refuse_unknown"]
+__all__ = ["Arrays", "InputSpec", "from_files", "match", "random_inputs", "refuse_unknown", "save"]
 
 Arrays = dict[str, npt.NDArray[np.generic]]
 InputSpec = tuple[tuple[int, ...], np.dtype[np.generic]]
@@ -41,6 +44,27 @@ def from_files(paths: Sequence[str]) -> list[Arrays]:
         if not sets[-1]:
             raise InputError(f"{Path(path).name} holds no array.", "Save one array per model input.")
     return sets
+
+
+def save(path: Path, arrays: Mapping[str, npt.NDArray[Any]]) -> None:
+    """Write one set as ``.npz``, complete or not at all; inputs may have any name.
+
+    ``numpy.savez`` takes none that is called ``file``.
+
+    :raises StorageError: the disk is full or the folder cannot be written.
+    """
+    unfinished = path.with_suffix(".part")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with zipfile.ZipFile(unfinished, "w", allowZip64=True) as archive:
+            for name, array in arrays.items():
+                with archive.open(f"{name}.npy", "w", force_zip64=True) as member:
+                    npy.write_array(member, array, allow_pickle=False)
+        unfinished.replace(path)
+    except OSError as error:
+        raise StorageError(
+            f"{path} cannot be written: {error.strerror}.", "Free some space there, or choose another folder."
+        ) from error
 
 
 def random_inputs(specs: Mapping[str, InputSpec], seed: int) -> Arrays:

@@ -8,7 +8,7 @@ A run takes its data from
   ``.npz``, one per sample, which may differ in their shapes;
 - a folder of pictures (:mod:`optguide.tuning.given.pixels` says how they are prepared);
 - ``package.module:function`` (:mod:`optguide.tuning.given.functions`);
-- ``hub:NAME`` or ``hub:NAME:split`` (:mod:`optguide.tuning.given.hub`).
+- ``hub:NAME``, ``hub:NAME:SPLIT`` or ``hub:NAME:CONFIGURATION:SPLIT`` (:mod:`optguide.tuning.given.hub`).
 
 Labels of samples that are files are in ``labels.csv``, ``labels.txt`` or ``labels.npy`` beside them, or are
 the names of the folders that hold the pictures (:mod:`optguide.tuning.given.labels`).
@@ -17,13 +17,13 @@ the names of the folders that hold the pictures (:mod:`optguide.tuning.given.lab
 from __future__ import annotations
 
 import os
-import zipfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from optguide.errors import InputError, StorageError
+from optguide.errors import InputError
+from optguide.measuring.worker.inputs import save
 from optguide.tuning.given.references import is_reference
 from optguide.tuning.given.subject import Subject
 from optguide.tuning.settings import Settings
@@ -131,7 +131,7 @@ def write_inputs(
         if written and size > _MOST_BYTES:
             break
         path = folder / f"{f'batch{batch}' if batch else 'own'}-{number}.npz"
-        _write(path, arrays)
+        save(path, arrays)
         written.append(str(path))
     return tuple(written)
 
@@ -211,22 +211,3 @@ def _stacked(samples: Sequence[Mapping[str, NDArray[Any]]], batch: int | None) -
         name: np.concatenate([sample[name] for sample in samples])[:batch] if array.ndim else array
         for name, array in samples[0].items()
     }
-
-
-def _write(path: Path, arrays: Mapping[str, NDArray[Any]]) -> None:
-    """As ``numpy.savez`` does, which takes no input called ``file``; complete or not at all."""
-    from numpy.lib import format as npy
-
-    unfinished = path.with_suffix(".part")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with zipfile.ZipFile(unfinished, "w", allowZip64=True) as archive:
-            for name, array in arrays.items():
-                with archive.open(f"{name}.npy", "w", force_zip64=True) as member:
-                    npy.write_array(member, array, allow_pickle=False)
-        unfinished.replace(path)
-    except OSError as error:
-        raise StorageError(
-            f"{path} cannot be written: {error.strerror}.",
-            "Free some space there, or choose another folder with --out.",
-        ) from error

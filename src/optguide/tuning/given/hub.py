@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import importlib
 import os
+import re
 from typing import Any
 
 from optguide.errors import EnvironmentMissing, InputError
@@ -50,7 +51,7 @@ def read_hub(data: str, subject: Subject, seed: int) -> Raw:
 
 def _named(data: str) -> tuple[str, str, str]:
     """Name, configuration and split, of which the last two may be empty."""
-    name, *rest = data.removeprefix(PREFIX).split(":")
+    name, *rest = re.split(r":(?![^\[]*\])", data.removeprefix(PREFIX))  # not in train[:100]
     if not name or len(rest) > 2:
         raise InputError(
             f"{data!r} is no data set of a hub.",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import difflib
 import importlib
 import os
@@ -57,7 +58,8 @@ def called(reference: str, error: type[OptGuideError]) -> Any:
     """
     chosen = function(reference, error)
     try:
-        return chosen()
+        with contextlib.redirect_stdout(sys.stderr):  # standard output is the command's own
+            return chosen()
     except OptGuideError:
         raise
     except (Exception, SystemExit) as raised:

@@ -46,7 +46,7 @@ def quality(
 
     :param original: of 32-bit floats.
     :param other: to the same samples; ``None`` judges the original itself, which loses nothing.
-    :param max_drop: as in :class:`~optguide.tuning.outcome.Settings`.
+    :param max_drop: as in :class:`~optguide.tuning.settings.Settings`.
     :param seconds: that resampling a metric of all samples may take.
     :raises NotEnoughSamples: fewer than two, or a metric that gives too few numbers for an interval.
     :raises OptionError: the metric raises, or returns NaN or something of another length.

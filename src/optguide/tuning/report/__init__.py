@@ -31,16 +31,20 @@ from optguide.tuning.report.page import Deployed, page
 
 __all__ = ["Written", "write"]
 
+MODEL, WEIGHTS, SCRIPT = winner.MODEL, "model.bin", "deploy.py"
+
 
 @dataclass(frozen=True)
 class Written:
     """A report on disk.
 
+    :param outcome: what was given, with what went wrong in writing it.
     :param files: the page first.
     :param check: the ``benchmark_app`` command that checks the winner, to be run in the folder; empty where
         there is no model to run.
     """
 
+    outcome: Outcome
     files: tuple[Path, ...]
     check: str = ""
 
@@ -69,7 +73,9 @@ def write(outcome: Outcome, folder: Path, *, model: Path | None, inputs: tuple[s
     report = _replace(folder / "report.json", as_json.encode(outcome))
     html = page(outcome, out=f"{folder.name}-again", deployed=deployed)
     check = deployed.check.line if deployed is not None else ""
-    return Written((_replace(folder / "report.html", _bytes(html)), report, *files), check)
+    for left_over in {MODEL, WEIGHTS, SCRIPT, benchmark_app.CONFIGURATION} - {file.name for file in files}:
+        (folder / left_over).unlink(missing_ok=True)  # of an earlier winner
+    return Written(outcome, (_replace(folder / "report.html", _bytes(html)), report, *files), check)
 
 
 def _deploy(
@@ -78,7 +84,7 @@ def _deploy(
     """Everything that runs the winner."""
     candidate, device = standing.candidate, outcome.settings.device
     ports = winner.place(model, folder, candidate.deployment.batch)
-    files = [folder / winner.MODEL, (folder / winner.MODEL).with_suffix(".bin")]
+    files = [folder / MODEL, folder / WEIGHTS]
     size = sum(file.stat().st_size for file in files)
     given = winner.read_inputs(inputs, folder, ports)
     script = deploy.script(
@@ -88,7 +94,7 @@ def _deploy(
         machine=facts.machine_line(outcome.machine),
         inputs=given,
     )
-    files.append(_replace(folder / "deploy.py", _bytes(script)))
+    files.append(_replace(folder / SCRIPT, _bytes(script)))
     check = benchmark_app.check(candidate, device=device, inputs=given)
     if check.configuration:
         content = json.dumps(check.configuration, indent=1) + "\n"

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from optguide.measuring.estimate import Estimate
-from optguide.tuning.outcome import Heat, Outcome, Speed, Standing
+from optguide.tuning.outcome import FINAL, Heat, Outcome, Speed, Standing
 from optguide.tuning.report.words import ends, limit_text
 
 __all__ = ["Compared", "Decision", "Gain", "compared", "decide", "final_heat", "winner_of"]
@@ -126,8 +126,8 @@ def _state(ratio: Estimate) -> Literal["better", "worse", "unclear"]:
 
 
 def final_heat(outcome: Outcome) -> Heat | None:
-    """The session in which the winner met everything it is held against; ``None`` where there was none."""
-    return next((heat for heat in reversed(outcome.heats) if heat.title == "final"), None)
+    """The session that decided; ``None`` where there was none."""
+    return next((heat for heat in reversed(outcome.heats) if heat.title == FINAL and heat.speeds), None)
 
 
 def compared(outcome: Outcome) -> tuple[Compared, ...]:

@@ -2,31 +2,29 @@
 
 The leader of a race is the best of many, so what the race measured of it is too good. In the final what
 OpenVINO does by itself has the first claim, and whoever replaces it has to be shown to be faster by data that
-did not choose it. That takes at most four comparisons, however many candidates there were. Between those that
-are shown to be faster the estimate decides, and within 2 % of the best the plainest: a race that had no time
+did not choose it. That takes a handful of comparisons, however many candidates there were. Between those that
+are shown to be faster the estimate decides, and of what equals the best the plainest: a race that had no time
 to tell two of them apart leaves both to the final.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from itertools import combinations
 
-from optguide.measuring.comparison import EQUIVALENT, Comparison
+from optguide.measuring.comparison import EQUIVALENT
 from optguide.measuring.estimate import MINIMUM_ROUNDS
 from optguide.measuring.result import SessionResult
 from optguide.measuring.session import Budget
 from optguide.measuring.variant import Variant
 from optguide.tuning.candidate import Candidate
-from optguide.tuning.outcome import Heat, Speed
+from optguide.tuning.outcome import FINAL, Heat, Speed
 from optguide.tuning.search.heats import Choose, Field, Lineup, run_heat
 from optguide.tuning.search.ledger import Ledger
 from optguide.tuning.search.planning import LOADING, entrants, open_candidates
 from optguide.tuning.search.rules import Rules
 
-__all__ = ["FINAL", "final", "finalist"]
-
-FINAL = "final"
-"""Title of the heat that decides. Its leader is the winner."""
+__all__ = ["final", "finalist"]
 
 RIVALS = 2
 """Candidates beside the finalist at most for which the race ended with the question open."""
@@ -65,8 +63,8 @@ def final(
 
     :param seconds: for the session, loading included.
     :param beside: candidates to measure with them that cannot win here, such as 32-bit floats, as far as
-        there is room.
-    :param references: the model in its own framework.
+        they fit into memory.
+    :param references: the model in its own framework, as far as it fits.
     :returns: a heat called :data:`FINAL` whose leader is the winner and whose ratios are all against it.
     :raises Busy: another measurement holds the machine.
     """
@@ -74,8 +72,10 @@ def final(
     plain = (rules.base, rules.hint, rules.default)
     needed = [*dict.fromkeys((best, *_keeping(field, rules, heats), *plain))]
     rivals = [one for one in open_candidates(heats, field, rules) if one not in needed][:RIVALS]
-    contenders = [*needed, *rivals[: max(0, field.at_once - len(needed))]]
-    everyone = [*dict.fromkeys((*contenders, *beside))]
+    contenders = [*needed, *rivals[: max(0, field.fitting - len(needed))]]
+    shown = [one for one in beside if one not in contenders]
+    references = references[: max(0, field.fitting - len(contenders))]
+    everyone = [*contenders, *shown[: max(0, field.fitting - len(contenders) - len(references))]]
     precision = PRECISION if rules.limit is None else 1e-6  # a percentile takes all the time there is
     budget = Budget(_measuring(heats, len(everyone) + len(references), seconds), precision=precision)
     lineup = Lineup(FINAL, tuple(everyone), budget, tuple(references), seed + len(heats))
@@ -117,16 +117,20 @@ def _winner(contenders: Sequence[Candidate], rules: Rules) -> Choose:
         names = [candidate.name for candidate in sorted(within or able, key=rules.plainness)]
         if not within or not names:
             return names[0] if names else contenders[0].name
-        base = names[0]
-        against = {name: result.compare(base, name, rules.goal) for name in names[1:]}
+        alike = Ledger(rules, rules.base, speeds=speeds)
+        plain = sorted(within, key=rules.plainness)
+        twins = {b.name for a, b in combinations(plain, 2) if alike.twins(a, b)}
+        base, *others = [name for name in names if name not in twins]
+        against = {name: result.compare(base, name, rules.goal) for name in others}
         faster = [name for name, found in against.items() if found.verdict == "faster"]
         best = max(faster, key=lambda name: against[name].ratio.value, default=base)
-        equals = [name for name in faster if name == best or _equal(result.compare(best, name, rules.goal))]
-        return equals[0] if equals else base  # the plainest of them
+
+        def stands(name: str) -> bool:
+            """Whether nothing is told from it that is better, and it seems to be at most 2 % worse."""
+            rivals = [result.compare(name, other, rules.goal) for other in faster if other != name]
+            value = 1.0 if name == best else result.compare(best, name, rules.goal).ratio.value
+            return value >= 1 - EQUIVALENT and all(found.verdict != "faster" for found in rivals)
+
+        return next(filter(stands, faster), best)  # the plainest of them
 
     return choose
-
-
-def _equal(found: Comparison) -> bool:
-    """Whether nothing tells it from the best, and it seems to be at most 2 % worse."""
-    return found.ratio.high >= 1 and found.ratio.value >= 1 - EQUIVALENT

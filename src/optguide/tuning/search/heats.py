@@ -42,7 +42,8 @@ class Field:
     :param space: deployments to try.
     :param variant: how to run a candidate; it may raise what concerns this candidate alone.
     :param exhibits: precisions that are measured although they may not win.
-    :param at_once: variants whose processes fit into memory together, at least two.
+    :param at_once: candidates of one heat at most, at least two.
+    :param fitting: variants whose processes fit into memory together.
     :param measure: runs a session.
     :param clock: seconds, for the budget.
     """
@@ -51,6 +52,7 @@ class Field:
     variant: Callable[[Candidate], Variant]
     exhibits: tuple[Precision, ...] = ()
     at_once: int = 6
+    fitting: int = 9
     measure: Measure = session.measure
     clock: Callable[[], float] = time.monotonic
 

@@ -48,6 +48,8 @@ class Ledger:
         return found
 
     def _after(self, heat: Heat, named: Mapping[str, Candidate]) -> Ledger:
+        if heat.leader not in named:  # its model is gone, or another version of OpenVINO takes other settings
+            return self
         starts = dict(self.starts)
         if not void(heat) or self.voids:  # once it may have been too short, twice it is the candidates
             for name in (*heat.speeds, *heat.failures):

@@ -6,7 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from optguide import format as text
-from optguide.measuring.estimate import Estimate
+from optguide.measuring.comparison import EQUIVALENT
+from optguide.measuring.estimate import Estimate, ratio_of_estimates
 from optguide.tuning.candidate import PRECISIONS, Candidate, Precision
 from optguide.tuning.outcome import Fate, Heat, Made, Quality
 from optguide.tuning.search.ledger import Ledger, inverse
@@ -19,13 +20,17 @@ Reason = tuple[Fate, str]
 
 @dataclass(frozen=True)
 class Evidence:
-    """Everything that decides about a candidate."""
+    """Everything that decides about a candidate.
+
+    :ivar decided: whether there was a final.
+    """
 
     ledger: Ledger
     heats: Sequence[Heat]
     made: Mapping[Precision, Made]
     rules: Rules
     winner: Candidate
+    decided: bool = True
 
     def paired(self, candidate: Candidate) -> tuple[Estimate | None, str]:
         """How much better it is than whom, in the last session in which it can be told."""
@@ -43,15 +48,37 @@ def victory(evidence: Evidence) -> str:
     rules, ledger, winner = evidence.rules, evidence.ledger, evidence.winner
     if not ledger.speeds:
         return "Nothing was measured, so what OpenVINO does by itself stays."
-    base = ledger.ratios.get(rules.base.name)
+    base = rules.base.name
     if winner == rules.base:
-        return "Nothing was shown to be better than what OpenVINO does by itself."
-    if base is None:
-        return f"It runs, and {rules.base.name} does not."
-    gain = inverse(base)
+        return _stays(evidence)
+    if base not in ledger.ratios:
+        return f"It runs, and {base} does not."
+    gain = inverse(_carried(ledger.ratios[base], ledger.ratios[winner.name]))
     if gain.low > 1:
-        return f"It is {_better(gain, rules)} {rules.base.name}."
-    return f"It keeps the latency limit, which {rules.base.name} does not."
+        return f"It is {_better(gain, rules)} {base}."
+    if ledger.keeps(winner) == "kept" and rules.limit is not None:
+        shown = {"exceeded": "exceeds", "open": "is not shown to keep"}.get(ledger.keeps(rules.base), "")
+        if shown:
+            return f"It keeps the latency limit, which {base} {shown}."
+    return f"It led the race, in which it came to {_better(gain, rules)} {base}."
+
+
+def _stays(evidence: Evidence) -> str:
+    """Why what needs no search wins."""
+    rules, ledger = evidence.rules, evidence.ledger
+    base = "what OpenVINO does by itself" if rules.base == rules.default else rules.base.name
+    if rules.limit is not None and ledger.keeps(ledger.leader) != "kept":
+        return "Nothing that is faster is shown to keep the latency limit."
+    if ledger.leader != evidence.winner:
+        return f"Nothing was confirmed to be better than {base}."
+    if any(ratio.low > 1 for ratio in ledger.ratios.values()):
+        return f"What is better than {base} is so by less than 2 %, which counts as no difference."
+    return f"Nothing was shown to be better than {base}."
+
+
+def _carried(base: Estimate, winner: Estimate) -> Estimate:
+    """How the base does against the winner, from what both do against the leader."""
+    return base if winner.low == winner.high == 1 else ratio_of_estimates(base, winner)
 
 
 def fate_of(candidate: Candidate, evidence: Evidence) -> Reason:
@@ -100,10 +127,10 @@ def _not_measured(candidate: Candidate, evidence: Evidence) -> Reason:
 
 def _untried(candidate: Candidate, evidence: Evidence) -> str:
     """Why it had no turn."""
-    same = [name for name in evidence.ledger.speeds if name.startswith(PRECISIONS[candidate.precision])]
-    if not same:
-        return "The budget was spent before its precision had a turn."
-    return "What it is made of promised too little, or the budget was spent before its turn."
+    prefix = f"{PRECISIONS[candidate.precision]}, "
+    if not any(name.startswith(prefix) for name in evidence.ledger.speeds):
+        return "The race ended before its precision had a turn."
+    return "What it is made of promised too little, or the race ended before its turn."
 
 
 def _over_limit(candidate: Candidate, evidence: Evidence) -> Reason | None:
@@ -126,10 +153,8 @@ def _raced(candidate: Candidate, evidence: Evidence) -> Reason:
     """Slower, or not shown to be faster."""
     ledger, rules, winner = evidence.ledger, evidence.rules, evidence.winner
     if ledger.twins(candidate, winner):
-        return (
-            "not distinguishable",
-            f"The device makes the same of it as of {winner.name}, which is plainer.",
-        )
+        plainer = ", which is plainer" if rules.plainness(winner) < rules.plainness(candidate) else ""
+        return "not distinguishable", f"The device makes the same of it as of {winner.name}{plainer}."
     ratio, against = evidence.paired(candidate)
     overall = ledger.ratios.get(candidate.name)
     if ratio is None or overall is None:
@@ -137,10 +162,21 @@ def _raced(candidate: Candidate, evidence: Evidence) -> Reason:
     met = f"It is {_better(ratio, rules)} {against}"
     if ratio.high < 1:
         return "slower", f"{met}."
-    if overall.high < 1 and ledger.leader == winner:
+    if overall.high < 1 and ledger.leader == winner and against != winner.name:
         return "slower", f"{met}, which {winner.name} beats by more."
+    if ratio.low > 1 and against == winner.name:
+        return "not distinguishable", f"{met}: {_not_enough(ratio, evidence)}."
     than = "" if against == winner.name else f" than {winner.name}"
     return "not distinguishable", f"{met}: nothing shows that it is better{than}."
+
+
+def _not_enough(ratio: Estimate, evidence: Evidence) -> str:
+    """Why being better than the winner did not count."""
+    if not evidence.decided:
+        return "the best of many looks better than it is, and no final has confirmed it"
+    if ratio.high <= 1 + EQUIVALENT:
+        return "less than 2 % count as no difference"
+    return "it was not measured against it in the final"
 
 
 def _better(ratio: Estimate, rules: Rules) -> str:

@@ -7,8 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from optguide.tuning.candidate import Candidate
-from optguide.tuning.outcome import Heat, Made, Standing
-from optguide.tuning.search.finals import FINAL
+from optguide.tuning.outcome import FINAL, Heat, Made, Standing
 from optguide.tuning.search.ledger import Ledger
 from optguide.tuning.search.reasons import Evidence, fate_of, victory
 from optguide.tuning.search.rules import Rules
@@ -28,7 +27,7 @@ class Result:
     :param met: whether the winner is shown to keep the latency limit; ``None`` without one.
     :param closest: name of the candidate that came closest to a limit that none is shown to keep; empty where
         there is none, or nothing was measured.
-    :param confirmed: whether a final decided.
+    :param confirmed: whether the winner is that of a final.
     """
 
     winner: Candidate
@@ -45,15 +44,19 @@ def standings(
 
     The winner is the leader of the final. Without one, in a run that was interrupted, it is the race's leader
     if it is better by so much that choosing it among many does not explain it, and otherwise the default.
+    Where that one is not shown to keep the latency limit, the fastest that is takes its place.
 
     :param candidates: all of the run, see :func:`optguide.tuning.search.planning.entrants`.
     :param heats: of the race, and the final if there was one.
     :param made: what is known of every precision.
     """
     ledger = Ledger.of(heats, rules, candidates)
-    confirmed = bool(heats) and heats[-1].title == FINAL and ledger.leader.name == heats[-1].leader
-    winner = ledger.leader if confirmed or _beyond_luck(ledger) else rules.base
-    evidence = Evidence(ledger, heats, {one.precision: one for one in made}, rules, winner)
+    decided = bool(heats) and heats[-1].title == FINAL and heats[-1].leader in heats[-1].speeds
+    winner = ledger.leader if decided or _beyond_luck(ledger) else rules.base
+    if ledger.keeps(winner) != "kept":
+        winner = _keeping(candidates, ledger) or winner
+    confirmed = decided and winner == ledger.leader
+    evidence = Evidence(ledger, heats, {one.precision: one for one in made}, rules, winner, decided)
     others = [_standing(candidate, evidence) for candidate in candidates if candidate != winner]
     others.sort(key=lambda standing: -_rank(standing.candidate, ledger))
     met = None if rules.limit is None else ledger.keeps(winner) == "kept" and winner.name in ledger.speeds
@@ -75,6 +78,18 @@ def _beyond_luck(ledger: Ledger) -> bool:
     if ratio is None:
         return base.name not in ledger.speeds and ledger.seen(base)  # the default itself does not run
     return math.log(ratio.value) + STRETCH * math.log(ratio.high / ratio.value) < 0
+
+
+def _keeping(candidates: Sequence[Candidate], ledger: Ledger) -> Candidate | None:
+    """The fastest of those that may win and are shown to keep the latency limit."""
+    able = [
+        candidate
+        for candidate in candidates
+        if ledger.rules.may_win(candidate)
+        and candidate.name in ledger.ratios
+        and ledger.keeps(candidate) == "kept"
+    ]
+    return max(able, key=lambda candidate: ledger.ratios[candidate.name].value, default=None)
 
 
 def _won(winner: Candidate, evidence: Evidence) -> Standing:
