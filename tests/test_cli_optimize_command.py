@@ -93,7 +93,7 @@ def test_from_model_to_report_and_a_second_call(optguide, ir, here):
     assert "holds another run" in again.err
     assert "--resume optguide-linear" in again.err
 
-    resumed = optguide("optimize", "--resume", folder, "--json", "--no-claims")
+    resumed = optguide("optimize", "--resume", folder, "--json", "--no-claims", "--debug")
     assert resumed.status == 0
     assert json.loads(resumed.out) == json.loads((folder / "report.json").read_text())
 

@@ -3,8 +3,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from optguide.errors import InputError
-from optguide.measuring.worker.inputs import from_files, match, random_inputs
+from optguide.errors import InputError, StorageError
+from optguide.measuring.worker.inputs import from_files, match, random_inputs, save
 
 
 def test_arrays_come_back_as_they_were_saved(tmp_path, save_inputs):
@@ -15,6 +15,22 @@ def test_arrays_come_back_as_they_were_saved(tmp_path, save_inputs):
     assert one["x"].dtype == np.int64
     np.testing.assert_array_equal(one["x"], [0, 1, 2])
     np.testing.assert_array_equal(two["y"], np.zeros((2, 2)))
+
+
+def test_inputs_of_any_name_are_saved_whole_or_not_at_all(tmp_path, monkeypatch):
+    path = tmp_path / "new" / "set.npz"
+    save(path, {"file": np.arange(4), "a/b": np.ones(2)})
+    (found,) = from_files([str(path)])
+    assert list(found) == ["file", "a/b"]
+    before = path.read_bytes()
+
+    def full(*_, **__):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("numpy.lib.format.write_array", full)
+    with pytest.raises(StorageError, match="No space left"):
+        save(path, {"file": np.zeros(4)})
+    assert path.read_bytes() == before
 
 
 def test_missing_file(tmp_path):

@@ -202,6 +202,7 @@ def test_a_failed_session_gives_all_results_its_reason(subject, monkeypatch):
         ([1, 0], [1, 1], 1 - 2**-0.5),
         ([0, 0], [0, 0], 0.0),
         ([0, 0], [0, 1], 1.0),
+        ([1, 0], [float("nan"), 0], 1.0),
     ],
 )
 def test_the_error_is_one_minus_the_cosine(a, b, error):

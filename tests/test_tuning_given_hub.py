@@ -58,6 +58,7 @@ def test_a_split_is_chosen(hub, tmp_path):
     folder = table(table(tmp_path / "set", "train", 9), "test", 5)
     assert len(read(folder).samples) == 5, "not what a model was trained on, if there is another"
     assert len(read(f"{folder}:train").samples) == 9
+    assert len(read(f"{folder}:train[:3]").samples) == 3, "a part of a split has a colon of its own"
     with pytest.raises(InputError, match="cannot be loaded"):
         read(f"{folder}:nothing")
 

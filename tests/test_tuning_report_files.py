@@ -135,6 +135,15 @@ def test_a_model_that_is_gone_leaves_the_report(tmp_path):
     assert "model could not be written" in files[0].read_text("utf-8")
 
 
+def test_files_of_an_earlier_winner_do_not_stay(tmp_path, ir):
+    write(won(CANDIDATES["mixed"]), tmp_path, model=ir)
+    assert (tmp_path / "benchmark_app.json").is_file()
+    written = write(won(SYNC), tmp_path, model=tmp_path / "gone.xml")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["report.html", "report.json"]
+    assert written.check == ""
+    assert "could not be written" in written.outcome.errors[0]
+
+
 def test_a_failed_run_leaves_the_report(tmp_path):
     files = write(FAILED, tmp_path, model=None).files
     assert [file.name for file in files] == ["report.html", "report.json"]

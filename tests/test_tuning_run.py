@@ -273,6 +273,27 @@ class TestResuming:
         finally:
             model.with_suffix(".away").rename(model)
 
+    def test_another_openvino_is_refused(self, out):
+        file = out / "run" / "state.json"
+        data = json.loads(file.read_text())
+        data["machine"]["packages"]["openvino"] = "2020.1"
+        file.write_text(json.dumps(data))
+        with pytest.raises(RecordsError, match=r"with OpenVINO 2020\.1"):
+            resume(out, claims=False)
+
+    def test_newer_heats_undo_an_older_final(self, out, monkeypatch):
+        first = resume(out, budget=3 * BUDGET, claims=False).outcome
+        assert first.heats[-1].title == "final"
+
+        def another(field, rules, *, record, heats, **_):
+            record(replace(heats[-1], title="more"))
+            raise KeyboardInterrupt
+
+        monkeypatch.setattr(phases, "race", another)
+        second = resume(out, budget=6 * BUDGET, claims=False).outcome
+        assert [heat.title for heat in second.heats].count("final") == 0
+        assert any("No final session confirmed" in sentence for sentence in second.warnings)
+
     def test_another_machine_is_refused(self, out):
         file = out / "run" / "state.json"
         data = json.loads(file.read_text())

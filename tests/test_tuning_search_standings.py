@@ -95,6 +95,36 @@ def test_an_open_interval_is_not_distinguishable():
     assert DEFAULT.name in why(result, HINTED)
 
 
+def test_a_reason_does_not_deny_an_interval_above_one():
+    close = heat(DEFAULT, {HINTED: ratio(1.004, 1.018)}, FINAL)
+    result = standings(ALL, (close,), MADE, rules())
+    assert result.winner == DEFAULT
+    assert "less than 2 % count as no difference" in why(result, HINTED)
+    assert "less than 2 %" in why(result, DEFAULT)
+    unconfirmed = heat(INT8, {DEFAULT: ratio(0.92, 0.99)})
+    result = standings(ALL, (unconfirmed,), MADE, rules())
+    assert "no final has confirmed it" in why(result, INT8)
+    assert "confirmed" in why(result, DEFAULT)
+
+
+def test_a_final_that_measured_nothing_decides_nothing():
+    race = heat(INT8, {DEFAULT: ratio(0.92, 0.99)})
+    died = Heat(
+        FINAL, INT8.name, 10, 0, None, {}, {}, {INT8.name: "It was killed.", DEFAULT.name: "So was it."}
+    )
+    result = standings(ALL, (race, died), MADE, rules())
+    assert result.winner == DEFAULT
+    assert not result.confirmed
+
+
+def test_a_heat_of_candidates_that_are_gone_says_nothing():
+    """The file of a precision was deleted between two parts of a run."""
+    heats = (heat(INT8, {DEFAULT: ratio(0.4, 0.5)}), heat(DEFAULT, {HINTED: ratio(0.8, 0.9)}, FINAL))
+    result = standings((DEFAULT, HINTED, BATCHED), heats, MADE, rules())
+    assert result.winner == DEFAULT
+    assert fates(result)[HINTED] == "slower"
+
+
 def test_what_the_device_makes_the_same_of_is_said_to_be_the_same():
     same = speed(effective={"NUM_STREAMS": "1", "PERFORMANCE_HINT": "LATENCY"})
     other = speed(effective={"NUM_STREAMS": "1", "PERFORMANCE_HINT": "THROUGHPUT"})
@@ -188,6 +218,18 @@ def test_a_limit_decides_before_speed():
     assert "p99" in why(result, DEFAULT)
     assert "p50" in why(result, BATCHED)
     assert "10.0 ms is the limit of p99" in why(result, INT8)
+
+
+def test_what_keeps_the_limit_wins_over_what_the_final_found_not_to():
+    result = limited(
+        hint=speed(p50=(5, 6), p99=(9, 12)),
+        default=speed(p50=(5, 6), p99=(12, 14)),
+        int8=speed(p50=(5, 6), p99=(7, 8)),
+    )
+    assert result.winner == INT8
+    assert result.met is True
+    assert not result.confirmed
+    assert "keeps the latency limit" in why(result, INT8)
 
 
 def test_a_limit_that_nothing_keeps_names_what_came_closest():

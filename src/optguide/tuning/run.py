@@ -108,7 +108,7 @@ def resume(folder: Path, *, budget: float | None = None, claims: bool = True) ->
     began_with, here = (one.get("packages", {}).get("openvino") for one in (state.machine, machine.to_dict()))
     if began_with != here:
         raise RecordsError(
-            f"{folder} was measured with OpenVINO {began_with}, and numbers of two do not mix; this is {here}.",
+            f"{folder} was measured with OpenVINO {began_with}; this is {here}, and two do not mix.",
             "Resume it with that version, or start a new run.",
         )
     if error := changed(state.settings, state.fingerprints, state.place):

@@ -176,7 +176,7 @@ def _not_enough(ratio: Estimate, evidence: Evidence) -> str:
         return "the best of many looks better than it is, and no final has confirmed it"
     if ratio.high <= 1 + EQUIVALENT:
         return "less than 2 % count as no difference"
-    return "it was not measured against it in the final"
+    return "the final did not bear it out"
 
 
 def _better(ratio: Estimate, rules: Rules) -> str:
