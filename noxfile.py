@@ -199,7 +199,9 @@ def browser(session: nox.Session) -> None:
     if not (BUILD / "html" / "index.html").exists():
         session.error("There is no built site in build/html. Build it first: nox -s docs -- --profile quick")
     install(session, "-e", ".", "-r", str(REQUIREMENTS / "browser.txt"))
-    session.run("pytest", "tests/site", "-m", "browser", *session.posargs, env={"CHROMIUM": chromium})
+    session.run(
+        "pytest", "tests/site", "-m", "browser", "-n", "auto", *session.posargs, env={"CHROMIUM": chromium}
+    )
 
 
 @nox.session

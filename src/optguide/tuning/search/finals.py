@@ -99,13 +99,8 @@ def _keeping(field: Field, rules: Rules, heats: Sequence[Heat]) -> list[Candidat
     if rules.limit is None:
         return []
     entered = entrants(field, rules)
-    ledger = Ledger.of(heats, rules, entered)
-    able = [
-        candidate for candidate in entered if rules.may_win(candidate) and candidate.name in ledger.ratios
-    ]
-    keeping = [candidate for candidate in able if ledger.keeps(candidate) == "kept"]
-    keeping.sort(key=lambda candidate: -ledger.ratios[candidate.name].value)
-    return keeping[:1]
+    keeping = Ledger.of(heats, rules, entered).fastest_keeping(entered)
+    return [keeping] if keeping is not None else []
 
 
 def _winner(contenders: Sequence[Candidate], rules: Rules) -> Choose:

@@ -79,6 +79,15 @@ class Ledger:
         speed = self.speeds.get(candidate.name)
         return "open" if speed is None else self.rules.keeps(speed)
 
+    def fastest_keeping(self, candidates: Iterable[Candidate]) -> Candidate | None:
+        """The fastest of those that may win and are shown to keep the latency limit."""
+        able = [
+            one
+            for one in candidates
+            if self.rules.may_win(one) and one.name in self.ratios and self.keeps(one) == "kept"
+        ]
+        return max(able, key=lambda one: self.ratios[one.name].value, default=None)
+
     def twins(self, a: Candidate, b: Candidate) -> bool:
         """Whether the device made exactly the same of two candidates."""
         model = ({"f32": "default"}.get(c.precision, c.precision) for c in (a, b))

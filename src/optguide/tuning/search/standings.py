@@ -54,7 +54,7 @@ def standings(
     decided = bool(heats) and heats[-1].title == FINAL and heats[-1].leader in heats[-1].speeds
     winner = ledger.leader if decided or _beyond_luck(ledger) else rules.base
     if ledger.keeps(winner) != "kept":
-        winner = _keeping(candidates, ledger) or winner
+        winner = ledger.fastest_keeping(candidates) or winner
     confirmed = decided and winner == ledger.leader
     evidence = Evidence(ledger, heats, {one.precision: one for one in made}, rules, winner, decided)
     others = [_standing(candidate, evidence) for candidate in candidates if candidate != winner]
@@ -78,18 +78,6 @@ def _beyond_luck(ledger: Ledger) -> bool:
     if ratio is None:
         return base.name not in ledger.speeds and ledger.seen(base)  # the default itself does not run
     return math.log(ratio.value) + STRETCH * math.log(ratio.high / ratio.value) < 0
-
-
-def _keeping(candidates: Sequence[Candidate], ledger: Ledger) -> Candidate | None:
-    """The fastest of those that may win and are shown to keep the latency limit."""
-    able = [
-        candidate
-        for candidate in candidates
-        if ledger.rules.may_win(candidate)
-        and candidate.name in ledger.ratios
-        and ledger.keeps(candidate) == "kept"
-    ]
-    return max(able, key=lambda candidate: ledger.ratios[candidate.name].value, default=None)
 
 
 def _won(winner: Candidate, evidence: Evidence) -> Standing:
