@@ -169,7 +169,7 @@ NAN[0, 3], INFINITE[0, 3] = np.nan, np.inf
         ([0 * SAMPLES[0]] * 3, "hold one and the same number"),
         ([None], "sample 0 holds NoneType and no numbers"),
         (["a", "b"], "sample 0 holds str and no numbers"),
-        ([np.array([object()])], "holds ndarray and no numbers"),
+        ([np.array([object()])], "holds elements of type object and no numbers"),
         ([np.empty((0, WIDTH), np.float32)], "sample 0 is empty"),
         ([(SAMPLES[0], 3)], "sample 0 has 2 parts, and the model has 1 input: x"),
         ([{"y": SAMPLES[0]}], "sample 0 has the names y, and the model's inputs are x"),

@@ -13,7 +13,7 @@ import pytest
 
 from optguide.errors import RecordsError
 from optguide.measuring.estimate import Estimate
-from optguide.tuning import candidate, outcome
+from optguide.tuning import candidate, outcome, settings
 from optguide.tuning.report import as_json
 
 from .tuning_outcomes import OUTCOMES, RICH, hostile
@@ -63,7 +63,7 @@ def _reached(kind, found):
     if kind.__name__ not in found:
         found[kind.__name__] = kind
         for name in {word for field in dataclasses.fields(kind) for word in re.findall(r"\w+", field.type)}:
-            for module in (outcome, candidate):
+            for module in (outcome, candidate, settings):
                 other = getattr(module, name, None)
                 if dataclasses.is_dataclass(other):
                     _reached(other, found)

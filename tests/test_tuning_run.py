@@ -1,5 +1,6 @@
 """Whole runs on a tiny model: every end a run can have, and what is left behind."""
 
+import importlib
 import json
 import shutil
 from dataclasses import replace
@@ -12,7 +13,6 @@ import pytest
 
 from optguide.errors import DeviceError, InputError, ModelError, OptionError, RecordsError, WorkerDied
 from optguide.measuring.limit import Limit
-from optguide.own import verdicts as own
 from optguide.tuning import phases
 from optguide.tuning.outcome import Verdict
 from optguide.tuning.precisions import workshop
@@ -200,6 +200,7 @@ def test_claims_heard_before_an_interruption_are_reported_and_asked_again(model,
             found(verdict)
         raise KeyboardInterrupt
 
+    own = importlib.import_module("optguide.own.verdicts")  # the package has a function of this name
     monkeypatch.setattr(own, "verdicts", hearing)
     settings = Settings(str(model), budget=BUDGET)
     first = begin(settings, out).outcome

@@ -74,8 +74,9 @@ def _loaded(name: str, configuration: str, split: str) -> Any:
     try:
         found = datasets.load_dataset(name, configuration or None, split=split or None)
     except Exception as error:  # of many types: no connection, no such name, no such split, a broken file
+        more = " ".join(str(error).strip().splitlines()[1:2])  # the configurations that there are
         raise InputError(
-            f"The data set {name!r} cannot be loaded: {told(error)}.",
+            f"The data set {name!r} cannot be loaded: {told(error)}. {more}".strip(),
             "Check name, configuration, split and the connection to the internet, or give the data as .npz.",
         ) from error
     if isinstance(found, dict):
