@@ -11,6 +11,7 @@ from pathlib import Path
 from rich.table import Table
 
 from optguide import Budget, Variant, measure
+from optguide.errors import NotEnoughSamples
 from optguide.measuring.result import SessionResult
 from optguide.tuning.candidate import Candidate, Goal
 from optguide.tuning.given.data import read_data, write_inputs
