@@ -167,6 +167,13 @@ def test_a_precision_that_may_not_win_says_why(made, fate, words):
     assert words in why(result, INT8)
 
 
+def test_what_may_not_win_is_not_said_to_be_nearly_equal():
+    made = (MADE[0], Made("int8", "i.xml", quality=judged("exceeded", 1.5, 2.5)))
+    last = heat(DEFAULT, {HINTED: ratio(0.8, 0.9), INT8: ratio(1.8, 1.9)}, FINAL)
+    result = standings(ALL, (last,), made, rules(precisions=("default",)))
+    assert why(result, DEFAULT) == "Nothing was shown to be better than what OpenVINO does by itself."
+
+
 def test_the_fate_of_a_precision_is_told_once():
     space = [Candidate("int8", way) for way in (Deployment(), HINT, BATCHED.deployment)]
     made = (MADE[0], Made("int8", why_not="There is nothing to quantize."))

@@ -18,6 +18,7 @@ from optguide.tuning.given.data import read_data, write_inputs
 from optguide.tuning.given.subject import decode
 from optguide.tuning.outcome import Outcome
 from optguide.tuning.run import begin
+from optguide.tuning.search.rules import may_win
 from optguide.tuning.settings import Settings
 from optguide.tuning.state import Store
 from tests.bench.models import MODELS
@@ -36,8 +37,6 @@ SECONDS_PER_FINALIST = 12.0
 
 AT_ONCE = 6
 """Candidates that take turns in one session of the search, one of which is always the default."""
-
-OUT = ("too inaccurate", "accuracy not shown", "failed")
 
 LABELLED = ("digits",)
 
@@ -121,7 +120,12 @@ def _chosen(model: str, goal: Goal, share: float, seed: int, folder: Path) -> Ch
         inputs = write_inputs(data, subject, folder / "run" / "inputs", candidate.deployment.batch)
         return candidate.variant(str(files[candidate.precision]), inputs)
 
-    able = [standing.candidate for standing in outcome.standings if standing.fate not in OUT]
+    precisions = {made.precision for made in outcome.made if may_win(made, unproven=settings.unproven)}
+    able = [
+        standing.candidate
+        for standing in outcome.standings
+        if standing.candidate.precision in precisions and standing.fate != "failed"
+    ]
     reference = subject.reference
     if reference is not None:
         reference = replace(reference, inputs=write_inputs(data, subject, folder / "run" / "inputs", None))

@@ -67,7 +67,7 @@ def _decision(outcome: Outcome) -> str:
             return "Keep OpenVINO's default: the run was interrupted before anything could be told apart."
         return f"Keep OpenVINO's default: a budget of {budget} is too small to tell anything apart."
     how = "shown to be better"
-    if any(s.against == outcome.default and s.ratio and s.ratio.low > 1 for s in outcome.standings):
+    if any(s.fate == "not distinguishable" and s.ratio and s.ratio.low > 1 for s in outcome.standings):
         decided = any(heat.title == FINAL and heat.speeds for heat in outcome.heats)
         how = "better by 2 % or more" if decided else "confirmed to be better"
     which = f"none of the {others} other candidates that were measured is"

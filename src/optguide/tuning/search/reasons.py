@@ -71,7 +71,8 @@ def _stays(evidence: Evidence) -> str:
         return "Nothing that is faster is shown to keep the latency limit."
     if ledger.leader != evidence.winner:
         return f"Nothing was confirmed to be better than {base}."
-    if any(ratio.low > 1 for ratio in ledger.ratios.values()):
+    able = tuple(f"{PRECISIONS[precision]}, " for precision in rules.precisions)
+    if any(ratio.low > 1 for name, ratio in ledger.ratios.items() if name.startswith(able)):
         return f"What is better than {base} is so by less than 2 %, which counts as no difference."
     return f"Nothing was shown to be better than {base}."
 
