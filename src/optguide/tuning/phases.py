@@ -156,10 +156,10 @@ class Phases:
         after = both[1] if len(both) > 1 else None
         # What takes a fixed time comes first; a load curve is as good as the time it gets.
         self._optional(
-            "portrait", 0.4, "first_inference", lambda s: portrait.first(both, seconds=s, seed=seed)
+            "portrait", 0.25, "first_inference", lambda s: portrait.first(both, seconds=s, seed=seed)
         )
         self._optional(
-            "portrait", 0.4, "layers", lambda s: portrait.layers(both[0], after, seconds=s, seed=seed)
+            "portrait", 0.25, "layers", lambda s: portrait.layers(both[0], after, seconds=s, seed=seed)
         )
         self._optional(
             "portrait", 1.0, "load", lambda s: portrait.load(both, capacities, seconds=s, seed=seed)
