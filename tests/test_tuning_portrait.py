@@ -1,5 +1,7 @@
 """Which rates a load curve offers in the time there is."""
 
+import itertools
+
 import pytest
 
 from optguide.tuning.portrait import OVERHEAD, SHORTEST, fewer, rates
@@ -8,7 +10,7 @@ from optguide.tuning.portrait import OVERHEAD, SHORTEST, fewer, rates
 def test_rates_are_shares_of_each_capacity_and_apart():
     found = rates([100.0, 210.0])
     assert list(found) == sorted(found)
-    assert all(b > 1.15 * a for a, b in zip(found, found[1:], strict=False))
+    assert all(b > 1.15 * a for a, b in itertools.pairwise(found))
     assert 0.9 * 210 < found[-1] < 210
 
 
