@@ -13,7 +13,7 @@ import signal
 import sys
 import tempfile
 import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
 from typing import Any, TextIO
@@ -62,13 +62,17 @@ class Worker:
         :param turnstile: lets one call at a time pass, where variants of one process take turns.
         """
         queue = getattr(self.runner, "queue", None)
-        if self._turn is None or turnstile is not None:
-            calls = self.runner.calls if turnstile is None else turnstile.before(self.runner.calls)
-            self._turn = blocks.Turn(calls if queue is None else self._feeds(), varied=self.runner.varied)
+        if self._turn is None:
+            self._turn = self._new_turn(self.runner.calls if queue is None else self._feeds())
         with self._running():
             if queue is not None:
                 return asdict(blocks.asynchronous(queue, self._turn, seconds, discard, linger))
-            return asdict(blocks.synchronous(self._turn, seconds, discard, linger))
+            # Calls behind a turnstile are for this block alone: the next one may have another, or none.
+            turn = self._turn if turnstile is None else self._new_turn(turnstile.before(self.runner.calls))
+            return asdict(blocks.synchronous(turn, seconds, discard, linger))
+
+    def _new_turn(self, sets: Sequence[Any]) -> blocks.Turn:
+        return blocks.Turn(sets, varied=self.runner.varied)
 
     def consecutive(self, count: int) -> dict[str, Any]:
         """Durations of the next calls, the first one included."""
