@@ -3,12 +3,14 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from functools import partial
 
 import numpy as np
 import pytest
 
 from optguide.errors import DeviceError, OutputError
 from optguide.measuring.variant import Variant
+from optguide.measuring.worker.company import Turnstile
 from optguide.measuring.worker.main import Worker
 from optguide.measuring.worker.openvino_runner import OpenVINORunner
 
@@ -132,3 +134,26 @@ def test_the_runner_says_what_a_call_that_fails_means(request_, device, kind):
     arguments = dict(request_)
     with pytest.raises(kind, match="clWaitForEvents"):
         getattr(worker, arguments.pop("do"))(**arguments)
+
+
+def test_a_block_without_a_turnstile_does_not_keep_an_earlier_one():
+    class Watched(Turnstile):
+        passed = 0
+
+        def before(self, calls):
+            def counted(call):
+                self.passed += 1
+                return call()
+
+            return [partial(counted, call) for call in calls]
+
+    worker, turnstile = Worker(), Watched()
+    worker.runner = OpenVINORunner(Variant("v", model="m.xml").to_dict())
+    worker.runner.calls = [lambda: None]
+    worker.block(0.001, 0.0)
+    assert turnstile.passed == 0
+    worker.block(0.001, 0.0, turnstile=turnstile)
+    passed = turnstile.passed
+    assert passed > 0
+    worker.block(0.001, 0.0)
+    assert turnstile.passed == passed

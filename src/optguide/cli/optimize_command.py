@@ -22,7 +22,7 @@ from optguide.errors import OptGuideError, OptionError
 if TYPE_CHECKING:
     from optguide.measuring.estimate import Estimate
     from optguide.tuning.outcome import Outcome, Standing
-    from optguide.tuning.run import Finished
+    from optguide.tuning.report import Written
     from optguide.tuning.settings import Settings
 
 __all__ = ["optimize"]
@@ -158,7 +158,7 @@ def optimize(ctx: click.Context, /, model: str | None, **options: Any) -> int:
     return _status(finished.outcome)
 
 
-def _run(model: str | None, folder: Path, options: dict[str, Any]) -> Finished:
+def _run(model: str | None, folder: Path, options: dict[str, Any]) -> Written:
     from optguide.cli.session import machine_held
 
     if options["resume"] is not None:
@@ -248,13 +248,13 @@ def _status(outcome: Outcome) -> int:
     return 1 if outcome.ended == "failed" or outcome.met is False else 0
 
 
-def _emit(finished: Finished) -> None:
+def _emit(finished: Written) -> None:
     (file,) = (file for file in finished.files if file.name == "report.json")
     click.echo(file.read_text("utf-8"), nl=False)
     _complain(finished.outcome)
 
 
-def _print(finished: Finished, folder: Path) -> None:
+def _print(finished: Written, folder: Path) -> None:
     from optguide.cli import render
     from optguide.machine import Machine
 

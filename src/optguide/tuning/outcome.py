@@ -261,6 +261,11 @@ class Outcome:
     warnings: tuple[str, ...] = ()
     errors: tuple[str, ...] = ()
 
+    @property
+    def final(self) -> Heat | None:
+        """The session that decided; ``None`` where there was none."""
+        return next((heat for heat in reversed(self.heats) if heat.title == FINAL and heat.speeds), None)
+
     def standing(self, name: str) -> Standing:
         """The standing of the candidate called ``name``.
 

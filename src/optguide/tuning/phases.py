@@ -26,7 +26,7 @@ from optguide.tuning.search.rules import Rules, may_win
 from optguide.tuning.search.standings import Result, standings
 from optguide.tuning.state import Store
 
-__all__ = ["Phases"]
+__all__ = ["Phases", "portrayed_beside"]
 
 LEAST_SECONDS = 1.0
 """Below this no phase is begun."""
@@ -34,6 +34,11 @@ LEAST_SECONDS = 1.0
 
 AT_ONCE = 6
 """Candidates of one heat at most: with more, a turn of each comes too seldom."""
+
+
+def portrayed_beside(winner: Candidate) -> tuple[str, ...]:
+    """Names of what a winner's portrait is about: itself and the default."""
+    return tuple(dict.fromkeys((winner.name, DEFAULT.name)))
 
 
 class Phases:
@@ -144,7 +149,7 @@ class Phases:
     def portray(self) -> None:
         """What is told of the winner and the default beside their speed."""
         result = self.result()
-        named = tuple(dict.fromkeys((result.winner.name, DEFAULT.name)))
+        named = portrayed_beside(result.winner)
         heat = self.store.state.final
         if heat is None or set(named) - heat.speeds.keys():
             return

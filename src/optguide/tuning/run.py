@@ -7,7 +7,7 @@ failed.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path, PurePath
 
 import msgspec
@@ -23,31 +23,18 @@ from optguide.tuning import state as states
 from optguide.tuning.clock import Clock
 from optguide.tuning.fingerprint import changed, fingerprints
 from optguide.tuning.outcome import SCHEMA, Ended, Heat, Outcome, SubjectFacts
-from optguide.tuning.phases import Phases
+from optguide.tuning.phases import Phases, portrayed_beside
 from optguide.tuning.prepared import DEFAULT, F32, hint_for
-from optguide.tuning.report import write
+from optguide.tuning.report import Written, write
 from optguide.tuning.search.ledger import inverse
 from optguide.tuning.settings import Settings
 from optguide.tuning.state import State, Store
 from optguide.tuning.summary import sentences, told_apart
 
-__all__ = ["Finished", "begin", "resume"]
+__all__ = ["begin", "resume"]
 
 
-@dataclass(frozen=True)
-class Finished:
-    """A run that is over, however it ended.
-
-    :param files: of the report, the page first.
-    :param check: the ``benchmark_app`` command that checks the winner, to be run in the folder.
-    """
-
-    outcome: Outcome
-    files: tuple[Path, ...]
-    check: str = ""
-
-
-def begin(settings: Settings, folder: Path, *, claims: bool = True) -> Finished:
+def begin(settings: Settings, folder: Path, *, claims: bool = True) -> Written:
     """Run from the beginning.
 
     Where something is wrong with the call, the folder is left as it was found.
@@ -87,7 +74,7 @@ def begin(settings: Settings, folder: Path, *, claims: bool = True) -> Finished:
         raise
 
 
-def resume(folder: Path, *, budget: float | None = None, claims: bool = True) -> Finished:
+def resume(folder: Path, *, budget: float | None = None, claims: bool = True) -> Written:
     """Go on with a run where it was.
 
     :param folder: of the run.
@@ -126,7 +113,7 @@ def _measured(state: State) -> bool:
     return any(heat.speeds for heat in state.heats)
 
 
-def _conduct(store: Store, *, claims: bool, again: bool = False) -> Finished:
+def _conduct(store: Store, *, claims: bool, again: bool = False) -> Written:
     """Take the phases as far as they go, and report what is known then.
 
     :param again: as in :meth:`optguide.tuning.phases.Phases.run`.
@@ -154,7 +141,7 @@ def _conduct(store: Store, *, claims: bool, again: bool = False) -> Finished:
 
 def _report(
     store: Store, phases: Phases, clock: Clock, view: Overview, ended: Ended, errors: tuple[str, ...]
-) -> Finished:
+) -> Written:
     view.enter("writing the report")
     store.update(ended=ended, spent=clock.spent)
     outcome = _outcome(store.state, phases, errors)
@@ -162,8 +149,7 @@ def _report(
     file = next((m.file for m in outcome.made if m.precision == standing.candidate.precision), "")
     model = store.folder / file if file else phases.prepared.subject.file
     inputs = phases.prepared.inputs(standing.candidate.deployment.batch)
-    written = write(outcome, store.folder, model=model, inputs=inputs)
-    return Finished(written.outcome, written.files, written.check)
+    return write(outcome, store.folder, model=model, inputs=inputs)
 
 
 def _outcome(state: State, phases: Phases, errors: tuple[str, ...]) -> Outcome:
@@ -174,7 +160,7 @@ def _outcome(state: State, phases: Phases, errors: tuple[str, ...]) -> Outcome:
     final, hint = state.final, hint_for(state.settings.goal)
     heats = (*state.heats, *((final,) if final else ()))
     over = {"default": DEFAULT.name, "hint": hint.name, "f32": F32.name, "framework": framework}
-    portrayed = state.portrayed == tuple(dict.fromkeys((result.winner.name, DEFAULT.name)))
+    portrayed = state.portrayed == portrayed_beside(result.winner)
     found = Outcome(
         schema=SCHEMA,
         version=state.version,

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from optguide.format import duration, estimate, interval, quantity
 from optguide.measuring.estimate import Estimate
 from optguide.measuring.limit import Limit
-from optguide.tuning.outcome import FINAL, Fate, Outcome, Quality, Standing
+from optguide.tuning.outcome import Fate, Outcome, Quality, Standing
 
 __all__ = ["sentences", "told_apart"]
 
@@ -68,8 +68,7 @@ def _decision(outcome: Outcome) -> str:
         return f"Keep OpenVINO's default: a budget of {budget} is too small to tell anything apart."
     how = "shown to be better"
     if any(s.fate == "not distinguishable" and s.ratio and s.ratio.low > 1 for s in outcome.standings):
-        decided = any(heat.title == FINAL and heat.speeds for heat in outcome.heats)
-        how = "better by 2 % or more" if decided else "confirmed to be better"
+        how = "better by 2 % or more" if outcome.final is not None else "confirmed to be better"
     which = f"none of the {others} other candidates that were measured is"
     if others == 1:
         which = "the one other candidate that was measured is not"

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from typing import Literal
 
 from optguide.measuring.estimate import Estimate
-from optguide.tuning.outcome import FINAL, Heat, Outcome, Speed, Standing
+from optguide.tuning.outcome import Outcome, Speed, Standing
 from optguide.tuning.report.words import ends, limit_text
 
-__all__ = ["Compared", "Decision", "Gain", "compared", "decide", "final_heat", "winner_of"]
+__all__ = ["Compared", "Decision", "Gain", "compared", "decide", "winner_of"]
 
 Kind = Literal["change", "keep", "limit", "nothing"]
 
@@ -125,14 +125,9 @@ def _state(ratio: Estimate) -> Literal["better", "worse", "unclear"]:
     return "worse" if ratio.high < 1 else "unclear"
 
 
-def final_heat(outcome: Outcome) -> Heat | None:
-    """The session that decided; ``None`` where there was none."""
-    return next((heat for heat in reversed(outcome.heats) if heat.title == FINAL and heat.speeds), None)
-
-
 def compared(outcome: Outcome) -> tuple[Compared, ...]:
     """The winner and what it is held against: from the final session, else from the last one of each."""
-    heat = final_heat(outcome)
+    heat = outcome.final
     if heat is not None:
         speeds: Mapping[str, Speed] = heat.speeds
         ratios: Mapping[str, Estimate] = heat.ratios

@@ -52,7 +52,7 @@ def page(outcome: Outcome, *, out: str, deployed: Deployed | None) -> str:
         settings=outcome.settings,
         decision=decision.decide(outcome),
         compared=decision.compared(outcome),
-        final=decision.final_heat(outcome),
+        final=outcome.final,
         deployed=_deployed(outcome, deployed),
         trade_off=figures.trade_off(outcome),
         frontier=figures.frontier(outcome),

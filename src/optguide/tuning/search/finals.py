@@ -109,13 +109,12 @@ def _winner(contenders: Sequence[Candidate], rules: Rules) -> Choose:
     def choose(result: SessionResult, speeds: Mapping[str, Speed]) -> str:
         able = [c for c in contenders if rules.may_win(c) and c.name in speeds]
         within = [candidate for candidate in able if rules.keeps(speeds[candidate.name]) == "kept"]
-        names = [candidate.name for candidate in sorted(within or able, key=rules.plainness)]
-        if not within or not names:
-            return names[0] if names else contenders[0].name
+        plain = sorted(within or able or contenders[:1], key=rules.plainness)
+        if not within:
+            return plain[0].name
         alike = Ledger(rules, rules.base, speeds=speeds)
-        plain = sorted(within, key=rules.plainness)
-        twins = {b.name for a, b in combinations(plain, 2) if alike.twins(a, b)}
-        base, *others = [name for name in names if name not in twins]
+        twins = {b for a, b in combinations(plain, 2) if alike.twins(a, b)}
+        base, *others = [candidate.name for candidate in plain if candidate not in twins]
         against = {name: result.compare(base, name, rules.goal) for name in others}
         faster = [name for name, found in against.items() if found.verdict == "faster"]
         best = max(faster, key=lambda name: against[name].ratio.value, default=base)
