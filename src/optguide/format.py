@@ -3,7 +3,9 @@
 Digits follow what is known. A bare number shows three significant digits. A number with an interval shows
 as many as the interval justifies, by the rounding rule of the Particle Data Group (Review of Particle
 Physics, Introduction, section "Rounding"): the half-width keeps two significant digits when they are 10 to
-35 and one otherwise. Bounds are rounded outwards: a printed interval claims no more than the measured one.
+35 and one otherwise. Where the value lies near one end, its distance from that end takes the half-width's
+place: "2 (1 to 13)" would hide that 1.4 to 12.6 excludes 1. Bounds are rounded outwards: a printed interval
+claims no more than the measured one.
 """
 
 from __future__ import annotations
@@ -36,6 +38,8 @@ _FAMILIES = {
     "count": (0, ((0, ""),)),
     "points": (0, ((0, " points"),)),  # percentage points: differences of shares
 }
+_SIDES = 10
+"""How much shorter than half of the interval its shorter side may count: a value may even lie on a bound."""
 _CHOSEN = ("share", "points")
 """Units of which a whole number is often one that somebody chose (a limit): no digits that nobody meant."""
 
@@ -211,6 +215,8 @@ def _common_scale(low: float, high: float, value: float, unit: str) -> _Scale:
 def _place(low: float, high: float, value: float, scale: _Scale) -> int:
     """Power of ten of the last digit to print, from the half-width (see the module's rule)."""
     half = (_exact(high) - _exact(low)).scaleb(-scale.power) / 2
+    nearer = min(_exact(high) - _exact(value), _exact(value) - _exact(low)).scaleb(-scale.power)
+    half = min(half, max(nearer, half / _SIDES))
     leading = _exponent(half)
     place = leading - 1 if half.scaleb(-leading) < Decimal("3.55") else leading
     if not value:
