@@ -14,14 +14,14 @@ from optguide import claims
 pytestmark = pytest.mark.site
 
 
-@pytest.fixture(params=["refuted", "unmeasurable"])
+@pytest.fixture(scope="module", params=["refuted", "unmeasurable"])
 def site(request):
     built = request.getfixturevalue(request.param)
     assert built.exit_status == 0, built.output
     return built
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def soups(site):
     return {
         path.relative_to(site.html).as_posix(): BeautifulSoup(path.read_text("utf-8"), "html.parser")
