@@ -60,6 +60,7 @@ myst_enable_extensions = ["attrs_inline", "colon_fence", "deflist", "dollarmath"
 myst_heading_anchors = 3
 copybutton_prompt_text = r">>> |\.\.\. |\$ "
 copybutton_prompt_is_regexp = True
+copybutton_line_continuation_character = "\\"
 copybutton_exclude = ".linenos, .gp, .go"
 
 nitpicky = True
@@ -91,7 +92,16 @@ html_css_files = ["optguide.css"]
 html_favicon = "_static/favicon.svg"
 html_show_sourcelink = False
 html_copy_source = False
-html_sidebars = {"index": [], "introduction": [], "glossary": [], "claims": [], "machine": []}
+ALONE = (
+    "index",
+    "introduction",
+    "how-to-read-these-numbers",
+    "command/index",
+    "glossary",
+    "claims",
+    "machine",
+)
+html_sidebars = {page: [] for page in ALONE}  # a list of neighbours would be empty there
 html_context = {
     "github_user": OWNER,
     "github_repo": NAME,

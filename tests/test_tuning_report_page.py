@@ -288,13 +288,23 @@ def test_optimize_knows_every_option_of_the_command():
     from optguide.cli.optimize_command import optimize
 
     everything = replace(
-        RICH.settings, metric="top-5", max_drop=0.002, unproven=True, device="GPU", allow_pickle=True
+        RICH.settings,
+        metric="top-5",
+        max_drop=0.002,
+        unproven=True,
+        device="GPU",
+        allow_pickle=True,
+        claims=False,
     )
     _, _, *arguments = shlex.split(facts.command(everything, "again"))
     given = optimize.make_context("optimize", arguments).params
     assert (given["metric"], given["max_drop"], given["device"]) == ("top-5", 0.002, "GPU")
     assert given["allow_unproven"]
     assert given["allow_pickle"]
+    assert not given["claims"]
+    assert optimize.make_context("optimize", shlex.split(facts.command(RICH.settings, "again"))[2:]).params[
+        "claims"
+    ]
 
 
 def test_the_command_quotes_for_a_shell():

@@ -47,7 +47,7 @@ def model(ir, tmp_path_factory):
 
 
 def run(model, out, **options):
-    return begin(Settings(**{"model": str(model), "budget": BUDGET, **options}), out, claims=False)
+    return begin(Settings(**{"model": str(model), "budget": BUDGET, "claims": False, **options}), out)
 
 
 class Over(Exception):  # noqa: N818
@@ -138,7 +138,7 @@ def test_a_finished_run_that_is_resumed_begins_nothing_anew(finished, out, monke
     folder, found = finished
     shutil.copytree(folder, out)
     monkeypatch.setattr(phases, "read_subject", lambda *_: pytest.fail("the model was read again"))
-    first, again = found.outcome, resume(out, claims=False).outcome
+    first, again = found.outcome, resume(out).outcome
     assert again.heats[: len(first.heats) - 1] == first.heats[:-1]
     assert (again.made, again.started) == (first.made, first.started)
 
@@ -169,12 +169,13 @@ def test_an_interrupted_run_reports_what_is_known_and_goes_on(interrupted, out):
     assert (folder / "report.html").is_file()
 
     shutil.copytree(folder, out)  # which is a move, too
-    second = resume(out, budget=3 * BUDGET, claims=False).outcome
+    second = resume(out, budget=3 * BUDGET).outcome
     assert second.ended != "interrupted"
     assert second.heats[0] == first.heats[0]
     assert [heat.title for heat in second.heats].count("final") == 1
     assert second.started == first.started
     assert second.settings == replace(first.settings, budget=3 * BUDGET)
+    assert second.verdicts is None  # it began without the claims
     assert second.seconds > first.seconds
     assert not any(standing.fate == "failed" for standing in second.standings)
 
@@ -210,6 +211,8 @@ def test_claims_heard_before_an_interruption_are_reported_and_asked_again(model,
     monkeypatch.setattr(own, "verdicts", lambda *_, **__: told)
     again = resume(out, budget=3 * BUDGET).outcome
     assert list(again.verdicts) == outcomes
+    assert again.settings.claims
+    assert not resume(out, claims=False).outcome.settings.claims
 
 
 def test_interrupted_before_anything_is_known_nothing_is_left(start, out, monkeypatch):
@@ -264,13 +267,13 @@ class TestResuming:
     def test_another_model_is_refused(self, changed, out):
         changed.write_bytes(bytes([changed.read_bytes()[0] ^ 1]) + changed.read_bytes()[1:])
         with pytest.raises(ModelError, match=r"own\.xml has changed"):
-            resume(out, claims=False)
+            resume(out)
 
     def test_a_model_that_is_gone_is_refused(self, model, out):
         model.rename(model.with_suffix(".away"))
         try:
             with pytest.raises(ModelError, match="is not here"):
-                resume(out, claims=False)
+                resume(out)
         finally:
             model.with_suffix(".away").rename(model)
 
@@ -280,10 +283,10 @@ class TestResuming:
         data["machine"]["packages"]["openvino"] = "2020.1"
         file.write_text(json.dumps(data))
         with pytest.raises(RecordsError, match=r"with OpenVINO 2020\.1"):
-            resume(out, claims=False)
+            resume(out)
 
     def test_newer_heats_undo_an_older_final(self, out, monkeypatch):
-        first = resume(out, budget=3 * BUDGET, claims=False).outcome
+        first = resume(out, budget=3 * BUDGET).outcome
         assert first.heats[-1].title == "final"
 
         def another(field, rules, *, record, heats, **_):
@@ -291,7 +294,7 @@ class TestResuming:
             raise KeyboardInterrupt
 
         monkeypatch.setattr(phases, "race", another)
-        second = resume(out, budget=6 * BUDGET, claims=False).outcome
+        second = resume(out, budget=6 * BUDGET).outcome
         assert [heat.title for heat in second.heats].count("final") == 0
         assert any("No final session confirmed" in sentence for sentence in second.warnings)
 
@@ -302,4 +305,4 @@ class TestResuming:
         data["machine"]["cpu"] = "Another CPU"
         file.write_text(json.dumps(data))
         with pytest.raises(RecordsError, match=r"on another machine .*Another CPU"):
-            resume(out, claims=False)
+            resume(out)

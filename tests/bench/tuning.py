@@ -107,9 +107,10 @@ def _chosen(model: str, goal: Goal, share: float, seed: int, folder: Path) -> Ch
         budget=max(20.0, SECONDS * share),
         seed=seed,
         unproven=True,
+        claims=False,
     )
     started = time.monotonic()
-    outcome = begin(settings, folder, claims=False).outcome
+    outcome = begin(settings, folder).outcome
     seconds = time.monotonic() - started
     state = Store.reopen(folder).state
     subject = decode(state.subject or {})

@@ -95,6 +95,10 @@ def test_axe_finds_nothing_serious(open_page, page, scheme):
 def test_page_fits_a_phone(open_page, page):
     tab = open_page(page, width=360)
     assert tab.evaluate("document.documentElement.scrollWidth") <= 360
+    cut = tab.locator("table.table:not(.evidence)").evaluate_all(
+        "tables => tables.filter(t => t.scrollWidth > t.parentElement.clientWidth).map(t => t.innerText)"
+    )
+    assert cut == []  # no verdict or number is a swipe away
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

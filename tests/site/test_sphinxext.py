@@ -117,6 +117,17 @@ def test_results_table_has_caption_and_row_heads(guide, a_record):
     assert "not measured here" in table.tbody.get_text()
 
 
+def test_cells_of_a_table_too_wide_for_a_phone_know_their_heading(guide, a_record):
+    content = "```{results}\n:columns: time=Time, gpu=On a <GPU>\n:head: What\n\nsome | Some\n```"
+    article, site = guide(content, a_record())
+    assert site.exit_status == 0, site.output
+    headings = article.select("table.wide td .heading")
+    assert [heading["data-head"] for heading in headings] == ["Time", "On a <GPU>"]
+    assert all(heading["aria-hidden"] == "true" and not heading.get_text() for heading in headings)
+    article, site = guide("```{results}\n:columns: time=Time\n\nsome | Some\n```", a_record())
+    assert not article.select("table.wide, .heading")
+
+
 def test_fresh_numbers_change_the_pages_that_show_them_and_no_others(guide, a_record, small, site_tools):
     (small / "docs" / "other.md").write_text("---\norphan: true\n---\n# Other\n")
     guide("{measured}`some.time`", a_record())

@@ -138,6 +138,8 @@ def optimize(ctx: click.Context, /, model: str | None, **options: Any) -> int:
         folder = options["resume"]
         if ctx.get_parameter_source("budget") is ParameterSource.DEFAULT:
             options["budget"] = None  # the one it began with
+        if ctx.get_parameter_source("claims") is ParameterSource.DEFAULT:
+            options["claims"] = None
     elif model is None:
         raise click.MissingParameter(ctx=ctx, param_hint="'MODEL'", param_type="argument")
     else:
@@ -173,7 +175,7 @@ def _run(model: str | None, folder: Path, options: dict[str, Any]) -> Written:
     from optguide.tuning.run import begin
 
     with machine_held(f"optguide optimize {model}", options["wait"]):
-        return begin(settings, folder, claims=options["claims"])
+        return begin(settings, folder)
 
 
 def _settings(model: str, options: dict[str, Any]) -> Settings:
@@ -199,6 +201,7 @@ def _settings(model: str, options: dict[str, Any]) -> Settings:
         device=options["device"],
         shapes=shapes,
         allow_pickle=options["allow_pickle"],
+        claims=options["claims"],
     )
 
 

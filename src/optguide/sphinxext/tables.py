@@ -21,14 +21,23 @@ if TYPE_CHECKING:
 
     from docutils.nodes import Node
     from sphinx.application import Sphinx
+    from sphinx.writers.html5 import HTML5Translator
 
 __all__ = ["Cell", "table"]
 
 Cell = Sequence["Node"]
 
+WIDE = 3
+"""Columns from which on a table of results is wider than a phone. There its rows become lists."""
+
+
+class Heading(nodes.Inline, nodes.Element):
+    """The heading of a cell's column, for a style sheet to show. It is no text: a search would find it."""
+
 
 def setup(app: Sphinx) -> None:
-    """Register the directives."""
+    """Register the node and the directives."""
+    app.add_node(Heading, html=(_show, _shown))
     app.add_directive("results", Results)
     app.add_directive("measured-table", MeasuredTable)
 
@@ -96,6 +105,9 @@ def table(
     heads: Sequence[str], rows: Sequence[Sequence[Cell]], *, caption: str, classes: tuple[str, ...]
 ) -> nodes.table:
     """A table whose first column heads its rows."""
+    if "results" in classes and len(heads) >= WIDE:
+        classes = (*classes, "wide")
+        rows = [[row[0], *map(_headed, row[1:], heads[1:])] for row in rows]
     group = nodes.tgroup(cols=len(heads))
     columns = [nodes.colspec(colwidth=1) for _ in heads]
     columns[0]["stub"] = 1
@@ -111,6 +123,24 @@ def table(
         made += nodes.title("", caption)
     made += group
     return made
+
+
+def _headed(cell: Cell, head: str) -> Cell:
+    if isinstance(cell[0], nodes.Body) or not any(node.astext().strip() for node in cell):
+        return cell
+    return [Heading(head=head), *cell]
+
+
+def _show(translator: HTML5Translator, node: Heading) -> None:
+    translator.body.append(
+        translator.starttag(
+            node, "span", "", CLASS="heading", **{"data-head": node["head"], "aria-hidden": "true"}
+        )
+    )
+
+
+def _shown(translator: HTML5Translator, node: Heading) -> None:
+    translator.body.append("</span>")
 
 
 def _entry(cell: Cell) -> nodes.entry:

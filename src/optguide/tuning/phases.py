@@ -53,7 +53,7 @@ class Phases:
         self.spent_up = False
         self._prepared: Prepared | None = None
 
-    def run(self, *, claims: bool, again: bool = False) -> None:
+    def run(self, *, again: bool = False) -> None:
         """All phases, as far as the budget reaches.
 
         :param again: try once more to make or judge what there had been too little time for.
@@ -63,7 +63,7 @@ class Phases:
         self.compete()
         self.decide()
         self.portray()
-        if claims:
+        if self.settings.claims:
             self.ask_claims()
 
     def read(self) -> None:

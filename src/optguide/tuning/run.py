@@ -34,13 +34,12 @@ from optguide.tuning.summary import sentences, told_apart
 __all__ = ["begin", "resume"]
 
 
-def begin(settings: Settings, folder: Path, *, claims: bool = True) -> Written:
+def begin(settings: Settings, folder: Path) -> Written:
     """Run from the beginning.
 
     Where something is wrong with the call, the folder is left as it was found.
 
     :param folder: for the report; new or empty.
-    :param claims: whether the guide's claims are held against the model.
     :raises UserError: the model, the data, the metric, the device or the folder cannot be used.
     :raises StorageError: the folder cannot be written.
     :raises KeyboardInterrupt: interrupted before there was anything to report.
@@ -66,7 +65,7 @@ def begin(settings: Settings, folder: Path, *, claims: bool = True) -> Written:
     existed = folder.is_dir()
     store = Store.begin(folder, state)
     try:
-        return _conduct(store, claims=claims)
+        return _conduct(store)
     except BaseException:
         # What is worth nothing must not keep the next call, with the mistake put right, out of the folder.
         if not store.state.made or (store.state.heats and not _measured(store.state)):
@@ -74,11 +73,12 @@ def begin(settings: Settings, folder: Path, *, claims: bool = True) -> Written:
         raise
 
 
-def resume(folder: Path, *, budget: float | None = None, claims: bool = True) -> Written:
+def resume(folder: Path, *, budget: float | None = None, claims: bool | None = None) -> Written:
     """Go on with a run where it was.
 
     :param folder: of the run.
     :param budget: seconds for the whole run in place of the ones it began with.
+    :param claims: whether the guide's claims are held against the model, in place of what it began with.
     :raises OptionError: the folder holds no run.
     :raises RecordsError: its state cannot be read, or it belongs to another machine.
     :raises UserError: model, data or metric are not what they were.
@@ -87,46 +87,52 @@ def resume(folder: Path, *, budget: float | None = None, claims: bool = True) ->
     state = store.state
     machine = Machine.current()
     if state.machine_id != machine.machine_id:
-        began = Machine.from_dict(state.machine).summary()
+        there = Machine.from_dict(state.machine).summary()
         raise RecordsError(
-            f"{folder} was measured on another machine ({began}), and numbers of two do not mix.",
+            f"{folder} was measured on another machine ({there}), and numbers of two do not mix.",
             "Resume it there, or start a new run here.",
         )
-    began_with, here = (one.get("packages", {}).get("openvino") for one in (state.machine, machine.to_dict()))
-    if began_with != here:
+    machines = (state.machine, machine.to_dict())
+    measured_with, here = (one.get("packages", {}).get("openvino") for one in machines)
+    if measured_with != here:
         raise RecordsError(
-            f"{folder} was measured with OpenVINO {began_with}; this is {here}, and two do not mix.",
+            f"{folder} was measured with OpenVINO {measured_with}; this is {here}, and two do not mix.",
             "Resume it with that version, or start a new run.",
         )
     if error := changed(state.settings, state.fingerprints, state.place):
         raise error
-    more = budget is not None and budget > state.settings.budget
-    if budget is not None:
-        store.update(settings=replace(state.settings, budget=budget))
+    began = state.settings
+    more = budget is not None and budget > began.budget
+    settings = replace(
+        began,
+        budget=began.budget if budget is None else budget,
+        claims=began.claims if claims is None else claims,
+    )
+    store.update(settings=settings)
     if more:
         store.update(verdicts=None)  # those that there had been no time for get another chance
     store.update(ended=None)
-    return _conduct(store, claims=claims, again=more)
+    return _conduct(store, again=more)
 
 
 def _measured(state: State) -> bool:
     return any(heat.speeds for heat in state.heats)
 
 
-def _conduct(store: Store, *, claims: bool, again: bool = False) -> Written:
+def _conduct(store: Store, *, again: bool = False) -> Written:
     """Take the phases as far as they go, and report what is known then.
 
     :param again: as in :meth:`optguide.tuning.phases.Phases.run`.
     :raises OptGuideError: nothing is known that could be reported.
     """
     state = store.state
-    clock = Clock(state.settings.budget, state.spent, claims=claims)
+    clock = Clock(state.settings.budget, state.spent, claims=state.settings.claims)
     ended: Ended = "failed"
     errors: tuple[str, ...] = ()
     with overview(f"optimize {PurePath(state.settings.model).name}", clock.left) as view:
         phases = Phases(store, clock, view)
         try:
-            phases.run(claims=claims, again=again)
+            phases.run(again=again)
             ended = "budget spent" if phases.spent_up else "finished"
         except KeyboardInterrupt:
             if not phases.known:

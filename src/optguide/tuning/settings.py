@@ -25,6 +25,7 @@ class Settings:
     :param budget: seconds for everything.
     :param shapes: static shapes of inputs, as in :class:`optguide.measuring.variant.Variant`.
     :param allow_pickle: whether ``.pt2`` files may be read, which can execute code.
+    :param claims: whether the guide's claims are held against the model.
     :param seed: of random data, shuffles and the order of turns.
     """
 
@@ -39,4 +40,5 @@ class Settings:
     device: str = "CPU"
     shapes: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
     allow_pickle: bool = False
+    claims: bool = True
     seed: int = 0

@@ -104,7 +104,11 @@ def command(settings: Settings, out: str) -> str:
         *(("--shape", f"{name}={','.join(map(str, shape))}") for name, shape in settings.shapes.items()),
         ("--out", out),
     ]
-    flags = [("--allow-unproven", settings.unproven), ("--allow-pickle", settings.allow_pickle)]
+    flags = [
+        ("--allow-unproven", settings.unproven),
+        ("--allow-pickle", settings.allow_pickle),
+        ("--no-claims", not settings.claims),
+    ]
     words = ["optguide", "optimize", settings.model]
     words += [str(word) for option, value in given if value is not None for word in (option, value)]
     words += [flag for flag, wanted in flags if wanted]
