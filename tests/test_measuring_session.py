@@ -349,6 +349,12 @@ def test_a_variant_too_slow_for_six_rounds_ends_all_the_same():
         result.latency("a")
 
 
+def test_patience_gives_it_its_six_rounds_and_no_more():
+    result = measure([slow_call("a", 0.2)], Budget(0.1, precision=1e-9, patience=60.0))
+    assert result.rounds == 6
+    assert result.latency("a").value >= 200
+
+
 def pids_in(folder):
     def make():
         import os

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import pytest
 
+from optguide import Budget
 from optguide.errors import OptionError
 from optguide.profiles import PROFILES, VARIABLE, current
 
@@ -30,6 +31,12 @@ def test_full_measures_longer_and_more_precisely_than_quick():
     assert full.budget.precision < quick.budget.precision
     assert full.load_seconds > quick.load_seconds
     assert full.repeats > quick.repeats
+
+
+@pytest.mark.parametrize("profile", PROFILES.values(), ids=lambda profile: profile.name)
+def test_the_guide_waits_for_an_interval_on_a_slow_machine(profile):
+    assert profile.budget.longest >= 60
+    assert Budget(10.0).longest == 40
 
 
 def test_full_gives_first_inference_an_interval():

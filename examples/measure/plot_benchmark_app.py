@@ -17,7 +17,7 @@ guide's own loop on the same model and settings, and each way in which the two c
 
 import random
 import statistics
-from dataclasses import asdict
+from dataclasses import asdict, replace
 
 import numpy as np
 import openvino as ov
@@ -126,14 +126,14 @@ with measuring_lock("benchmark_app and the guide's loop"):
 way = as_the_tool_does(resnet50, 0)
 handed = way.with_("inputs handed over with each call", feed="each")
 application = Variant("an application's defaults", model=resnet50.ir, inputs=(resnet50.inputs,))
-budget = Budget(5.0 if full else 1.5, profile.budget.precision, block=0.1)
+budget = replace(profile.budget, seconds=5.0 if full else 1.5, block=0.1)
 large = measure([way, handed, application], budget, label="defaults, ResNet-50")
 names = {way.name: "app_way", handed.name: "handed_over", application.name: "application"}
 record.add_session("benchmark.resnet50", large, names=names, title=resnet50.title)
 
 way = as_the_tool_does(tiny, 0)
 counted = way.with_("per-layer counters on", properties={**throughput, "PERF_COUNT": "YES"})
-budget = Budget(budget.seconds, budget.precision, block=0.03)
+budget = replace(budget, block=0.03)
 small = measure([way, way.with_(handed.name, feed="each"), counted], budget, label="defaults, tiny network")
 names = {way.name: "app_way", handed.name: "handed_over", counted.name: "counted"}
 record.add_session("benchmark.tiny", small, names=names, percentiles=(50, 99), title=tiny.title)

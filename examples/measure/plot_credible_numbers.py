@@ -25,7 +25,7 @@ from dataclasses import replace
 import numpy as np
 import openvino as ov
 
-from optguide import Budget, Recording, Variant, measure, plots, profiles, workloads
+from optguide import Recording, Variant, measure, plots, profiles, workloads
 from optguide.machine import measuring_lock
 from optguide.measuring.estimate import median_of_rounds, percentile_of_blocks, samples_needed
 from optguide.measuring.repeats import scatter, scatter_ratio
@@ -178,7 +178,8 @@ record.figure(
 # ``n`` of them are picked evenly from the whole session.
 
 variant = Variant("default", model=tiny.ir, inputs=(tiny.inputs,))
-session = measure([variant], Budget(8.0 if full else 2.5, precision=1e-6, block=0.1), control=True)
+budget = replace(profiles.current().budget, seconds=8.0 if full else 2.5, precision=1e-6, block=0.1)
+session = measure([variant], budget, control=True)
 record.add_comparison("credible.control", session.control, label="A model against itself, latency")
 
 samples = np.concatenate([piece.latencies_ms for piece in session.series[variant.name].blocks])

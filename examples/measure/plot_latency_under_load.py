@@ -17,13 +17,14 @@ moment the request was due. It ends with the highest rate that still keeps a lat
 
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 
 import numpy as np
 import openvino as ov
 
 import optguide
-from optguide import Budget, Estimate, LoadPoint, Recording, Variant, plots, profiles, workloads
+from optguide import Estimate, LoadPoint, Recording, Variant, plots, profiles, workloads
 from optguide.errors import NotEnoughSamples
 from optguide.measuring.estimate import ratio_of_estimates
 
@@ -67,8 +68,10 @@ variants = [
     Variant(one, **model, properties={"PERFORMANCE_HINT": "LATENCY"}),
     Variant(several, **model, properties={"PERFORMANCE_HINT": "THROUGHPUT"}, requests=0),
 ]
-seconds = profiles.current().load_seconds
-closed = optguide.measure(variants, Budget(seconds, block=0.1), label="capacity in a closed loop")
+profile = profiles.current()
+seconds = profile.load_seconds
+budget = replace(profile.budget, seconds=seconds, block=0.1)
+closed = optguide.measure(variants, budget, label="capacity in a closed loop")
 
 capacity = closed.throughput(several).value
 limit = float(f"{3 * closed.latency(one).value:.2g}")

@@ -36,7 +36,7 @@ ROUNDS_PER_GENERATION = 3
 """Rounds after which workers are replaced, where they are and measuring has taken as long as loading."""
 
 OVERTIME = 4.0
-"""How many budgets the first six rounds or generations may take: fewer give no interval at all."""
+"""How many times its seconds the first six rounds or generations of a budget may take."""
 
 
 @dataclass(frozen=True)
@@ -47,16 +47,24 @@ class Budget:
     :param precision: stop once the interval of every variant's throughput ratio to the first, or of the rate
         of a single variant, has a half-width of at most this share.
     :param block: length of one turn in seconds.
+    :param patience: seconds that the first six rounds or generations may take, if that is more than four
+        times ``seconds``. Without them there is no interval at all, which some callers cannot do without.
     """
 
     seconds: float = 12.0
     precision: float = 0.02
     block: float = 0.2
+    patience: float = 0.0
 
     def __post_init__(self) -> None:
         for what, value in (("budget", self.seconds), ("block", self.block), ("precision", self.precision)):
             if not value > 0:
                 raise OptionError(f"A {what} of {value:g} measures nothing.", f"Use a {what} above zero.")
+
+    @property
+    def longest(self) -> float:
+        """Seconds that the first six rounds or generations may take."""
+        return max(OVERTIME * self.seconds, self.patience)
 
 
 def measure(
@@ -148,7 +156,7 @@ class _Session:
         if not self.replaced:
             return False
         if self.generation < MINIMUM_ROUNDS:
-            return self.spent < OVERTIME * self.budget.seconds
+            return self.spent < self.budget.longest
         return self.spent < self.budget.seconds and not self._precise()
 
     def alive(self) -> list[str]:
@@ -205,7 +213,7 @@ class _Session:
             part = self.budget.seconds / MINIMUM_ROUNDS
             return spent >= part or (rounds >= ROUNDS_PER_GENERATION and spent >= load_seconds)
         if rounds < MINIMUM_ROUNDS:
-            return spent >= OVERTIME * self.budget.seconds
+            return spent >= self.budget.longest
         return spent >= self.budget.seconds or self._precise()
 
     def _turn(self, name: str) -> None:

@@ -25,7 +25,7 @@ from optguide.measuring.estimate import MINIMUM_ROUNDS, Estimate
 from optguide.measuring.process import GRACE_SECONDS, WorkerProcess
 from optguide.measuring.progress import Update, reporting
 from optguide.measuring.result import Block, Series, SessionResult
-from optguide.measuring.session import OVERTIME, Budget
+from optguide.measuring.session import Budget
 from optguide.measuring.variant import Variant, refuse_same_names
 
 __all__ = ["Scene", "Sharing", "together", "work_done"]
@@ -183,7 +183,7 @@ class _Session:
 
     def _enough(self) -> bool:
         if self.rounds < MINIMUM_ROUNDS:
-            return self.spent >= OVERTIME * self.budget.seconds
+            return self.spent >= self.budget.longest
         return self.spent >= self.budget.seconds
 
     def _start(self, stack: ExitStack, crew: Crew) -> None:
