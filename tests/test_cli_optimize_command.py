@@ -93,9 +93,10 @@ def test_from_model_to_report_and_a_second_call(optguide, ir, here):
     assert "holds another run" in again.err
     assert "--resume optguide-linear" in again.err
 
-    resumed = optguide("optimize", "--resume", folder, "--json", "--no-claims", "--debug")
+    resumed = optguide("optimize", "--resume", folder, "--json", "--debug")
     assert resumed.status == 0
     assert json.loads(resumed.out) == json.loads((folder / "report.json").read_text())
+    assert json.loads(resumed.out)["settings"]["claims"] is False  # as it began
 
 
 def test_a_budget_too_small_is_a_warning(optguide, ir):

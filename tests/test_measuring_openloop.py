@@ -67,7 +67,7 @@ def test_percentiles_of_a_point_or_why_there_are_none():
 def test_overload_is_void():
     """Each arrival waits longer than the one before, and the last is done half a second late."""
     found = judged(np.linspace(10, 510, 100), window=1.5)
-    assert found.void == "only 66.67 of 100 requests/s were completed: the queue kept growing"
+    assert found.void == "only 66.7 of 100 requests/s were completed: the queue kept growing"
 
 
 def test_a_schedule_that_was_given_up_is_void():

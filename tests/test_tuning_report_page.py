@@ -98,7 +98,7 @@ def test_gains_are_over_the_default_first_and_then_the_own_framework():
         "the throughput of OpenVINO's default",
         "the throughput of ONNX Runtime",
         "the throughput of the throughput hint",
-        "the throughput of 32-bit floats",
+        "the throughput of 32-bit floats, default settings",
     ]
     assert decision.decide(LATENCY).gains[0].text == "as fast as OpenVINO's default"
 

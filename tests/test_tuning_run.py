@@ -175,7 +175,7 @@ def test_an_interrupted_run_reports_what_is_known_and_goes_on(interrupted, out):
     assert [heat.title for heat in second.heats].count("final") == 1
     assert second.started == first.started
     assert second.settings == replace(first.settings, budget=3 * BUDGET)
-    assert second.verdicts is None  # it began without the claims
+    assert second.verdicts == ()  # it began without the claims
     assert second.seconds > first.seconds
     assert not any(standing.fate == "failed" for standing in second.standings)
 
@@ -212,7 +212,9 @@ def test_claims_heard_before_an_interruption_are_reported_and_asked_again(model,
     again = resume(out, budget=3 * BUDGET).outcome
     assert list(again.verdicts) == outcomes
     assert again.settings.claims
-    assert not resume(out, claims=False).outcome.settings.claims
+    without = resume(out, claims=False).outcome
+    assert (without.settings.claims, without.verdicts) == (False, ())
+    assert list(resume(out, claims=True).outcome.verdicts) == outcomes  # which were not forgotten
 
 
 def test_interrupted_before_anything_is_known_nothing_is_left(start, out, monkeypatch):

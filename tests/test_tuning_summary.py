@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import pytest
 
+from optguide.measuring.estimate import Estimate
 from optguide.tuning.settings import Settings
 from optguide.tuning.summary import sentences, told_apart
 
@@ -22,8 +23,16 @@ def test_the_decision_comes_first_with_its_gain():
 
 def test_what_the_winner_gains_over_the_rest():
     assert "the throughput of the THROUGHPUT hint" in text(RICH)
-    assert "the throughput of 32-bit floats" in text(RICH)
+    assert "the throughput of 32-bit floats under default settings" in text(RICH)
     assert "the throughput of ONNX Runtime" in text(RICH)
+
+
+def test_a_framework_that_is_faster_has_a_sentence_of_its_own():
+    slower = replace(RICH, delivered={**RICH.delivered, "framework": Estimate(0.5, 0.4, 0.8, "ratio", 9)})
+    assert "ONNX Runtime, the model's own framework, has 2.0\N{MULTIPLICATION SIGN} (1.2 to 2.5) the" in text(
+        slower
+    )
+    assert "the throughput of ONNX Runtime" not in text(slower)
 
 
 def test_a_latency_goal_speaks_of_speed():

@@ -22,7 +22,7 @@ from dataclasses import asdict, replace
 import numpy as np
 import openvino as ov
 
-from optguide import Budget, Recording, Variant, measure, plots, profiles, workloads
+from optguide import Recording, Variant, measure, plots, profiles, workloads
 from optguide.machine import measuring_lock
 from optguide.measuring.benchmark_app import benchmark_app
 from optguide.measuring.comparison import paired
@@ -65,14 +65,13 @@ def as_the_tool_does(workload, requests):
 
 def pairs(workload, requests, iterations, repeats=6):
     variant = as_the_tool_does(workload, requests)
+    short = replace(profile.budget, seconds=seconds, precision=1e-6, block=0.2)
     reports, sessions = [], []
     turns = [
         lambda: reports.append(
             benchmark_app(workload.ir, hint="throughput", requests=requests, iterations=iterations)
         ),
-        lambda: sessions.append(
-            measure([variant], Budget(seconds, precision=1e-6), label=f"the guide's loop, {workload.name}")
-        ),
+        lambda: sessions.append(measure([variant], short, label=f"the guide's loop, {workload.name}")),
     ]
     for _ in range(repeats):
         for turn in random.sample(turns, 2):

@@ -77,7 +77,7 @@ points = figures.points_of(outcome)
 record.figure(
     "candidates",
     lambda: plots.frontier(points, chosen=figures.winner_name(outcome)),
-    alt=f"Throughput against latency of {len(points)} configurations; their values are in the table.",
+    alt=f"Throughput against latency of {len(points)} configurations; most of their values are in the table.",
     caption="Configurations of the sentence encoder that came farthest; the ring is the winner.",
 )
 record.publish()

@@ -4,8 +4,9 @@ Digits follow what is known. A bare number shows three significant digits. A num
 as many as the interval justifies, by the rounding rule of the Particle Data Group (Review of Particle
 Physics, Introduction, section "Rounding"): the half-width keeps two significant digits when they are 10 to
 35 and one otherwise. Where the value lies near one end, its distance from that end takes the half-width's
-place: "2 (1 to 13)" would hide that 1.4 to 12.6 excludes 1. Bounds are rounded outwards: a printed interval
-claims no more than the measured one.
+place, though no less than a tenth of it. Bounds are rounded outwards: a printed interval claims no more than
+the measured one. Where that would hide on which side of zero, or for ratios of one, an end lies, up to two
+digits more are printed: "2 (1 to 13)" is "1.9 (1.4 to 12.6)".
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ _UNKNOWN = "unknown"
 # (power of ten of the scale in the base unit, symbol), largest first.
 _TIME = ((0, " s"), (-3, " ms"), (-6, " µs"), (-9, " ns"))
 _BYTES = ((12, " TB"), (9, " GB"), (6, " MB"), (3, " kB"), (0, " B"))
+_RATIO = "\N{MULTIPLICATION SIGN}"
 _FAMILIES = {
     # unit: (power of ten that takes it to the base unit, scales of the base unit)
     "s": (0, _TIME),
@@ -33,7 +35,7 @@ _FAMILIES = {
     "us": (-6, _TIME),
     "bytes": (0, _BYTES),
     "MB": (6, _BYTES),
-    "ratio": (0, ((0, "\N{MULTIPLICATION SIGN}"),)),
+    "ratio": (0, ((0, _RATIO),)),
     "share": (0, ((-2, " %"),)),
     "count": (0, ((0, ""),)),
     "points": (0, ((0, " points"),)),  # percentage points: differences of shares
@@ -225,7 +227,17 @@ def _place(low: float, high: float, value: float, scale: _Scale) -> int:
     if low < 0 < high and shown < place - 1:
         return place  # around zero, a tiny value may be what arithmetic left over of nothing
     # An interval far wider than the value would otherwise round the value itself away.
-    return min(place, shown)
+    return _telling(low, high, min(place, shown), scale)
+
+
+def _telling(low: float, high: float, place: int, scale: _Scale) -> int:
+    """``place``, or up to two digits more where an end would be printed as what it is on one side of."""
+    marks = (0, 1) if scale.symbol == _RATIO else (0,)
+    ends = ((scale.apply(low), ROUND_FLOOR), (scale.apply(high), ROUND_CEILING))
+    for finer in (place, place - 1, place - 2):
+        if not any(end not in marks and _round(end, finer, rounding) in marks for end, rounding in ends):
+            return finer
+    return place
 
 
 def _bounds(low: float, high: float, value: float, scale: _Scale) -> str:
@@ -235,5 +247,8 @@ def _bounds(low: float, high: float, value: float, scale: _Scale) -> str:
 
 
 def _print(number: Decimal, place: int, rounding: str) -> str:
-    rounded = number.scaleb(-place).to_integral_value(rounding=rounding).scaleb(place)
-    return f"{rounded + 0:,.{max(0, -place)}f}"
+    return f"{_round(number, place, rounding) + 0:,.{max(0, -place)}f}"
+
+
+def _round(number: Decimal, place: int, rounding: str) -> Decimal:
+    return number.scaleb(-place).to_integral_value(rounding=rounding).scaleb(place)

@@ -114,4 +114,4 @@ def _obstacles(claim: Claim, records: Records, machine: Machine) -> tuple[str, .
     except ClaimError as error:
         raise ClaimError(f"Claim {claim.id!r}: {error.message}", error.remedy) from error
     reasons = {id_: owner.unavailable[id_] for id_, owner in owners.items() if id_ in owner.unavailable}
-    return (*needs, *(f"{id_} is not measurable here: {why.rstrip('.')}." for id_, why in reasons.items()))
+    return (*needs, *dict.fromkeys(f"Not measurable here: {why.rstrip('.')}." for why in reasons.values()))

@@ -36,7 +36,7 @@ EXPLAINED = ("failed", "too inaccurate", "over the latency limit", "latency limi
 """Fates that the ratio beside them does not explain; of as many candidates as in the table why is said."""
 
 AFTERWARDS = ("resume", "budget", "wait", "as_json", "claims", "debug")
-"""Options that go with ``--resume``; all others are those of the run."""
+"""Options that go with ``--resume``; all others stay as the run began, and so do these where not given."""
 
 EPILOG = """\b
 Examples:
@@ -120,7 +120,11 @@ Exit status:
 @click.option(
     "--allow-pickle", is_flag=True, help="Read .pt2 files, which can execute code of whoever made them."
 )
-@click.option("--claims/--no-claims", default=True, help="Hold the guide's claims against the model too.")
+@click.option(
+    "--claims/--no-claims",
+    default=True,
+    help="Hold the guide's claims against the model too; with --resume, as the run began.",
+)
 @wait_option
 @json_option
 @debug_option
@@ -150,7 +154,8 @@ def optimize(ctx: click.Context, /, model: str | None, **options: Any) -> int:
         if not (folder / "run" / "state.json").exists():
             raise
         click.echo(
-            f"Interrupted. `optguide optimize --resume {folder}` goes on with what is known.", err=True
+            f"Interrupted. `{_resuming(folder)}` goes on with what is known.",
+            err=True,
         )
         return INTERRUPTED
     if options["as_json"]:
@@ -275,7 +280,11 @@ def _print(finished: Written, folder: Path) -> None:
     render.paragraph(f"{Machine.from_dict(outcome.machine).summary()}.")
     _complain(outcome)
     if outcome.ended == "interrupted":
-        click.echo(f"Interrupted; `optguide optimize --resume {folder}` goes on.", err=True)
+        click.echo(f"Interrupted; `{_resuming(folder)}` goes on.", err=True)
+
+
+def _resuming(folder: Path) -> str:
+    return shlex.join(["optguide", "optimize", "--resume", str(folder)])
 
 
 def _table(outcome: Outcome) -> None:

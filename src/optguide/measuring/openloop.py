@@ -16,6 +16,7 @@ from typing import Literal
 import numpy as np
 
 from optguide.errors import NotEnoughSamples, OptionError
+from optguide.format import quantity
 from optguide.machine import OthersMeter, measuring_lock
 from optguide.measuring.estimate import Estimate, percentile_of_blocks, samples_needed
 from optguide.measuring.limit import Limit
@@ -251,7 +252,8 @@ def _overload(scheduled: int, achieved: float, seconds: float, latencies: np.nda
         return ""
     given_up = latencies.size < scheduled
     if given_up or latencies[-latencies.size // 4 :].min() > BUSY * latencies.min():
-        return f"only {achieved:.4g} of {wanted:.4g} requests/s were completed: the queue kept growing"
+        rates = f"{quantity(achieved, '')} of {quantity(wanted, '')} requests/s"
+        return f"only {rates} were completed: the queue kept growing"
     return ""
 
 

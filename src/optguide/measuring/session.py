@@ -181,7 +181,7 @@ class _Session:
         self.workers = {}
         # In a new order every time: what loading leaves behind must not always meet the same variant.
         for name in map(str, self.random.permutation(self.alive())):
-            update(self.spent / self.budget.seconds, f"loading {name}")
+            update(min(1.0, self.spent / self.budget.seconds), f"loading {name}")
             worker = None
             try:
                 worker = stack.enter_context(WorkerProcess(self.variants[name]))

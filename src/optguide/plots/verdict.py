@@ -139,4 +139,6 @@ def _chosen(number: float, unit: str) -> str:
         return f"{100 * number:g} %"
     if unit == "points" and abs(number) == 1:
         return f"{number:g} point"
+    if unit == "count":
+        return f"{number:g}"
     return f"{number:g}{'' if unit == 'ratio' else ' '}{unit_name(unit)}"

@@ -133,9 +133,7 @@ def _headed(cell: Cell, head: str) -> Cell:
 
 def _show(translator: HTML5Translator, node: Heading) -> None:
     translator.body.append(
-        translator.starttag(
-            node, "span", "", CLASS="heading", **{"data-head": node["head"], "aria-hidden": "true"}
-        )
+        translator.starttag(node, "span", "", CLASS="heading", **{"data-head": node["head"]})
     )
 
 

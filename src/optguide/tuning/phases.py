@@ -42,24 +42,17 @@ def portrayed_beside(winner: Candidate) -> tuple[str, ...]:
 
 
 class Phases:
-    """One run, from reading the model to the claims.
-
-    :ivar spent_up: whether the race ended because its time did.
-    """
+    """One run, from reading the model to the claims."""
 
     def __init__(self, store: Store, clock: Clock, view: Overview) -> None:
         self.store, self.clock, self.view = store, clock, view
         self.settings = store.state.settings
-        self.spent_up = False
         self._prepared: Prepared | None = None
 
-    def run(self, *, again: bool = False) -> None:
-        """All phases, as far as the budget reaches.
-
-        :param again: try once more to make or judge what there had been too little time for.
-        """
+    def run(self) -> None:
+        """All phases, as far as the budget reaches."""
         self.read()
-        self.make(again=again)
+        self.make()
         self.compete()
         self.decide()
         self.portray()
@@ -79,8 +72,9 @@ class Phases:
         self._prepared = Prepared(self.settings, subject, self.store.work)
         self._save(subject=encode(subject), facts=_facts(subject, self.prepared.data))
 
-    def make(self, *, again: bool = False) -> None:
+    def make(self) -> None:
         """Every precision that can be made, and what it loses."""
+        again = self.store.state.again
         self.view.enter("making precisions")
         there = [m for m in self.store.state.made if not m.file or (self.store.folder / m.file).is_file()]
         known = tuple(made for made in there if not (again and self._unfinished(made)))
@@ -97,6 +91,7 @@ class Phases:
             known = (*known, made)
             done = {one.precision for one in known}
             self._save(made=(*known, *(one for one in there if one.precision not in done)))
+        self._save(again=False)
 
     def compete(self) -> None:
         """The race."""
@@ -106,7 +101,7 @@ class Phases:
         if before:
             self.view.lead(before[-1].leader)
         if seconds < LEAST_SECONDS:
-            self.spent_up = not before
+            self._save(spent_up=self.store.state.spent_up or not before)
             return
         race(
             self.field,
@@ -117,7 +112,7 @@ class Phases:
             progress=lambda what, done: self.view.report(what.partition(", leader")[0]),
             seed=self.settings.seed,
         )
-        self.spent_up = self.clock.until("racing") < LEAST_SECONDS
+        self._save(spent_up=self.clock.until("racing") < LEAST_SECONDS)
         heats = self.store.state.heats
         if heats and not any(heat.speeds for heat in heats):
             first = next((why for heat in heats for why in heat.failures.values()), "")

@@ -22,7 +22,7 @@ from optguide.measuring.progress import Overview, overview
 from optguide.tuning import state as states
 from optguide.tuning.clock import Clock
 from optguide.tuning.fingerprint import changed, fingerprints
-from optguide.tuning.outcome import SCHEMA, Ended, Heat, Outcome, SubjectFacts
+from optguide.tuning.outcome import SCHEMA, Ended, Heat, Outcome, SubjectFacts, Verdict
 from optguide.tuning.phases import Phases, portrayed_beside
 from optguide.tuning.prepared import DEFAULT, F32, hint_for
 from optguide.tuning.report import Written, write
@@ -44,8 +44,7 @@ def begin(settings: Settings, folder: Path) -> Written:
     :raises StorageError: the folder cannot be written.
     :raises KeyboardInterrupt: interrupted before there was anything to report.
     """
-    if not settings.budget > 0:
-        raise OptionError("A budget of nothing measures nothing.", "Give a --budget such as 10m.")
+    _refuse_nothing(settings.budget)
     states.check_new(folder)
     folder = folder.absolute()  # other processes get paths in it
     machine = Machine.current()
@@ -79,10 +78,12 @@ def resume(folder: Path, *, budget: float | None = None, claims: bool | None = N
     :param folder: of the run.
     :param budget: seconds for the whole run in place of the ones it began with.
     :param claims: whether the guide's claims are held against the model, in place of what it began with.
-    :raises OptionError: the folder holds no run.
+    :raises OptionError: the folder holds no run, or the budget is nothing.
     :raises RecordsError: its state cannot be read, or it belongs to another machine.
     :raises UserError: model, data or metric are not what they were.
     """
+    if budget is not None:
+        _refuse_nothing(budget)
     store = Store.reopen(folder.absolute())
     state = store.state
     machine = Machine.current()
@@ -108,21 +109,24 @@ def resume(folder: Path, *, budget: float | None = None, claims: bool | None = N
         budget=began.budget if budget is None else budget,
         claims=began.claims if claims is None else claims,
     )
-    store.update(settings=settings)
-    if more:
-        store.update(verdicts=None)  # those that there had been no time for get another chance
-    store.update(ended=None)
-    return _conduct(store, again=more)
+    # What there had been no time for gets another chance, the verdicts of claims too.
+    chance = {"again": True, "verdicts": None} if more else {}
+    store.update(settings=settings, ended=None, **chance)
+    return _conduct(store)
+
+
+def _refuse_nothing(budget: float) -> None:
+    if not budget > 0:
+        raise OptionError("A budget of nothing measures nothing.", "Give a --budget such as 10m.")
 
 
 def _measured(state: State) -> bool:
     return any(heat.speeds for heat in state.heats)
 
 
-def _conduct(store: Store, *, again: bool = False) -> Written:
+def _conduct(store: Store) -> Written:
     """Take the phases as far as they go, and report what is known then.
 
-    :param again: as in :meth:`optguide.tuning.phases.Phases.run`.
     :raises OptGuideError: nothing is known that could be reported.
     """
     state = store.state
@@ -132,8 +136,8 @@ def _conduct(store: Store, *, again: bool = False) -> Written:
     with overview(f"optimize {PurePath(state.settings.model).name}", clock.left) as view:
         phases = Phases(store, clock, view)
         try:
-            phases.run(again=again)
-            ended = "budget spent" if phases.spent_up else "finished"
+            phases.run()
+            ended = "budget spent" if store.state.spent_up else "finished"
         except KeyboardInterrupt:
             if not phases.known:
                 raise
@@ -190,7 +194,7 @@ def _outcome(state: State, phases: Phases, errors: tuple[str, ...]) -> Outcome:
         load=state.load if portrayed else {},
         layers=state.layers if portrayed else {},
         first_inference=state.first_inference if portrayed else {},
-        verdicts=state.heard if state.verdicts is None else state.verdicts,
+        verdicts=_verdicts(state),
         met=result.met,
         closest=result.closest,
         warnings=state.warnings,
@@ -198,6 +202,12 @@ def _outcome(state: State, phases: Phases, errors: tuple[str, ...]) -> Outcome:
     )
     found = replace(found, warnings=(*_warnings(found, confirmed=result.confirmed), *found.warnings))
     return replace(found, summary=sentences(found))
+
+
+def _verdicts(state: State) -> tuple[Verdict, ...]:
+    if not state.settings.claims:
+        return ()
+    return state.heard if state.verdicts is None else state.verdicts
 
 
 def _delivered(heats: tuple[Heat, ...], winner: str, over: dict[str, str]) -> dict[str, Estimate]:

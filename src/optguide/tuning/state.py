@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 import os
+import shlex
 import shutil
 from collections.abc import Mapping
 from contextlib import suppress
@@ -45,6 +46,8 @@ class State:
     :param facts: about model and data; ``None`` until both are read.
     :param heats: the race; ``final`` is kept apart, since more heats make a new one necessary.
     :param portrayed: candidates that ``load``, ``layers`` and ``first_inference`` are about.
+    :param again: whether what there had been too little time for is to be made or judged once more.
+    :param spent_up: whether the race ended because its time did.
     :param heard: verdicts on claims so far; ``verdicts`` are all of them, ``None`` until the last is known.
     :param ended: ``None`` while it runs, and where the process was killed.
     """
@@ -60,8 +63,10 @@ class State:
     spent: float = 0.0
     subject: Mapping[str, Any] = field(default_factory=dict)
     facts: SubjectFacts | None = None
+    again: bool = False
     made: tuple[Made, ...] = ()
     heats: tuple[Heat, ...] = ()
+    spent_up: bool = False
     final: Heat | None = None
     portrayed: tuple[str, ...] = ()
     load: Mapping[str, tuple[LoadSample, ...]] = field(default_factory=dict)
@@ -167,7 +172,7 @@ def check_new(folder: Path) -> None:
     if (folder / _FOLDER / _FILE).exists():
         raise OptionError(
             f"{folder} holds another run{_described(folder)}.",
-            f"Continue that one with --resume {folder}, or name another folder with --out.",
+            f"Continue that one with --resume {shlex.quote(str(folder))}, or name another folder with --out.",
         )
     if any(folder.iterdir()):
         raise OptionError(

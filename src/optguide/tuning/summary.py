@@ -12,6 +12,7 @@ from optguide.format import duration, estimate, interval, quantity
 from optguide.measuring.estimate import Estimate
 from optguide.measuring.limit import Limit
 from optguide.tuning.outcome import Fate, Outcome, Quality, Standing
+from optguide.tuning.search.ledger import inverse
 
 __all__ = ["sentences", "told_apart"]
 
@@ -102,9 +103,13 @@ def _gains(outcome: Outcome) -> Iterator[str]:
     """Over what the reader might have had without looking."""
     over = {
         "hint": f"the {outcome.settings.goal.upper()} hint",
-        "f32": "32-bit floats",
+        "f32": "32-bit floats under default settings",
         "framework": outcome.framework,
     }
+    framework = outcome.delivered.get("framework")
+    beaten = framework is not None and framework.high < 1
+    if beaten:
+        del over["framework"]
     parts = [
         f"{_times(outcome.delivered[key], outcome)} {name}"
         for key, name in over.items()
@@ -113,6 +118,9 @@ def _gains(outcome: Outcome) -> Iterator[str]:
     if parts:
         what = "The default" if outcome.winner == outcome.default else "It also"
         yield f"{what} {_verb(outcome)} {', '.join(parts)}."
+    if framework is not None and beaten:
+        faster = _times(inverse(framework), outcome)
+        yield f"{outcome.framework}, the model's own framework, {_verb(outcome)} {faster} this."
 
 
 def _accuracy(outcome: Outcome) -> Iterator[str]:
@@ -136,7 +144,7 @@ def _accuracy(outcome: Outcome) -> Iterator[str]:
 
 def _loss(found: Quality) -> str:
     assert found.loss is not None  # noqa: S101 - the caller has looked
-    loss = interval(found.loss.low, found.loss.high, found.loss.unit)
+    loss = interval(found.loss.low, found.loss.high, found.loss.unit, found.loss.value)
     return (
         f"By {found.metric} on {found.loss.n:,} samples it reaches {estimate(found.value)}, a loss of {loss}"
         f" against 32-bit floats; the limit is {quantity(found.limit, found.loss.unit)}."

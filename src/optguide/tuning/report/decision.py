@@ -111,7 +111,7 @@ def _gains(outcome: Outcome) -> Iterator[Gain]:
         "default": "OpenVINO's default",
         "framework": outcome.framework or "its own framework",
         "hint": f"the {goal} hint",
-        "f32": "32-bit floats",
+        "f32": "32-bit floats, default settings",
     }
     measure = "as fast as" if goal == "latency" else "the throughput of"
     for key, other in others.items():

@@ -159,7 +159,7 @@ def layers(outcome: Outcome) -> Iterator[tuple[str, Picture]]:
                 _drawn(
                     _layer_profile(rows),
                     alt=f"Time of the slowest layers {when}, with their precision; the values are below.",
-                    caption=f"The slowest layers {when}; colour and hatching are the precision they ran in.",
+                    caption=f"The slowest layers {when}; colour and hatching: precision, as reported.",
                 ),
             )
 

@@ -18,6 +18,8 @@ __all__ = ["add_outcome"]
 ROWS = 12
 """Candidates in the table; ``report.html`` has them all."""
 
+_NOTHING = "\N{EN DASH}"
+
 OVER = {
     "default": "OpenVINO's default",
     "hint": "the hint alone",
@@ -57,12 +59,14 @@ def add_outcome(record: Recording, prefix: str, outcome: Outcome) -> None:
         [_precision(made) for made in outcome.made],
         caption="Every precision that was made, and what it loses against 32-bit floats.",
     )
-    tried = [standing for standing in outcome.standings if standing.speed is not None][:ROWS]
+    measured = [standing for standing in outcome.standings if standing.speed is not None]
+    tried = measured[:ROWS]
+    which = f"The first {ROWS} of {len(measured)} candidates" if len(measured) > ROWS else "Candidates"
     record.table(
         f"{topic}-candidates",
         ("Candidate", "Latency (median)", "Throughput", "What became of it"),
         [row for standing in tried for row in _candidate(standing)],
-        caption="Candidates that were measured, the winner first, each from its last session.",
+        caption=f"{which} that were measured, the winner first, each from its last session.",
     )
 
 
@@ -80,10 +84,10 @@ def _precision(made: Made) -> Row:
 
     size = fmt.quantity(made.size, "bytes") if made.size else ""
     if made.quality is None:
-        return PRECISIONS[made.precision], size, made.why_not or "not judged", "", ""
+        return PRECISIONS[made.precision], size or _NOTHING, _NOTHING, _NOTHING, made.why_not or "not judged"
     quality = made.quality
     kept = quality.kept if quality.loss is not None else "the original"
-    return PRECISIONS[made.precision], size, quality.value, quality.loss or "", kept
+    return PRECISIONS[made.precision], size, quality.value, quality.loss or _NOTHING, kept
 
 
 def _candidate(standing: Standing) -> list[Row]:

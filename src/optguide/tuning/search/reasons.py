@@ -167,8 +167,8 @@ def _raced(candidate: Candidate, evidence: Evidence) -> Reason:
         return "slower", f"{met}, which {winner.name} beats by more."
     if ratio.low > 1 and against == winner.name:
         return "not distinguishable", f"{met}: {_not_enough(ratio, evidence)}."
-    than = "" if against == winner.name else f" than {winner.name}"
-    return "not distinguishable", f"{met}: nothing shows that it is better{than}."
+    never = "" if against == winner.name else f"; it never met {winner.name}"
+    return "not distinguishable", f"{met}{never}: nothing shows that it is better."
 
 
 def _not_enough(ratio: Estimate, evidence: Evidence) -> str:
