@@ -14,7 +14,7 @@ from optguide.tuning.candidate import Candidate, Deployment
 from optguide.tuning.outcome import FINAL, Heat
 from optguide.tuning.search.finals import final, finalist
 from optguide.tuning.search.heats import Field
-from optguide.tuning.search.race import race
+from optguide.tuning.search.race import race, unfinished
 from optguide.tuning.search.rules import Rules
 from optguide.tuning.search.space import space_of
 from tests.simulated import Scene
@@ -272,6 +272,16 @@ def test_no_time_is_no_heat(seconds):
     scene = flat()
     assert race(scene.field, scene.rules, seconds=seconds) == ()
     assert finalist(scene.field, scene.rules, ()) == DEFAULT
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_a_race_knows_whether_more_time_would_have_meant_another_heat(seed):
+    scene = landscape(seed)
+    heats = race(scene.field, scene.rules, seconds=5000, seed=seed)
+    assert scene.machine.now < 4000
+    assert not unfinished(heats, scene.field, scene.rules)
+    assert unfinished(heats[:2], scene.field, scene.rules)
+    assert unfinished((), scene.field, scene.rules)
 
 
 def test_little_time_still_compares_default_and_hint():

@@ -21,7 +21,7 @@ from optguide.tuning.precisions.workshop import Workshop
 from optguide.tuning.prepared import DEFAULT, F32, Prepared, hint_for
 from optguide.tuning.search.finals import final
 from optguide.tuning.search.heats import Field
-from optguide.tuning.search.race import entrants, race
+from optguide.tuning.search.race import entrants, race, unfinished
 from optguide.tuning.search.rules import Rules, may_win
 from optguide.tuning.search.standings import Result, standings
 from optguide.tuning.state import Store
@@ -101,7 +101,6 @@ class Phases:
         if before:
             self.view.lead(before[-1].leader)
         if seconds < LEAST_SECONDS:
-            self._save(spent_up=self.store.state.spent_up or not before)
             return
         race(
             self.field,
@@ -112,7 +111,6 @@ class Phases:
             progress=lambda what, done: self.view.report(what.partition(", leader")[0]),
             seed=self.settings.seed,
         )
-        self._save(spent_up=self.clock.until("racing") < LEAST_SECONDS)
         heats = self.store.state.heats
         if heats and not any(heat.speeds for heat in heats):
             first = next((why for heat in heats for why in heat.failures.values()), "")
@@ -225,6 +223,11 @@ class Phases:
     def known(self) -> bool:
         """Whether enough is known to name candidates."""
         return self._prepared is not None and self.store.state.facts is not None
+
+    @property
+    def unfinished(self) -> bool:
+        """Whether the race ended because its time did."""
+        return unfinished(self.store.state.heats, self.field, self.rules)
 
     def result(self) -> Result:
         """Who leads, and how the others fared."""

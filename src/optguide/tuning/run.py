@@ -137,7 +137,7 @@ def _conduct(store: Store) -> Written:
         phases = Phases(store, clock, view)
         try:
             phases.run()
-            ended = "budget spent" if store.state.spent_up else "finished"
+            ended = "budget spent" if phases.unfinished else "finished"
         except KeyboardInterrupt:
             if not phases.known:
                 raise

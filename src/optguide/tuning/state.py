@@ -47,7 +47,6 @@ class State:
     :param heats: the race; ``final`` is kept apart, since more heats make a new one necessary.
     :param portrayed: candidates that ``load``, ``layers`` and ``first_inference`` are about.
     :param again: whether what there had been too little time for is to be made or judged once more.
-    :param spent_up: whether the race ended because its time did.
     :param heard: verdicts on claims so far; ``verdicts`` are all of them, ``None`` until the last is known.
     :param ended: ``None`` while it runs, and where the process was killed.
     """
@@ -66,7 +65,6 @@ class State:
     again: bool = False
     made: tuple[Made, ...] = ()
     heats: tuple[Heat, ...] = ()
-    spent_up: bool = False
     final: Heat | None = None
     portrayed: tuple[str, ...] = ()
     load: Mapping[str, tuple[LoadSample, ...]] = field(default_factory=dict)

@@ -18,7 +18,10 @@ from optguide.tuning.search.ledger import Ledger
 from optguide.tuning.search.planning import entrants, next_heat
 from optguide.tuning.search.rules import Rules
 
-__all__ = ["entrants", "race"]
+__all__ = ["entrants", "race", "unfinished"]
+
+AMPLE = 1e9
+"""Seconds in which every heat fits."""
 
 
 def race(
@@ -54,3 +57,8 @@ def race(
         done.append(heat)
         record(heat)
     return tuple(done)
+
+
+def unfinished(heats: Sequence[Heat], field: Field, rules: Rules) -> bool:
+    """Whether the race ended because its time did: with more of it there would be another heat."""
+    return next_heat(heats, field, rules, left=AMPLE, of=AMPLE, seed=0) is not None
