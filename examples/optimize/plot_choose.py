@@ -108,7 +108,7 @@ for task, models in tasks.items():
         lambda near=near: plots.pareto(near),
         alt=f"{titles.get(task, task)}: accuracy over latency of every model with intervals in both "
         "directions, and the front of those that no other beats in both.",
-        caption=f"{titles.get(task, task)}: accuracy over median latency of every model this chapter made. "
+        caption=f"{titles.get(task, task)}: accuracy over median latency of the models in the table. "
         f"Up and left is better; the line joins those that no other model beats in both.{far}",
     )
 record.publish()
