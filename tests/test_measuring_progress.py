@@ -64,6 +64,14 @@ def test_live_bar_shows_what_runs_and_what_is_left(screen):
     assert "9 s left" in shown
 
 
+def test_more_than_expected_is_shown_as_all(screen, monkeypatch):
+    monkeypatch.setattr(progress, "PLAIN_SECONDS", 0.0)
+    text = screen(terminal=False)
+    with progress.reporting("resnet50", 12) as update:
+        update(45.0, "overtime")
+    assert "100%, overtime" in text.getvalue()
+
+
 def test_time_left_is_never_negative(screen):
     text = screen(terminal=True)
     with progress.reporting("resnet50", 12) as update:

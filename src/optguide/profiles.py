@@ -38,8 +38,18 @@ PATIENCE = 90.0
 """Seconds for the first six rounds of a session: the guide needs intervals on a slow or busy machine too."""
 
 PROFILES = {
-    "quick": Profile("quick", Budget(2.0, 0.05, 0.1, PATIENCE), repeats=6, load_seconds=1.0),
-    "full": Profile("full", Budget(15.0, 0.01, 0.2, PATIENCE), repeats=9, load_seconds=3.5),
+    "quick": Profile(
+        "quick",
+        Budget(seconds=2.0, precision=0.05, block=0.1, patience=PATIENCE),
+        repeats=6,
+        load_seconds=1.0,
+    ),
+    "full": Profile(
+        "full",
+        Budget(seconds=15.0, precision=0.01, block=0.2, patience=PATIENCE),
+        repeats=9,
+        load_seconds=3.5,
+    ),
 }
 
 

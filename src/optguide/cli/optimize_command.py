@@ -140,10 +140,9 @@ def optimize(ctx: click.Context, /, model: str | None, **options: Any) -> int:
     if options["resume"] is not None:
         _refuse_beside_resume(ctx)
         folder = options["resume"]
-        if ctx.get_parameter_source("budget") is ParameterSource.DEFAULT:
-            options["budget"] = None  # the one it began with
-        if ctx.get_parameter_source("claims") is ParameterSource.DEFAULT:
-            options["claims"] = None
+        for name in ("budget", "claims"):
+            if ctx.get_parameter_source(name) is ParameterSource.DEFAULT:
+                options[name] = None  # what it began with
     elif model is None:
         raise click.MissingParameter(ctx=ctx, param_hint="'MODEL'", param_type="argument")
     else:
@@ -153,10 +152,7 @@ def optimize(ctx: click.Context, /, model: str | None, **options: Any) -> int:
     except KeyboardInterrupt:
         if not (folder / "run" / "state.json").exists():
             raise
-        click.echo(
-            f"Interrupted. `{_resuming(folder)}` goes on with what is known.",
-            err=True,
-        )
+        click.echo(f"Interrupted. `{_resuming(folder)}` goes on with what is known.", err=True)
         return INTERRUPTED
     if options["as_json"]:
         _emit(finished)

@@ -37,7 +37,7 @@ class Update(Protocol):
     """Called as work proceeds."""
 
     def __call__(self, done: float, what: str) -> None:
-        """Report the share that is done (0 to 1) and, in a few words, what is running."""
+        """Report the share that is done (1 at most is shown) and, in a few words, what is running."""
 
 
 class Overview:
@@ -189,7 +189,7 @@ def _live(console: Console, label: str, expected_seconds: float) -> Iterator[Upd
 
         def update(done: float, what: str) -> None:
             left = f"{max(0.0, (1 - done) * expected_seconds):.0f} s left"
-            progress.update(task, completed=done, left=left, what=what)
+            progress.update(task, completed=min(done, 1.0), left=left, what=what)
 
         yield update
 
@@ -204,7 +204,7 @@ def _plain(console: Console, label: str, expected_seconds: float) -> Iterator[Up
         now = time.monotonic()
         if now - last >= PLAIN_SECONDS:
             last = now
-            console.print(f"{label}: {done:.0%}, {what}", highlight=False, markup=False)
+            console.print(f"{label}: {min(done, 1.0):.0%}, {what}", highlight=False, markup=False)
 
     yield update
     console.print(f"{label}: done in {time.monotonic() - start:.1f} s", highlight=False, markup=False)

@@ -181,7 +181,7 @@ class _Session:
         self.workers = {}
         # In a new order every time: what loading leaves behind must not always meet the same variant.
         for name in map(str, self.random.permutation(self.alive())):
-            update(min(1.0, self.spent / self.budget.seconds), f"loading {name}")
+            update(self.spent / self.budget.seconds, f"loading {name}")
             worker = None
             try:
                 worker = stack.enter_context(WorkerProcess(self.variants[name]))
@@ -201,7 +201,7 @@ class _Session:
         rounds, spent = self.rounds, self.spent
         while self.alive():
             for name in map(str, self.random.permutation(self.alive())):
-                update(min(1.0, self.spent / self.budget.seconds), f"{name}{self._so_far()}")
+                update(self.spent / self.budget.seconds, f"{name}{self._so_far()}")
                 self._turn(name)
             self.rounds += 1
             if self._enough(self.rounds - rounds, self.spent - spent, load_seconds):

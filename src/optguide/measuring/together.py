@@ -161,7 +161,7 @@ class _Session:
             meter.start()
             while self.alive() and not self._enough():
                 for index in self.random.permutation(len(self.scenes)):
-                    update(min(1.0, self.spent / self.budget.seconds), self.scenes[index].name)
+                    update(self.spent / self.budget.seconds, self.scenes[index].name)
                     self._turn(self.scenes[index])
                 self.rounds += 1
             self.others_share = meter.stop()

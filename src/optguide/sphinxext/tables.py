@@ -105,16 +105,17 @@ def table(
     heads: Sequence[str], rows: Sequence[Sequence[Cell]], *, caption: str, classes: tuple[str, ...]
 ) -> nodes.table:
     """A table whose first column heads its rows."""
+    shown = [""] * len(heads)
     if "results" in classes and len(heads) >= WIDE:
         classes = (*classes, "wide")
-        rows = [[row[0], *map(_headed, row[1:], heads[1:])] for row in rows]
+        shown[1:] = heads[1:]
     group = nodes.tgroup(cols=len(heads))
     columns = [nodes.colspec(colwidth=1) for _ in heads]
     columns[0]["stub"] = 1
     group += columns
     head = nodes.row("", *(_entry([nodes.Text(text)]) for text in heads))
     group += nodes.thead("", head)
-    group += nodes.tbody("", *(nodes.row("", *map(_entry, row)) for row in rows))
+    group += nodes.tbody("", *(nodes.row("", *map(_entry, row, shown)) for row in rows))
     # Sphinx gives captions of tables a permalink, for which it wants an id that its directives would assign.
     made = nodes.table(
         "", classes=[*classes, "colwidths-auto"], ids=[nodes.make_id(caption)] if caption else []
@@ -123,12 +124,6 @@ def table(
         made += nodes.title("", caption)
     made += group
     return made
-
-
-def _headed(cell: Cell, head: str) -> Cell:
-    if isinstance(cell[0], nodes.Body) or not any(node.astext().strip() for node in cell):
-        return cell
-    return [Heading(head=head), *cell]
 
 
 def _show(translator: HTML5Translator, node: Heading) -> None:
@@ -141,11 +136,12 @@ def _shown(translator: HTML5Translator, node: Heading) -> None:
     translator.body.append("</span>")
 
 
-def _entry(cell: Cell) -> nodes.entry:
+def _entry(cell: Cell, shown: str = "") -> nodes.entry:
     # Blocks, such as the raw HTML of collapsed evidence, stand on their own.
     if cell and isinstance(cell[0], nodes.Body):
         return nodes.entry("", *cell)
-    return nodes.entry("", nodes.paragraph("", "", *cell))
+    heading = [Heading(head=shown)] if shown and any(node.astext().strip() for node in cell) else []
+    return nodes.entry("", nodes.paragraph("", "", *heading, *cell))
 
 
 def _recorded(cell: str | Result) -> Cell:

@@ -101,15 +101,13 @@ def _kept(outcome: Outcome, limit: Limit) -> Iterator[str]:
 
 def _gains(outcome: Outcome) -> Iterator[str]:
     """Over what the reader might have had without looking."""
+    framework = outcome.delivered.get("framework")
+    faster = inverse(framework) if framework is not None and framework.high < 1 else None
     over = {
         "hint": f"the {outcome.settings.goal.upper()} hint",
         "f32": "32-bit floats under default settings",
-        "framework": outcome.framework,
+        "framework": "" if faster else outcome.framework,
     }
-    framework = outcome.delivered.get("framework")
-    beaten = framework is not None and framework.high < 1
-    if beaten:
-        del over["framework"]
     parts = [
         f"{_times(outcome.delivered[key], outcome)} {name}"
         for key, name in over.items()
@@ -118,9 +116,9 @@ def _gains(outcome: Outcome) -> Iterator[str]:
     if parts:
         what = "The default" if outcome.winner == outcome.default else "It also"
         yield f"{what} {_verb(outcome)} {', '.join(parts)}."
-    if framework is not None and beaten:
-        faster = _times(inverse(framework), outcome)
-        yield f"{outcome.framework}, the model's own framework, {_verb(outcome)} {faster} this."
+    if faster is not None:
+        times = _times(faster, outcome)
+        yield f"{outcome.framework}, the model's own framework, {_verb(outcome)} {times} this."
 
 
 def _accuracy(outcome: Outcome) -> Iterator[str]:

@@ -82,9 +82,9 @@ def _why_not(key: str, outcome: Outcome) -> str:
 def _precision(made: Made) -> Row:
     from optguide import format as fmt
 
-    size = fmt.quantity(made.size, "bytes") if made.size else ""
+    size = fmt.quantity(made.size, "bytes") if made.size else _NOTHING
     if made.quality is None:
-        return PRECISIONS[made.precision], size or _NOTHING, _NOTHING, _NOTHING, made.why_not or "not judged"
+        return PRECISIONS[made.precision], size, _NOTHING, _NOTHING, made.why_not or "not judged"
     quality = made.quality
     kept = quality.kept if quality.loss is not None else "the original"
     return PRECISIONS[made.precision], size, quality.value, quality.loss or _NOTHING, kept
