@@ -117,9 +117,9 @@ def docs(session: nox.Session) -> None:
         install(session, "-e", EXTRAS)
         session.env.update(OPTGUIDE_PROFILE=profile, OPTGUIDE_BUILD_ID=uuid.uuid4().hex)
         # Stops with one sentence while another process measures, before anything is moved.
-        session.run("python", "-m", "optguide.sphinxext.idle")
+        session.run("python", "-m", "optguide.guide.sphinxext.idle")
         try:
-            session.run("python", "-m", "optguide.environments")
+            session.run("python", "-m", "optguide.guide.environments")
         except CommandFailed:
             session.warn("Numbers that need this environment are left out, and the guide says so.")
         with replaced():
@@ -143,7 +143,8 @@ def pages(session: nox.Session) -> None:
 def serve(session: nox.Session) -> None:
     """Live preview of the prose on http://127.0.0.1:8000, without measuring."""
     watched = (
-        f"--watch={folder}" for folder in ("src/optguide/sphinxext", "conf", "examples", "build/records")
+        f"--watch={folder}"
+        for folder in ("src/optguide/guide/sphinxext", "conf", "examples", "build/records")
     )
     with only_build(session):
         if not (BUILD / "records").exists():
@@ -169,7 +170,7 @@ def serve(session: nox.Session) -> None:
 def environments(session: nox.Session) -> None:
     """Create the isolated environments that hold TensorFlow and older OpenVINO releases."""
     install(session, "-e", ".")
-    session.run("python", "-m", "optguide.environments", *session.posargs)
+    session.run("python", "-m", "optguide.guide.environments", *session.posargs)
 
 
 @nox.session
@@ -208,7 +209,7 @@ def browser(session: nox.Session) -> None:
 def bench(session: nox.Session) -> None:
     """Measure the measuring: print how it compares with benchmark_app; asserts nothing."""
     install(session, "-e", EXTRAS)
-    session.run("python", "-m", "tests.bench", *session.posargs)
+    session.run("python", "-m", "tests.performance", *session.posargs)
 
 
 @nox.session(python="3.11")

@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from importlib.metadata import version as installed_version
 from pathlib import Path
 
-from optguide.sphinxext.gallery import gallery_settings
+from optguide.guide.sphinxext.gallery import gallery_settings
 
 ROOT = Path(__file__).resolve().parent.parent
 PAGES_ONLY = os.environ.get("OPTGUIDE_PAGES_ONLY") == "1"
@@ -44,7 +44,7 @@ extensions = [
     "sphinx_gallery.gen_gallery",
     "sphinxext.opengraph",
     "notfound.extension",
-    "optguide.sphinxext",
+    "optguide.guide.sphinxext",
 ]
 exclude_patterns = [
     "gallery/**/GALLERY_HEADER.rst",

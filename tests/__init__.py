@@ -1,1 +1,1 @@
-"""A package, so that another one of this name cannot stand in front of ``tests.bench``."""
+"""A package, so that another one of this name cannot stand in front of ``tests.performance``."""

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from hypothesis import settings
 
-from optguide.measuring.variant import Variant
+from optguide.bench.variant import Variant
 
 WIDTH = 16
 

@@ -8,18 +8,18 @@ from typing import Any
 
 import numpy as np
 
+from optguide.bench.load import Limit
+from optguide.bench.result import Block, Series, SessionResult
+from optguide.bench.session import Budget
+from optguide.bench.variant import Variant
 from optguide.errors import OptGuideError
-from optguide.measuring.limit import Limit
-from optguide.measuring.result import Block, Series, SessionResult
-from optguide.measuring.session import Budget
-from optguide.measuring.variant import Variant
-from optguide.tuning.candidate import PRECISIONS, Candidate, Deployment, Goal, Precision
-from optguide.tuning.outcome import Heat
-from optguide.tuning.search.finals import final
-from optguide.tuning.search.heats import Field
-from optguide.tuning.search.race import entrants, race
-from optguide.tuning.search.rules import Rules
-from optguide.tuning.search.space import space_of
+from optguide.optimize.candidate import PRECISIONS, Candidate, Deployment, Goal, Precision
+from optguide.optimize.outcome import Heat
+from optguide.optimize.search.finals import final
+from optguide.optimize.search.heats import Field
+from optguide.optimize.search.race import entrants, race
+from optguide.optimize.search.rules import Rules
+from optguide.optimize.search.space import space_of
 
 ROUNDS, GENERATIONS = 6, 6
 OVERTIME = 4

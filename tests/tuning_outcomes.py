@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from optguide.measuring.estimate import Estimate
-from optguide.measuring.limit import Limit
-from optguide.tuning.candidate import Candidate, Deployment
-from optguide.tuning.outcome import (
+from optguide.bench.load import Limit
+from optguide.optimize.candidate import Candidate, Deployment
+from optguide.optimize.config import Settings
+from optguide.optimize.outcome import (
     SCHEMA,
     Heat,
     Layer,
@@ -20,7 +20,7 @@ from optguide.tuning.outcome import (
     SubjectFacts,
     Verdict,
 )
-from optguide.tuning.settings import Settings
+from optguide.stats.estimate import Estimate
 
 HOSTILE = """<script>alert(1)</script>"'`$(touch pwned)&"""
 """A model name with something for HTML, for Python and for a shell."""

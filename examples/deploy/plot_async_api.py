@@ -24,7 +24,8 @@ import numpy as np
 import openvino as ov
 from PIL import Image
 
-from optguide import Recording, Variant, measure, plots, profiles, workloads
+from optguide import Recording, Variant, measure, plots
+from optguide.guide import profiles, workloads
 
 JPEG = workloads.sample_image().read_bytes()
 RESNET50, TINY = workloads.resnet50_int8(), workloads.tiny()

@@ -18,7 +18,8 @@ from dataclasses import replace
 import numpy as np
 import openvino as ov
 
-from optguide import Recording, Variant, measure, plots, profiles, workloads
+from optguide import Recording, Variant, measure, plots
+from optguide.guide import profiles, workloads
 
 core = ov.Core()
 resnet50, small, tiny = workloads.resnet50(), workloads.resnet50_int8(), workloads.tiny()

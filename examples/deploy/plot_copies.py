@@ -21,7 +21,8 @@ import numpy as np
 import openvino as ov
 from openvino import opset13 as ops
 
-from optguide import Recording, Variant, measure, plots, profiles
+from optguide import Recording, Variant, measure, plots
+from optguide.guide import profiles
 
 for method in (ov.CompiledModel.__call__, ov.InferRequest.infer, ov.InferRequest.start_async):
     parameters = inspect.signature(method).parameters.values()

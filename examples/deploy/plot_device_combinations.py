@@ -19,9 +19,10 @@ from dataclasses import replace
 import numpy as np
 import openvino as ov
 
-from optguide import Recording, Variant, first_inference, measure, plots, profiles, workloads
+from optguide import Recording, Variant, first_inference, measure, plots
 from optguide.errors import DeviceError, NotEnoughSamples
-from optguide.measuring.elsewhere import measurable
+from optguide.guide import profiles, workloads
+from optguide.guide.unavailable import measurable
 
 core = ov.Core()
 resnet50, tiny = workloads.resnet50(), workloads.tiny()

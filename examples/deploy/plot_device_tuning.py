@@ -19,11 +19,13 @@ from pathlib import Path
 
 import numpy as np
 
-from optguide import Recording, Variant, accuracy, measure, plots, profiles, workloads
+from optguide import Recording, Variant, measure, plots
 from optguide.errors import NotEnoughSamples, PropertyError
+from optguide.guide import profiles, workloads
+from optguide.guide.workloads import retrieval
+from optguide.guide.workloads.minilm import INPUTS
 from optguide.paths import build_dir
-from optguide.workloads import retrieval
-from optguide.workloads.minilm import INPUTS
+from optguide.stats import accuracy
 
 workloads.no_telemetry()
 

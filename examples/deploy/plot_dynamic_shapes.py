@@ -20,10 +20,11 @@ from typing import Any, NamedTuple
 import numpy as np
 import openvino as ov
 
-from optguide import Recording, Variant, measure, plots, profiles, workloads
-from optguide.measuring.comparison import paired
-from optguide.measuring.traces import trace
-from optguide.workloads import retrieval
+from optguide import Recording, Variant, measure, plots
+from optguide.bench.traces import trace
+from optguide.guide import profiles, workloads
+from optguide.guide.workloads import retrieval
+from optguide.stats.comparison import paired
 
 encoder = str(workloads.sentences_dynamic().ir)
 

@@ -20,10 +20,11 @@ from functools import partial
 import numpy as np
 import openvino as ov
 
-from optguide import Estimate, Recording, Variant, first_inference, plots, profiles, workloads
+from optguide import Estimate, Recording, Variant, first_inference, plots
+from optguide.bench.cold_start import FOOTPRINTS, STAGES
 from optguide.errors import NotEnoughSamples
 from optguide.format import quantity as in_words
-from optguide.measuring.coldstart import FOOTPRINTS, STAGES
+from optguide.guide import profiles, workloads
 from optguide.paths import build_dir
 
 resnet50 = workloads.resnet50()

@@ -22,7 +22,8 @@ from openvino import opset13 as ops
 from openvino.preprocess import PrePostProcessor, ResizeAlgorithm
 from PIL import Image
 
-from optguide import Recording, Variant, measure, plots, profiles, workloads
+from optguide import Recording, Variant, measure, plots
+from optguide.guide import profiles, workloads
 from optguide.paths import build_dir
 
 MEAN, DEVIATION = [123.675, 116.28, 103.53], [58.395, 57.12, 57.375]

@@ -20,7 +20,8 @@ from itertools import pairwise
 import numpy as np
 import openvino as ov
 
-from optguide import Recording, Variant, measure, plots, profiles, workloads
+from optguide import Recording, Variant, measure, plots
+from optguide.guide import profiles, workloads
 
 sentences = workloads.sentences()
 sentences_int8 = workloads.sentences_int8()

@@ -21,9 +21,10 @@ from functools import partial
 import numpy as np
 import openvino as ov
 
-from optguide import Estimate, Recording, Variant, plots, profiles, workloads
+from optguide import Estimate, Recording, Variant, plots
+from optguide.bench.colocation import Scene, together, work_done
 from optguide.errors import NotEnoughSamples, PropertyError
-from optguide.measuring.together import Scene, together, work_done
+from optguide.guide import profiles, workloads
 
 resnet50, sentences = workloads.resnet50_int8(), workloads.sentences()
 core = ov.Core()

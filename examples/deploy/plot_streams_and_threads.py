@@ -17,11 +17,12 @@ from dataclasses import replace
 
 import openvino as ov
 
-from optguide import Recording, Variant, measure, plots, profiles, workloads
+from optguide import Recording, Variant, measure, plots
+from optguide.bench.streams import Setting, alternatives, corners, grid, sweet_spot
 from optguide.errors import EnvironmentMissing, NotEnoughSamples
+from optguide.guide import profiles, workloads
 from optguide.machine import Machine
-from optguide.measuring.sweet_spot import Setting, alternatives, corners, grid, sweet_spot
-from optguide.measuring.worker.openvino_runner import property_text
+from optguide.runtimes.openvino import property_text
 
 core = ov.Core()
 processors = core.get_property("CPU", "RANGE_FOR_STREAMS")[1]

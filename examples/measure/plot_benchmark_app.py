@@ -12,7 +12,7 @@ guide's own loop on the same model and settings, and each way in which the two c
 #
 # The tool prints its results for people, and writes them for programs when it is given
 # ``-report_type no_counters -json_stats`` and a ``-report_folder`` that exists.
-# :func:`~optguide.measuring.benchmark_app.benchmark_app` adds those, runs the command and reads the JSON.
+# :func:`~optguide.bench.benchmark_app.benchmark_app` adds those, runs the command and reads the JSON.
 # What is not asked for is the tool's default.
 
 import random
@@ -22,11 +22,12 @@ from dataclasses import asdict, replace
 import numpy as np
 import openvino as ov
 
-from optguide import Recording, Variant, measure, plots, profiles, workloads
+from optguide import Recording, Variant, measure, plots
+from optguide.bench.benchmark_app import benchmark_app
+from optguide.guide import profiles, workloads
 from optguide.machine import measuring_lock
-from optguide.measuring.benchmark_app import benchmark_app
-from optguide.measuring.comparison import paired
-from optguide.measuring.estimate import median_of_rounds
+from optguide.stats.comparison import paired
+from optguide.stats.estimate import median_of_rounds
 
 tiny, resnet50 = workloads.tiny(), workloads.resnet50()
 

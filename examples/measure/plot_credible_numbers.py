@@ -25,10 +25,11 @@ from dataclasses import replace
 import numpy as np
 import openvino as ov
 
-from optguide import Recording, Variant, measure, plots, profiles, workloads
+from optguide import Recording, Variant, measure, plots
+from optguide.guide import profiles, workloads
 from optguide.machine import measuring_lock
-from optguide.measuring.estimate import median_of_rounds, percentile_of_blocks, samples_needed
-from optguide.measuring.repeats import scatter, scatter_ratio
+from optguide.stats.estimate import median_of_rounds, percentile_of_blocks, samples_needed
+from optguide.stats.repeatability import scatter, scatter_ratio
 
 tiny = workloads.tiny()
 core = ov.Core()

@@ -19,8 +19,9 @@ import time
 import numpy as np
 import openvino as ov
 
-from optguide import Recording, Variant, first_inference, plots, profiles, workloads
-from optguide.measuring.coldstart import STAGES
+from optguide import Recording, Variant, first_inference, plots
+from optguide.bench.cold_start import STAGES
+from optguide.guide import profiles, workloads
 from optguide.paths import build_dir
 
 resnet50 = workloads.resnet50()

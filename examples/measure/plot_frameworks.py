@@ -19,12 +19,13 @@ import numpy as np
 import openvino as ov
 import torch
 
-from optguide import Recording, Variant, environments, measure, plots, profiles, workloads
+from optguide import Recording, Variant, measure, plots
 from optguide.errors import EnvironmentMissing
 from optguide.format import quantity as in_words
+from optguide.guide import environments, profiles, workloads
+from optguide.guide.workloads.resnet50 import build
 from optguide.machine import Machine
 from optguide.paths import build_dir
-from optguide.workloads.residual import build
 
 resnet50 = workloads.resnet50()
 pixels = np.load(resnet50.inputs)["pixel_values"]

@@ -24,9 +24,10 @@ import numpy as np
 import openvino as ov
 
 import optguide
-from optguide import Estimate, LoadPoint, Recording, Variant, plots, profiles, workloads
+from optguide import Estimate, LoadPoint, Recording, Variant, plots
 from optguide.errors import NotEnoughSamples
-from optguide.measuring.estimate import ratio_of_estimates
+from optguide.guide import profiles, workloads
+from optguide.stats.estimate import ratio_of_estimates
 
 encoder = workloads.sentences_dynamic()
 tokens = {name: array[:, :32] for name, array in np.load(encoder.inputs).items()}

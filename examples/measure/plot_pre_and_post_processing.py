@@ -22,8 +22,9 @@ import openvino as ov
 from openvino.preprocess import PrePostProcessor
 from PIL import Image
 
-from optguide import Recording, Variant, measure, plots, profiles, workloads
-from optguide.measuring.comparison import paired_processes
+from optguide import Recording, Variant, measure, plots
+from optguide.guide import profiles, workloads
+from optguide.stats.comparison import paired_processes
 
 MEAN = np.array([123.675, 116.28, 103.53], dtype=np.float32)
 DEVIATION = np.array([58.395, 57.12, 57.375], dtype=np.float32)

@@ -18,7 +18,8 @@ how they part.
 import numpy as np
 import openvino as ov
 
-from optguide import Recording, Variant, measure, plots, profiles, workloads
+from optguide import Recording, Variant, measure, plots
+from optguide.guide import profiles, workloads
 
 resnet50 = workloads.resnet50()
 image = dict(np.load(resnet50.inputs))

@@ -20,9 +20,10 @@ from datetime import timedelta
 import numpy as np
 import openvino as ov
 
-from optguide import Recording, Variant, measure, plots, profiles, workloads
+from optguide import Recording, Variant, measure, plots
+from optguide.guide import profiles, workloads
 from optguide.machine import measuring_lock
-from optguide.measuring.estimate import median_of_rounds
+from optguide.stats.estimate import median_of_rounds
 
 resnet50, int8 = workloads.resnet50(), workloads.resnet50_int8()
 image = dict(np.load(resnet50.inputs))

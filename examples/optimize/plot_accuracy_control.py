@@ -22,11 +22,13 @@ from pathlib import Path
 
 import numpy as np
 
-from optguide import Recording, Variant, accuracy, measure, plots, profiles, workloads
-from optguide.records.judged import Judged
-from optguide.workloads import retrieval
-from optguide.workloads.digits import FOLDS, data
-from optguide.workloads.minilm import INPUTS
+from optguide import Recording, Variant, measure, plots
+from optguide.guide import profiles, workloads
+from optguide.guide.workloads import retrieval
+from optguide.guide.workloads.digits import FOLDS, data
+from optguide.guide.workloads.minilm import INPUTS
+from optguide.records.model import EvaluatedModel
+from optguide.stats import accuracy
 
 workloads.no_telemetry()
 
@@ -215,7 +217,7 @@ for task, made in folders.items():
     tested[task] = {part: answers(task, part, 2) for part in parts}
     for part in parts:
         label = f"{task}, {NAMES[part]}"
-        judged = Judged(task, made[0] / f"{part}.xml")
+        judged = EvaluatedModel(task, made[0] / f"{part}.xml")
         record.add(
             f"control.{task}.{part}.accuracy",
             accuracy.accuracy(tested[task][part]),

@@ -17,17 +17,18 @@ the choice.
 from collections import defaultdict
 from dataclasses import replace
 
-from optguide import Recording, Variant, measure, plots, profiles, records
+from optguide import Recording, Variant, measure, plots, records
 from optguide.errors import RecordsError
-from optguide.records.judged import Judged
-from optguide.workloads.minilm import INPUTS
+from optguide.guide import profiles
+from optguide.guide.workloads.minilm import INPUTS
+from optguide.records.model import EvaluatedModel
 
 made: dict[str, dict[str, tuple[Variant, records.Result]]] = defaultdict(dict)
 originals: dict[str, str] = {}
 seen = set()
 found = records.load(allow_mixed=True).results
 for identifier, result in sorted(found.items(), key=lambda one: -one[1].n):
-    judged = Judged.of(result) if identifier.endswith(".accuracy") else None
+    judged = EvaluatedModel.of(result) if identifier.endswith(".accuracy") else None
     if judged is None or (judged.model, judged.precision) in seen or not judged.model.exists():
         continue
     seen.add((judged.model, judged.precision))

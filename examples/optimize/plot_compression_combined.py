@@ -21,9 +21,11 @@ from zlib import compress
 
 import numpy as np
 
-from optguide import Recording, Variant, accuracy, measure, plots, profiles, workloads
-from optguide.records.judged import Judged
-from optguide.workloads.digits import build, correct, data, train
+from optguide import Recording, Variant, measure, plots
+from optguide.guide import profiles, workloads
+from optguide.guide.workloads.digits import build, correct, data, train
+from optguide.records.model import EvaluatedModel
+from optguide.stats import accuracy
 
 workloads.no_telemetry()
 
@@ -120,7 +122,7 @@ for way, (name, _) in ways.items():
         f"combined.{way}.accuracy",
         accuracy.accuracy(found[way]),
         label=f"{name}: accuracy",
-        evidence=Judged("digits", models[way, 0, 0]).evidence,
+        evidence=EvaluatedModel("digits", models[way, 0, 0]).evidence,
     )
     drop = accuracy.compare_accuracy("original", fp32, name, found[way]).drop
     record.add(f"combined.{way}.drop", drop, label=f"{name}: drop from the original")

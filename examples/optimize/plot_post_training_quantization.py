@@ -20,21 +20,13 @@ from pathlib import Path
 
 import numpy as np
 
-from optguide import (
-    Recording,
-    Variant,
-    accuracy,
-    calibration,
-    first_inference,
-    measure,
-    plots,
-    profiles,
-    workloads,
-)
-from optguide.records.judged import Judged
-from optguide.workloads import retrieval
-from optguide.workloads.digits import FOLDS, correct, data
-from optguide.workloads.minilm import INPUTS
+from optguide import Recording, Variant, calibration, first_inference, measure, plots
+from optguide.guide import profiles, workloads
+from optguide.guide.workloads import retrieval
+from optguide.guide.workloads.digits import FOLDS, correct, data
+from optguide.guide.workloads.minilm import INPUTS
+from optguide.records.model import EvaluatedModel
+from optguide.stats import accuracy
 
 workloads.no_telemetry()
 
@@ -140,7 +132,9 @@ for task, right in answers.items():
     for part, name in NAMES.items():
         label = f"{task}, {name}"
         file = files[task]["int8" if part == "int8" else "f32"]
-        judged = Judged(task, file, precision="f32" if part == "f32" else None, original=part == "f32")
+        judged = EvaluatedModel(
+            task, file, precision="f32" if part == "f32" else None, original=part == "f32"
+        )
         record.add(
             f"ptq.{task}.{part}.accuracy",
             accuracy.accuracy(right[part]),

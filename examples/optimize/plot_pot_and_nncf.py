@@ -23,13 +23,15 @@ from pathlib import Path
 
 import numpy as np
 
-from optguide import Recording, Variant, accuracy, environments, measure, profiles, workloads
+from optguide import Recording, Variant, measure
 from optguide.errors import EnvironmentMissing
-from optguide.measuring.estimate import median_of_rounds, ratio_of_estimates
+from optguide.guide import environments, profiles, workloads
+from optguide.guide.workloads.digits import FOLDS, data
 from optguide.paths import build_dir, repository
-from optguide.records.judged import Judged
-from optguide.workloads.digits import FOLDS, data
-from optguide.workloads.quiet import quietly
+from optguide.quiet import quietly
+from optguide.records.model import EvaluatedModel
+from optguide.stats import accuracy
+from optguide.stats.estimate import median_of_rounds, ratio_of_estimates
 
 workloads.no_telemetry()
 
@@ -181,7 +183,7 @@ for part, (file, words) in WORDS.items():
             f"pot.{part}.{tool}.accuracy",
             accuracy.accuracy(found[tool]),
             label=f"{label}: accuracy",
-            evidence=Judged("digits", paths[0]).evidence,
+            evidence=EvaluatedModel("digits", paths[0]).evidence,
         )
         record.add(f"pot.{part}.{tool}.drop", drop, label=f"{label}: drop from FP32")
         layers = sum(map(int8_layers, paths)) / len(folds)

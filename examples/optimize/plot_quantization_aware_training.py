@@ -20,9 +20,11 @@ from pathlib import Path
 
 import numpy as np
 
-from optguide import Recording, Variant, accuracy, measure, plots, profiles, workloads
-from optguide.records.judged import Judged
-from optguide.workloads.digits import FOLDS, build, correct, correct_torch, data, train
+from optguide import Recording, Variant, measure, plots
+from optguide.guide import profiles, workloads
+from optguide.guide.workloads.digits import FOLDS, build, correct, correct_torch, data, train
+from optguide.records.model import EvaluatedModel
+from optguide.stats import accuracy
 
 workloads.no_telemetry()
 
@@ -141,7 +143,9 @@ for part, (name, found) in models.items():
         f"qat.{part}.accuracy",
         accuracy.accuracy(found),
         label=f"{name}: accuracy",
-        evidence=Judged("digits", files[part], original=part == "fp32").evidence if part in files else None,
+        evidence=EvaluatedModel("digits", files[part], original=part == "fp32").evidence
+        if part in files
+        else None,
     )
     if part != "fp32":
         drop = accuracy.compare_accuracy("FP32", fp32, name, found).drop

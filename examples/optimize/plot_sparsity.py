@@ -19,12 +19,14 @@ from pathlib import Path
 
 import numpy as np
 
-from optguide import Recording, Variant, accuracy, measure, plots, profiles, workloads
+from optguide import Recording, Variant, measure, plots
+from optguide.guide import profiles, workloads
+from optguide.guide.workloads import retrieval
+from optguide.guide.workloads.digits import build, correct, correct_torch, data, train
+from optguide.guide.workloads.minilm import tokenize
 from optguide.machine import Machine
-from optguide.records.judged import Judged
-from optguide.workloads import retrieval
-from optguide.workloads.digits import build, correct, correct_torch, data, train
-from optguide.workloads.minilm import tokenize
+from optguide.records.model import EvaluatedModel
+from optguide.stats import accuracy
 
 workloads.no_telemetry()
 
@@ -115,7 +117,7 @@ for (part, ratio), found in after.items():
         f"{topic}.accuracy",
         accuracy.accuracy(found),
         label=f"{name}: accuracy",
-        evidence=Judged("digits", model).evidence,
+        evidence=EvaluatedModel("digits", model).evidence,
     )
     drop = accuracy.compare_accuracy("dense", fp32, name, found).drop
     record.add(f"{topic}.drop", drop, label=f"{name}: drop from dense")

@@ -20,9 +20,11 @@ from pathlib import Path
 
 import numpy as np
 
-from optguide import Recording, Variant, accuracy, calibration, measure, plots, profiles, workloads
-from optguide.workloads import retrieval
-from optguide.workloads.minilm import INPUTS
+from optguide import Recording, Variant, calibration, measure, plots
+from optguide.guide import profiles, workloads
+from optguide.guide.workloads import retrieval
+from optguide.guide.workloads.minilm import INPUTS
+from optguide.stats import accuracy
 
 workloads.no_telemetry()
 

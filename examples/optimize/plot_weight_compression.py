@@ -18,10 +18,12 @@ and retrieval accuracy against each other.
 from dataclasses import replace
 from pathlib import Path
 
-from optguide import Recording, Variant, accuracy, first_inference, measure, plots, profiles, workloads
-from optguide.records.judged import Judged
-from optguide.workloads import retrieval
-from optguide.workloads.minilm import INPUTS
+from optguide import Recording, Variant, first_inference, measure, plots
+from optguide.guide import profiles, workloads
+from optguide.guide.workloads import retrieval
+from optguide.guide.workloads.minilm import INPUTS
+from optguide.records.model import EvaluatedModel
+from optguide.stats import accuracy
 
 workloads.no_telemetry()
 
@@ -93,7 +95,7 @@ record = Recording("optimize/weight_compression", declares=("weights.*",))
 for part, name in names.items():
     size = Path(models[part]).with_suffix(".bin").stat().st_size
     record.add_value(f"weights.{part}.size", size, "bytes", label=f"{name}: size of the weights")
-    judged = Judged("sentences", Path(models[part]), original=part == "f32")
+    judged = EvaluatedModel("sentences", Path(models[part]), original=part == "f32")
     record.add(
         f"weights.{part}.accuracy",
         accuracy.accuracy(found[part]),

@@ -18,11 +18,12 @@ import shutil
 import subprocess
 import sys
 
-from optguide import Recording, plots, profiles
+from optguide import Recording, plots
+from optguide.guide import profiles
+from optguide.guide.workloads import readers
+from optguide.optimize.report import as_json, figures
+from optguide.optimize.report.recorded import add_outcome
 from optguide.paths import build_dir
-from optguide.tuning.report import as_json, figures
-from optguide.tuning.report.recorded import add_outcome
-from optguide.workloads import readers
 
 module, example, sizes = readers.encoder()
 print(f"{sum(weight.numel() for weight in module.parameters()) / 1e6:.1f} million weights")
@@ -41,8 +42,8 @@ folder = build_dir() / "tuned" / "sentences"
 shutil.rmtree(folder, ignore_errors=True)
 budget = "120s" if profiles.current().name == "full" else "60s"
 command = [
-    *("optguide", "optimize", "optguide.workloads.readers:encoder"),
-    *("--data", "optguide.workloads.readers:texts", "--goal", "throughput"),
+    *("optguide", "optimize", "optguide.guide.workloads.readers:encoder"),
+    *("--data", "optguide.guide.workloads.readers:texts", "--goal", "throughput"),
     *("--budget", budget, "--out", str(folder), "--no-claims"),
 ]
 done = subprocess.run([sys.executable, "-m", *command], capture_output=True, text=True, check=False)

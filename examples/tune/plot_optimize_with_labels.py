@@ -19,11 +19,12 @@ import sys
 
 import numpy as np
 
-from optguide import Recording, profiles, workloads
+from optguide import Recording
+from optguide.guide import profiles, workloads
+from optguide.guide.workloads.digits import data
+from optguide.optimize.report import as_json
+from optguide.optimize.report.recorded import add_outcome
 from optguide.paths import build_dir
-from optguide.tuning.report import as_json
-from optguide.tuning.report.recorded import add_outcome
-from optguide.workloads.digits import data
 
 model = workloads.digits(0).onnx
 samples = data(0)

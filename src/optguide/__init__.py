@@ -10,14 +10,14 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from optguide.measuring.coldstart import ColdStart, first_inference
-    from optguide.measuring.comparison import Comparison
-    from optguide.measuring.estimate import Estimate
-    from optguide.measuring.openloop import LoadPoint, highest_rate, limit_rate, load_curve, load_curves
-    from optguide.measuring.result import SessionResult
-    from optguide.measuring.session import Budget, measure
-    from optguide.measuring.variant import Variant
+    from optguide.bench.cold_start import ColdStart, first_inference
+    from optguide.bench.load import LoadPoint, highest_rate, limit_rate, load_curve, load_curves
+    from optguide.bench.result import SessionResult
+    from optguide.bench.session import Budget, measure
+    from optguide.bench.variant import Variant
     from optguide.records import Recording
+    from optguide.stats.comparison import Comparison
+    from optguide.stats.estimate import Estimate
 
 __all__ = [
     "Budget",

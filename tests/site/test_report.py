@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from optguide.tuning.report import benchmark_app, decision
-from optguide.tuning.report.page import Deployed, page
-from optguide.tuning.report.winner import Inputs
+from optguide.optimize.report import benchmark_app, decision
+from optguide.optimize.report.page import Deployed, page
+from optguide.optimize.report.winner import Inputs
 
 pytestmark = pytest.mark.browser
 

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from optguide.errors import InputError
 
-__all__ = ["array_of", "parts_of", "refuse_endless"]
+__all__ = ["array_of", "parts_of", "reject_non_finite"]
 
 
 def parts_of(sample: Any, names: Sequence[Sequence[str]], which: str) -> list[Any]:
@@ -63,11 +63,11 @@ def array_of(part: Any, which: str) -> NDArray[Any]:
         if isinstance(part, np.ndarray) and array.size:
             what = f"holds elements of type {array.dtype} and no numbers"
         raise InputError(f"{which} {what}.", "Pass NumPy arrays of numbers, or tensors.")
-    refuse_endless(array, which)
+    reject_non_finite(array, which)
     return array
 
 
-def refuse_endless(array: NDArray[Any], which: str) -> None:
+def reject_non_finite(array: NDArray[Any], which: str) -> None:
     """Refuse NaN and infinity, of which no range and no answer can be made.
 
     :raises InputError: there is one.

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from optguide.calibration.models import kind_of
-from optguide.calibration.parts import array_of, parts_of, refuse_endless
+from optguide.calibration.parts import array_of, parts_of, reject_non_finite
 from optguide.errors import InputError
 
 __all__ = ["checked"]
@@ -86,7 +86,7 @@ def _fitting(array: Array, port: Any, which: str) -> Array:
         )
     with np.errstate(over="ignore"):  # what is too large for the narrower type becomes infinity
         converted = array.astype(wanted, copy=False)
-    refuse_endless(converted, which)
+    reject_non_finite(converted, which)
     return converted
 
 

@@ -10,17 +10,17 @@ import os
 
 import click
 
-from optguide.cli.claims_command import claims
-from optguide.cli.compare_command import compare
+from optguide.cli.claims import claims
+from optguide.cli.compare import compare
 from optguide.cli.completion import words_of_bash
 from optguide.cli.errors import exit_status_of
-from optguide.cli.first_inference_command import first_inference
-from optguide.cli.load_command import load
-from optguide.cli.machine_command import machine
-from optguide.cli.measure_command import measure
-from optguide.cli.optimize_command import optimize
+from optguide.cli.first_inference import first_inference
+from optguide.cli.load import load
+from optguide.cli.machine import machine
+from optguide.cli.measure import measure
+from optguide.cli.optimize import optimize
 from optguide.cli.options import CommandState, debug_option
-from optguide.cli.profile_command import profile
+from optguide.cli.profile import profile
 
 __all__ = ["cli", "main"]
 

@@ -15,8 +15,8 @@ from optguide.errors import NotEnoughSamples, OptGuideError, OptionError
 
 if TYPE_CHECKING:
     from optguide.cli.session import Measured
-    from optguide.measuring.comparison import Comparison
-    from optguide.measuring.estimate import Estimate
+    from optguide.stats.comparison import Comparison
+    from optguide.stats.estimate import Estimate
 
 __all__ = ["PERCENTILES", "SCHEMA", "comparison", "emit", "estimate", "failure", "session"]
 

@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING
 
 import click
 
+from optguide.bench.variant import Variant
 from optguide.format import duration, quantity
-from optguide.measuring.variant import Variant
 
 if TYPE_CHECKING:
-    from optguide.measuring.comparison import Comparison
-    from optguide.measuring.result import SessionResult
+    from optguide.bench.result import SessionResult
+    from optguide.stats.comparison import Comparison
 
 __all__ = ["Measured", "busy", "machine_held", "run"]
 
@@ -45,14 +45,14 @@ class Measured:
     @property
     def control(self) -> Comparison | None:
         """The first variant against its second copy, where both were measured."""
-        from optguide.measuring.session import TWIN
+        from optguide.bench.session import TWIN
 
         return self.result.control if self.result.twin == self.first + TWIN else None
 
     @property
     def warnings(self) -> list[str]:
         """One sentence for each reason not to take the numbers at face value."""
-        from optguide.measuring.session import TWIN
+        from optguide.bench.session import TWIN
 
         found = []
         control = self.control
@@ -116,7 +116,7 @@ def run(
     :raises Busy: another measurement is running.
     :raises OptGuideError: every variant failed.
     """
-    from optguide.measuring.session import Budget, measure
+    from optguide.bench.session import Budget, measure
 
     allowed = Budget(seconds=budget, precision=precision)
     with machine_held(f"optguide {label}", wait):

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from optguide import format as fmt
-from optguide.cli import render
+from optguide.cli import output as render
 
 if TYPE_CHECKING:
     from optguide.cli.session import Measured

@@ -11,14 +11,11 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from optguide.plots.comparing import bars, ratios, steps
+    from optguide.plots.comparing import bars, percentile_samples, ratios, repeat_ratios, steps
     from optguide.plots.grid import heat_map
-    from optguide.plots.in_flight import latency_throughput
-    from optguide.plots.layers import layer_profile
-    from optguide.plots.load import load_curve
+    from optguide.plots.load import latency_throughput, load_curve
     from optguide.plots.over_time import memory, timeline
-    from optguide.plots.parts import stages, waterfall
-    from optguide.plots.samples import percentile_samples, repeat_ratios
+    from optguide.plots.parts import layer_profile, stages, waterfall
     from optguide.plots.sweeps import epochs, sweep
     from optguide.plots.themes import style
     from optguide.plots.trade_off import frontier, pareto

@@ -12,8 +12,7 @@ from matplotlib.axis import Axis
 from matplotlib.patheffects import AbstractPathEffect, withStroke
 from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator, NullFormatter, NullLocator
 
-from optguide.plots._data import Interval, bounds, unit_name
-from optguide.plots._rows import STEPS, limit
+from optguide.plots._rows import STEPS, Interval, bounds, limit, unit_name
 from optguide.plots.themes import palette
 
 __all__ = [

@@ -2,13 +2,16 @@
 
 A row's name stands above its mark and its value at the right end of the same line. So names may be long, no
 text can run into a mark, and the data keeps the whole width of a phone.
+
+What figures ask of their data.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Iterable
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, Protocol
 
 from matplotlib.axes import Axes
 from matplotlib.container import BarContainer
@@ -18,14 +21,19 @@ from matplotlib.patheffects import withStroke
 from matplotlib.textpath import text_to_path
 from matplotlib.ticker import FixedLocator, FuncFormatter, LogLocator, MaxNLocator, NullFormatter, NullLocator
 
-from optguide.plots._data import TIMES, Interval, bounds
+from optguide.format import Estimated, estimate, quantity
 from optguide.plots.themes import FONT_SIZE, WIDTH, palette
 
 __all__ = [
     "MIDDLE",
     "STEPS",
     "TEXT_WIDTH",
+    "TIMES",
+    "Interval",
+    "Point",
+    "Span",
     "bar",
+    "bounds",
     "fit",
     "limit",
     "log_ratio_axis",
@@ -33,8 +41,70 @@ __all__ = [
     "row_lines",
     "row_text",
     "text_width",
+    "unit_name",
     "whisker",
+    "written",
 ]
+
+TIMES = "\N{MULTIPLICATION SIGN}"
+_UNITS = {"us": "µs", "ratio": TIMES}
+
+
+class Interval(Estimated, Protocol):
+    """An estimate that knows its samples; :class:`optguide.stats.estimate.Estimate` is one."""
+
+    @property
+    def n(self) -> int: ...
+
+
+class Point(Protocol):
+    """One offered load of an open-loop run; :class:`optguide.bench.load.LoadPoint` is one."""
+
+    @property
+    def offered(self) -> float: ...
+    @property
+    def p50(self) -> Interval | None: ...
+    @property
+    def p95(self) -> Interval | None: ...
+    @property
+    def p99(self) -> Interval | None: ...
+    @property
+    def void(self) -> str: ...
+
+
+@dataclass(frozen=True)
+class Span:
+    """An interval that a figure derives from others."""
+
+    value: float
+    low: float
+    high: float
+    unit: str
+    n: int = 1
+
+
+def unit_name(unit: str) -> str:
+    """A unit as axes show it."""
+    return _UNITS.get(unit, unit)
+
+
+def bounds(interval: Interval) -> tuple[float, float]:
+    """Lower and upper end, never on the wrong side of the value."""
+    return min(interval.low, interval.value), max(interval.high, interval.value)
+
+
+def written(interval: Interval, *, ends: bool = True) -> str:
+    """A value as the pages write it, but in its own unit: numbers in one column are compared by eye.
+
+    :param ends: write the interval too.
+    """
+    number = Span(interval.value, interval.low, interval.high, interval.unit)
+    if interval.unit in ("ratio", "share", "points"):
+        return estimate(number) if ends else quantity(number.value, number.unit)
+    bare = Span(number.value, number.low, number.high, "count")
+    value, _, rest = (estimate(bare) if ends else quantity(bare.value, bare.unit)).partition(" ")
+    return f"{value} {unit_name(interval.unit)} {rest}".rstrip()
+
 
 ROW_HEIGHT = 0.5  # inches
 MIDDLE = 0.70  # where a row's mark sits, below its name

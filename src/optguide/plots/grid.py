@@ -14,8 +14,7 @@ from matplotlib.patches import Patch, Rectangle
 
 from optguide.format import quantity as digits
 from optguide.plots._axes import axis_label
-from optguide.plots._data import Interval, bounds
-from optguide.plots._rows import fit
+from optguide.plots._rows import Interval, bounds, fit
 from optguide.plots.themes import FONT_SIZE, WIDTH, palette, themed
 
 __all__ = ["heat_map"]

@@ -9,9 +9,8 @@ from matplotlib.figure import Figure
 
 from optguide.plots._axes import axis_label, linear_axis
 from optguide.plots._labels import LineName, line_names_height, name_lines
-from optguide.plots._looks import Looks, add_legend, looks_of
 from optguide.plots._rows import TEXT_WIDTH, fit
-from optguide.plots.themes import WIDTH, palette, themed
+from optguide.plots.themes import WIDTH, Looks, add_legend, looks_of, palette, themed
 
 __all__ = ["memory", "timeline"]
 

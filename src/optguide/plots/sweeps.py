@@ -17,8 +17,8 @@ from optguide.plots._axes import (
     value_axis,
     whisker_line,
 )
-from optguide.plots._data import Interval, Span, bounds
 from optguide.plots._labels import LineName, line_names_height, name_lines
+from optguide.plots._rows import Interval, Span, bounds
 from optguide.plots.themes import WIDTH, palette, themed
 
 __all__ = ["epochs", "sweep"]
@@ -82,7 +82,7 @@ def epochs(
 
     :param runs: the numbers of each training, one per epoch.
     :param quantity: what the numbers measure.
-    :param unit: their unit, as in :class:`~optguide.measuring.estimate.Estimate`.
+    :param unit: their unit, as in :class:`~optguide.stats.estimate.Estimate`.
     :param references: name to estimate of what was not trained here, drawn as in :func:`sweep`.
     :param first: epoch of the first number; 0 where it was taken before training.
     """

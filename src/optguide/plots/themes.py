@@ -4,11 +4,13 @@ Colours are those of Okabe and Ito (*Color Universal Design*, 2008), which peopl
 colour-vision deficiencies tell apart. Orange and sky blue are darker here on the light page, and both blues
 lighter on the dark page, so that every mark keeps a contrast of 3:1 with the page and every text
 4.5:1 (WCAG 2.2, level AA).
+
+Colours and hatches of kinds of work, and their legend.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
@@ -17,8 +19,21 @@ from typing import Any, Literal, ParamSpec
 
 import matplotlib as mpl
 from matplotlib.figure import Figure
+from matplotlib.patches import Patch
 
-__all__ = ["DARK", "LIGHT", "WIDTH", "Mode", "Palette", "palette", "style", "themed"]
+__all__ = [
+    "DARK",
+    "LIGHT",
+    "WIDTH",
+    "Looks",
+    "Mode",
+    "Palette",
+    "add_legend",
+    "looks_of",
+    "palette",
+    "style",
+    "themed",
+]
 
 Mode = Literal["light", "dark"]
 P = ParamSpec("P")
@@ -134,3 +149,28 @@ def _settings(colours: Palette) -> dict[Any, Any]:
         "svg.fonttype": "path",
         "svg.hashsalt": "optguide",
     }
+
+
+Looks = Mapping[str, tuple[str, str]]
+HATCHES = ("", "///", "..", "\\\\\\", "xx", "---")
+
+
+def looks_of(kinds: Iterable[str]) -> Looks:
+    """Colour and hatch of each kind, in their order."""
+    colours = palette().series
+    return {
+        kind: (colours[index % len(colours)], HATCHES[index % len(HATCHES)])
+        for index, kind in enumerate(kinds)
+    }
+
+
+def add_legend(figure: Figure, looks: Looks) -> None:
+    """Name the kinds above the plot, three on a line."""
+    handles = [
+        Patch(facecolor=colour, hatch=hatch, edgecolor=palette().background, label=kind)
+        for kind, (colour, hatch) in looks.items()
+    ]
+    # Matplotlib fills a legend column by column; kinds are read along lines.
+    handles = [handle for column in range(3) for handle in handles[column::3]]
+    if handles:
+        figure.legend(handles=handles, loc="outside upper left", ncols=3, handlelength=1.6, borderpad=0)

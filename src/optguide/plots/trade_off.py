@@ -9,10 +9,20 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from optguide.plots._axes import axis_label, linear_axis, log_axis, log_label, value_axis, whisker_line
-from optguide.plots._data import Interval, bounds, unit_name
-from optguide.plots._labels import Label, place_labels
-from optguide.plots._numbered import ROW, Mark, Point, groups_of, lines, list_below, look, numbered, shape
-from optguide.plots._rows import fit
+from optguide.plots._labels import (
+    ROW,
+    Label,
+    Mark,
+    Point,
+    groups_of,
+    lines,
+    list_below,
+    look,
+    numbered,
+    place_labels,
+    shape,
+)
+from optguide.plots._rows import Interval, bounds, fit, unit_name
 from optguide.plots._rows import limit as top_of
 from optguide.plots.themes import WIDTH, palette, themed
 

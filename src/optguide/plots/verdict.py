@@ -8,7 +8,7 @@ from html import escape
 from typing import Literal
 
 from optguide.format import estimate
-from optguide.plots._data import Span, unit_name
+from optguide.plots._rows import Span, unit_name
 
 __all__ = ["verdict_interval_svg"]
 
@@ -40,7 +40,7 @@ def verdict_interval_svg(
     :param value: the estimate.
     :param bounds: one threshold, or the two ends of a range.
     :param label: what is drawn, for readers who cannot see it; plain text.
-    :param unit: unit of all numbers, as in :class:`~optguide.measuring.estimate.Estimate`.
+    :param unit: unit of all numbers, as in :class:`~optguide.stats.estimate.Estimate`.
     :param holds: the side of the bounds where the claim holds; it is shaded. ``None`` shades nothing.
     """
     edges = sorted([bounds] if isinstance(bounds, int | float) else bounds)

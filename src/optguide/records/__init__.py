@@ -2,7 +2,7 @@
 
 An example collects its results in a :class:`Recording` and ends with :meth:`Recording.publish`; pages, claims
 and the command line read all of them with :func:`load`. What can go wrong in between leaves the records that
-were there: see :mod:`optguide.records.storage` for how.
+were there: see :mod:`optguide.storage` for how.
 """
 
 from __future__ import annotations

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from optguide.records.model import Figure
-from optguide.records.storage import storage_errors
+from optguide.storage import storage_errors
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure as Drawing

@@ -1,18 +1,37 @@
-"""What a record says, and its form as JSON."""
+"""What a record says, and its form as JSON.
+
+Which model an accuracy is about, so that a later example can run that model again.
+
+Numbers and evidence in the form a record keeps: finite, and plain JSON.
+"""
 
 from __future__ import annotations
 
+import math
 import re
-from collections.abc import Mapping
-from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Any
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path, PurePath
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
 from optguide.errors import ClaimError, RecordsError
+from optguide.paths import build_dir, impersonal, shown
 
-__all__ = ["SCHEMA", "Figure", "Record", "Result", "Table", "check_id", "decode", "encode"]
+__all__ = [
+    "SCHEMA",
+    "EvaluatedModel",
+    "Figure",
+    "Record",
+    "Result",
+    "Table",
+    "check_id",
+    "decode",
+    "encode",
+    "plain",
+    "result_of",
+]
 
 SCHEMA = 1
 """Version of the JSON form. Raise it whenever an older reader would misunderstand a newer file."""
@@ -29,7 +48,7 @@ class Result:
     :param value: the estimate, in ``unit``.
     :param low: lower end of the 95 % interval; equal to ``value`` for a deterministic quantity.
     :param high: upper end of the 95 % interval.
-    :param unit: a unit of :class:`optguide.measuring.estimate.Estimate`.
+    :param unit: a unit of :class:`optguide.stats.estimate.Estimate`.
     :param n: number of samples or rounds behind the value.
     :param method: how value and interval were computed.
     :param label: what tables call it.
@@ -79,7 +98,7 @@ class Record:
     :param example: ``chapter/name``.
     :param script: path of the example in the repository; empty where it ran from elsewhere.
     :param script_sha256: digest of the script that ran; empty where there was none, as in a notebook.
-    :param profile: name of the budgets, see :mod:`optguide.profiles`.
+    :param profile: name of the budgets, see :mod:`optguide.guide.profiles`.
     :param build: identifier that all records of one build share.
     :param started: ISO 8601 time in UTC.
     :param finished: ISO 8601 time in UTC.
@@ -143,4 +162,84 @@ def decode(data: bytes, file: Path) -> Record:
         raise RecordsError(f"{file} is not a readable record: {error}.", REBUILD) from error
     raise RecordsError(
         f"{file} has records of schema {schema}, and this version of optguide reads schema {SCHEMA}.", REBUILD
+    )
+
+
+@dataclass(frozen=True)
+class EvaluatedModel:
+    """Evidence beside an accuracy.
+
+    :param task: what the model was asked, such as ``"digits"``; only models of one task are comparable.
+    :param model: its file, in the build folder.
+    :param precision: that was pinned; ``None`` is the device's own.
+    :param original: whether the others of the task were made from it.
+    """
+
+    task: str
+    model: Path
+    precision: str | None = "f32"
+    original: bool = False
+
+    @property
+    def evidence(self) -> dict[str, Any]:
+        """For :meth:`optguide.records.Recording.add`."""
+        return {"judged": asdict(self)}
+
+    @classmethod
+    def of(cls, result: Result) -> EvaluatedModel | None:
+        """What was judged, with the model's place in this build; ``None`` where the example did not tell."""
+        found = result.evidence.get("judged")
+        if found is None:
+            return None
+        # Records show readers paths that begin with "build", wherever that folder is.
+        return cls(**{**found, "model": build_dir() / Path(found["model"]).relative_to("build")})
+
+
+if TYPE_CHECKING:
+    from optguide.stats.estimate import Estimate
+
+
+def result_of(
+    estimate: Estimate, what: str, *, label: str = "", evidence: Mapping[str, Any] | None = None
+) -> Result:
+    """The result of ``what`` that ``estimate`` gives.
+
+    :raises RecordsError: a value that is no finite number, an interval whose ends are the wrong way round, or
+        evidence that JSON cannot hold.
+    """
+    value, low, high = float(estimate.value), float(estimate.low), float(estimate.high)
+    if not all(map(math.isfinite, (value, low, high))):
+        raise RecordsError(
+            f"{what} is {value} ({low} to {high}), which is no finite number.",
+            "Record it as unavailable with the reason, or measure longer.",
+        )
+    if low > high:
+        raise RecordsError(
+            f"The interval of {what} runs from {low} down to {high}.", "Give the lower end first."
+        )
+    kept = {key: plain(item, what) for key, item in (evidence or {}).items()}
+    return Result(value, low, high, estimate.unit, int(estimate.n), estimate.method, label, kept)
+
+
+def plain(value: Any, what: str) -> Any:
+    """``value`` as JSON has it: tuples as lists, paths as readers should see them.
+
+    :raises RecordsError: a type that JSON has not, or a number that is not finite.
+    """
+    match value:
+        case None | bool() | int():
+            return value
+        case float() if math.isfinite(value):
+            return value
+        case str():
+            return shown(value) if PurePath(value).is_absolute() else impersonal(value)
+        case PurePath():
+            return shown(value)
+        case Mapping():
+            return {str(key): plain(item, what) for key, item in value.items()}
+        case Sequence():
+            return [plain(item, what) for item in value]
+    raise RecordsError(
+        f"The evidence of {what} holds {value!r}, which JSON cannot keep.",
+        "Give text, finite numbers, lists and mappings.",
     )

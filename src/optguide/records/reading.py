@@ -1,20 +1,55 @@
-"""All records of a build, read and looked up by identifier."""
+"""All records of a build, read and looked up by identifier.
+
+Which script made a record, and whether it is still the same.
+
+A record as plain text, for terminals and for the gallery's output blocks.
+"""
 
 from __future__ import annotations
 
 import difflib
+import hashlib
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from types import FrameType
 from typing import Literal
 
+from optguide import format as fmt
 from optguide.errors import ClaimError, RecordsError
-from optguide.paths import records_dir
+from optguide.paths import records_dir, repository
 from optguide.records.model import REBUILD, Record, Result, decode
-from optguide.records.provenance import script_change
 
-__all__ = ["Records", "load"]
+__all__ = ["Records", "calling_script", "load", "script_change", "text"]
+
+
+def calling_script(frame: FrameType) -> tuple[str, str]:
+    """Path in the repository and SHA-256 of the script that ``frame`` belongs to.
+
+    Both are empty where there is no file, as in a notebook; outside of a repository the path is.
+    """
+    name = frame.f_globals.get("__file__")
+    if not name or not Path(name).is_file():
+        return "", ""
+    script = Path(name).resolve()
+    base = repository(script)
+    return (script.relative_to(base).as_posix() if base else ""), _digest(script)
+
+
+def script_change(record: Record) -> str:
+    """What happened to the script since: a clause such as "changed afterwards", or nothing."""
+    base = repository()
+    if not base or not record.script:
+        return ""
+    script = base / record.script
+    if not script.is_file():
+        return "does not exist any more"
+    return "" if _digest(script) == record.script_sha256 else "changed afterwards"
+
+
+def _digest(script: Path) -> str:
+    return hashlib.sha256(script.read_bytes()).hexdigest()
 
 
 @dataclass(frozen=True)
@@ -153,3 +188,15 @@ def _differences(record: Record, newest: Record) -> Iterator[str]:
         yield f"{name} was measured with the {profiles}."
     if change := script_change(record):
         yield f"{name} was measured at {when}, and its script {record.script} {change}."
+
+
+def text(record: Record) -> str:
+    """The results of ``record`` as an aligned table, then what could not be measured."""
+    rows = [("", "estimate (95 % interval)", "samples")]
+    rows += [
+        (result.label or key, fmt.estimate(result), str(result.n)) for key, result in record.results.items()
+    ]
+    first, second = (max(len(row[column]) for row in rows) for column in (0, 1))
+    lines = [f"{label:<{first}}  {value:<{second}}  {n}".rstrip() for label, value, n in rows]
+    lines += [f"{key}: not measurable here: {reason}" for key, reason in record.unavailable.items()]
+    return "\n".join(lines)

@@ -1,33 +1,46 @@
-"""Collecting the results of one example."""
+"""Collecting the results of one example.
+
+The results of one interleaved session as entries of a recording.
+"""
 
 from __future__ import annotations
 
+import math
 import os
 import re
 import sys
 import uuid
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from fnmatch import fnmatchcase
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from optguide.errors import ClaimError, RecordsError
+from optguide.errors import (
+    ClaimError,
+    DeviceError,
+    EnvironmentMissing,
+    NotEnoughSamples,
+    PropertyError,
+    RecordsError,
+)
 from optguide.paths import impersonal, records_dir
-from optguide.records import figures, sessions, summary
-from optguide.records.evidence import result_of
-from optguide.records.model import SCHEMA, Figure, Record, Result, Table, check_id, encode
-from optguide.records.provenance import calling_script
-from optguide.records.storage import replace_record
+from optguide.records import figures
+from optguide.records import reading as summary
+from optguide.records.model import SCHEMA, Figure, Record, Result, Table, check_id, encode, result_of
+from optguide.records.reading import calling_script
+from optguide.storage import replace_record
+
+__all__ = ["BUILD_VARIABLE", "Recording", "add_session"]
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure as Drawing
 
-    from optguide.measuring.comparison import Comparison
-    from optguide.measuring.estimate import Estimate
-    from optguide.measuring.result import SessionResult
+    from optguide.bench.result import SessionResult
+    from optguide.stats.comparison import Comparison
+    from optguide.stats.estimate import Estimate
 
-__all__ = ["BUILD_VARIABLE", "Recording"]
 
 BUILD_VARIABLE = "OPTGUIDE_BUILD_ID"
 
@@ -82,7 +95,7 @@ class Recording:
 
     def add_value(self, id: str, value: float, unit: str, *, label: str = "", n: int = 1) -> None:  # noqa: A002
         """Record a quantity without spread, such as bytes on disk; the errors are those of :meth:`add`."""
-        from optguide.measuring.estimate import Estimate
+        from optguide.stats.estimate import Estimate
 
         self.add(id, Estimate(value, value, value, unit, n, "counted"), label=label)
 
@@ -125,7 +138,7 @@ class Recording:
         :param names: variant name to its part of the identifier; other variants are left out.
         :raises RecordsError: the session had no variant of that name; and as :meth:`add`.
         """
-        sessions.add_session(self, prefix, result, names, percentiles, title)
+        add_session(self, prefix, result, names, percentiles, title)
 
     def unavailable(self, id: str, reason: str) -> None:  # noqa: A002
         """State that this machine cannot measure ``id``, and why; the errors are those of :meth:`add`.
@@ -196,7 +209,7 @@ class Recording:
         return self._target
 
     def _record(self, drawn: Mapping[str, Figure]) -> Record:
-        from optguide import profiles
+        from optguide.guide import profiles
         from optguide.machine import Machine
 
         machine = Machine.current()
@@ -247,3 +260,82 @@ def _check_name(kind: str, name: str, taken: Mapping[str, object]) -> None:
 
 def _now() -> str:
     return datetime.now(UTC).isoformat(timespec="seconds")
+
+
+if TYPE_CHECKING:
+    from optguide.bench.result import SessionResult
+    from optguide.records.recording import Recording
+    from optguide.stats.estimate import Estimate
+
+
+ABSENT = (DeviceError, EnvironmentMissing, PropertyError)
+"""What a machine may lack. Any other failure, such as a worker that was killed, is one of the build."""
+
+
+def add_session(
+    recording: Recording,
+    prefix: str,
+    result: SessionResult,
+    names: Mapping[str, str],
+    percentiles: Sequence[float],
+    title: str,
+) -> None:
+    """Do what :meth:`optguide.records.Recording.add_session` describes."""
+    before = f"{title}, " if title else ""
+    for name, part in names.items():
+        if name not in result.series and name not in result.failures:
+            raise RecordsError(
+                f"The session under {prefix} had no variant {name!r}.",
+                f"Use the names it had: {', '.join([*result.series, *result.failures])}.",
+            )
+        for suffix, what, estimate in _quantities(result, name, percentiles):
+            identifier = f"{prefix}.{part}.{suffix}"
+            if name in result.failures:
+                if not isinstance(result.failures[name], ABSENT):
+                    raise result.failures[name]
+                recording.unavailable(identifier, result.failures[name].message)
+                continue
+            try:
+                found = estimate()
+            except NotEnoughSamples as error:
+                recording.unavailable(identifier, error.message)
+            else:
+                recording.add(
+                    identifier, found, label=f"{before}{name}: {what}", evidence=_evidence(result, name)
+                )
+    try:
+        control = result.control
+    except NotEnoughSamples as error:
+        recording.unavailable(f"{prefix}.control", error.message)
+    else:
+        if control is not None:
+            recording.add_comparison(
+                f"{prefix}.control", control, label=f"{before}{control.a} against itself"
+            )
+
+
+def _quantities(
+    result: SessionResult, name: str, percentiles: Sequence[float]
+) -> Iterator[tuple[str, str, Callable[[], Estimate]]]:
+    """Last part of the identifier, words for readers, and how to get the estimate."""
+    for percentile in percentiles:
+        tag = f"{percentile:g}"
+        words = "median latency" if percentile == 50 else f"p{tag} latency"
+        # p99.9 has a dot, which would split the identifier.
+        yield f"latency.p{tag.replace('.', '_')}", words, partial(result.latency, name, percentile)
+    yield "throughput", "throughput", partial(result.throughput, name)
+    yield "cpu_time", "CPU time per inference", partial(result.cpu_time, name)
+
+
+def _evidence(result: SessionResult, name: str) -> dict[str, Any]:
+    series, share = result.series[name], result.others_share
+    return {
+        "variant": series.variant.to_dict(evidence=True),
+        "effective": series.effective,
+        "versions": series.versions,
+        "rounds": result.rounds,
+        "ended": result.ended,
+        "others_share": None if math.isnan(share) else share,
+        "load_seconds": series.load_seconds,
+        "peak_rss": series.peak_rss,
+    }

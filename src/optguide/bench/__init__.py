@@ -1,0 +1,1 @@
+"""Measurement: variants, worker processes, sessions and their results."""

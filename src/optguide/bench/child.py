@@ -1,0 +1,116 @@
+"""One function in a fresh, watched process: what crashes, hangs or is killed there ends nothing here."""
+
+from __future__ import annotations
+
+import importlib
+import json
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import traceback
+from collections.abc import Mapping
+from typing import Any
+
+from optguide.errors import OptGuideError, WorkerDied, WorkerError, WorkerHung, by_name
+from optguide.quiet import no_telemetry
+
+__all__ = ["call"]
+
+_SAID = 4000
+"""Characters of what the process printed that an error keeps for ``--debug``."""
+
+
+def call(function: str, arguments: Mapping[str, Any], *, seconds: float, what: str) -> Any:
+    """The JSON value that a function returns in a process of its own.
+
+    :param function: ``package.module:function``; it takes and returns what JSON has.
+    :param seconds: after which the process is ended.
+    :param what: is being done, for errors: ``"quantizing the model"``.
+    :raises WorkerHung: it took longer.
+    :raises WorkerDied: the process ended without an answer.
+    :raises OptGuideError: whatever the function raises; other exceptions become :class:`WorkerError`.
+    """
+    no_telemetry()
+    with tempfile.TemporaryDirectory() as folder, tempfile.TemporaryFile() as printed:
+        reply = os.path.join(folder, "reply.json")  # noqa: PTH118 - a plain string goes to the child
+        request = json.dumps({"function": function, "arguments": arguments, "reply": reply})
+        process = subprocess.Popen(
+            [sys.executable, "-m", "optguide.bench.child"],
+            stdin=subprocess.PIPE,
+            stdout=printed,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+        try:
+            process.communicate(request, timeout=seconds)
+        except subprocess.TimeoutExpired:
+            raise WorkerHung(
+                f"{what[:1].upper()}{what[1:]} took longer than {seconds:.0f} s and was ended.",
+                "Give a larger --budget, or less data.",
+            ) from None
+        finally:
+            process.kill()
+            process.wait()
+        answer = _read(reply)
+        if answer is None:
+            printed.seek(0)
+            raise _obituary(process.returncode, what, printed.read().decode(errors="replace")[-_SAID:])
+    if "error" in answer:
+        error = answer["error"]
+        raise by_name(error["kind"])(error["message"], error["remedy"], detail=error["detail"])
+    return answer["ok"]
+
+
+def _read(path: str) -> dict[str, Any] | None:
+    try:
+        with open(path, encoding="utf-8") as file:  # noqa: PTH123
+            answer: dict[str, Any] = json.load(file)
+    except (FileNotFoundError, ValueError):
+        return None
+    return answer
+
+
+def _obituary(status: int, what: str, printed: str) -> WorkerDied:
+    cause = f"status {status}" if status >= 0 else signal.Signals(-status).name
+    remedy = "Run the command again with --debug for what it printed."
+    if status == -signal.SIGKILL:
+        remedy = "Somebody killed it, or the machine ran out of memory; free some and run again."
+    return WorkerDied(f"The process that was {what} ended with {cause}.", remedy, detail=printed)
+
+
+def _serve() -> None:
+    """The child's side."""
+    from optguide.bench.worker import die_with_parent
+
+    die_with_parent()
+    sys.path.append(os.getcwd())  # noqa: PTH109 - references of the reader's name modules of this folder
+    request = json.load(sys.stdin)
+    try:
+        module, _, name = request["function"].partition(":")
+        answer = {"ok": getattr(importlib.import_module(module), name)(**request["arguments"])}
+    except OptGuideError as error:
+        answer = _report(type(error).__name__, error.message, error.remedy)
+    except Exception as error:  # the parent decides what a failure means
+        said = str(error).strip().splitlines()
+        text = f"{type(error).__name__}: {said[0][:300] if said else 'no message'}"
+        answer = _report(
+            WorkerError.__name__, text, "Run the command again with --debug for the traceback of the process."
+        )
+    unfinished = request["reply"] + ".part"
+    with open(unfinished, "w", encoding="utf-8") as file:  # noqa: PTH123
+        json.dump(answer, file)
+    os.replace(unfinished, request["reply"])  # noqa: PTH105
+    sys.stdout.flush()
+    # Runtimes with threads of their own can hang in their destructors; everything is already reported.
+    os._exit(0)
+
+
+def _report(kind: str, message: str, remedy: str) -> dict[str, Any]:
+    detail = traceback.format_exc()
+    return {"error": {"kind": kind, "message": message, "remedy": remedy, "detail": detail}}
+
+
+if __name__ == "__main__":
+    _serve()

@@ -1,0 +1,210 @@
+"""First-inference latency and memory: from a fresh process to the first result, stage by stage.
+
+Every run is a new process, and the variants' runs take turns in shuffled order. The operating system's
+file cache is warm from the second run on; dropping it needs administrator rights, so a first start after
+boot is slower than anything measured here.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+
+from optguide.bench.process import GRACE_SECONDS, WorkerProcess
+from optguide.bench.progress import reporting
+from optguide.bench.variant import Variant, require_unique_names
+from optguide.errors import NotEnoughSamples, OptGuideError, OptionError
+from optguide.machine import OthersMeter, measuring_lock
+from optguide.stats.comparison import Comparison, paired
+from optguide.stats.estimate import Estimate, median_of_rounds
+
+__all__ = ["FOOTPRINTS", "STAGES", "ColdStart", "first_inference"]
+
+Footprint = Mapping[str, int | None]
+"""Bytes by kind; ``None`` where the system does not tell."""
+
+STAGES = ("import", "read", "compile", "first", "second", "steady")
+"""Import of the runtime, reading the model, compiling it, first and second inference, steady inference."""
+
+SUMS = {"total": STAGES[:4], "load": STAGES[1:3]}
+"""Stages that are also looked at together: all up to the first result, and what is done with the model."""
+
+FOOTPRINTS = {"peak": "peak_rss", "private": "private"}
+"""``peak`` is the largest resident memory so far, pages of mapped files included. ``private`` is what belongs
+to no file at the moment, and so cannot be dropped, or shared with another process that maps the files."""
+
+MOMENTS = ("load", "first")
+"""When memory is looked at: once the model is compiled, and after the first inference."""
+
+MEGABYTE = 1e6
+
+SECONDS_PER_RUN = 2.0
+"""A guess, for the progress bar only."""
+
+
+@dataclass(frozen=True)
+class ColdStart:
+    """Stage durations and memory of repeated fresh processes.
+
+    :param runs: variant name to one mapping of stage to milliseconds per run, in order.
+    :param failures: variant name to the error that ended it.
+    :param footprints: variant name to one mapping per run, of moment to bytes by kind.
+    :param others_share: share of the machine's CPU that other processes used meanwhile (0 to 1); NaN where
+        the system does not tell.
+    """
+
+    runs: Mapping[str, tuple[Mapping[str, float], ...]]
+    failures: Mapping[str, OptGuideError]
+    footprints: Mapping[str, tuple[Mapping[str, Footprint], ...]] = field(default_factory=dict)
+    others_share: float = math.nan
+
+    def estimate(self, name: str, stage: str = "total") -> Estimate:
+        """Median of one stage, or of one of :data:`SUMS`, in milliseconds.
+
+        :raises NotEnoughSamples: fewer than six runs.
+        """
+        estimate = median_of_rounds(self.values(name, stage), "ms")
+        return replace(estimate, low=max(0.0, estimate.low))
+
+    def compare(self, a: str, b: str, stage: str = "total") -> Comparison:
+        """How much shorter the stage is for ``b`` than for ``a``, paired by round."""
+        return Comparison(
+            a, b, f"first inference, {stage}", paired(self.values(a, stage), self.values(b, stage))
+        )
+
+    def memory(self, name: str, kind: str = "peak", after: str = "first") -> Estimate:
+        """Median of the memory of one process, in megabytes (of a million bytes).
+
+        :param kind: one of :data:`FOOTPRINTS`.
+        :param after: ``load`` or ``first``.
+        :raises NotEnoughSamples: fewer than six runs, or a system that does not tell this kind.
+        """
+        return median_of_rounds(self.megabytes(name, kind, after), "MB")
+
+    def compare_memory(self, a: str, b: str, kind: str = "peak", after: str = "first") -> Comparison:
+        """How many times as much memory ``a`` takes as ``b``, paired by round; raises as :meth:`memory`."""
+        ratio = paired(self.megabytes(a, kind, after), self.megabytes(b, kind, after))
+        return Comparison(a, b, f"{kind} memory", ratio)
+
+    def warm_up(self, name: str) -> Estimate:
+        """How many times longer the first call takes than the steady ones of the same process."""
+        return paired(self.values(name, "first"), self.values(name, "steady"))
+
+    def values(self, name: str, stage: str = "total") -> list[float]:
+        """Milliseconds of each run.
+
+        :raises OptionError: no such variant or stage.
+        """
+        self._check(name)
+        if stage not in STAGES and stage not in SUMS:
+            known = ", ".join([*SUMS, *STAGES])
+            raise OptionError(f"There is no stage {stage!r}.", f"Use one of: {known}.")
+        return [sum(run[part] for part in SUMS.get(stage, (stage,))) for run in self.runs[name]]
+
+    def megabytes(self, name: str, kind: str = "peak", after: str = "first") -> list[float]:
+        """Memory of each run.
+
+        :raises OptionError: no such variant, kind or moment.
+        :raises NotEnoughSamples: the system does not tell this kind.
+        """
+        self._check(name)
+        for what, given, known in (("kind", kind, FOOTPRINTS), ("moment", after, MOMENTS)):
+            if given not in known:
+                raise OptionError(f"There is no {what} {given!r} of memory.", f"Use {' or '.join(known)}.")
+        sizes = [run[after][FOOTPRINTS[kind]] for run in self.footprints[name]]
+        found = [size / MEGABYTE for size in sizes if size is not None]
+        if len(found) < len(sizes):
+            raise NotEnoughSamples(
+                f"This system does not tell the {kind} memory of a process.", "Look at the peak instead."
+            )
+        return found
+
+    def _check(self, name: str) -> None:
+        if name in self.failures:
+            raise self.failures[name]
+        if name not in self.runs:
+            raise OptionError(f"No variant {name!r} was started.", f"There are {', '.join(self.runs)}.")
+
+
+def first_inference(
+    variants: Sequence[Variant],
+    repeats: int,
+    *,
+    steady: int = 20,
+    before: Callable[[Variant], object] | None = None,
+    seed: int = 0,
+    label: str = "first inference",
+) -> ColdStart:
+    """Start each variant ``repeats`` times in fresh processes.
+
+    :param repeats: runs per variant; six give an interval.
+    :param steady: calls after the second whose median is the steady latency.
+    :param before: called ahead of every run, outside of what is timed, such as to empty a cache.
+    :raises OptGuideError: every variant failed; the first one's error.
+    """
+    if repeats < 1 or steady < 1:
+        raise OptionError(
+            f"{min(repeats, steady)} repeats measure nothing.", "Use repeats from 1; six give an interval."
+        )
+    require_unique_names(variants, "A comparison of first inferences")
+    random = np.random.default_rng(seed)
+    done: dict[str, list[_Run]] = {variant.name: [] for variant in variants}
+    failures: dict[str, OptGuideError] = {}
+    expected = SECONDS_PER_RUN * repeats * len(variants)
+    with measuring_lock(label), reporting(label, expected) as update:
+        for repeat in range(repeats):
+            for index in random.permutation(len(variants)):
+                variant = variants[index]
+                if variant.name in failures:
+                    continue
+                update(repeat / repeats, variant.name)
+                if before:
+                    before(variant)
+                try:
+                    done[variant.name].append(_start(variant, steady, check=repeat == 0))
+                except OptGuideError as error:
+                    failures[variant.name] = error
+    if len(failures) == len(variants):
+        raise next(iter(failures.values()))
+    whole = {name: runs for name, runs in done.items() if name not in failures}
+    return ColdStart(
+        {name: tuple(run.milliseconds for run in runs) for name, runs in whole.items()},
+        failures,
+        {name: tuple(run.footprints for run in runs) for name, runs in whole.items()},
+        float(np.mean([run.others_share for runs in whole.values() for run in runs])),
+    )
+
+
+@dataclass(frozen=True)
+class _Run:
+    """What one fresh process told."""
+
+    milliseconds: Mapping[str, float]
+    footprints: Mapping[str, Footprint]
+    others_share: float
+
+
+def _start(variant: Variant, steady: int, *, check: bool) -> _Run:
+    """Time one fresh process.
+
+    :param check: look at the outputs too, once everything has been timed.
+    """
+    with WorkerProcess(variant) as worker, OthersMeter([os.getpid(), worker.pid]) as others:
+        stages = worker.load()["stages"]
+        loaded = worker.ask(GRACE_SECONDS, do="memory")
+        (first,) = worker.ask(GRACE_SECONDS * 5, do="consecutive", count=1)["durations_ns"]
+        used = worker.ask(GRACE_SECONDS, do="memory")
+        later = worker.ask(GRACE_SECONDS * 5, do="consecutive", count=1 + steady)["durations_ns"]
+        if check:
+            worker.outputs()
+    milliseconds = {
+        **{name: 1e3 * stages[name] for name in STAGES[:3]},
+        "first": first / 1e6,
+        "second": later[0] / 1e6,
+        "steady": float(np.median(later[1:])) / 1e6,
+    }
+    return _Run(milliseconds, {"load": loaded, "first": used}, others.share)

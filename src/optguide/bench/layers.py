@@ -1,0 +1,335 @@
+"""Times of the layers of several variants, and the questions they answer; :mod:`.layers` measures them.
+
+Where the time goes inside a model: times of the layers as they were compiled, of several variants.
+
+The device counts the time of every layer that ran as such; what was fused into another layer is in that one's
+time. Variants take turns in shuffled order, one turn of counted inferences each per round. Where compiling is
+quick, a model is compiled anew for every turn: counters are exact to a microsecond then, and where memory and
+code of one compiled model happen to lie is part of the scatter.
+
+Inferences are made one after another, also by variants that have requests in flight elsewhere: a layer that
+shares the processor with those of other requests has no time of its own. With several streams, a layer has
+the threads of one of them.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+import re
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+
+from optguide.bench.process import GRACE_SECONDS, WorkerProcess
+from optguide.bench.progress import Update, reporting
+from optguide.bench.variant import Variant, require_unique_names
+from optguide.errors import OptGuideError, OptionError
+from optguide.machine import OthersMeter, measuring_lock
+from optguide.stats.comparison import Comparison, paired_processes
+from optguide.stats.estimate import MINIMUM_ROUNDS, Estimate, median_of_rounds
+
+__all__ = ["KindTime", "LayerTime", "LayerTimes", "Round", "layers"]
+
+_MADE_UP = re.compile(r"[A-Za-z]+_\d+(_.*)?|\d+")
+"""Names such as ``Multiply_10057``."""
+
+
+@dataclass(frozen=True)
+class LayerTime:
+    """One layer of a compiled model.
+
+    :param name: of the layer in the compiled model.
+    :param kind: what it computes, such as ``Convolution``; ``Reorder`` rewrites data for the next layer.
+    :param precision: in which it computes, such as ``bf16`` or ``u8``.
+    :param time: per inference, in microseconds; zero where it takes less than one.
+    :param origin: layers of the original model that it stands for, itself and those fused into it.
+    """
+
+    name: str
+    kind: str
+    precision: str
+    time: Estimate
+    origin: tuple[str, ...] = ()
+
+    @property
+    def title(self) -> str:
+        """A name that a reader knows: that of the first original layer whose name no converter made up.
+
+        Of names from PyTorch only the module is left: its function is the ``kind``, or fused into it.
+        """
+        own = (name for name in (*self.origin, self.name) if not _MADE_UP.fullmatch(name))
+        found = next(own, self.name)
+        return found.partition("/aten::")[0].removeprefix("__module.") or found
+
+
+@dataclass(frozen=True)
+class KindTime:
+    """All layers of one kind and precision together; the other parameters are those of :class:`LayerTime`.
+
+    :param layers: their names.
+    """
+
+    kind: str
+    precision: str
+    layers: tuple[str, ...]
+    time: Estimate
+
+
+@dataclass(frozen=True)
+class Round:
+    """One turn of one variant.
+
+    :param times: layer name to microseconds per inference.
+    :param latency: microseconds per inference as the caller sees it, while layers are counted.
+    :param calls: counted inferences.
+    """
+
+    times: Mapping[str, float]
+    latency: float
+    calls: int
+
+
+@dataclass(frozen=True)
+class LayerTimes:
+    """What the layers of several variants take.
+
+    :param rounds: by variant name, one entry per round in which all took their turn.
+    :param described: by variant name and layer name, its ``kind``, ``precision`` and ``origin``.
+    :param failures: by variant name.
+    :param effective: by variant name, properties as the device resolved them.
+    :param versions: of the packages that executed the models.
+    :param anew: whether models were compiled anew for every round.
+    :param others_share: share of the machine's CPU that other processes used meanwhile (0 to 1); NaN where
+        the system does not tell.
+    """
+
+    rounds: Mapping[str, tuple[Round, ...]]
+    described: Mapping[str, Mapping[str, Mapping[str, Any]]]
+    failures: Mapping[str, OptGuideError]
+    effective: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    versions: Mapping[str, str] = field(default_factory=dict)
+    anew: bool = True
+    others_share: float = math.nan
+
+    def of(self, name: str) -> tuple[LayerTime, ...]:
+        """Every layer of a variant, the slowest first.
+
+        :raises NotEnoughSamples: fewer than six rounds.
+        """
+        found = [
+            LayerTime(
+                layer, said["kind"], said["precision"], self.together(name, [layer]), tuple(said["origin"])
+            )
+            for layer, said in self._layers(name).items()
+        ]
+        return tuple(sorted(found, key=lambda layer: layer.time.value, reverse=True))
+
+    def kinds(self, name: str) -> tuple[KindTime, ...]:
+        """The layers of a variant by kind and precision, the slowest first; raises as :meth:`of`."""
+        groups = self._groups(name)
+        found = [
+            KindTime(*key, tuple(members), self.together(name, members)) for key, members in groups.items()
+        ]
+        return tuple(sorted(found, key=lambda kind: kind.time.value, reverse=True))
+
+    def total(self, name: str) -> Estimate:
+        """All layers together, in microseconds per inference; raises as :meth:`of`."""
+        return self.together(name, self._members(name))
+
+    def together(self, name: str, members: Sequence[str]) -> Estimate:
+        """Some layers together, in microseconds per inference; raises as :meth:`of`."""
+        return _at_least_zero(_per_round(self._of(name), members), "us")
+
+    def latency(self, name: str) -> Estimate:
+        """Of an inference as its caller sees it, while layers are counted, in us; raises as :meth:`of`."""
+        return median_of_rounds([turn.latency for turn in self._of(name)], "us")
+
+    def share(self, name: str, members: Sequence[str]) -> Estimate:
+        """The time of some layers as a share of that of all, paired by round; raises as :meth:`of`."""
+        rounds = self._of(name)
+        totals = _per_round(rounds, self._members(name))
+        parts = zip(_per_round(rounds, members), totals, strict=True)
+        return _at_least_zero([part / total if total else 0.0 for part, total in parts], "share")
+
+    def compare(self, a: str, b: str, kind: str | None = None) -> Comparison | None:
+        """How much less time the layers of one kind take in ``b`` than in ``a``, paired by round.
+
+        :param kind: all layers where there is none.
+        :return: nothing where one of the two spends no time in such layers, or none that was counted in some
+            round.
+        :raises NotEnoughSamples: fewer than six rounds.
+        """
+        sums = [_per_round(self._of(name), self._members(name, kind)) for name in (a, b)]
+        if min(map(min, sums)) <= 0:
+            return None
+        first, second = map(np.asarray, sums)
+        fastest = float(min(np.median(first), np.median(second))) / 1e6
+        ratio = paired_processes(first / second, [0] * len(first), fastest)
+        return Comparison(a, b, f"layers, {kind}" if kind else "layers", ratio)
+
+    def _members(self, name: str, kind: str | None = None) -> list[str]:
+        return [layer for layer, said in self._layers(name).items() if kind in (None, said["kind"])]
+
+    def _groups(self, name: str) -> dict[tuple[str, str], list[str]]:
+        groups: dict[tuple[str, str], list[str]] = {}
+        for layer, said in self._layers(name).items():
+            groups.setdefault((said["kind"], said["precision"]), []).append(layer)
+        return groups
+
+    def _layers(self, name: str) -> Mapping[str, Mapping[str, Any]]:
+        self._of(name)  # refuses names of nothing
+        return self.described[name]
+
+    def _of(self, name: str) -> tuple[Round, ...]:
+        if name in self.failures:
+            raise self.failures[name]
+        if name not in self.rounds:
+            raise OptionError(f"No layers of {name!r} were counted.", f"There are {', '.join(self.rounds)}.")
+        return self.rounds[name]
+
+
+def _per_round(rounds: Sequence[Round], members: Sequence[str]) -> list[float]:
+    return [sum(turn.times.get(layer, 0.0) for layer in members) for turn in rounds]
+
+
+def _at_least_zero(values: Sequence[float], unit: str) -> Estimate:
+    """The median; what takes next to nothing can come out below zero where rounded means are subtracted."""
+    found = median_of_rounds(values, unit)
+    return replace(found, value=max(0.0, found.value), low=max(0.0, found.low), high=max(0.0, found.high))
+
+
+ROUNDS = 9
+"""The fewest for which an interval of 95 % leaves out the largest and the smallest of them."""
+
+DISCARD = 0.1
+"""Share of a turn that is inferred before it counts."""
+
+COMPILING = 2.0
+"""How many times the given seconds may go into compiling models anew."""
+
+PATIENCE, OVERTIME = 1.5, 4.0
+"""How many times the given seconds six rounds and more may take, and how many fewer rounds may."""
+
+
+def layers(
+    variants: Sequence[Variant], *, seconds: float = 8.0, seed: int = 0, label: str = "times of layers"
+) -> LayerTimes:
+    """Count the layers of each variant.
+
+    A variant that fails is reported in ``failures`` and the others are counted all the same.
+
+    :param variants: of the runtime OpenVINO, with different names.
+    :param seconds: for counted inferences, shared by all variants; compiling comes on top, up to about twice
+        as much. Where inferences are so long that six rounds do not fit, up to four times as much.
+    :param seed: of the order of turns.
+    :raises Busy: another measurement is running.
+    :raises OptionError: nothing to count, or two variants of one name.
+    :raises OptGuideError: every variant failed; the first one's error.
+    """
+    require_unique_names(variants, "A profile of layers")
+    if not seconds > 0:
+        raise OptionError(f"{seconds:g} s count nothing.", "Use a time above zero.")
+    session = _Session(variants, seconds, seed)
+    with measuring_lock(label), reporting(label, seconds) as update:
+        session.run(update)
+    if len(session.failures) == len(variants):
+        raise session.failures[variants[0].name]
+    return session.result()
+
+
+class _Session:
+    """State of one run."""
+
+    def __init__(self, variants: Sequence[Variant], seconds: float, seed: int) -> None:
+        self.variants = {variant.name: _counting(variant) for variant in variants}
+        self.seconds = seconds
+        self.random = np.random.default_rng(seed)
+        self.workers: dict[str, WorkerProcess] = {}
+        self.loaded: dict[str, Mapping[str, Any]] = {}
+        self.described: dict[str, dict[str, Any]] = {name: {} for name in self.variants}
+        self.rounds: dict[str, list[Round]] = {name: [] for name in self.variants}
+        self.failures: dict[str, OptGuideError] = {}
+        self.spent = 0.0
+        self.anew = False
+        self.others_share = math.nan
+
+    def run(self, update: Update) -> None:
+        """Load everything, take turns, and look at the outputs once everything has been counted."""
+        with ExitStack() as stack:
+            for name in self.variants:
+                update(0.0, f"loading {name}")
+                with self._blaming(name):
+                    self.workers[name] = stack.enter_context(WorkerProcess(self.variants[name]))
+                    self.loaded[name] = self.workers[name].load()
+            compiling = sum(_again(self.loaded[name]["stages"]) for name in self._alive())
+            self.anew = (ROUNDS - 1) * compiling <= COMPILING * self.seconds
+            with OthersMeter([os.getpid(), *(self.workers[name].pid for name in self._alive())]) as others:
+                self._take_turns(update)
+            self.others_share = others.share
+            for name in self._alive():
+                with self._blaming(name):
+                    self.workers[name].outputs()
+
+    def result(self) -> LayerTimes:
+        """What is known of every variant that did not fail."""
+        alive = self._alive()
+        return LayerTimes(
+            {name: tuple(self.rounds[name]) for name in alive},
+            {name: self.described[name] for name in alive},
+            self.failures,
+            {name: self.loaded[name]["effective"] for name in alive},
+            {key: value for name in alive for key, value in self.loaded[name]["versions"].items()},
+            self.anew,
+            self.others_share,
+        )
+
+    def _alive(self) -> list[str]:
+        return [name for name in self.variants if name not in self.failures]
+
+    def _take_turns(self, update: Update) -> None:
+        for done in range(ROUNDS):
+            for name in map(str, self.random.permutation(self._alive())):
+                update(done / ROUNDS, name)
+                with self._blaming(name):
+                    self._turn(name, first=done == 0)
+            enough = done + 1 >= MINIMUM_ROUNDS
+            if self.spent >= (PATIENCE if enough else OVERTIME) * self.seconds:
+                return
+
+    def _turn(self, name: str, *, first: bool) -> None:
+        if self.anew and not first:
+            self.workers[name].load()
+        part = self.seconds / (ROUNDS * len(self.variants))
+        start = time.perf_counter()
+        reply = self.workers[name].ask(
+            part + GRACE_SECONDS, do="layers", seconds=(1 - DISCARD) * part, discard=DISCARD * part
+        )
+        self.spent += time.perf_counter() - start
+        self.described[name] |= reply["layers"]
+        self.rounds[name].append(Round(reply["times"], reply["latency_us"], reply["calls"]))
+
+    @contextmanager
+    def _blaming(self, name: str) -> Iterator[None]:
+        """Give up the variant if this fails; the others go on."""
+        try:
+            yield
+        except OptGuideError as error:
+            self.failures[name] = error
+            if name in self.workers:
+                self.workers[name].end()
+
+
+def _again(stages: Mapping[str, float]) -> float:
+    """Seconds of loading a model again in a process that has imported everything."""
+    return sum(seconds for stage, seconds in stages.items() if stage != "import")
+
+
+def _counting(variant: Variant) -> Variant:
+    if variant.runtime != "openvino":
+        return variant  # the worker says what it has to do with layers
+    return replace(variant, properties={**variant.properties, "PERF_COUNT": "YES"}, requests=None)

@@ -1,0 +1,276 @@
+"""Latency under load: an open loop of seeded Poisson arrivals at a chosen rate.
+
+In a closed loop the next request waits until the previous one is answered, so a slow model is asked less
+often and the wait that users would feel never shows. Here the schedule does not care.
+
+A latency limit, which a configuration or an offered rate keeps or breaks.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+from collections.abc import Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, field, replace
+from typing import Literal
+
+import numpy as np
+
+from optguide.bench.process import GRACE_SECONDS, WorkerProcess
+from optguide.bench.progress import reporting
+from optguide.bench.variant import Variant, require_unique_names
+from optguide.errors import NotEnoughSamples, OptionError
+from optguide.format import quantity
+from optguide.machine import OthersMeter, measuring_lock
+from optguide.stats.estimate import Estimate, percentile_of_blocks, samples_needed
+
+__all__ = ["PERCENTILES", "Limit", "LoadPoint", "highest_rate", "limit_rate", "load_curve", "load_curves"]
+
+PERCENTILES = (50, 95, 99)
+
+SLICES = 20
+"""Slices of one point that count as clusters: queues build up and drain within them."""
+
+SUSTAINED = 0.95
+"""Completions per second below this share of the schedule's rate, and nobody near the end found the model
+idle: the queue grew, so the latencies describe how long the point was measured, and no steady state."""
+
+BUSY = 2.0
+"""An arrival that took less than this many times the shortest latency found the model idle or nearly so. In
+a short point of a slow model the last few requests alone can drain past the end, at any rate."""
+
+LATE_SHARE = 0.1
+"""The generator's own median lateness may be at most this share of the median latency it reports."""
+
+WARM_SECONDS = 0.1
+"""Closed-loop calls before each point, after which the caches hold this variant's weights."""
+
+PATIENCE = 1.5
+"""A point is given up when its last request has not been sent after this many times its length."""
+
+
+@dataclass(frozen=True)
+class LoadPoint:
+    """One offered rate.
+
+    :param offered: requests per second in the schedule.
+    :param achieved: completions per second.
+    :param latencies: percentile to latency from the scheduled arrival in milliseconds; a percentile
+        without enough samples is missing.
+    :param n: requests measured.
+    :param void: why the point cannot be used; empty for a valid one.
+    :param overloaded: the point is void because the variant is slower than the requests arrive.
+    :param served: percentile to the time from the start of an inference to its completion in milliseconds, as
+        the runtime reports it: what is left of the latency when the wait for a free infer request is ignored.
+    :param others_share: share of the machine's CPU that other processes used meanwhile (0 to 1); NaN where
+        the system does not tell.
+    """
+
+    offered: float
+    achieved: float
+    latencies: dict[int, Estimate]
+    n: int
+    void: str = ""
+    overloaded: bool = False
+    served: dict[int, Estimate] = field(default_factory=dict)
+    others_share: float = math.nan
+
+    p50 = property(lambda self: self.latencies.get(50))
+    p95 = property(lambda self: self.latencies.get(95))
+    p99 = property(lambda self: self.latencies.get(99))
+
+    def latency(self, percentile: int) -> Estimate:
+        """From the scheduled arrival to completion, in milliseconds.
+
+        :raises NotEnoughSamples: the point is void, or it has too few requests for this percentile.
+        """
+        return self._valid(self.latencies, percentile)
+
+    def service_time(self, percentile: int) -> Estimate:
+        """From the start of the inference to completion, in milliseconds; the errors of :meth:`latency`."""
+        return self._valid(self.served, percentile)
+
+    def against(self, limit: Limit) -> Literal["kept", "broke", "open"]:
+        """Whether the rate keeps a limit by its whole interval, breaks it so, or neither is sure."""
+        found = self.latencies.get(limit.percentile)
+        if self.overloaded:
+            return "broke"
+        if self.void or found is None:
+            return "open"
+        if found.high <= limit.milliseconds:
+            return "kept"
+        return "broke" if found.low > limit.milliseconds else "open"
+
+    def _valid(self, found: dict[int, Estimate], percentile: int) -> Estimate:
+        if self.void:
+            raise NotEnoughSamples(f"{self.void[0].upper()}{self.void[1:]}.", "Offer a lower rate.")
+        if percentile not in found:
+            raise NotEnoughSamples(
+                f"{self.n} requests are too few for the {percentile}th percentile; "
+                f"{samples_needed(percentile)} are needed.",
+                "Give each rate more time.",
+            )
+        return found[percentile]
+
+
+def load_curve(
+    variant: Variant,
+    rates: Sequence[float],
+    *,
+    seconds: float,
+    seed: int = 0,
+    label: str = "latency under load",
+) -> tuple[LoadPoint, ...]:
+    """Offer each rate to one variant; see :func:`load_curves`.
+
+    :return: points by rising rate.
+    """
+    return load_curves([variant], rates, seconds=seconds, seed=seed, label=label)[variant.name]
+
+
+def load_curves(
+    variants: Sequence[Variant],
+    rates: Sequence[float],
+    *,
+    seconds: float,
+    seed: int = 0,
+    label: str = "latency under load",
+) -> dict[str, tuple[LoadPoint, ...]]:
+    """Offer each rate to each variant, rates in shuffled order, the same arrivals to all variants.
+
+    The variants of one rate follow each other, so that a change of the machine meets all of them.
+
+    :param rates: requests per second, one point each.
+    :param seconds: length of each point.
+    :return: by variant name, points by rising rate.
+    :raises OptionError: there is nothing to offer, or two variants have one name.
+    """
+    if not rates or min(rates) <= 0 or seconds <= 0:
+        raise OptionError("A load curve needs rates and a length above zero.", "Give requests per second.")
+    require_unique_names(variants, "A load curve")
+    names = [variant.name for variant in variants]
+    random = np.random.default_rng(seed)
+    points: dict[str, dict[float, LoadPoint]] = {name: {} for name in names}
+    total = len(rates) * len(names)
+    with (
+        measuring_lock(label),
+        reporting(label, (seconds + WARM_SECONDS) * total) as update,
+        ExitStack() as stack,
+    ):
+        workers = {variant.name: stack.enter_context(WorkerProcess(variant)) for variant in variants}
+        for worker in workers.values():
+            worker.load()
+            worker.outputs()  # a model that returns NaN has no latency worth knowing
+        done = 0
+        for index in random.permutation(len(rates)):
+            for name in random.permutation(names):
+                update(done / total, f"{name}, {rates[index]:.4g} requests/s")
+                with OthersMeter([os.getpid(), *(worker.pid for worker in workers.values())]) as others:
+                    point = _measured(workers[name], rates[index], seconds, seed + int(index))
+                points[name][rates[index]] = replace(point, others_share=others.share)
+                done += 1
+    return {name: tuple(found[rate] for rate in sorted(found)) for name, found in points.items()}
+
+
+def highest_rate(points: Sequence[LoadPoint], percentile: int, limit_ms: float) -> LoadPoint | None:
+    """The valid point with the highest rate whose percentile's whole interval is within the limit.
+
+    Rates above a failing one do not count, even where they pass by luck. A rate with too few requests for
+    the percentile neither passes nor fails.
+    """
+    best = None
+    for point in sorted(points, key=lambda p: p.offered):
+        found = point.latencies.get(percentile)
+        if point.void or (found is not None and found.high > limit_ms):
+            break
+        if found is not None:
+            best = point
+    return best
+
+
+def limit_rate(points: Sequence[LoadPoint], percentile: int, limit_ms: float) -> Estimate:
+    """Between which rates a latency limit is reached: the highest that keeps it, the lowest that breaks it.
+
+    The value is the rate that keeps it. The interval is as wide as the rates are apart.
+
+    :raises NotEnoughSamples: no rate keeps the limit, or none breaks it.
+    """
+    kept = highest_rate(points, percentile, limit_ms)
+    limit = f"a p{percentile} of {limit_ms:.3g} ms"
+    if kept is None:
+        raise NotEnoughSamples(f"No rate that was offered surely kept {limit}.", "Offer lower rates.")
+    wanted = Limit(percentile, limit_ms)
+    broken = [p.offered for p in points if p.offered > kept.offered and p.against(wanted) == "broke"]
+    if not broken:
+        raise NotEnoughSamples(f"No rate that was offered surely broke {limit}.", "Offer higher rates.")
+    method = "highest offered rate that keeps the limit, up to the lowest that breaks it"
+    return Estimate(kept.offered, kept.offered, min(broken), "inferences/s", len(points), method)
+
+
+def _measured(worker: WorkerProcess, rate: float, seconds: float, seed: int) -> LoadPoint:
+    worker.ask(GRACE_SECONDS, do="block", seconds=WARM_SECONDS, discard=0.0)
+    patience = PATIENCE * seconds
+    reply = worker.ask(
+        patience + GRACE_SECONDS, do="serve", rate=rate, seconds=seconds, seed=seed, patience=patience
+    )
+    return _point(rate, seconds, reply)
+
+
+def _point(rate: float, seconds: float, reply: dict[str, object]) -> LoadPoint:
+    latencies = np.asarray(reply["latencies_ns"], dtype=np.float64) / 1e6
+    lateness = np.asarray(reply["lateness_ns"], dtype=np.float64) / 1e6
+    window = max(seconds, float(reply["window_ns"]) / 1e9)  # type: ignore[arg-type]
+    achieved = latencies.size / window
+    scheduled = int(reply["scheduled"])  # type: ignore[call-overload]
+    overload = _overload(scheduled, achieved, seconds, latencies)
+    return LoadPoint(
+        rate,
+        achieved,
+        _percentiles(latencies),
+        latencies.size,
+        void=overload or _late(latencies, lateness),
+        overloaded=bool(overload),
+        served=_percentiles(np.asarray(reply["served_ns"], dtype=np.float64) / 1e6),
+    )
+
+
+def _percentiles(samples: np.ndarray) -> dict[int, Estimate]:
+    slices = [part for part in np.array_split(samples, SLICES) if part.size]
+    found = {}
+    for percentile in PERCENTILES:
+        try:
+            found[percentile] = percentile_of_blocks(slices, percentile, "ms")
+        except NotEnoughSamples:
+            continue
+    return found
+
+
+def _overload(scheduled: int, achieved: float, seconds: float, latencies: np.ndarray) -> str:
+    """Why the latencies are of no steady state."""
+    wanted = scheduled / seconds
+    if achieved >= SUSTAINED * wanted:
+        return ""
+    given_up = latencies.size < scheduled
+    if given_up or latencies[-latencies.size // 4 :].min() > BUSY * latencies.min():
+        rates = f"{quantity(achieved, '')} of {quantity(wanted, '')} requests/s"
+        return f"only {rates} were completed: the queue kept growing"
+    return ""
+
+
+def _late(latencies: np.ndarray, lateness: np.ndarray) -> str:
+    """Why the latencies are the generator's more than the model's."""
+    if lateness.size and np.median(lateness) > LATE_SHARE * np.median(latencies):
+        return (
+            f"the generator itself was {np.median(lateness):.3g} ms late, "
+            f"too much beside a latency of {np.median(latencies):.3g} ms"
+        )
+    return ""
+
+
+@dataclass(frozen=True)
+class Limit:
+    """Such as p99 below 50 ms."""
+
+    percentile: int
+    milliseconds: float

@@ -1,0 +1,239 @@
+"""The parent's handle on one worker process."""
+
+from __future__ import annotations
+
+import json
+import os
+import queue
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+from collections.abc import Sequence
+from contextlib import ExitStack, suppress
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import psutil
+
+import optguide
+from optguide.bench.variant import Variant
+from optguide.errors import EnvironmentMissing, WorkerDied, WorkerError, WorkerHung, by_name
+from optguide.machine.cgroup import limited_group
+from optguide.quiet import no_telemetry
+
+__all__ = ["LOAD_SECONDS", "WorkerProcess"]
+
+LOAD_SECONDS = 300.0
+"""How long a worker may take to load a model: ``torch.compile`` and a cold disk are slow."""
+
+GRACE_SECONDS = 60.0
+"""What a block may take beyond its length: a single inference of a large model can be that long."""
+
+# Loads this very package by its folder, so that an interpreter of another environment sees the worker and
+# nothing else of this environment's packages.
+_BOOTSTRAP = """
+import importlib.util, sys
+sys.path.append(sys.path.pop(0))  # the current folder comes last: a numpy.py beside a model is not numpy
+folder = sys.argv[1]
+initial = folder + "/__init__.py"
+spec = importlib.util.spec_from_file_location("optguide", initial, submodule_search_locations=[folder])
+sys.modules["optguide"] = package = importlib.util.module_from_spec(spec)
+spec.loader.exec_module(package)
+from optguide.bench.worker import main
+main()
+"""
+
+
+class WorkerProcess:
+    """A spawned process that holds one loaded variant, or several; a context manager that always ends it.
+
+    Variants of one process are addressed by their ``seat``, from zero in the order given here. A request
+    without a seat is about the first.
+
+    :param variant: what it will load.
+    :param beside: further variants for the same process.
+    """
+
+    def __init__(self, variant: Variant, beside: Sequence[Variant] = ()) -> None:
+        self.variant = variant
+        self.variants = (variant, *beside)
+        self._name = " and ".join(member.name for member in self.variants)
+        interpreter = variant.interpreter or sys.executable
+        if not Path(interpreter).exists():
+            raise EnvironmentMissing(
+                f"The interpreter of {variant.name!r} is not installed.", "Run: nox -s environments."
+            )
+        folder = Path(optguide.__file__).parent
+        self._replies: queue.Queue[str | None] = queue.Queue()
+        self._errors = tempfile.TemporaryFile()  # noqa: SIM115 - lives as long as the process
+        self._process = subprocess.Popen(
+            [interpreter, "-c", _BOOTSTRAP, str(folder)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=self._errors,
+            text=True,
+            encoding="utf-8",
+            env=_environment(variant),
+        )
+        threading.Thread(target=self._read, daemon=True).start()
+        self._limits = ExitStack()
+        try:
+            _limit(self._process.pid, variant, self._limits)
+        except BaseException:
+            self.end()
+            raise
+
+    @property
+    def pid(self) -> int:
+        """Process identifier."""
+        return self._process.pid
+
+    def load(self, seat: int = 0) -> dict[str, Any]:
+        """Load a variant; see :meth:`optguide.bench.worker.Worker.load`."""
+        return self.ask(LOAD_SECONDS, do="load", seat=seat, spec=self.variants[seat].to_dict())
+
+    def outputs(self, seat: int = 0) -> tuple[npt.NDArray[Any], ...]:
+        """Outputs on the first input set.
+
+        :raises OutputError: they are NaN, infinite or constant.
+        """
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder) / "outputs.npz"
+            self.ask(LOAD_SECONDS, do="check", seat=seat, path=str(path))
+            with np.load(path, allow_pickle=False) as archive:
+                return tuple(archive[name] for name in archive.files)
+
+    def warm_up(self, seat: int = 0) -> None:
+        """Run every input set once: the first inference with a shape can compile for it."""
+        count = max(1, len(self.variants[seat].inputs))
+        self.ask(LOAD_SECONDS, do="consecutive", seat=seat, count=count)
+
+    def ask(self, timeout: float, **request: Any) -> dict[str, Any]:
+        """Send one request and wait for its reply.
+
+        :param timeout: seconds after which the worker is ended.
+        :raises WorkerDied: the process is gone.
+        :raises WorkerHung: no reply in time.
+        :raises WorkerError: the reply is not what a worker writes.
+        :raises OptGuideError: whatever the worker reports.
+        """
+        self.send(**request)
+        return self.receive(timeout)
+
+    def send(self, **request: Any) -> None:
+        """Send one request, to be followed by :meth:`receive`: in between, other workers can be asked too."""
+        try:
+            assert self._process.stdin is not None  # noqa: S101 - opened as a pipe above
+            self._process.stdin.write(json.dumps(request) + "\n")
+            self._process.stdin.flush()
+        except (OSError, ValueError):  # the pipe is broken, or closed by end()
+            self._replies.put(None)  # no reply will come, and receive() says why
+
+    def receive(self, timeout: float) -> dict[str, Any]:
+        """The reply to the request that was sent; parameter and errors are those of :meth:`ask`."""
+        try:
+            line = self._replies.get(timeout=timeout)
+        except queue.Empty:
+            self.end()
+            raise WorkerHung(
+                f"{self._name!r} did not answer within {timeout:.0f} s and was ended.",
+                "Try a smaller model or batch, or another device.",
+            ) from None
+        if line is None or not line.endswith("\n"):  # killed before or while it wrote
+            raise self._obituary()
+        try:
+            reply: dict[str, Any] = json.loads(line)
+        except ValueError:
+            self.end()
+            raise WorkerError(
+                f"{self._name!r} sent something else than a reply and was ended: {line[:80]!r}.",
+                "Keep code in the variant from writing to the worker's file descriptors.",
+            ) from None
+        if "error" in reply:
+            raise self._reported(reply["error"])
+        ok: dict[str, Any] = reply["ok"]
+        return ok
+
+    def end(self) -> None:
+        """End the process, at once if it does not leave by itself."""
+        if self._process.poll() is None:
+            try:
+                assert self._process.stdin is not None  # noqa: S101 - opened as a pipe above
+                self._process.stdin.write('{"do": "quit"}\n')
+                self._process.stdin.close()
+                self._process.wait(timeout=1.0)
+            except (OSError, ValueError, subprocess.TimeoutExpired):
+                self._process.kill()
+                self._process.wait()
+        with suppress(OSError, ValueError):  # a request may be left that nobody will read
+            self._process.stdin.close()  # type: ignore[union-attr]  # opened as a pipe above
+        self._errors.close()
+        self._limits.close()
+
+    def __enter__(self) -> WorkerProcess:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.end()
+
+    def _read(self) -> None:
+        assert self._process.stdout is not None  # noqa: S101 - opened as a pipe above
+        for line in self._process.stdout:
+            self._replies.put(line)
+        self._replies.put(None)
+
+    def _reported(self, error: dict[str, str]) -> Exception:
+        kind = by_name(error["kind"])
+        message = error["message"]
+        if issubclass(kind, WorkerError):
+            message = f"{self._name!r} failed: {message}"
+        return kind(message, error["remedy"], detail=error["detail"])
+
+    def _obituary(self) -> WorkerDied:
+        status = self._process.wait()
+        cause = (
+            f"ended with status {status}" if status >= 0 else f"was ended by {signal.Signals(-status).name}"
+        )
+        remedy = "Run the command again with --debug for what it printed."
+        if status == -signal.SIGKILL:
+            remedy = "Somebody killed it, or the machine ran out of memory; free some and run again."
+        printed = ""
+        if not self._errors.closed:
+            self._errors.seek(0)
+            printed = self._errors.read().decode(errors="replace")[-4000:]
+        return WorkerDied(f"The worker of {self._name!r} {cause}.", remedy, detail=printed)
+
+
+def _limit(pid: int, variant: Variant, stack: ExitStack) -> None:
+    """Do to a process that has just started what a container would; undone when ``stack`` closes.
+
+    :raises EnvironmentMissing: the system does not let this process do so.
+    """
+    if variant.cores is not None:
+        process = psutil.Process(pid)
+        try:
+            process.cpu_affinity(process.cpu_affinity()[: variant.cores])
+        except (AttributeError, psutil.Error):
+            raise EnvironmentMissing(
+                "This system cannot keep a process to some of its cores.", "Measure on Linux or Windows."
+            ) from None
+    if variant.quota is not None:
+        group = stack.enter_context(limited_group(variant.quota))
+        (group / "cgroup.procs").write_text(str(pid))
+
+
+def _environment(variant: Variant) -> dict[str, str]:
+    """Variables of the parent, less those that would lead another interpreter to the parent's packages."""
+    no_telemetry()  # its sender is a process of its own and would run beside the first measurement
+    inherited = dict(os.environ)
+    if variant.interpreter is not None:
+        for name in ("PYTHONPATH", "PYTHONHOME", "VIRTUAL_ENV"):
+            inherited.pop(name, None)
+    return {**inherited, **variant.environment}

@@ -1,0 +1,272 @@
+"""What a session measured, and the questions it answers."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from optguide.bench.variant import Variant
+from optguide.errors import NotEnoughSamples, OptGuideError, OptionError
+from optguide.stats.comparison import Comparison, paired_processes
+from optguide.stats.estimate import (
+    MINIMUM_ROUNDS,
+    Estimate,
+    percentile_of_blocks,
+    ratio_of_estimates,
+    ratio_of_totals,
+)
+
+__all__ = ["Agreement", "Block", "Series", "SessionResult"]
+
+
+@dataclass(frozen=True)
+class Block:
+    """One turn of one variant.
+
+    :param round: which round of the session.
+    :param generation: which worker of the variant, where they were replaced during the session.
+    :param latencies_ms: of single inferences, in milliseconds; all of them or a regular sample.
+    :param seconds: length of the timed window.
+    :param cpu_seconds: CPU time of the worker in the window, all threads; NaN where it held another variant
+        that was called at the same time.
+    :param calls: inferences completed in the window.
+    """
+
+    round: int
+    generation: int
+    latencies_ms: npt.NDArray[np.float64]
+    seconds: float
+    cpu_seconds: float
+    calls: int
+
+    @classmethod
+    def from_reply(cls, round: int, generation: int, reply: Mapping[str, Any]) -> Block:  # noqa: A002
+        """The block that a worker reports, see ``TimedBlock``."""
+        latencies = np.asarray(reply["latencies_ns"], dtype=np.float64) / 1e6
+        seconds, cpu_seconds = reply["wall_ns"] / 1e9, reply["cpu_ns"] / 1e9
+        return cls(round, generation, latencies, seconds, cpu_seconds, reply["calls"])
+
+
+@dataclass(frozen=True)
+class Series:
+    """Everything measured of one variant.
+
+    :param effective: properties as the runtime resolved them.
+    :param versions: of the packages that executed the model.
+    :param load_seconds: import, read and compile of the first worker.
+    :param peak_rss: peak resident memory of the worker in bytes.
+    :param frames: inputs that one inference processes.
+    :param outputs: on the first input set.
+    """
+
+    variant: Variant
+    blocks: tuple[Block, ...]
+    effective: Mapping[str, str]
+    versions: Mapping[str, str]
+    load_seconds: float
+    peak_rss: int
+    frames: int
+    outputs: tuple[npt.NDArray[Any], ...] = field(repr=False, default=())
+
+    @classmethod
+    def from_reply(
+        cls, variant: Variant, reply: Mapping[str, Any], outputs: tuple[npt.NDArray[Any], ...]
+    ) -> Series:
+        """What a worker says of the variant it has loaded; nothing is measured yet."""
+        load_seconds = sum(reply["stages"].values())
+        return cls(
+            variant, (), reply["effective"], reply["versions"], load_seconds, 0, reply["frames"], outputs
+        )
+
+
+@dataclass(frozen=True)
+class Agreement:
+    """How far two variants' outputs are apart, over all outputs of the first input set.
+
+    :param max_abs: largest absolute difference.
+    :param max_rel: that difference as a share of the largest value of the first; NaN where that is zero.
+    :param cosine: cosine similarity of the flattened outputs; NaN where one of them is zero.
+    """
+
+    max_abs: float
+    max_rel: float
+    cosine: float
+
+
+@dataclass(frozen=True)
+class SessionResult:
+    """The outcome of one interleaved session.
+
+    :param series: by variant name, without those that failed.
+    :param failures: by variant name.
+    :param ended: ``"precision reached"`` or ``"budget spent"``.
+    :param seconds: time spent measuring, loading excluded.
+    :param rounds: completed rounds.
+    :param others_share: share of the machine's CPU that other processes used meanwhile (0 to 1); NaN where
+        the system does not tell.
+    :param twin: name of the A/A control's second worker, if there was one.
+    """
+
+    series: Mapping[str, Series]
+    failures: Mapping[str, OptGuideError]
+    ended: str
+    seconds: float
+    rounds: int
+    others_share: float
+    twin: str | None = None
+
+    def latency(self, name: str, percentile: float = 50) -> Estimate:
+        """A latency percentile in milliseconds.
+
+        :raises NotEnoughSamples: too few samples for this percentile.
+        """
+        clusters, independent = self._clusters(name)
+        samples = [np.concatenate([block.latencies_ms for block in cluster]) for cluster in clusters]
+        return percentile_of_blocks(samples, percentile, "ms", independent=independent)
+
+    def throughput(self, name: str) -> Estimate:
+        """Completed inputs divided by wall time, per second."""
+        clusters, independent = self._clusters(name)
+        frames = [self._frames(name, cluster) for cluster in clusters]
+        seconds = [sum(block.seconds for block in cluster) for cluster in clusters]
+        return ratio_of_totals(frames, seconds, "inferences/s", independent=independent)
+
+    def cpu_time(self, name: str) -> Estimate:
+        """CPU time per input in milliseconds, all threads of the worker.
+
+        :raises NotEnoughSamples: another variant was called in the same process at the same time.
+        """
+        clusters, independent = self._clusters(name)
+        if any(math.isnan(block.cpu_seconds) for block in self._of(name).blocks):
+            raise NotEnoughSamples(
+                f"{name!r} shared its process, so nothing tells its CPU time from the other's.",
+                "Measure it in a process of its own.",
+            )
+        frames = [self._frames(name, cluster) for cluster in clusters]
+        spent = [sum(block.cpu_seconds for block in cluster) * 1e3 for cluster in clusters]
+        return ratio_of_totals(spent, frames, "ms", independent=independent)
+
+    def compare(self, a: str, b: str, quantity: str = "latency") -> Comparison:
+        """How much better ``b`` is than ``a``, from the rounds in which both took their turn."""
+        ratio = self._ratio(a, b, quantity)
+        return Comparison(a, b, quantity, ratio, self._cpu_ratio(a, b) if quantity != "cpu_time" else None)
+
+    def interaction(self, neither: str, a: str, b: str, both: str, quantity: str = "throughput") -> Estimate:
+        """Whether two improvements multiply: the gain of both over the product of the single gains.
+
+        One means that they multiply, less that each takes away from the other. This is the interaction of a
+        2x2 factorial design on logarithms (R. A. Fisher, "The Design of Experiments"), paired by round.
+        """
+        return self._contrast((a, b), (neither, both), quantity)
+
+    def compare_percentile(self, a: str, b: str, percentile: float) -> Estimate:
+        """How many times longer a latency percentile is for ``a`` than for ``b``.
+
+        A round holds too few samples for a tail, so this is the ratio of the two percentiles of the session.
+        The variants took turns, which correlates these, so the interval is wider than it need be.
+
+        :raises NotEnoughSamples: too few samples for this percentile.
+        """
+        return ratio_of_estimates(self.latency(a, percentile), self.latency(b, percentile))
+
+    def _ratio(self, a: str, b: str, quantity: str) -> Estimate:
+        return self._contrast((a,), (b,), quantity)
+
+    def _contrast(self, above: Sequence[str], below: Sequence[str], quantity: str) -> Estimate:
+        """Product of the costs ``above`` over that of the costs ``below``, paired by round."""
+        names = (*above, *below)
+        costs = {name: self._by_round(name, quantity) for name in names}
+        generation = {block.round: block.generation for block in self._of(names[0]).blocks}
+        rounds = sorted(set.intersection(*(set(found) for found in costs.values())))
+        fastest = min(float(np.median(list(self._by_round(name, "call").values()))) for name in names)
+        ratios = [
+            math.prod(costs[name][r] for name in above) / math.prod(costs[name][r] for name in below)
+            for r in rounds
+        ]
+        generations = [generation[r] for r in rounds]
+        return paired_processes(ratios, generations, fastest, self.others_share, pairs=len(above))
+
+    def _cpu_ratio(self, a: str, b: str) -> Estimate | None:
+        """The second witness; ``None`` where a block has no CPU time or was too short for the CPU clock."""
+        costs = [*self._by_round(a, "cpu_time").values(), *self._by_round(b, "cpu_time").values()]
+        return self._ratio(a, b, "cpu_time") if all(cost > 0 for cost in costs) else None
+
+    @property
+    def control(self) -> Comparison | None:
+        """The first variant against its twin: what a comparison says where there is no difference."""
+        if self.twin is None or self.twin not in self.series:
+            return None
+        twin = self.series[self.twin].variant
+        for name, series in self.series.items():
+            if name != self.twin and series.variant.with_(self.twin) == twin:
+                return self.compare(name, self.twin)
+        return None  # the first variant failed, and the next one is another
+
+    def agreement(self, a: str, b: str) -> Agreement:
+        """Compare the outputs of two variants on the same inputs.
+
+        :raises OptionError: they have different numbers or shapes of outputs, or none.
+        """
+        first, second = self._of(a).outputs, self._of(b).outputs
+        if [x.shape for x in first] != [x.shape for x in second]:
+            raise OptionError(
+                f"{a!r} and {b!r} have outputs of different shapes.", "Compare models with the same outputs."
+            )
+        if not sum(array.size for array in first) or any(array.dtype.kind in "USO" for array in first):
+            raise OptionError(
+                f"{a!r} and {b!r} return no numbers that could be compared.",
+                "Compare models with numeric outputs.",
+            )
+        x = np.concatenate([np.asarray(array, dtype=np.float64).ravel() for array in first])
+        y = np.concatenate([np.asarray(array, dtype=np.float64).ravel() for array in second])
+        largest = float(np.abs(x - y).max())
+        norms = float(np.linalg.norm(x) * np.linalg.norm(y))
+        scale = float(np.abs(x).max())
+        return Agreement(
+            largest, largest / scale if scale else math.nan, float(x @ y) / norms if norms else math.nan
+        )
+
+    def _clusters(self, name: str) -> tuple[list[list[Block]], bool]:
+        """Blocks that belong together: a generation's where there are six, otherwise each by itself."""
+        blocks = self._of(name).blocks
+        by_generation: dict[int, list[Block]] = {}
+        for block in blocks:
+            by_generation.setdefault(block.generation, []).append(block)
+        if len(by_generation) >= MINIMUM_ROUNDS:
+            return list(by_generation.values()), True
+        return [[block] for block in blocks], False
+
+    def _frames(self, name: str, blocks: Sequence[Block]) -> int:
+        return sum(block.calls for block in blocks) * self._of(name).frames
+
+    def _of(self, name: str) -> Series:
+        if name in self.failures:
+            raise self.failures[name]
+        try:
+            return self.series[name]
+        except KeyError:
+            raise OptionError(
+                f"The session has no variant {name!r}.", f"It has {', '.join(self.series)}."
+            ) from None
+
+    def _by_round(self, name: str, quantity: str) -> dict[int, float]:
+        """One number per round, always a cost: lower is better."""
+        series = self._of(name)
+        if quantity == "call":
+            return {block.round: block.seconds / block.calls for block in series.blocks}
+        if quantity == "latency":
+            return {block.round: float(np.median(block.latencies_ms)) for block in series.blocks}
+        per_frame = {"throughput": "seconds", "cpu_time": "cpu_seconds"}
+        if quantity not in per_frame:
+            raise OptionError(
+                f"There is no quantity {quantity!r} to compare.", "Use latency, throughput or cpu_time."
+            )
+        return {
+            block.round: getattr(block, per_frame[quantity]) / (block.calls * series.frames)
+            for block in series.blocks
+        }

@@ -1,0 +1,140 @@
+"""What probes have to know of a model before they plan anything: one look, in a process of its own."""
+
+from __future__ import annotations
+
+import os
+import statistics
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from optguide.bench import child
+from optguide.bench.process import LOAD_SECONDS
+from optguide.bench.variant import Variant
+from optguide.machine import Machine
+from optguide.machine.devices import named
+
+__all__ = ["Subject", "look"]
+
+CALLS = 3
+"""Inferences that tell how long one takes, after those that check the outputs."""
+
+
+@dataclass(frozen=True)
+class Subject:
+    """The reader's model and what it takes to run it.
+
+    :param plain: the variant with OpenVINO's defaults, from which the others are made.
+    :param int8: the same model in 8 bits, if the reader has one.
+    :param ir: an IR of the model: its own file, or one that was made for this.
+    :param drawn: inputs as ``.npz``: the reader's, or one set of random ones.
+    :param folder: for files of the probes; it goes when they are done.
+    :param loading: seconds from a new process to a loaded model.
+    :param inference: seconds of one inference, by a model that was compiled for throughput.
+    :param requests: infer requests that the device calls optimal under the THROUGHPUT hint.
+    :param shapes: of the first set of inputs, by name.
+    :param input_bytes: of the same.
+    :param batch: inputs that one inference takes.
+    :param dynamic: whether the model's own shapes leave something open.
+    """
+
+    plain: Variant
+    int8: str | None
+    ir: str
+    drawn: tuple[str, ...]
+    folder: Path
+    loading: float
+    inference: float
+    requests: int
+    shapes: Mapping[str, tuple[int, ...]]
+    input_bytes: int
+    batch: int
+    dynamic: bool
+
+    @property
+    def suffix(self) -> str:
+        """Of the model's file; empty for a folder."""
+        return "" if Path(self.plain.model).is_dir() else Path(self.plain.model).suffix.lower()
+
+    @property
+    def on_cpu(self) -> bool:
+        """Whether the device is the CPU, by its own name."""
+        return named(self.plain.device) == ("CPU",) == (self.plain.device,)
+
+    @property
+    def processors(self) -> int:
+        """Hardware threads that the model may run on."""
+        return Machine.current().usable_cores
+
+
+def look(plain: Variant, int8: str | None, folder: Path) -> Subject:
+    """Load the model once and see what it is.
+
+    :param plain: with OpenVINO's defaults.
+    :param folder: for files of the probes.
+    :raises OptGuideError: the model, its inputs or the device cannot be used.
+    """
+    throughput = {"PERFORMANCE_HINT": "THROUGHPUT"}
+    spec = plain.with_(plain.name, properties=throughput, requests=0).to_dict()
+    found = child.call(
+        "optguide.claims.on_model.model:examine",
+        {"spec": spec, "folder": os.fspath(folder)},
+        seconds=LOAD_SECONDS,
+        what=f"looking at {plain.name}",
+    )
+    drawn = plain.inputs or (found["drawn"],)
+    shapes = {name: tuple(shape) for name, shape in found["shapes"].items()}
+    known = {**found, "drawn": drawn, "shapes": shapes}
+    return Subject(plain, int8, folder=folder, **known)
+
+
+def examine(spec: dict[str, Any], folder: str) -> dict[str, Any]:
+    """The child's side of :func:`look`: facts about the variant ``spec``, as JSON has them."""
+    from optguide.bench.worker import Worker
+
+    begun = time.perf_counter()
+    worker = Worker()
+    loaded = worker.load(spec)
+    worker.check(os.path.join(folder, "outputs.npz"))  # noqa: PTH118 - plain strings in the child
+    # A worker's own start, Python and NumPy, takes about as long as the import of OpenVINO.
+    loading = time.perf_counter() - begun + loaded["stages"]["import"]
+    durations = worker.consecutive(CALLS)["durations_ns"]
+    first = worker.runner.sets[0]
+    return {
+        "ir": _ir(spec["model"], folder),
+        "dynamic": _dynamic(spec["model"]),
+        "drawn": _drawn(first, folder),
+        "loading": loading,
+        "inference": statistics.median(durations) / 1e9,
+        "requests": int(loaded["effective"]["requests in flight"]),
+        "shapes": {name: array.shape for name, array in first.items()},
+        "input_bytes": sum(array.nbytes for array in first.values()),
+        "batch": loaded["frames"],
+    }
+
+
+def _ir(model: str, folder: str) -> str:
+    if model.lower().endswith(".xml"):
+        return model
+    import openvino
+
+    path = os.path.join(folder, "model.xml")  # noqa: PTH118
+    openvino.save_model(openvino.Core().read_model(model), path, compress_to_fp16=False)
+    return path
+
+
+def _dynamic(model: str) -> bool:
+    import openvino
+
+    return any(port.partial_shape.is_dynamic for port in openvino.Core().read_model(model).inputs)
+
+
+def _drawn(arrays: Mapping[str, Any], folder: str) -> str:
+    """One set of inputs as a file, in the model's order: what takes them does not look at the names."""
+    import numpy as np
+
+    path = os.path.join(folder, "drawn.npz")  # noqa: PTH118
+    np.savez(path, *arrays.values())
+    return path

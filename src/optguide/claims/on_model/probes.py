@@ -1,0 +1,226 @@
+"""All probes, the one that tells most first. Each compares in the way the guide's example for it does."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+
+import numpy as np
+
+from optguide.bench.streams import corners
+from optguide.bench.variant import Variant
+from optguide.claims.on_model.exactness import EXACTNESS
+from optguide.claims.on_model.model import Subject
+from optguide.claims.on_model.probe import Probe
+from optguide.claims.on_model.sessions import Quantity, Ratio, Session, applies, calling, on_the_cpu
+from optguide.claims.on_model.starts import STARTS
+from optguide.machine import Machine
+from optguide.runtimes.inputs import from_files, save
+
+__all__ = ["PROBES"]
+
+BATCH = 4
+LARGE = 2**20
+"""Bytes of an input from which on the guide speaks of megabytes."""
+
+THROUGHPUT = {"PERFORMANCE_HINT": "THROUGHPUT"}
+_ABOUT_INT8 = applies(lambda subject: subject.int8 is not None, "There is no INT8 model to compare with.")
+_ABOUT_LARGE = applies(
+    lambda subject: subject.input_bytes >= LARGE,
+    "It is about inputs of some megabytes, and these are smaller.",
+)
+_ABOUT_DYNAMIC = applies(lambda subject: subject.dynamic, "The model's shapes are static as they are.")
+
+
+def _about_batches(subject: Subject) -> str:
+    if subject.batch != 1:
+        return f"The model takes {subject.batch} inputs at a time already."
+    return on_the_cpu(subject)
+
+
+def _about_onnx(subject: Subject) -> str:
+    if subject.suffix != ".onnx":
+        return "The model is no ONNX file, and ONNX Runtime reads no other."
+    return on_the_cpu(subject)
+
+
+def _precisions(subject: Subject) -> Mapping[str, Variant]:
+    plain = subject.plain
+    found = {"default": plain.with_("default precision"), "f32": plain.with_("f32", precision="f32")}
+    if subject.int8 is not None:
+        found["int8"] = plain.with_("INT8", model=subject.int8)
+    return found
+
+
+def _hints(subject: Subject) -> Mapping[str, Variant]:
+    hints: dict[str, tuple[str, Mapping[str, str]]] = {
+        "none": ("calls without hint", {}),
+        "latency": ("LATENCY calls", {"PERFORMANCE_HINT": "LATENCY"}),
+        "throughput": ("THROUGHPUT calls", THROUGHPUT),
+    }
+    return {
+        f"{call}.{hint}": subject.plain.with_(
+            f"{call}hronous {words}", properties=properties, requests=requests
+        )
+        for hint, (words, properties) in hints.items()
+        for call, requests in (("sync", None), ("async", 0))
+    }
+
+
+def _requests(subject: Subject) -> Mapping[str, Variant]:
+    optimal = max(2, subject.requests)
+    hint = subject.plain.with_(f"{optimal} in flight", properties=THROUGHPUT, requests=optimal)
+    asked = corners(subject.processors)
+    streams = {
+        role: hint.with_(asked[role].name, properties=asked[role].properties, requests=0)
+        for role in ("per_processor", "past_streams")
+    }
+    pinning = {
+        key: hint.with_(f"threads {key}", properties={**THROUGHPUT, "ENABLE_CPU_PINNING": value}, requests=0)
+        for key, value in (("pinned", "YES"), ("unpinned", "NO"))
+    }
+    most = hint.with_(f"{4 * optimal} in flight", requests=4 * optimal)
+    return {"optimal": hint, "fourfold": most, **streams, **pinning}
+
+
+def _calls(subject: Subject) -> Mapping[str, Variant]:
+    return {
+        "infer": calling("infer", subject.plain, subject.batch),
+        "wait": calling("start and wait", subject.plain, subject.batch),
+        "copied": calling("inputs copied", subject.plain, subject.batch),
+        "shared": calling("inputs shared", subject.plain, subject.batch),
+    }
+
+
+def _batches(subject: Subject) -> Mapping[str, Variant]:
+    plain, device = subject.plain, f"BATCH:CPU({BATCH})"
+    limit = {**THROUGHPUT, "PERFORMANCE_HINT_NUM_REQUESTS": str(BATCH)}
+    return {
+        "batch": plain.with_(f"batch of {BATCH}", batch=BATCH, inputs=_repeated(subject)),
+        "streams": plain.with_(f"{BATCH} on streams", properties=limit, requests=BATCH),
+        "auto": plain.with_(device, device=device, requests=BATCH),
+        "queue": plain.with_(f"{BATCH} in turn", requests=BATCH),
+    }
+
+
+def _repeated(subject: Subject) -> tuple[str, ...]:
+    """The reader's inputs, each often enough to fill a batch; none where inputs are random."""
+    files = []
+    for number, arrays in enumerate(from_files(subject.plain.inputs)):
+        path = subject.folder / f"batch_{number}.npz"
+        if not path.exists():
+            save(path, {n: np.repeat(a, BATCH, axis=0) if a.ndim else a for n, a in arrays.items()})
+        files.append(os.fspath(path))
+    return tuple(files)
+
+
+def _behind_auto(subject: Subject) -> Mapping[str, Variant]:
+    plain = subject.plain
+    several = {"properties": THROUGHPUT, "requests": 0}
+    return {
+        "one.cpu": plain.with_("one request on the CPU"),
+        "one.auto": plain.with_("one request on AUTO", device="AUTO:CPU"),
+        "several.cpu": plain.with_("several requests on the CPU", **several),
+        "several.auto": plain.with_("several requests on AUTO", device="AUTO:CPU", **several),
+    }
+
+
+def _shapes(subject: Subject) -> Mapping[str, Variant]:
+    dynamic = subject.plain.with_("dynamic shapes", shapes={}, inputs=subject.drawn[:1])
+    return {"dynamic": dynamic, "static": dynamic.with_("static shapes", shapes=subject.shapes)}
+
+
+def _runtimes(subject: Subject) -> Mapping[str, Variant]:
+    machine = Machine.current()
+    threads = max(1, int(min(machine.physical_cores or machine.logical_cores, machine.available_cores)))
+    plain = subject.plain
+    return {
+        "openvino": plain.with_("OpenVINO, f32", precision="f32", threads=threads),
+        "onnxruntime": Variant(
+            "ONNX Runtime",
+            runtime="onnxruntime",
+            model=plain.model,
+            threads=threads,
+            inputs=plain.inputs,
+            shapes=plain.shapes,
+        ),
+    }
+
+
+def _of_hints(call: str, better: str, base: str) -> Ratio:
+    quantity: Quantity = "latency" if call == "sync" else "throughput"
+    return Ratio(f"model.{call}.{better}_over_{base}", f"{call}.{better}", f"{call}.{base}", quantity)
+
+
+PROBES: tuple[Probe, ...] = (
+    Session(
+        "precisions",
+        _precisions,
+        (
+            Ratio("model.default_over_f32", "default", "f32", "latency", on_the_cpu),
+            Ratio("model.int8_over_f32", "int8", "f32", "latency", _ABOUT_INT8),
+            Ratio("model.int8_over_default", "int8", "default", "latency", _ABOUT_INT8),
+        ),
+    ),
+    EXACTNESS,
+    Session(
+        "hints",
+        _hints,
+        (
+            _of_hints("async", "throughput", "latency"),
+            _of_hints("async", "throughput", "none"),
+            _of_hints("async", "none", "latency"),
+            _of_hints("sync", "throughput", "latency"),
+            _of_hints("sync", "none", "latency"),
+            Ratio(
+                "model.async_throughput_over_sync_latency", "async.throughput", "sync.latency", "throughput"
+            ),
+        ),
+    ),
+    Session(
+        "shapes",
+        _shapes,
+        (Ratio("model.static_over_dynamic", "static", "dynamic", "latency", _ABOUT_DYNAMIC),),
+    ),
+    Session(
+        "runtimes",
+        _runtimes,
+        (Ratio("model.f32_over_onnxruntime", "openvino", "onnxruntime", "latency", _about_onnx),),
+    ),
+    Session(
+        "calls",
+        _calls,
+        (
+            Ratio("model.calls.async_over_sync", "wait", "infer", "latency"),
+            Ratio("model.calls.shared_over_copied", "shared", "copied", "latency", _ABOUT_LARGE),
+        ),
+    ),
+    Session(
+        "requests and threads",
+        _requests,
+        (
+            Ratio("model.requests.beyond", "fourfold", "optimal", "throughput"),
+            Ratio("model.requests.wait", "optimal", "fourfold", "latency"),
+            Ratio("model.streams.more", "past_streams", "per_processor", "throughput", on_the_cpu),
+            Ratio("model.pinned_over_unpinned", "pinned", "unpinned", "throughput", on_the_cpu),
+        ),
+    ),
+    STARTS,
+    Session(
+        "batches",
+        _batches,
+        (
+            Ratio("model.batch.streams_over_batch", "streams", "batch", "throughput", _about_batches),
+            Ratio("model.batch.auto_over_queue", "auto", "queue", "throughput", _about_batches),
+        ),
+    ),
+    Session(
+        "AUTO",
+        _behind_auto,
+        (
+            Ratio("model.auto.one_over_cpu", "one.auto", "one.cpu", "latency", on_the_cpu),
+            Ratio("model.auto.several_over_cpu", "several.auto", "several.cpu", "throughput", on_the_cpu),
+        ),
+    ),
+)
+"""In the order in which time is given to them."""

@@ -1,0 +1,330 @@
+"""``optguide optimize MODEL``."""
+
+from __future__ import annotations
+
+import shlex
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+from click.core import ParameterSource
+
+from optguide.cli.options import (
+    Duration,
+    LatencyLimit,
+    Share,
+    debug_option,
+    json_option,
+    wait_option,
+)
+from optguide.errors import OptGuideError, OptionError
+
+if TYPE_CHECKING:
+    from optguide.optimize.config import Settings
+    from optguide.optimize.outcome import Outcome, Standing
+    from optguide.optimize.report import Written
+    from optguide.stats.estimate import Estimate
+
+__all__ = ["optimize"]
+
+INTERRUPTED = 130
+
+ROWS = 10
+"""Candidates in the table; the page has them all."""
+
+EXPLAINED = ("failed", "too inaccurate", "over the latency limit", "latency limit not shown")
+"""Fates that the ratio beside them does not explain; of as many candidates as in the table why is said."""
+
+AFTERWARDS = ("resume", "budget", "wait", "as_json", "claims", "debug")
+"""Options that go with ``--resume``; all others stay as the run began, and so do these where not given."""
+
+EPILOG = """\b
+Examples:
+  optguide optimize model.onnx
+  optguide optimize model.xml --data samples.npz --max-drop 0.5% --out tuned
+  optguide optimize model.onnx --data images/ --metric top-5 --goal throughput --slo p99=50ms
+  optguide optimize package.module:build --data package.module:samples --budget 30m
+  optguide optimize --resume tuned --budget 1h
+
+\b
+Data:
+  FILE.npz      one array per input, first dimension samples; labels in the array labels
+  FOLDER        .npy files (one per input, or one per sample) or .npz files (one per sample) with
+                labels.npy, or images with labels.csv or in one folder per class
+  package.module:function
+                returns samples, or (samples, labels)
+  hub:NAME      a data set of the Hugging Face hub, where there is internet; also hub:NAME:SPLIT and
+                hub:NAME:CONFIGURATION:SPLIT
+Without data inputs are random. Then nothing is said about accuracy, and only the model's own precisions win.
+
+\b
+Metrics: top-1, top-5 and other top-k, agreement, cosine, mean-error, package.module:function. Without labels
+answers are compared with those of the 32-bit model, which is a proxy for accuracy.
+
+\b
+Exit status:
+  0    the report is written, also where the answer is to keep OpenVINO's default
+  1    the run failed, or nothing keeps the limit of --slo (the report is written and says what came closest)
+  2    the call has to change: model, data, metric, device, options, a folder that is not empty
+  130  interrupted: once model and data are read, the report of what was known by then is written, and
+       --resume goes on
+"""
+
+
+@click.command(epilog=EPILOG)
+@click.argument("model", required=False, type=click.Path())
+@click.option("--data", metavar="DATA", help="Samples, see below. Random without it.")
+@click.option("--metric", metavar="NAME", help="How right answers are, see below. By default labels decide.")
+@click.option(
+    "--max-drop",
+    type=Share(),
+    default="1%",
+    show_default=True,
+    metavar="SHARE",
+    help="Largest loss that is acceptable: points of a share of right answers, otherwise part of the value.",
+)
+@click.option(
+    "--allow-unproven",
+    is_flag=True,
+    help="Accept a precision whose measured loss keeps --max-drop even if its interval does not.",
+)
+@click.option("--slo", type=LatencyLimit(), metavar="LIMIT", help="Latency limit, such as p99=50ms.")
+@click.option(
+    "--goal",
+    type=click.Choice(["latency", "throughput"]),
+    default="latency",
+    show_default=True,
+    help="What the winner is best in.",
+)
+@click.option(
+    "--budget",
+    type=Duration(),
+    default="10m",
+    show_default=True,
+    metavar="TIME",
+    help="Time for everything: making, judging, measuring, claims; with --resume, of the whole run.",
+)
+@click.option("--device", default="CPU", show_default=True, metavar="NAME", help="OpenVINO device.")
+@click.option(
+    "--shape", "shapes", multiple=True, metavar="NAME=1,3,224,224", help="Static shape of an input."
+)
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path),
+    metavar="DIR",
+    help="Folder for the report, new or empty. By default optguide-<name of the model>.",
+)
+@click.option(
+    "--resume", type=click.Path(path_type=Path), metavar="DIR", help="Go on with the run in this folder."
+)
+@click.option(
+    "--allow-pickle", is_flag=True, help="Read .pt2 files, which can execute code of whoever made them."
+)
+@click.option(
+    "--claims/--no-claims",
+    default=True,
+    help="Hold the guide's claims against the model too; with --resume, as the run began.",
+)
+@wait_option
+@json_option
+@debug_option
+@click.pass_context
+def optimize(ctx: click.Context, /, model: str | None, **options: Any) -> int:
+    """Find the fastest way to run a model on this machine, and prove it.
+
+    MODEL is anything OpenVINO reads, or package.module:function, which returns a PyTorch module with example
+    inputs. Precisions and deployments race each other until nothing is open or their time is over. DIR then
+    holds report.html, which says why the others lost, report.json, the winner as model.xml, and deploy.py,
+    which runs it. Press Ctrl-C to end early with a report of what is known; press it twice to end at once.
+    """
+    if options["resume"] is not None:
+        _refuse_beside_resume(ctx)
+        folder = options["resume"]
+        for name in ("budget", "claims"):
+            if ctx.get_parameter_source(name) is ParameterSource.DEFAULT:
+                options[name] = None  # what it began with
+    elif model is None:
+        raise click.MissingParameter(ctx=ctx, param_hint="'MODEL'", param_type="argument")
+    else:
+        folder = options["out"] or Path(f"optguide-{_stem(model)}")
+    try:
+        finished = _run(model, folder, options)
+    except KeyboardInterrupt:
+        if not (folder / "run" / "state.json").exists():
+            raise
+        click.echo(f"Interrupted. `{_resuming(folder)}` goes on with what is known.", err=True)
+        return INTERRUPTED
+    if options["as_json"]:
+        _emit(finished)
+    else:
+        _print(finished, folder)
+    return _status(finished.outcome)
+
+
+def _run(model: str | None, folder: Path, options: dict[str, Any]) -> Written:
+    from optguide.cli.session import machine_held
+
+    if options["resume"] is not None:
+        from optguide.optimize.pipeline import resume
+        from optguide.optimize.state import Store
+
+        Store.reopen(folder)  # refused before waiting for the machine
+        with machine_held(f"optguide optimize --resume {folder}", options["wait"]):
+            return resume(folder, budget=options["budget"], claims=options["claims"])
+    settings = _settings(str(model), options)
+    _check(settings, folder)
+    from optguide.optimize.pipeline import begin
+
+    with machine_held(f"optguide optimize {model}", options["wait"]):
+        return begin(settings, folder)
+
+
+def _settings(model: str, options: dict[str, Any]) -> Settings:
+    """What was asked for, complete.
+
+    :raises OptionError: a shape that is none, or a shape given twice.
+    """
+    from optguide.bench.load import Limit
+    from optguide.cli.variants import canonical, common_settings, to_variant
+    from optguide.optimize.config import Settings
+
+    shapes = to_variant("model", model, canonical(common_settings({"shapes": options["shapes"]}))).shapes
+    return Settings(
+        model=model,
+        data=options["data"],
+        metric=options["metric"],
+        max_drop=options["max_drop"],
+        unproven=options["allow_unproven"],
+        limit=Limit(*options["slo"]) if options["slo"] else None,
+        goal=options["goal"],
+        budget=options["budget"],
+        device=options["device"],
+        shapes=shapes,
+        allow_pickle=options["allow_pickle"],
+        claims=options["claims"],
+    )
+
+
+def _check(settings: Settings, folder: Path) -> None:
+    """Refuse what cannot work before waiting for the machine."""
+    from optguide.optimize.state import check_new
+    from optguide.references import is_reference
+    from optguide.runtimes.models import check_model
+
+    check_model(
+        settings.model,
+        "torch" if is_reference(settings.model) else "openvino",
+        allow_pickle=settings.allow_pickle,
+    )
+    check_new(folder)
+
+
+def _refuse_beside_resume(ctx: click.Context) -> None:
+    """A run goes on as it began, so what would change it is refused rather than ignored.
+
+    :raises OptionError: an option that the run has decided already.
+    """
+    given = [
+        parameter
+        for parameter in ctx.command.params
+        if parameter.name
+        and ctx.get_parameter_source(parameter.name) is not ParameterSource.DEFAULT
+        and parameter.name not in AFTERWARDS
+    ]
+    if given:
+        what = given[0].opts[0] if given[0].opts[0].startswith("-") else "MODEL"
+        raise OptionError(
+            f"A run that is resumed keeps its settings, and {what} would be another.",
+            "Leave it out, or start a new run without --resume.",
+        )
+
+
+def _stem(model: str) -> str:
+    """The name of a model's file or function."""
+    path = Path(model)
+    return model.rpartition(":")[2] if ":" in path.name and not path.exists() else path.stem
+
+
+def _status(outcome: Outcome) -> int:
+    if outcome.ended == "interrupted":
+        return INTERRUPTED
+    return 1 if outcome.ended == "failed" or outcome.met is False else 0
+
+
+def _emit(finished: Written) -> None:
+    (file,) = (file for file in finished.files if file.name == "report.json")
+    click.echo(file.read_text("utf-8"), nl=False)
+    _complain(finished.outcome)
+
+
+def _print(finished: Written, folder: Path) -> None:
+    from optguide.cli import output as render
+    from optguide.machine import Machine
+
+    outcome = finished.outcome
+    decision, *others = outcome.summary
+    render.paragraph(decision)
+    for sentence in others:
+        render.paragraph(sentence)
+    render.paragraph("")
+    _table(outcome)
+    names = ", ".join(file.name for file in finished.files)
+    render.paragraph(f"Written to {folder}: {names}.")
+    if finished.check:
+        render.paragraph(f"To cross-check the winner: cd {shlex.quote(str(folder))} && {finished.check}")
+    render.paragraph(f"{Machine.from_dict(outcome.machine).summary()}.")
+    _complain(outcome)
+    if outcome.ended == "interrupted":
+        click.echo(f"Interrupted; `{_resuming(folder)}` goes on.", err=True)
+
+
+def _resuming(folder: Path) -> str:
+    return shlex.join(["optguide", "optimize", "--resume", str(folder)])
+
+
+def _table(outcome: Outcome) -> None:
+    """Those that were measured, the winner first, and why each of them lost."""
+    from optguide.cli import output as render
+
+    measured = [s for s in outcome.standings if s.speed is not None or s.fate == "winner"]
+    shown = measured[:ROWS]
+    render.table(
+        "Candidates (95 % interval; above 1 is better than the winner)",
+        ("Candidate", "Latency, median", "Throughput", "Against the winner", "What became of it"),
+        [_row(standing, outcome.winner) for standing in shown],
+    )
+    for standing in [standing for standing in outcome.standings if standing.fate in EXPLAINED][:ROWS]:
+        render.paragraph(f"{standing.candidate.name} ({standing.fate}): {standing.why}")
+    left = len(outcome.standings) - len(shown)
+    if left:
+        untried = sum(standing.fate == "not tried" for standing in outcome.standings)
+        told = f", {untried} of them not tried" if untried else ""
+        render.paragraph(f"{left} more candidates are in report.html{told}.")
+
+
+def _row(standing: Standing, winner: str) -> list[Any]:
+    from rich.text import Text
+
+    from optguide import format as fmt
+
+    def cell(found: Estimate | None) -> str:
+        return fmt.estimate(found).replace(" (", "\n(") if found else ""
+
+    speed = standing.speed
+    style = "green" if standing.fate == "winner" else ""
+    return [
+        standing.candidate.name,
+        cell(speed.latency.get("p50") if speed else None),
+        cell(speed.throughput if speed else None),
+        cell(standing.ratio if standing.against == winner else None),
+        Text(standing.fate, style),
+    ]
+
+
+def _complain(outcome: Outcome) -> None:
+    from optguide.cli.errors import line, warn
+
+    for sentence in outcome.warnings:
+        warn(sentence)
+    for sentence in outcome.errors:
+        click.echo(f"Error: {line(OptGuideError(sentence))}", err=True)

@@ -1,0 +1,1 @@
+"""What only the guide needs: budgets of its examples, environments, workloads and the Sphinx extension."""

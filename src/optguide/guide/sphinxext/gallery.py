@@ -1,0 +1,138 @@
+"""How the examples are run: settings for sphinx-gallery, the order of chapters, and the lock around it."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import uuid
+from contextlib import ExitStack, contextmanager
+from pathlib import Path, PurePath
+from typing import TYPE_CHECKING, Any
+
+from optguide.chapters import place_of_chapter, place_of_example
+from optguide.errors import Busy, OptGuideError, RecordsError
+from optguide.guide.sphinxext.machine import record_noise
+from optguide.guide.sphinxext.store import GuideError, load
+from optguide.machine import measuring_lock
+from optguide.records import take_new_figures
+from optguide.records.recording import BUILD_VARIABLE
+from optguide.storage import storage_errors
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from docutils import nodes
+    from sphinx.application import Sphinx
+
+__all__ = ["gallery_settings", "plain_errors"]
+
+
+def gallery_settings(root: Path, *, run: bool) -> dict[str, Any]:
+    """The value of ``sphinx_gallery_conf``.
+
+    :param root: the checkout.
+    :param run: whether to run the examples. Without, pages of earlier runs stay, and an example that has
+        changed since shows its code without output.
+    """
+    here = __name__
+    return {
+        "examples_dirs": [str(root / "examples")],
+        "gallery_dirs": ["gallery"],
+        "filename_pattern": rf"{os.sep}plot_".replace("\\", "\\\\"),
+        "plot_gallery": run,
+        # One failed example leaves numbers missing on pages; its own traceback is the message that helps.
+        "abort_on_example_error": True,
+        "subsection_order": f"{here}.chapter_place",
+        "within_subsection_order": f"{here}.example_place",
+        "image_scrapers": (f"{here}.figures", "matplotlib"),
+        "reset_modules": ("matplotlib", f"{here}.forget_figures"),
+        # What an example shows it prints or draws; the repr of its last line would only repeat it.
+        "capture_repr": ("_repr_html_",),
+        # Both disturb what is being measured, and parallel runs set OMP_NUM_THREADS too.
+        "parallel": False,
+        "show_memory": False,
+        # Running times of scripts are no measurements, and that page would fetch scripts from elsewhere.
+        "write_computation_times": False,
+        "min_reported_time": 10**9,
+        "show_signature": False,
+        "remove_config_comments": True,
+        "download_all_examples": False,
+        "inspect_global_variables": False,
+    }
+
+
+def chapter_place(folder: str) -> tuple[int, str]:
+    """Sorting key of a chapter's folder."""
+    return place_of_chapter(PurePath(folder).name)
+
+
+def example_place(file: str) -> tuple[int, str]:
+    """Sorting key of an example's file."""
+    return place_of_example(PurePath(file).stem.removeprefix("plot_"))
+
+
+def figures(block: Any, variables: dict[str, Any], settings: dict[str, Any]) -> str:
+    """Scraper: show recorded figures the way guide pages do, and give the gallery its thumbnail."""
+    shown = []
+    for staged in take_new_figures():
+        # The thumbnail is made from the first file that takes a path here; SVG is one of its formats.
+        thumbnail = Path(next(variables["image_path_iterator"])).with_suffix(".svg")
+        with plain_errors(), storage_errors(thumbnail.parent):
+            shutil.copyfile(staged.light_path, thumbnail)
+        shown.append(f"\n.. measured-figure:: {staged.example}:{staged.name}\n\n")
+    return "".join(shown)
+
+
+def forget_figures(settings: dict[str, Any], file: str) -> None:
+    """Reset between examples: figures of one that failed must not appear in the next."""
+    take_new_figures()
+
+
+def setup(app: Sphinx) -> None:
+    """Hold the machine while the examples run, and let their pages link to their scripts."""
+    held = ExitStack()
+
+    def hold(app: Sphinx) -> None:
+        if app.config.sphinx_gallery_conf["plot_gallery"]:
+            with plain_errors():
+                held.enter_context(measuring_lock("nox -s docs", lend=True))  # examples run the command
+                record_noise()
+            # What one run of the gallery records belongs together, also without nox.
+            os.environ.setdefault(BUILD_VARIABLE, uuid.uuid4().hex)
+
+    def release(app: Sphinx) -> None:
+        held.close()
+        with plain_errors():
+            if not load().by_example:
+                raise RecordsError("There are no records to show.", "Run `nox -s docs` to measure.")
+
+    app.add_config_value("optguide_claims", str(Path(app.confdir) / "claims"), "env", types=[str])
+    # sphinx-gallery fills its settings at 10 and runs at the default of 500.
+    app.connect("builder-inited", hold, priority=400)
+    app.connect("builder-inited", release, priority=600)
+    app.connect("html-page-context", _edit_script, priority=900)
+
+
+@contextmanager
+def plain_errors() -> Iterator[None]:
+    """Stop the build with the message of an error of ours."""
+    try:
+        yield
+    except Busy as error:
+        # Its remedy names an option of the command.
+        raise GuideError(f"{error.message} Start again when it has ended.") from error
+    except OptGuideError as error:
+        raise GuideError(str(error)) from error
+
+
+def _edit_script(
+    app: Sphinx, page: str, template: str, context: dict[str, Any], doctree: nodes.document | None
+) -> None:
+    """A gallery page is generated: what can be edited is the script, and the header of a chapter."""
+    if not page.startswith("gallery/") or "github_user" not in context:
+        return
+    path = PurePath(page.removeprefix("gallery/"))
+    script = path.with_name("GALLERY_HEADER.rst") if path.name == "index" else path.with_suffix(".py")
+    owner = f"{context['github_user']}/{context['github_repo']}"
+    address = f"https://github.com/{owner}/edit/{context['github_version']}/examples/{script.as_posix()}"
+    context["get_edit_provider_and_url"] = lambda: ("GitHub", address)

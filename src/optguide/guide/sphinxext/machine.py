@@ -1,0 +1,116 @@
+"""The directive ``machine``: what measured the numbers of this guide, and how steady it was.
+
+How noisy the machine was when the gallery ran, kept beside the records.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+from docutils import nodes
+from sphinx.util.docutils import SphinxDirective
+
+from optguide import format as fmt
+from optguide.guide.sphinxext.notes import depend_on_all
+from optguide.guide.sphinxext.store import measuring_machine
+from optguide.machine import NoiseProbe, probe
+from optguide.paths import records_dir
+from optguide.storage import storage_errors
+
+__all__ = ["MachineFacts", "record_noise", "recorded_noise"]
+
+_NAME = "noise.json"  # not in a chapter's folder, where records are
+
+
+def record_noise() -> None:
+    """Probe the machine and keep the result; the caller holds the measuring lock.
+
+    :raises StorageError: a full disk or a folder that cannot be written.
+    """
+    found = msgspec.json.encode(probe())
+    folder = records_dir()
+    draft = folder / f".{_NAME}"
+    with storage_errors(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+        draft.write_bytes(found)
+        draft.replace(folder / _NAME)
+
+
+def recorded_noise() -> NoiseProbe | None:
+    """The probe of the last build that measured; ``None`` when there is none that can be read."""
+    try:
+        found = msgspec.json.decode((records_dir() / _NAME).read_bytes(), type=dict[str, Any])
+        # JSON has no NaN, which a probe holds for what the system does not tell.
+        return msgspec.convert({name: math.nan if v is None else v for name, v in found.items()}, NoiseProbe)
+    except (OSError, msgspec.DecodeError, msgspec.ValidationError):
+        return None
+
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from docutils.nodes import Node
+    from sphinx.application import Sphinx
+
+    from optguide.machine import Machine, NoiseProbe
+
+
+def setup(app: Sphinx) -> None:
+    """Register the directive."""
+    app.add_directive("machine", MachineFacts)
+
+
+class MachineFacts(SphinxDirective):
+    """The machine of the newest record: hardware, system, versions, devices, noise."""
+
+    def run(self) -> list[Node]:
+        """Build one section for each group of facts."""
+        depend_on_all(self.env)
+        machine = measuring_machine()
+        noise = recorded_noise()
+        sections = [
+            _section("Hardware and system", dict(_hardware(machine))),
+            _section(
+                "OpenVINO devices",
+                {d.name: f"{d.full_name} ({', '.join(d.capabilities)})" for d in machine.devices},
+            ),
+            _section("Versions", {"Python": machine.python, **machine.packages}),
+            _section(
+                "Noise", dict(_noise(noise)) if noise else {"Probe": "This build did not probe the noise."}
+            ),
+        ]
+        return list(sections)
+
+
+def _hardware(machine: Machine) -> Iterator[tuple[str, str]]:
+    yield "Processor", machine.cpu
+    yield "Cores", f"{machine.physical_cores or 'unknown'} physical, {machine.logical_cores} logical"
+    yield "Available to a process", f"{machine.available_cores:g} cores"
+    yield "Instruction sets", ", ".join(machine.flags) or "none that matter here"
+    yield "Memory", f"{machine.memory / 2**30:.1f} GiB"
+    yield "System", f"{machine.system_name}, kernel {machine.kernel}"
+    yield "Virtual machine", {True: "yes", False: "no", None: "unknown"}[machine.hypervisor]
+    yield "Frequency governor", machine.governor or "not readable"
+
+
+def _noise(noise: NoiseProbe) -> Iterator[tuple[str, str]]:
+    yield "Verdict", noise.verdict
+    yield (
+        "Spread of the same work",
+        f"{fmt.quantity(noise.spread, 'share')} of its median, between 10th and 90th percentile",
+    )
+    yield "Wall time over CPU time", fmt.quantity(noise.wall_per_cpu, "ratio")
+    yield "CPU used by others", fmt.quantity(noise.others_share, "share")
+    yield "CPU taken by the hypervisor", fmt.quantity(noise.steal_share, "share")
+    yield from (("Note", sentence) for sentence in noise.reasons[:1])
+
+
+def _section(title: str, facts: Mapping[str, str]) -> nodes.section:
+    items = nodes.definition_list(classes=["facts"])
+    for name, text in facts.items():
+        items += nodes.definition_list_item(
+            "", nodes.term("", name), nodes.definition("", nodes.paragraph("", text))
+        )
+    return nodes.section("", nodes.title("", title), items, ids=[nodes.make_id(title)])

@@ -1,1 +1,0 @@
-"""Paired, interleaved measurement of inference; knows nothing of Sphinx or of files."""

@@ -1,0 +1,1 @@
+"""The model in other precisions, made by NNCF."""

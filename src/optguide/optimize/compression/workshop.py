@@ -1,0 +1,109 @@
+"""The model in every precision, made and judged one after the other."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from optguide.errors import Failure, OptGuideError, OutputError, StorageError, UserError
+from optguide.optimize.candidate import PRECISIONS, Precision
+from optguide.optimize.compression import making
+from optguide.optimize.config import Settings
+from optguide.optimize.data.dataset import Data
+from optguide.optimize.evaluation import evaluate as judging
+from optguide.optimize.evaluation.metrics import Metric
+from optguide.optimize.model.subject import Subject
+from optguide.optimize.outcome import Made
+from optguide.optimize.search.rules import may_win
+
+__all__ = ["Workshop"]
+
+LEAST_SECONDS = 1.0
+"""Below this nothing is made."""
+
+MAKING, JUDGING = 0.8, 0.2
+"""Shares of what is left that making one precision and judging one may take."""
+
+LEAST_JUDGING = 5.0
+"""Seconds that judging gets in any case: a precision that was made and not judged was made in vain."""
+
+ORIGINAL: tuple[Precision, ...] = ("f32", "default")
+OTHERS: tuple[Precision, ...] = ("int8", "int8_weights", "int4_weights", "int8_accuracy")
+
+
+@dataclass(frozen=True)
+class Workshop:
+    """What making and judging need.
+
+    :param metric: ``None`` where nothing can be judged, as with random data.
+    :param folder: of the run.
+    :param left: seconds for all that is still to be made.
+    :param tell: is told what is being done.
+    """
+
+    settings: Settings
+    subject: Subject
+    data: Data
+    metric: Metric | None
+    folder: Path
+    left: Callable[[], float]
+    tell: Callable[[str], None]
+
+    def next(self, known: tuple[Made, ...]) -> Made | None:
+        """The next precision, made and judged; ``None`` when there is no other.
+
+        The original comes first: what its answers are is what all others are held against, and a metric that
+        cannot be computed shows before anything else is made.
+
+        :raises UserError: the metric cannot be computed.
+        :raises OutputError: the model's own answers mean nothing.
+        :raises StorageError: the disk is full.
+        """
+        done = {made.precision: made for made in known}
+        for precision in (*ORIGINAL, *OTHERS):
+            if precision in done:
+                continue
+            if precision == "int8_accuracy" and not self._needs_control(done.get("int8")):
+                continue
+            return self._judged(self._made(precision))
+        return None
+
+    def _needs_control(self, int8: Made | None) -> bool:
+        """Accuracy control takes long, so only where plain INT8 is not shown to keep the limit."""
+        if self.metric is None or int8 is None or not int8.file or int8.quality is None:
+            return False
+        return not may_win(int8, unproven=self.settings.unproven)
+
+    def _made(self, precision: Precision) -> Made:
+        seconds = MAKING * self.left()
+        if precision not in ORIGINAL and seconds < LEAST_SECONDS:
+            return Made(precision, why_not="The budget left no time to make it.")
+        self.tell(f"making {PRECISIONS[precision]}")
+        arguments = (precision, self.settings, self.subject, self.data, self.folder, seconds)
+        try:
+            return making.make(*arguments, self.metric)
+        except (StorageError, UserError):
+            raise
+        except Failure as error:
+            return Made(precision, why_not=error.message)
+
+    def _judged(self, made: Made) -> Made:
+        original = made.precision in ORIGINAL
+        if self.metric is None or not made.file:
+            return made
+        seconds = max(LEAST_JUDGING, JUDGING * self.left())
+        self.tell(f"judging {PRECISIONS[made.precision]}")
+        arguments = (made, self.settings, self.subject, self.data, self.metric, self.folder, seconds)
+        try:
+            return judging.judge(*arguments)
+        except StorageError:
+            raise
+        except OptGuideError as error:
+            if original and isinstance(error, (UserError, OutputError)):
+                raise
+            return replace(made, note=_joined(made.note, f"Nothing could judge its answers: {error.message}"))
+
+
+def _joined(*sentences: str) -> str:
+    return " ".join(sentence for sentence in sentences if sentence)

@@ -1,0 +1,1 @@
+"""The reader's model: read in whatever form it comes, and described."""

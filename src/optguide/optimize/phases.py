@@ -1,0 +1,288 @@
+"""The phases of a run, in order. Each keeps what it finds out in the state at once, and leaves out what the
+state has already: a resumed run takes the same way as a new one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from functools import partial
+
+from optguide.bench.progress import Overview
+from optguide.bench.variant import Variant
+from optguide.errors import Busy, ModelError, OptGuideError, StorageError, WorkerError
+from optguide.optimize import model_profile as portrait
+from optguide.optimize.budget import Clock, Phase
+from optguide.optimize.candidate import Candidate
+from optguide.optimize.compression.workshop import Workshop
+from optguide.optimize.data.dataset import Data
+from optguide.optimize.model.subject import Subject, decode, encode, read_subject
+from optguide.optimize.outcome import Heat, Made, SubjectFacts
+from optguide.optimize.prepared import DEFAULT, F32, Prepared, hint_for
+from optguide.optimize.search.finals import final
+from optguide.optimize.search.heats import Field
+from optguide.optimize.search.race import entrants, race, unfinished
+from optguide.optimize.search.rules import Rules, may_win
+from optguide.optimize.search.standings import Result, standings
+from optguide.optimize.state import Store
+
+__all__ = ["Phases", "portrayed_beside"]
+
+LEAST_SECONDS = 1.0
+"""Below this no phase is begun."""
+
+
+AT_ONCE = 6
+"""Candidates of one heat at most: with more, a turn of each comes too seldom."""
+
+
+def portrayed_beside(winner: Candidate) -> tuple[str, ...]:
+    """Names of what a winner's portrait is about: itself and the default."""
+    return tuple(dict.fromkeys((winner.name, DEFAULT.name)))
+
+
+class Phases:
+    """One run, from reading the model to the claims."""
+
+    def __init__(self, store: Store, clock: Clock, view: Overview) -> None:
+        self.store, self.clock, self.view = store, clock, view
+        self.settings = store.state.settings
+        self._prepared: Prepared | None = None
+
+    def run(self) -> None:
+        """All phases, as far as the budget reaches."""
+        self.read()
+        self.make()
+        self.compete()
+        self.decide()
+        self.portray()
+        if self.settings.claims:
+            self.ask_claims()
+
+    def read(self) -> None:
+        """Model and data, and what the device makes of the model under the hint."""
+        state = self.store.state
+        self.view.enter("reading the model")
+        file = self.store.work / "f32.xml"
+        if state.subject and file.is_file():
+            subject = replace(decode(state.subject), file=file)  # the folder may have been moved
+        else:
+            subject = read_subject(self.settings, self.store.work)
+        self.view.enter("reading the data")
+        self._prepared = Prepared(self.settings, subject, self.store.work)
+        self._save(subject=encode(subject), facts=_facts(subject, self.prepared.data))
+
+    def make(self) -> None:
+        """Every precision that can be made, and what it loses."""
+        again = self.store.state.again
+        self.view.enter("making precisions")
+        there = [m for m in self.store.state.made if not m.file or (self.store.folder / m.file).is_file()]
+        known = tuple(made for made in there if not (again and self._unfinished(made)))
+        workshop = Workshop(
+            self.settings,
+            self.prepared.subject,
+            self.prepared.data,
+            self.prepared.metric,
+            self.store.folder,
+            partial(self.clock.until, "making"),
+            self.view.report,
+        )
+        while (made := workshop.next(known)) is not None:
+            known = (*known, made)
+            done = {one.precision for one in known}
+            self._save(made=(*known, *(one for one in there if one.precision not in done)))
+        self._save(again=False)
+
+    def compete(self) -> None:
+        """The race."""
+        self.view.enter("racing")
+        seconds = self.clock.until("racing")
+        before = self.store.state.heats
+        if before:
+            self.view.lead(before[-1].leader)
+        if seconds < LEAST_SECONDS:
+            return
+        race(
+            self.field,
+            self.rules,
+            seconds=seconds,
+            heats=before,
+            record=self._record,
+            progress=lambda what, done: self.view.report(what.partition(", leader")[0]),
+            seed=self.settings.seed,
+        )
+        heats = self.store.state.heats
+        if heats and not any(heat.speeds for heat in heats):
+            first = next((why for heat in heats for why in heat.failures.values()), "")
+            raise WorkerError(
+                f"No candidate could be measured: {first}",
+                "Give real inputs with --data, or another --device.",
+            )
+
+    def decide(self) -> None:
+        """The last session, whose numbers are reported."""
+        state = self.store.state
+        seconds = self.clock.until("final")
+        decided = state.final is not None and state.final.speeds
+        if decided or not state.heats or seconds < LEAST_SECONDS:
+            return
+        self.view.enter("final")
+        heat = final(
+            self.field,
+            self.rules,
+            state.heats,
+            seconds=seconds,
+            beside=[F32],
+            references=self.prepared.references(),
+            seed=self.settings.seed,
+        )
+        self._save(final=heat)
+        self.view.lead(heat.leader)
+
+    def portray(self) -> None:
+        """What is told of the winner and the default beside their speed."""
+        result = self.result()
+        named = portrayed_beside(result.winner)
+        heat = self.store.state.final
+        if heat is None or set(named) - heat.speeds.keys():
+            return
+        if self.store.state.portrayed != named:
+            self._save(portrayed=named, first_inference={}, layers={}, load={})
+        both = [self.variant(c).with_(c.name) for c in dict.fromkeys((DEFAULT, result.winner))]
+        capacities = {name: heat.speeds[name].throughput.value for name in named}
+        seed = self.settings.seed
+        after = both[1] if len(both) > 1 else None
+        # What takes a fixed time comes first; a load curve is as good as the time it gets.
+        self._optional(
+            "portrait", 0.25, "first_inference", lambda s: portrait.first(both, seconds=s, seed=seed)
+        )
+        self._optional(
+            "portrait", 0.25, "layers", lambda s: portrait.layers(both[0], after, seconds=s, seed=seed)
+        )
+        self._optional(
+            "portrait", 1.0, "load", lambda s: portrait.load(both, capacities, seconds=s, seed=seed)
+        )
+
+    def ask_claims(self) -> None:
+        """The guide's claims, on this model."""
+        if self.store.state.verdicts is not None or not self.store.state.heats:
+            return
+        int8 = next((m for m in self.store.state.made if m.precision == "int8" and m.file), None)
+
+        def ask(seconds: float) -> object:
+            from optguide.claims.on_model.verdicts import OwnVerdict, verdicts
+
+            def hear(verdict: OwnVerdict) -> None:
+                new = verdict.to_outcome()
+                others = (known for known in self.store.state.heard if known.id != new.id)
+                self._save(heard=(*others, new))
+
+            file = str(self.store.folder / int8.file) if int8 else None
+            # Some claims are about the file itself, and about the runtime that it was made for.
+            onnx = self.settings.model.lower().endswith(".onnx")
+            found = verdicts(
+                self.settings.model if onnx else str(self.prepared.subject.file),
+                inputs=self.prepared.inputs(None),
+                shapes=self.settings.shapes if onnx else None,
+                device=self.settings.device,
+                int8=file,
+                seconds=seconds,
+                found=hear,
+            )
+            return tuple(verdict.to_outcome() for verdict in found)
+
+        self._optional("claims", 1.0, "verdicts", ask)
+
+    @property
+    def prepared(self) -> Prepared:
+        """Model and data; they have been read."""
+        assert self._prepared is not None  # noqa: S101 - read() comes first
+        return self._prepared
+
+    @property
+    def rules(self) -> Rules:
+        """What decides, by what is known of the precisions."""
+        able = tuple(
+            m.precision for m in self.store.state.made if may_win(m, unproven=self.settings.unproven)
+        )
+        goal, limit = self.settings.goal, self.settings.limit
+        return Rules(goal, DEFAULT, hint_for(goal), able or (DEFAULT.precision,), limit)
+
+    @property
+    def field(self) -> Field:
+        """Who takes part."""
+        able = self.rules.precisions
+        made = self.store.state.made
+        exhibits = tuple(m.precision for m in made if m.file and m.precision not in able)
+        largest = max((m.size for m in made), default=0)
+        fitting = self.prepared.fitting(largest)
+        at_once = min(AT_ONCE, fitting)
+        return Field(self.prepared.space, self.variant, exhibits, at_once=at_once, fitting=fitting)
+
+    @property
+    def known(self) -> bool:
+        """Whether enough is known to name candidates."""
+        return self._prepared is not None and self.store.state.facts is not None
+
+    @property
+    def unfinished(self) -> bool:
+        """Whether the race ended because its time did."""
+        return unfinished(self.store.state.heats, self.field, self.rules)
+
+    def result(self) -> Result:
+        """Who leads, and how the others fared."""
+        state = self.store.state
+        heats = (*state.heats, *((state.final,) if state.final else ()))
+        missing = [Candidate(made.precision) for made in state.made if not made.file]
+        candidates = dict.fromkeys((*entrants(self.field, self.rules), *missing))
+        return standings(tuple(candidates), heats, state.made, self.rules)
+
+    def variant(self, candidate: Candidate) -> Variant:
+        """How to run a candidate.
+
+        :raises InputError: samples of different shapes cannot be stacked to its batch.
+        :raises ModelError: there is no model of its precision.
+        """
+        made = next(made for made in self.store.state.made if made.precision == candidate.precision)
+        if not made.file:
+            raise ModelError(made.why_not or "It could not be made.")
+        return self.prepared.variant(candidate, self.store.folder / made.file)
+
+    def _unfinished(self, made: Made) -> bool:
+        """Whether it is not made, or not judged although there are data to judge it by."""
+        return not made.file or (made.quality is None and not self.prepared.data.random)
+
+    def _record(self, heat: Heat) -> None:
+        self._save(heats=(*self.store.state.heats, heat), final=None)  # which has not seen this one
+        self.view.lead(heat.leader)
+
+    def _optional(self, phase: Phase, share: float, what: str, measure: Callable[[float], object]) -> None:
+        """Measure something the decision does not need, once; if it fails, that is a warning."""
+        seconds = share * self.clock.until(phase)
+        if getattr(self.store.state, what) or seconds < LEAST_SECONDS:
+            return
+        said = f"There is no {what.replace('_', ' ')}: "
+        warnings = tuple(text for text in self.store.state.warnings if not text.startswith(said))
+        self.view.enter(what.replace("_", " "))
+        try:
+            self._save(**{what: measure(seconds)}, warnings=warnings)
+        except (Busy, StorageError):
+            raise
+        except OptGuideError as error:
+            self._save(warnings=(*warnings, f"{said}{error.message}"))
+
+    def _save(self, **found: object) -> None:
+        self.store.update(spent=self.clock.spent, **found)
+
+
+def _facts(subject: Subject, data: Data) -> SubjectFacts:
+    return SubjectFacts(
+        name=subject.name,
+        framework=subject.framework,
+        inputs={port.name: str(port) for port in subject.ports},
+        sha256=subject.sha256,
+        samples=0 if data.random else len(data.samples),
+        calibration=0 if data.random else len(data.calibration),
+        judged=len(data.judged),
+        labelled=data.labels is not None,
+    )

@@ -1,0 +1,258 @@
+"""The page's figures, each for light and for dark readers, inside the page."""
+
+from __future__ import annotations
+
+import base64
+import io
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from optguide import plots
+from optguide.bench.load import PERCENTILES, LoadPoint, highest_rate
+from optguide.optimize.candidate import PRECISIONS, Candidate
+from optguide.optimize.outcome import LoadSample, Outcome, Quality, Speed, Standing
+from optguide.optimize.report.words import rate
+from optguide.stats.estimate import Estimate
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+    from optguide.plots.themes import Mode
+
+__all__ = ["Picture", "frontier", "layers", "load", "points_of", "trade_off", "winner_name"]
+
+MOST = 18
+"""Configurations one figure names."""
+
+ABBREVIATIONS = {
+    " with accuracy control": " controlled",
+    "default precision": "default",
+    " streams": " str.",
+    " stream": " str.",
+    " threads": " thr.",
+    " thread": " thr.",
+    "default settings": "nothing set",
+    " requests": " req.",
+    " request": " req.",
+}
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A figure as two images inside the page.
+
+    :param light: SVG as a ``data:`` address.
+    :param dark: the same for dark pages.
+    :param alt: what it shows, for readers who do not see it.
+    :param width: in CSS pixels, as is ``height``.
+    """
+
+    light: str
+    dark: str
+    alt: str
+    caption: str
+    width: int
+    height: int
+
+
+def trade_off(outcome: Outcome) -> Picture | None:
+    """Quality against speed, one point for the best configuration of each precision.
+
+    ``None`` where fewer than two precisions have both.
+    """
+    judged = {made.precision: made.quality for made in outcome.made if made.quality is not None}
+    points, quality = [], None
+    for standing in _fastest(outcome):
+        found = judged.get(standing.candidate.precision)
+        cost = _cost(standing.speed, outcome)
+        if found is not None and cost is not None:
+            quality = found
+            points.append((short(standing.candidate), cost, found.value))
+    if quality is None or len(points) < 2:
+        return None
+    points = [(name, cost.scaled(*_fine(points)), value) for name, cost, value in points]
+    what = _quality_name(quality)
+    x = "Time per input" if outcome.settings.goal == "throughput" else _latency_name(outcome)
+    caption = (
+        "The best configuration of each precision. Filled marks on the line: none is better in both. "
+        "Whiskers are 95 % intervals."
+    )
+    if quality.proxy:
+        caption += " The vertical axis is a proxy: it compares with the 32-bit model and not with labels."
+    return _drawn(
+        lambda: plots.pareto(points, x_quantity=x, y_quantity=what),
+        alt=f"{what} against {x.lower()} of {len(points)} configurations; their values are in the tables.",
+        caption=caption,
+    )
+
+
+def frontier(outcome: Outcome) -> Picture | None:
+    """Latency against throughput of the configurations that came farthest; ``None`` with fewer than two."""
+    points = points_of(outcome)
+    if len(points) < 2:
+        return None
+    limit = outcome.settings.limit
+    chosen = winner_name(outcome) if outcome.met is not False else None
+    caption = (
+        "Every point is from the last session its configuration took part in; the ring is the winner. "
+        "Names are shortened: str. are streams, thr. threads, req. requests."
+    )
+    if limit is not None:
+        caption += f" Latencies are p{limit.percentile}, and the dashed line is the limit."
+    left_out = sum(s.speed is not None for s in outcome.standings) - len(points)
+    if left_out > 0:
+        caption += f" {left_out} more are in the table only."
+    factor, unit = _fine(points)
+    scaled = [(name, latency.scaled(factor, unit), speed, group) for name, latency, speed, group in points]
+    most = None if limit is None else limit.milliseconds * factor
+    return _drawn(
+        lambda: plots.frontier(scaled, limit=most, chosen=chosen),
+        alt=f"Throughput against latency of {len(points)} configurations; their values are in the table.",
+        caption=caption,
+    )
+
+
+def points_of(outcome: Outcome) -> list[tuple[str, Estimate, Estimate, str]]:
+    """Name, latency, throughput and precision of what :func:`frontier` draws, at most :data:`MOST`."""
+    key = _latency_key(outcome)
+    named = (outcome.winner, outcome.default, outcome.hint)
+    measured = [s for s in outcome.standings if s.speed is not None and key in s.speed.latency]
+    ordered = sorted(measured, key=lambda s: (s.candidate.name not in named, _rank(s, outcome)))
+    return [
+        (
+            short(s.candidate),
+            s.speed.latency[key],
+            rate(s.speed.throughput),
+            PRECISIONS[s.candidate.precision],
+        )
+        for s in ordered[:MOST]
+        if s.speed is not None
+    ]
+
+
+def load(outcome: Outcome) -> Iterator[tuple[str, Picture]]:
+    """One latency curve per configuration that was measured under load."""
+    limit = outcome.settings.limit
+    for name, samples in outcome.load.items():
+        points = [_load_point(sample) for sample in samples]
+        if not points:
+            continue
+        highest = highest_rate(points, limit.percentile, limit.milliseconds) if limit else None
+        yield (
+            name,
+            _drawn(
+                _load_curve(points, _milliseconds(outcome), highest),
+                alt=f"Latency percentiles of {name} at {len(points)} offered rates; the values are below.",
+                caption=f"{name}. Latency counts from the moment a request was due, waiting included.",
+            ),
+        )
+
+
+def layers(outcome: Outcome) -> Iterator[tuple[str, Picture]]:
+    """The slowest layers before and after."""
+    for when, found in outcome.layers.items():
+        if found:
+            rows = [(layer.name, layer.time, layer.precision) for layer in found]
+            yield (
+                when,
+                _drawn(
+                    _layer_profile(rows),
+                    alt=f"Time of the slowest layers {when}, with their precision; the values are below.",
+                    caption=f"The slowest layers {when}; colour and hatching: precision, as reported.",
+                ),
+            )
+
+
+def short(candidate: Candidate) -> str:
+    """A candidate's name where there is little room; as unique as the name."""
+    name = candidate.name
+    for word, abbreviation in ABBREVIATIONS.items():
+        name = name.replace(word, abbreviation)
+    return name
+
+
+def winner_name(outcome: Outcome) -> str | None:
+    """What :func:`points_of` calls the winner."""
+    return next((short(s.candidate) for s in outcome.standings if s.candidate.name == outcome.winner), None)
+
+
+def _load_curve(
+    points: Sequence[LoadPoint], limit: float | None, highest: LoadPoint | None
+) -> Callable[[], Figure]:
+    return lambda: plots.load_curve(points, limit, highest=highest)
+
+
+def _layer_profile(rows: Sequence[tuple[str, Estimate, str]]) -> Callable[[], Figure]:
+    return lambda: plots.layer_profile(rows, top=10)
+
+
+def _fastest(outcome: Outcome) -> list[Standing]:
+    """Of each precision the best configuration in the goal's quantity or the winner, and the default."""
+    measured = [standing for standing in outcome.standings if standing.speed is not None]
+    best: dict[str, Standing] = {}
+    for standing in sorted(measured, key=lambda s: (s.candidate.name != outcome.winner, _rank(s, outcome))):
+        name = standing.candidate.name
+        best.setdefault(name if name == outcome.default else standing.candidate.precision, standing)
+    return list(best.values())
+
+
+def _rank(standing: Standing, outcome: Outcome) -> float:
+    cost = _cost(standing.speed, outcome)
+    return cost.value if cost else float("inf")
+
+
+def _cost(speed: Speed | None, outcome: Outcome) -> Estimate | None:
+    """What the goal wants little of, in ms: latency, or time per input."""
+    if speed is None:
+        return None
+    if outcome.settings.goal == "latency":
+        return speed.latency.get(_latency_key(outcome))
+    rate = speed.throughput
+    ends = [1e3 / end if end > 0 else float("inf") for end in (rate.value, rate.high, rate.low)]
+    return Estimate(ends[0], ends[1], ends[2], "ms", rate.n, rate.method)
+
+
+def _milliseconds(outcome: Outcome) -> float | None:
+    return outcome.settings.limit.milliseconds if outcome.settings.limit else None
+
+
+def _fine(points: Sequence[tuple[str, Estimate, *tuple[Any, ...]]]) -> tuple[float, str]:
+    """Factor and unit in which times in ms are drawn: microseconds where all are far below one."""
+    return (1e3, "us") if max(point[1].value for point in points) < 0.1 else (1.0, "ms")
+
+
+def _latency_key(outcome: Outcome) -> str:
+    limit = outcome.settings.limit
+    return f"p{limit.percentile}" if limit else "p50"
+
+
+def _latency_name(outcome: Outcome) -> str:
+    key = _latency_key(outcome)
+    return "Latency" if key == "p50" else f"Latency {key}"
+
+
+def _quality_name(quality: Quality) -> str:
+    name = quality.metric[:1].upper() + quality.metric[1:]
+    return f"{name}, a proxy" if quality.proxy else name
+
+
+def _load_point(sample: LoadSample) -> LoadPoint:
+    latencies = {p: sample.latencies[f"p{p}"] for p in PERCENTILES if f"p{p}" in sample.latencies}
+    count = max((estimate.n for estimate in latencies.values()), default=0)
+    return LoadPoint(sample.offered, sample.achieved, latencies, count, void=sample.void)
+
+
+def _drawn(draw: Callable[[], Figure], *, alt: str, caption: str) -> Picture:
+    light, dark = _svg(draw, "light"), _svg(draw, "dark")
+    width, height = (round(96 * inches) for inches in light[1])
+    return Picture(light[0], dark[0], alt, caption, width, height)
+
+
+def _svg(draw: Callable[[], Figure], mode: Mode) -> tuple[str, tuple[float, float]]:
+    with plots.style(mode):
+        figure = draw()
+        buffer = io.BytesIO()
+        figure.savefig(buffer, format="svg", metadata={"Date": None})
+    encoded = base64.b64encode(buffer.getvalue()).decode("ascii")
+    return f"data:image/svg+xml;base64,{encoded}", tuple(figure.get_size_inches())

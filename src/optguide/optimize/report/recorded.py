@@ -1,0 +1,97 @@
+"""The outcome of a run as results of a recording, so that the guide's pages can quote it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from optguide.optimize.candidate import PRECISIONS
+
+if TYPE_CHECKING:
+    from optguide.optimize.outcome import Made, Outcome, Standing
+    from optguide.records import Recording
+    from optguide.stats.estimate import Estimate
+
+    Row = tuple[str | Estimate, ...]
+
+__all__ = ["add_outcome"]
+
+ROWS = 12
+"""Candidates in the table; ``report.html`` has them all."""
+
+_NOTHING = "\N{EN DASH}"
+
+OVER = {
+    "default": "OpenVINO's default",
+    "hint": "the hint alone",
+    "f32": "32-bit floats",
+    "framework": "its own framework",
+}
+
+
+def add_outcome(record: Recording, prefix: str, outcome: Outcome) -> None:
+    """Record what a run delivered and lost, and tables of what it tried.
+
+    The identifiers are ``prefix.over_default``, ``over_hint``, ``over_f32`` and ``over_framework`` (ratios),
+    ``prefix.loss``, ``prefix.candidates``, ``prefix.untried`` and ``prefix.seconds``. The tables are called
+    ``precisions`` and ``candidates``, each behind the last part of ``prefix`` and a hyphen.
+    """
+    evidence = {"winner": outcome.winner, "goal": outcome.settings.goal, "ended": outcome.ended}
+    for key, name in OVER.items():
+        label = f"the winner over {name}, {outcome.settings.goal}"
+        if key in outcome.delivered:
+            record.add(f"{prefix}.over_{key}", outcome.delivered[key], label=label, evidence=evidence)
+        else:
+            record.unavailable(f"{prefix}.over_{key}", _why_not(key, outcome))
+    winning = outcome.standing(outcome.winner).candidate.precision
+    quality = next((made.quality for made in outcome.made if made.precision == winning), None)
+    if quality is not None and quality.loss is not None:
+        record.add(f"{prefix}.loss", quality.loss, label=f"loss of the winner: {quality.metric}")
+    else:
+        record.unavailable(f"{prefix}.loss", "the winner is the original, or nothing could judge it")
+    untried = sum(standing.fate == "not tried" for standing in outcome.standings)
+    record.add_value(f"{prefix}.candidates", len(outcome.standings), "count", label="candidates")
+    record.add_value(f"{prefix}.untried", untried, "count", label="candidates that were not tried")
+    record.add_value(f"{prefix}.seconds", outcome.seconds, "s", label="time of the whole run")
+    topic = prefix.rpartition(".")[2]
+    record.table(
+        f"{topic}-precisions",
+        ("Precision", "Size", "Answers", "Loss", "Within the limit"),
+        [_precision(made) for made in outcome.made],
+        caption="Every precision that was made, and what it loses against 32-bit floats.",
+    )
+    measured = [standing for standing in outcome.standings if standing.speed is not None]
+    tried = measured[:ROWS]
+    which = f"The first {ROWS} of {len(measured)} candidates" if len(measured) > ROWS else "Candidates"
+    record.table(
+        f"{topic}-candidates",
+        ("Candidate", "Latency (median)", "Throughput", "What became of it"),
+        [row for standing in tried for row in _candidate(standing)],
+        caption=f"{which} that were measured, the winner first, each from its last session.",
+    )
+
+
+def _why_not(key: str, outcome: Outcome) -> str:
+    same = {"default": outcome.default, "hint": outcome.hint}
+    if same.get(key) == outcome.winner:
+        return f"{OVER[key]} is the winner itself"
+    if key == "framework" and not outcome.framework:
+        return "the model's own framework does not run here"
+    return "it did not take part in the last session"
+
+
+def _precision(made: Made) -> Row:
+    from optguide import format as fmt
+
+    size = fmt.quantity(made.size, "bytes") if made.size else _NOTHING
+    if made.quality is None:
+        return PRECISIONS[made.precision], size, _NOTHING, _NOTHING, made.why_not or "not judged"
+    quality = made.quality
+    kept = quality.kept if quality.loss is not None else "the original"
+    return PRECISIONS[made.precision], size, quality.value, quality.loss or _NOTHING, kept
+
+
+def _candidate(standing: Standing) -> list[Row]:
+    if standing.speed is None or "p50" not in standing.speed.latency:
+        return []
+    speed = standing.speed
+    return [(standing.candidate.name, speed.latency["p50"], speed.throughput, standing.fate)]

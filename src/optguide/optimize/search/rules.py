@@ -1,0 +1,100 @@
+"""What decides between candidates: the goal, the limit, and what stays unless another is shown better."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from optguide.bench.load import Limit
+from optguide.optimize.candidate import Candidate, Deployment, Goal, Precision
+from optguide.optimize.outcome import Made, Speed
+
+__all__ = ["Keeps", "Rules", "may_win"]
+
+Keeps = Literal["kept", "exceeded", "open"]
+
+_CAUTION: tuple[Precision, ...] = (
+    "default",
+    "f32",
+    "int8_weights",
+    "int8_accuracy",
+    "int8",
+    "int4_weights",
+)
+"""Of two precisions that are equally fast the one further left is the better choice."""
+
+
+@dataclass(frozen=True)
+class Rules:
+    """What a race is about.
+
+    :param default: OpenVINO with nothing set.
+    :param hint: the hint for the goal and nothing else.
+    :param precisions: that may win.
+    :param limit: latency limit that the winner has to keep.
+    """
+
+    goal: Goal
+    default: Candidate
+    hint: Candidate
+    precisions: tuple[Precision, ...] = ("default",)
+    limit: Limit | None = None
+
+    def may_win(self, candidate: Candidate) -> bool:
+        """Whether its precision may."""
+        return candidate.precision in self.precisions
+
+    @property
+    def base(self) -> Candidate:
+        """What wins unless another is shown better: the default, where its precision may win."""
+        if self.may_win(self.default) or not self.precisions:
+            return self.default
+        plainest = min(self.precisions, key=_CAUTION.index)
+        return Candidate(plainest, self.default.deployment)
+
+    @property
+    def meeting(self) -> Deployment:
+        """The deployment in which precisions meet first: the hint, which for latency is the default."""
+        return (self.default if self.goal == "latency" else self.hint).deployment
+
+    def plainness(self, candidate: Candidate) -> tuple[bool, int, int, str]:
+        """Sorts the plainer of two candidates first: fewer risks, then fewer settings."""
+        return (
+            candidate != self.base,
+            _CAUTION.index(candidate.precision),
+            candidate.deployment.settings,
+            candidate.name,
+        )
+
+    def keeps(self, speed: Speed) -> Keeps:
+        """Whether a candidate keeps the latency limit, by the whole interval.
+
+        Where there are too few samples for the percentile, a lower one can still show that it does not.
+        """
+        if self.limit is None:
+            return "kept"
+        own = speed.latency.get(f"p{self.limit.percentile}")
+        if own is not None and own.high <= self.limit.milliseconds:
+            return "kept"
+        lower = [found for name, found in speed.latency.items() if int(name[1:]) <= self.limit.percentile]
+        return "exceeded" if any(found.low > self.limit.milliseconds for found in lower) else "open"
+
+
+def may_win(made: Made, *, unproven: bool = False) -> bool:
+    """Whether a precision may win by what is known of its answers.
+
+    :param unproven: accept a loss that is measured within the limit although its interval is not.
+    """
+    if not made.file or made.why_not:
+        return False
+    quality = made.quality
+    if made.precision == "f32":
+        return True  # the original
+    if made.precision == "default":
+        # It is what the reader has without this search: evidence is asked for to leave it, not to keep it.
+        return quality is None or quality.kept != "exceeded"
+    if quality is None:
+        return False
+    if quality.kept == "open" and unproven and quality.loss is not None:
+        return quality.loss.value <= quality.limit
+    return quality.kept == "kept"

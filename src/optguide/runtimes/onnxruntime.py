@@ -1,0 +1,95 @@
+"""ONNX Runtime, CPU execution provider."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Any
+
+import numpy as np
+
+from optguide.errors import EnvironmentMissing, InputError, ModelError
+from optguide.runtimes import inputs
+from optguide.runtimes.base import Outputs, Runner, first_line, frames_of, misfit
+from optguide.runtimes.inputs import InputSpec
+
+__all__ = ["OnnxRuntimeRunner", "create"]
+
+_TYPES = {
+    "tensor(float)": np.float32,
+    "tensor(float16)": np.float16,
+    "tensor(double)": np.float64,
+    "tensor(int64)": np.int64,
+    "tensor(int32)": np.int32,
+    "tensor(uint8)": np.uint8,
+    "tensor(int8)": np.int8,
+    "tensor(bool)": np.bool_,
+}
+
+
+class OnnxRuntimeRunner(Runner):
+    """An ``InferenceSession`` with pinned threads and all graph optimizations."""
+
+    def load(self) -> None:
+        with self.stage("import"):
+            try:
+                import onnxruntime
+            except ImportError as error:
+                raise EnvironmentMissing(
+                    "onnxruntime is not installed.", 'Run: pip install "optguide[frameworks]".'
+                ) from error
+        self._runtime = onnxruntime
+        options = onnxruntime.SessionOptions()
+        if self.spec["threads"] is not None:
+            options.intra_op_num_threads = self.spec["threads"]
+        # Waiting threads of an idle session would otherwise spin into the next variant's turn.
+        options.add_session_config_entry("session.force_spinning_stop", "1")
+        self.stages["read"] = 0.0  # reading and compiling are one call
+        with self.stage("compile"):
+            try:
+                self.session = onnxruntime.InferenceSession(
+                    self.spec["model"], options, providers=["CPUExecutionProvider"]
+                )
+            except Exception as error:
+                raise ModelError(
+                    f"ONNX Runtime cannot load the model: {first_line(error)}",
+                    "Check that it is a complete ONNX file.",
+                ) from error
+        nodes, given = self.session.get_inputs(), bool(self.spec["inputs"])
+        inputs.refuse_unknown(self.spec["shapes"], [node.name for node in nodes])
+        sets = self.input_sets({node.name: _spec(node, self.spec["shapes"], given) for node in nodes})
+        self.calls = [partial(self.session.run, None, arrays) for arrays in sets]
+        self.frames = frames_of(next(iter(sets[0].values())))
+
+    def outputs(self) -> Outputs:
+        try:
+            return super().outputs()
+        except Exception as error:
+            raise misfit(first_line(error)) from error
+
+    def effective(self) -> dict[str, str]:
+        options = self.session.get_session_options()
+        return {
+            "providers": ", ".join(self.session.get_providers()),
+            "intra_op_num_threads": str(options.intra_op_num_threads),
+            "graph_optimization_level": str(options.graph_optimization_level).rsplit(".", maxsplit=1)[-1],
+        }
+
+    def versions(self) -> dict[str, str]:
+        return {"onnxruntime": self._runtime.__version__}
+
+
+def create(spec: dict[str, Any]) -> OnnxRuntimeRunner:
+    """The runner for ``spec``, not yet loaded."""
+    return OnnxRuntimeRunner(spec)
+
+
+def _spec(node: Any, shapes: dict[str, list[int]], given: bool) -> InputSpec:
+    shape = shapes.get(node.name, node.shape)
+    if given:  # the files have shapes of their own
+        shape = ()
+    if not all(isinstance(size, int) for size in shape):
+        raise InputError(
+            f"Input {node.name!r} has the dynamic shape {list(shape)}.",
+            f"Pass a static one, such as --shape {node.name}=1,128, or --inputs with real data.",
+        )
+    return tuple(shape), np.dtype(_TYPES.get(node.type, np.object_))

@@ -1,0 +1,68 @@
+"""TensorFlow: the serving signature of a SavedModel, usually in an isolated environment."""
+
+from __future__ import annotations
+
+import os
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from optguide.errors import EnvironmentMissing, InputError, ModelError
+from optguide.runtimes import inputs
+from optguide.runtimes.base import Runner, frames_of
+
+__all__ = ["TensorFlowRunner", "create"]
+
+
+class TensorFlowRunner(Runner):
+    """A concrete function with pinned threads."""
+
+    def load(self) -> None:
+        os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+        with self.stage("import"):
+            try:
+                import tensorflow
+            except ImportError as error:
+                raise EnvironmentMissing(
+                    "TensorFlow is not installed for this interpreter.", "Run: nox -s environments."
+                ) from error
+        self._tensorflow = tensorflow
+        threads = self.spec["threads"]
+        if threads is not None:
+            tensorflow.config.threading.set_intra_op_parallelism_threads(threads)
+            tensorflow.config.threading.set_inter_op_parallelism_threads(1)
+        with self.stage("read"):
+            try:
+                self._model = tensorflow.saved_model.load(self.spec["model"])
+                function = self._model.signatures["serving_default"]
+            except (OSError, KeyError) as error:
+                raise ModelError(
+                    f"{Path(self.spec['model']).name} is no SavedModel with a serving signature.",
+                    "Export it with tf.saved_model.save(module, path, signatures=...).",
+                ) from error
+        self.stages["compile"] = 0.0  # the graph is optimized at the first call
+        names = list(function.structured_input_signature[1])
+        if not self.spec["inputs"]:
+            raise InputError("A SavedModel is measured on real inputs.", "Pass --inputs with an .npz file.")
+        read = inputs.from_files(self.spec["inputs"])
+        sets = [inputs.match(arrays, names, "The input file") for arrays in read]
+        self.frames = frames_of(next(iter(sets[0].values())))
+        self.calls = [
+            partial(function, **{name: tensorflow.constant(array) for name, array in arrays.items()})
+            for arrays in sets
+        ]
+
+    def effective(self) -> dict[str, str]:
+        threading = self._tensorflow.config.threading
+        return {
+            "intra_op_parallelism_threads": str(threading.get_intra_op_parallelism_threads()),
+            "inter_op_parallelism_threads": str(threading.get_inter_op_parallelism_threads()),
+        }
+
+    def versions(self) -> dict[str, str]:
+        return {"tensorflow": str(self._tensorflow.__version__)}
+
+
+def create(spec: dict[str, Any]) -> TensorFlowRunner:
+    """The runner for ``spec``, not yet loaded."""
+    return TensorFlowRunner(spec)

@@ -1,0 +1,106 @@
+"""PyTorch, eager or compiled with ``torch.compile``."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from optguide.errors import EnvironmentMissing, InputError, ModelError
+from optguide.runtimes import inputs
+from optguide.runtimes.base import Outputs, Runner, first_line, frames_of, misfit, resolve
+
+__all__ = ["TorchRunner", "create"]
+
+
+class TorchRunner(Runner):
+    """A module in inference mode; the compiler's work is timed as the stage ``compile``."""
+
+    def load(self) -> None:
+        with self.stage("import"):
+            try:
+                import torch
+            except ImportError as error:
+                raise EnvironmentMissing(
+                    "PyTorch is not installed.", 'Run: pip install "optguide[frameworks]".'
+                ) from error
+        self._torch = torch
+        if self.spec["threads"] is not None:
+            torch.set_num_threads(self.spec["threads"])
+        with self.stage("read"):
+            module = self._module()
+        if not self.spec["inputs"]:
+            raise InputError(
+                "A PyTorch module does not declare the shapes of its inputs.",
+                "Pass --inputs with an .npz file.",
+            )
+        read = inputs.from_files(self.spec["inputs"])
+        try:
+            sets = [tuple(map(torch.from_numpy, map(np.ascontiguousarray, one.values()))) for one in read]
+        except TypeError as error:
+            raise misfit(first_line(error)) from error
+        self.frames = frames_of(sets[0][0])
+        with self.stage("compile"):
+            if self.spec["runtime"] == "torch.compile":
+                module = self._compiled(module, sets)
+        self.calls = [partial(self._run, module, arguments) for arguments in sets]
+
+    def _module(self) -> Any:
+        model = self.spec["model"]
+        if not model.endswith(".pt2"):
+            module = resolve(model)()
+            if isinstance(module, tuple):  # with examples of its inputs, for whoever converts it
+                module = module[0]
+            return module.eval() if hasattr(module, "eval") else module
+        try:
+            return self._torch.export.load(Path(model)).module()
+        except Exception as error:
+            raise ModelError(
+                f"{Path(model).name} cannot be read as a torch export: {first_line(error)}",
+                "Write it with torch.export.save(torch.export.export(module, args), path).",
+            ) from error
+
+    def _compiled(self, module: Any, sets: list[tuple[Any, ...]]) -> Any:
+        """Compile for the shape of every input set, which happens at its first call."""
+        compiled = self._torch.compile(module)
+        try:
+            with self._torch.inference_mode():
+                for arguments in sets:
+                    compiled(*arguments)
+        except Exception as error:
+            if shutil.which(os.environ.get("CXX", "g++")) is None:
+                raise EnvironmentMissing(
+                    "torch.compile found no C++ compiler.", "Install g++ and Python's headers."
+                ) from error
+            raise misfit(first_line(error)) from error
+        return compiled
+
+    def _run(self, module: Any, arguments: tuple[Any, ...]) -> Any:
+        with self._torch.inference_mode():
+            return module(*arguments)
+
+    def outputs(self) -> Outputs:
+        try:
+            return super().outputs()
+        except (RuntimeError, TypeError, ValueError, AssertionError) as error:
+            raise misfit(first_line(error)) from error
+
+    def effective(self) -> dict[str, str]:
+        return {
+            "threads": str(self._torch.get_num_threads()),
+            "float32_matmul_precision": self._torch.get_float32_matmul_precision(),
+            "mkldnn": str(self._torch.backends.mkldnn.is_available()),
+            "compiled": "inductor" if self.spec["runtime"] == "torch.compile" else "no",
+        }
+
+    def versions(self) -> dict[str, str]:
+        return {"torch": str(self._torch.__version__)}
+
+
+def create(spec: dict[str, Any]) -> TorchRunner:
+    """The runner for ``spec``, not yet loaded."""
+    return TorchRunner(spec)

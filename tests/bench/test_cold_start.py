@@ -1,0 +1,254 @@
+from __future__ import annotations
+
+import sys
+
+import pytest
+
+from optguide import errors
+from optguide.bench import cold_start as coldstart
+from optguide.bench.cold_start import STAGES, ColdStart, first_inference
+from optguide.bench.variant import Variant
+
+
+def run(**stages):
+    return dict.fromkeys(STAGES, 1.0) | stages
+
+
+def broken(name):
+    def make():
+        from optguide.errors import DeviceError
+
+        raise DeviceError("There is no such device.")
+
+    return Variant.from_function(name, make)
+
+
+def staged(name, *milliseconds):
+    """A variant whose first calls sleep for these times; later ones are instant."""
+
+    def make():
+        import time
+
+        left = list(milliseconds)
+        return lambda: time.sleep(left.pop(0) / 1e3) if left else None
+
+    return Variant.from_function(name, make)
+
+
+@pytest.fixture
+def starts(monkeypatch):
+    """The variants' names in the order in which processes were started, and their identifiers."""
+    order = []
+
+    class Recording(coldstart.WorkerProcess):
+        def __init__(self, variant):
+            super().__init__(variant)
+            order.append((variant.name, self.pid))
+
+    monkeypatch.setattr(coldstart, "WorkerProcess", Recording)
+    return order
+
+
+def test_every_run_is_a_fresh_process_in_shuffled_turns(starts):
+    repeats = 6
+    found = first_inference([staged("a"), staged("b"), staged("c")], repeats, steady=2)
+    assert len({pid for _, pid in starts}) == 3 * repeats
+    rounds = [tuple(name for name, _ in starts[index : index + 3]) for index in range(0, 3 * repeats, 3)]
+    assert all(set(names) == {"a", "b", "c"} for names in rounds)
+    assert len(set(rounds)) > 1
+    assert {name: len(runs) for name, runs in found.runs.items()} == {"a": 6, "b": 6, "c": 6}
+    assert found.estimate("a").n == repeats
+    assert found.compare("a", "b").quantity == "first inference, total"
+
+
+def test_first_and_second_call_are_told_apart():
+    found = first_inference([staged("a", 60, 30)], 1, steady=3)
+    (stages,) = found.runs["a"]
+    assert set(stages) == set(STAGES)
+    assert stages["first"] >= 60
+    assert stages["second"] >= 30
+    assert stages["steady"] < stages["second"]
+    assert stages["import"] > 0
+
+
+def test_openvino_stages(ir):
+    found = first_inference([Variant("IR", model=ir)], 1, steady=3)
+    (stages,) = found.runs["IR"]
+    assert all(duration > 0 for duration in stages.values())
+    assert stages["import"] > stages["steady"]
+
+
+def test_a_single_call_reads_nothing_beforehand(ir):
+    found = first_inference([Variant("IR", model=ir, single_call=True)], 1, steady=1)
+    (stages,) = found.runs["IR"]
+    assert stages["read"] == 0
+    assert stages["compile"] > 0
+
+
+def test_before_is_called_ahead_of_every_run(starts):
+    seen = []
+    first_inference(
+        [staged("a"), staged("b")],
+        2,
+        steady=1,
+        before=lambda variant: seen.append((variant.name, len(starts))),
+    )
+    assert seen == [(name, started) for started, (name, _) in enumerate(starts)]
+
+
+def test_total_is_everything_up_to_the_first_result():
+    stages = {"import": 1.0, "read": 2.0, "compile": 4.0, "first": 8.0, "second": 16.0, "steady": 32.0}
+    found = ColdStart({"a": (stages,) * 6}, {})
+    assert found.estimate("a").value == 15.0
+    assert found.estimate("a", "load").value == 6.0
+    assert found.estimate("a", "compile").value == 4.0
+    assert found.values("a", "steady") == [32.0] * 6
+
+
+def test_comparison_is_paired_by_round():
+    speeds = [1.0, 3.0, 9.0, 27.0, 81.0, 243.0]
+    found = ColdStart(
+        {
+            "a": tuple(run(compile=2 * speed) for speed in speeds),
+            "b": tuple(run(compile=speed) for speed in speeds),
+        },
+        {},
+    )
+    ratio = found.compare("a", "b", "compile").ratio
+    assert (ratio.low, ratio.value, ratio.high) == pytest.approx((2, 2, 2))
+
+
+def test_warm_up_is_the_first_call_over_a_steady_one_of_the_same_process():
+    paces = [1.0, 2.0, 3.0, 4.0, 5.0, 6.0]
+    found = ColdStart({"a": tuple(run(first=3 * pace, steady=pace) for pace in paces)}, {})
+    ratio = found.warm_up("a")
+    assert (ratio.low, ratio.value, ratio.high) == pytest.approx((3, 3, 3))
+
+
+def test_no_duration_is_below_zero():
+    drifting = [1.0, 1.0, 2.0, 90.0, 95.0, 99.0]
+    assert ColdStart({"a": tuple(run(read=value) for value in drifting)}, {}).estimate("a", "read").low >= 0
+
+
+def test_five_runs_are_no_interval():
+    with pytest.raises(errors.NotEnoughSamples, match="5 rounds"):
+        ColdStart({"a": (run(),) * 5}, {}).estimate("a")
+
+
+def test_unknown_variants_and_stages():
+    found = ColdStart({"a": (run(),)}, {"broken": errors.DeviceError("There is no such device.")})
+    with pytest.raises(errors.OptionError, match="No variant 'b'"):
+        found.values("b")
+    with pytest.raises(errors.OptionError, match="no stage 'warm'"):
+        found.values("a", "warm")
+    with pytest.raises(errors.DeviceError):
+        found.values("broken")
+
+
+def test_a_failing_variant_is_started_once_and_the_others_go_on(starts):
+    found = first_inference([broken("broken"), staged("a")], 3, steady=1)
+    assert list(found.runs) == ["a"]
+    assert len(found.runs["a"]) == 3
+    assert isinstance(found.failures["broken"], errors.DeviceError)
+    assert [name for name, _ in starts].count("broken") == 1
+
+
+def test_all_fail():
+    with pytest.raises(errors.DeviceError, match="no such device"):
+        first_inference([broken("x"), broken("y")], 2)
+
+
+@pytest.mark.parametrize(("repeats", "steady"), [(0, 20), (-1, 20), (3, 0)])
+def test_repeats_that_measure_nothing(repeats, steady):
+    with pytest.raises(errors.OptionError, match="repeats measure nothing"):
+        first_inference([staged("a")], repeats, steady=steady)
+
+
+@pytest.mark.parametrize("names", [[], ["a", "a"]])
+def test_names_must_differ(names):
+    with pytest.raises(errors.OptionError, match="different names"):
+        first_inference([staged(name) for name in names], 1)
+
+
+def test_a_model_that_returns_nan_has_no_first_inference():
+    def make():
+        return lambda: [[float("nan"), 1.0]]
+
+    with pytest.raises(errors.OutputError):
+        first_inference([Variant.from_function("nan", make)], 2, steady=1)
+
+
+# --- memory ---
+
+MEGABYTE = 10**6
+
+
+def weighing(load, first, private=(1, 1)):
+    """One run's footprints, in megabytes."""
+    return {
+        moment: {"peak_rss": peak * MEGABYTE, "rss": None, "private": own and own * MEGABYTE}
+        for moment, peak, own in zip(("load", "first"), (load, first), private, strict=True)
+    }
+
+
+def test_memory_is_looked_at_after_loading_and_after_the_first_call():
+    def make():
+        import numpy as np
+
+        held = [np.ones(40_000_000 // 8)]
+        left = [100_000_000]
+        return lambda: held.append(np.ones(left.pop() // 8)) if left else None
+
+    found = first_inference([Variant.from_function("a", make)], 6, steady=1)
+    grown = found.memory("a").value - found.memory("a", after="load").value
+    assert 95 < grown < 130
+    assert found.memory("a").unit == "MB"
+    if sys.platform == "linux":
+        own = [found.memory("a", "private", after).value for after in ("load", "first")]
+        assert own[0] > 40
+        assert 95 < own[1] - own[0] < 130
+
+
+def test_memory_of_what_is_freed_again_is_in_the_peak_only():
+    def make():
+        import numpy as np
+
+        np.ones(100_000_000 // 8).sum()
+        return lambda: None
+
+    found = first_inference([Variant.from_function("a", make)], 6, steady=1)
+    if sys.platform == "linux":
+        assert found.memory("a").value > found.memory("a", "private").value + 95
+
+
+def test_memory_is_compared_by_round():
+    grown = [1, 3, 9, 27, 81, 243]
+    footprints = {
+        "a": tuple(weighing(3 * size, 8 * size, (5 * size, 6 * size)) for size in grown),
+        "b": tuple(weighing(size, 2 * size, (size, 2 * size)) for size in grown),
+    }
+    found = ColdStart({name: (run(),) * 6 for name in "ab"}, {}, footprints)
+    places = [("peak", "first"), ("peak", "load"), ("private", "first"), ("private", "load")]
+    ratios = [found.compare_memory("a", "b", kind, after).ratio for kind, after in places]
+    assert [(ratio.low, ratio.high) for ratio in ratios] == [
+        pytest.approx((expected, expected)) for expected in (4, 3, 3, 5)
+    ]
+    assert found.memory("a", after="load").value == pytest.approx(3 * (9 * 27) ** 0.5)
+    assert found.compare_memory("a", "b", "private").quantity == "private memory"
+
+
+def test_memory_that_a_system_does_not_tell():
+    found = ColdStart({"a": (run(),) * 6}, {}, {"a": (weighing(1, 2, (None, None)),) * 6})
+    assert found.memory("a").value == 2
+    with pytest.raises(errors.NotEnoughSamples, match="private memory"):
+        found.memory("a", "private")
+
+
+def test_unknown_kinds_and_moments_of_memory():
+    found = ColdStart({"a": (run(),)}, {"broken": errors.DeviceError("Gone.")}, {"a": (weighing(1, 2),)})
+    with pytest.raises(errors.OptionError, match="no kind 'shared'"):
+        found.memory("a", "shared")
+    with pytest.raises(errors.OptionError, match="no moment 'second'"):
+        found.memory("a", after="second")
+    with pytest.raises(errors.DeviceError):
+        found.memory("broken")

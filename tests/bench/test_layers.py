@@ -1,0 +1,326 @@
+from __future__ import annotations
+
+import threading
+import time
+from dataclasses import replace
+from datetime import timedelta
+from types import SimpleNamespace
+
+import numpy as np
+import psutil
+import pytest
+
+from optguide import errors
+from optguide.bench import layers as module
+from optguide.bench.layers import LayerTimes, Round, layers
+from optguide.bench.variant import Variant
+from optguide.runtimes.openvino_layers import LayerCounter
+
+SHORT = 0.4
+
+
+def convolved(ops, x):
+    """Two convolutions, the first with a ReLU, and a softmax."""
+    rng = np.random.default_rng(0)
+    for channels, source in ((16, 3), (32, 16)):
+        kernel = rng.standard_normal((channels, source, 3, 3), dtype=np.float32)
+        x = ops.convolution(x, kernel, [1, 1], [1, 1], [1, 1], [1, 1])
+        if channels == 16:
+            x = ops.relu(x)
+    return ops.softmax(ops.reshape(x, [1, -1], False), 1)
+
+
+@pytest.fixture(scope="module")
+def network(tmp_path_factory, save_ir):
+    return str(save_ir(tmp_path_factory.mktemp("layers") / "network.xml", [1, 3, 32, 32], convolved))
+
+
+# --- the worker's side ---
+
+
+class Device:
+    """A compiled model whose counters are means in whole microseconds, rounded down, as OpenVINO's are."""
+
+    def __init__(self, **kinds):
+        self.kinds = kinds  # layer: kind, kernel, status, microseconds of the inferences to come
+        self.total = dict.fromkeys(kinds, 0)
+        self.seen = []
+
+    def create_infer_request(self):
+        return self
+
+    def infer(self, feed):
+        self.seen.append(feed[0])
+        for layer, (_, _, _, times) in self.kinds.items():
+            self.total[layer] += times(len(self.seen))
+
+    @property
+    def profiling_info(self):
+        count = len(self.seen)
+        return [
+            SimpleNamespace(
+                node_name=layer,
+                node_type=kind,
+                exec_type=kernel,
+                status=SimpleNamespace(name=status),
+                real_time=timedelta(microseconds=self.total[layer] // count),
+            )
+            for layer, (kind, kernel, status, _) in self.kinds.items()
+        ]
+
+    def get_runtime_model(self):
+        raise RuntimeError("not shown")
+
+
+class OpenDevice(Device):
+    """One that shows the graph of what it has compiled, in which only these layers are left."""
+
+    left = ("x", "conv", "short")
+
+    def get_runtime_model(self):
+        return SimpleNamespace(
+            get_ordered_ops=lambda: [
+                SimpleNamespace(
+                    get_friendly_name=lambda name=name: name,
+                    get_rt_info=lambda name=name: {
+                        "layerType": SimpleNamespace(value="Input" if name == "x" else "Subgraph"),
+                        "runtimePrecision": SimpleNamespace(value="bf16"),
+                        "originalLayersNames": SimpleNamespace(value=f"{name},relu"),
+                    },
+                )
+                for name in self.left
+            ]
+        )
+
+
+def counter(device, inputs=(0,)):
+    spec = {"runtime": "openvino", "name": "m", "device": "CPU"}
+    return LayerCounter(SimpleNamespace(spec=spec, compiled=device, sets=[{"x": x} for x in inputs]))
+
+
+def test_a_turn_is_the_difference_of_sums():
+    slow_first = Device(
+        conv=("Convolution", "brgconv_avx512_BF16", "EXECUTED", lambda n: 9000 if n < 3 else 70)
+    )
+    found = counter(slow_first)
+    single = found.turn(seconds=0, discard=0)
+    assert (single["times"]["conv"], single["calls"]) == (9000, 1)  # the one after the discarded one
+    later = found.turn(seconds=0.02, discard=0)
+    assert later["times"]["conv"] == pytest.approx(70, abs=1.1)  # although 9000 stays in the mean for good
+    assert later["calls"] == len(slow_first.seen) - 3
+
+
+def test_what_did_not_run_as_such_or_holds_data_only_is_no_layer():
+    device = Device(
+        conv=("Convolution", "x_FP32", "EXECUTED", lambda _: 10),
+        relu=("Relu", "undef", "NOT_RUN", lambda _: 0),
+        x=("Parameter", "unknown", "EXECUTED", lambda _: 1),
+    )
+    found = counter(device).turn(0.001, 0)
+    assert list(found["times"]) == ["conv"]
+    assert found["layers"]["conv"] == {"kind": "Convolution", "precision": "f32", "origin": []}
+
+
+def test_a_layer_below_a_microsecond_is_told_from_a_fused_one_by_the_graph():
+    device = OpenDevice(
+        conv=("Convolution", "x_FP32", "EXECUTED", lambda _: 10),
+        short=("Add", "x_FP32", "NOT_RUN", lambda _: 0),
+        relu=("Relu", "undef", "NOT_RUN", lambda _: 0),
+        x=("Parameter", "unknown", "EXECUTED", lambda _: 1),
+    )
+    found = counter(device).turn(0.001, 0)
+    assert found["times"] == {"conv": 10, "short": 0}
+    assert found["layers"]["short"] == {"kind": "Subgraph", "precision": "bf16", "origin": ["short", "relu"]}
+
+
+def test_every_input_set_is_inferred_equally_often():
+    device = Device(conv=("Convolution", "x_f32", "EXECUTED", lambda _: 1))
+    counter(device, inputs=("a", "b", "c")).turn(seconds=0.003, discard=0)
+    assert {device.seen.count(x) for x in "abc"} == {len(device.seen) // 3}
+
+
+def test_a_device_that_counts_nothing():
+    with pytest.raises(errors.ModelError, match="CPU reports no layer times"):
+        counter(Device()).turn(0.001, 0)
+
+
+# --- what was measured, and the questions it answers ---
+
+
+def times(**rounds):
+    """Layer times of variants, each a list of rounds by layer."""
+    described = {
+        "conv1": {"kind": "Convolution", "precision": "bf16", "origin": ["conv1", "relu"]},
+        "conv2": {"kind": "Convolution", "precision": "f32", "origin": []},
+        "out": {"kind": "Reorder", "precision": "f32", "origin": []},
+    }
+    return LayerTimes(
+        {
+            name: tuple(Round(found, 2 * sum(found.values()), 10) for found in turns)
+            for name, turns in rounds.items()
+        },
+        {name: {layer: described[layer] for layer in turns[0]} for name, turns in rounds.items()},
+        {"broken": errors.WorkerDied("It died.")},
+    )
+
+
+def test_layers_come_slowest_first_with_what_is_known_of_them():
+    found = times(a=[{"conv1": 10 + x, "conv2": 30 + x, "out": 0.0} for x in range(9)]).of("a")
+    assert [layer.name for layer in found] == ["conv2", "conv1", "out"]
+    assert found[0].time.value == pytest.approx(34)
+    assert (found[1].kind, found[1].precision, found[1].origin) == ("Convolution", "bf16", ("conv1", "relu"))
+    assert (found[2].time.value, found[2].time.low, found[2].time.high) == (0, 0, 0)
+    assert {layer.time.unit for layer in found} == {"us"}
+
+
+@pytest.mark.parametrize(
+    ("origin", "title"),
+    [
+        (("Multiply_57", "__module.net.conv1.norm/aten::batch_norm/BatchNorm", "x.relu"), "net.conv1.norm"),
+        (("/layer1/conv1/Conv", "/layer1/relu/Relu"), "/layer1/conv1/Conv"),
+        (("Multiply_57", "1234"), "Multiply_57"),
+        ((), "Multiply_57"),
+        (("aten::div/Divide",), "aten::div/Divide"),
+    ],
+)
+def test_a_layer_is_called_what_its_author_called_it(origin, title):
+    (layer,) = times(a=[{"conv1": 1.0}] * 6).of("a")
+    assert replace(layer, name="Multiply_57", origin=origin).title == title
+
+
+def test_what_comes_out_below_zero_is_zero_but_sums_stay_whole():
+    found = times(a=[{"conv1": 10.0, "out": -1.0}, {"conv1": 12.0, "out": -3.0}] * 5)
+    assert found.total("a").value == pytest.approx(9)
+    assert [layer.time.value for layer in found.of("a")] == [pytest.approx(11, abs=0.1), 0]
+    assert found.share("a", ["out"]).value == 0
+
+
+def test_sums_and_shares_are_of_rounds():
+    paces = [1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0, 256.0]
+    found = times(a=[{"conv1": pace, "conv2": 3 * pace} for pace in paces])
+    assert found.total("a").value == pytest.approx(4 * 16)
+    assert found.latency("a").value == pytest.approx(8 * 16)
+    share = found.share("a", ["conv2"])  # the pace cancels: every round says three quarters
+    assert (share.low, share.value, share.high) == pytest.approx((0.75, 0.75, 0.75))
+    assert [(kind.precision, kind.layers) for kind in found.kinds("a")] == [
+        ("f32", ("conv2",)),
+        ("bf16", ("conv1",)),
+    ]
+
+
+def test_kinds_are_compared_by_round():
+    paces = [1.0, 3.0, 9.0, 27.0, 81.0, 243.0, 1.0, 3.0, 9.0]
+    found = times(
+        a=[{"conv1": 4e3 * pace, "conv2": 2e3 * pace, "out": 1e3} for pace in paces],
+        b=[{"conv1": 1e3 * pace, "conv2": 2e3 * pace} for pace in paces],
+    )
+    ratio = found.compare("a", "b", "Convolution").ratio
+    assert ratio.value == pytest.approx(2)
+    assert ratio.high < 2.1
+    assert found.compare("a", "b").ratio.value > 2
+    assert found.compare("a", "b", "Reorder") is None
+
+
+def test_five_rounds_are_no_interval_and_unknown_names_are_said():
+    found = times(a=[{"conv1": 1.0}] * 5)
+    with pytest.raises(errors.NotEnoughSamples, match="5 rounds"):
+        found.of("a")
+    with pytest.raises(errors.WorkerDied):
+        found.of("broken")
+    with pytest.raises(errors.OptionError, match="No layers of 'c' were counted"):
+        found.total("c")
+
+
+# --- real models ---
+
+
+def test_fused_layers_are_in_the_time_of_the_one_they_were_fused_into(network):
+    found = layers([Variant("f32", model=network, precision="f32")], seconds=SHORT)
+    known = found.of("f32")
+    assert {"Convolution", "Softmax"} <= {
+        layer.kind.title().replace("Soft Max", "Softmax") for layer in known
+    }
+    assert "Relu" not in {layer.kind.title() for layer in known}
+    first = max(
+        (layer for layer in known if layer.kind == "Convolution"), key=lambda layer: len(layer.origin)
+    )
+    assert len(first.origin) > 1
+    assert {layer.precision for layer in known if layer.kind == "Convolution"} == {"f32"}
+    assert 0 < found.total("f32").value < found.latency("f32").value
+    assert len(found.rounds["f32"]) >= 6
+    assert found.versions["openvino"]
+
+
+def test_two_variants_take_turns_and_one_of_another_runtime_fails_alone(network, quick_variant):
+    variants = [
+        Variant("one thread", model=network, threads=1, precision="f32"),
+        Variant("streams", model=network, properties={"NUM_STREAMS": "2"}, requests=4, precision="f32"),
+        quick_variant,
+    ]
+    found = layers(variants, seconds=SHORT)
+    assert list(found.rounds) == ["one thread", "streams"]
+    assert found.effective["one thread"]["INFERENCE_NUM_THREADS"] == "1"
+    assert found.effective["streams"]["PERF_COUNT"] == "YES"
+    assert found.compare("one thread", "streams").ratio.n >= 6
+    # Inferences of one stream are counted whole: the layers' sum stays near what the caller waits for.
+    assert found.total("streams").value < found.latency("streams").value
+    with pytest.raises(
+        errors.OptionError, match="Layers are counted by OpenVINO, and 'quick' runs on function"
+    ):
+        found.of("quick")
+
+
+def test_a_model_is_compiled_anew_for_every_turn_where_that_is_quick(network, monkeypatch):
+    loads = []
+
+    class Recording(module.WorkerProcess):
+        def load(self, seat=0):
+            loads.append(self.pid)
+            return super().load(seat)
+
+    monkeypatch.setattr(module, "WorkerProcess", Recording)
+    variant = Variant("a", model=network)
+    monkeypatch.setattr(module, "COMPILING", 1e9)
+    assert layers([variant], seconds=SHORT).anew
+    assert len(loads) == module.ROUNDS
+    assert len(set(loads)) == 1
+    monkeypatch.setattr(module, "COMPILING", 0)
+    assert not layers([variant], seconds=SHORT).anew
+    assert len(loads) == module.ROUNDS + 1
+
+
+def test_a_model_that_returns_nan_is_a_failure(network, tmp_path, save_ir):
+    broken = save_ir(
+        tmp_path / "nan.xml", [1, 4], lambda ops, x: ops.sqrt(ops.subtract(ops.abs(x), np.float32(9)))
+    )
+    found = layers([Variant("nan", model=str(broken)), Variant("good", model=network)], seconds=SHORT)
+    assert isinstance(found.failures["nan"], errors.OutputError)
+    assert found.of("good")
+
+
+def test_a_worker_killed_meanwhile_costs_only_its_variant(network):
+    variants = [Variant("a", model=network), Variant("b", model=network)]
+
+    def kill_one():
+        while len(children := psutil.Process().children()) < 2:
+            time.sleep(0.01)
+        time.sleep(0.5)
+        children[0].kill()
+
+    killer = threading.Thread(target=kill_one)
+    killer.start()
+    found = layers(variants, seconds=3)
+    killer.join()
+    assert len(found.failures) == 1
+    assert isinstance(next(iter(found.failures.values())), errors.WorkerDied)
+
+
+def test_all_fail(quick_variant):
+    with pytest.raises(errors.OptionError, match="counted by OpenVINO"):
+        layers([quick_variant], seconds=SHORT)
+
+
+@pytest.mark.parametrize(("names", "seconds"), [([], 1), (["a", "a"], 1), (["a"], 0), (["a"], float("nan"))])
+def test_nothing_to_count(names, seconds):
+    with pytest.raises(errors.OptionError):
+        layers([Variant(name, model="m.xml") for name in names], seconds=seconds)

@@ -1,0 +1,488 @@
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+
+import numpy as np
+import pytest
+
+from optguide import errors
+from optguide.bench import session
+from optguide.bench.session import TWIN, Budget, measure
+from optguide.bench.variant import Variant
+
+TINY = Budget(seconds=0.3, precision=1e-9, block=0.01)
+LOOSE = 1e6
+"""A precision that every interval reaches."""
+
+
+def failing(name="failing"):
+    def make():
+        from optguide.errors import DeviceError
+
+        raise DeviceError("There is no such device.")
+
+    return Variant.from_function(name, make)
+
+
+def numpy_call(name, **fields):
+    def make():
+        import numpy
+
+        values = numpy.arange(64.0)
+        return lambda: values * 2
+
+    return Variant.from_function(name, make, **fields)
+
+
+def slow_call(name, seconds):
+    def make():
+        import time
+
+        return lambda: time.sleep(seconds)
+
+    return Variant.from_function(name, make)
+
+
+@pytest.fixture(scope="module")
+def pair():
+    """Two variants measured with a control until the budget is spent."""
+    return measure([numpy_call("a", frames=4), numpy_call("b", frames=4)], TINY, control=True)
+
+
+def test_every_round_has_a_turn_of_every_variant(pair):
+    rounds = [[block.round for block in series.blocks] for series in pair.series.values()]
+    assert rounds == [list(range(pair.rounds))] * 3
+    assert pair.rounds >= 6
+
+
+def test_blocks_hold_together(pair):
+    for series in pair.series.values():
+        for block in series.blocks:
+            assert block.calls == block.latencies_ms.size >= 1
+            assert block.latencies_ms.sum() == pytest.approx(block.seconds * 1e3)
+            assert block.cpu_seconds >= 0
+
+
+def test_the_budget_is_spent_and_said_so(pair):
+    assert pair.ended == "budget spent"
+    assert pair.seconds >= TINY.seconds
+    assert pair.failures == {}
+
+
+def test_what_is_known_of_each_variant(pair):
+    assert list(pair.series) == ["a", "b", "a" + TWIN]
+    for series in pair.series.values():
+        assert series.frames == 4
+        assert series.load_seconds > 0
+        assert 1e6 < series.peak_rss < 1e9
+        np.testing.assert_array_equal(series.outputs[0], np.arange(64.0) * 2)
+    assert np.isnan(pair.others_share) or 0 <= pair.others_share <= 1
+
+
+def test_questions_to_a_real_session(pair):
+    assert pair.latency("a").unit == "ms"
+    assert pair.throughput("a").value > 0
+    assert pair.compare("a", "b").ratio.n == pair.rounds
+    assert (pair.control.a, pair.control.b) == ("a", "a" + TWIN)
+    assert pair.agreement("a", "b").max_abs == 0
+
+
+@pytest.fixture
+def turns(monkeypatch):
+    """The variants' names in the order in which their blocks were asked for."""
+    order = []
+
+    class Recording(session.WorkerProcess):
+        def ask(self, timeout, **request):
+            if request["do"] == "block":
+                order.append(self.variant.name)
+                assert 0 < request["discard"] < request["seconds"]
+            return super().ask(timeout, **request)
+
+    monkeypatch.setattr(session, "WorkerProcess", Recording)
+    return order
+
+
+def test_turns_interleave_in_an_order_that_changes(turns):
+    result = measure([numpy_call(name) for name in "abc"], TINY)
+    rounds = [tuple(turns[index : index + 3]) for index in range(0, len(turns), 3)]
+    assert len(rounds) == result.rounds
+    assert all(set(order) == {"a", "b", "c"} for order in rounds)
+    assert len(set(rounds)) >= 3
+
+
+def test_the_order_of_turns_is_seeded():
+    def order(seed):
+        run = session._Session([numpy_call(name) for name in "abc"], TINY, seed)
+        return [tuple(run.random.permutation(run.alive())) for _ in range(20)]
+
+    assert order(1) == order(1)
+    assert order(1) != order(2)
+    assert len(set(order(1))) >= 4
+
+
+def test_a_failing_variant_is_reported_and_the_others_are_measured():
+    result = measure([failing(), numpy_call("a"), numpy_call("b")], TINY)
+    assert list(result.failures) == ["failing"]
+    assert isinstance(result.failures["failing"], errors.DeviceError)
+    assert list(result.series) == ["a", "b"]
+    assert result.compare("a", "b").ratio.n >= 6
+    with pytest.raises(errors.DeviceError):
+        result.latency("failing")
+
+
+def test_all_fail_and_the_first_error_is_raised():
+    def make():
+        raise KeyError("second")
+
+    with pytest.raises(errors.DeviceError, match="no such device"):
+        measure([failing(), Variant.from_function("second", make)], TINY)
+
+
+def test_a_variant_that_fails_between_blocks_loses_its_blocks_only():
+    def make():
+        import time
+
+        start = time.monotonic()
+
+        def call():
+            if time.monotonic() - start > 0.1:
+                raise RuntimeError("it broke later")
+            return [[1.0, 2.0]]
+
+        return call
+
+    result = measure([Variant.from_function("late", make), numpy_call("a")], Budget(1.5, 1e-9, 0.01))
+    assert "it broke later" in result.failures["late"].message
+    assert list(result.series) == ["a"]
+    assert result.rounds == len(result.series["a"].blocks) >= 6
+
+
+def test_everybody_fails_late_and_that_is_an_error_and_no_crash():
+    """Late enough for the session to be asking for the precision after every round."""
+
+    def make():
+        import time
+
+        start = time.monotonic()
+
+        def call():
+            if time.monotonic() - start > 0.05:
+                raise RuntimeError("it broke later")
+
+        return call
+
+    with pytest.raises(errors.WorkerError, match="it broke later"):
+        measure([Variant.from_function("late", make)], Budget(2, 1e-9, 0.005))
+
+
+def test_a_worker_killed_during_the_session_is_reported_and_the_others_go_on(tmp_path):
+    pid_file = tmp_path / "pid"
+
+    def make():
+        import os
+        import pathlib
+
+        def call():
+            if not pathlib.Path(pid_file).exists():
+                draft = pathlib.Path(f"{pid_file}.draft")
+                draft.write_text(str(os.getpid()))
+                draft.rename(pid_file)
+            return [[1.0, 2.0]]
+
+        return call
+
+    def kill():
+        while not pid_file.exists():
+            time.sleep(0.01)
+        os.kill(int(pid_file.read_text()), signal.SIGKILL)
+
+    thread = threading.Thread(target=kill)
+    thread.start()
+    result = measure([numpy_call("a"), Variant.from_function("victim", make)], TINY)
+    thread.join()
+    assert isinstance(result.failures["victim"], errors.WorkerDied)
+    assert result.rounds == len(result.series["a"].blocks) >= 6
+
+
+def test_a_worker_that_hangs_is_ended_and_costs_the_others_nothing(monkeypatch, alive, tmp_path):
+    """The session waits for it three times longer than the budget is."""
+    pid_file = tmp_path / "pid"
+
+    def make():
+        import os
+        import pathlib
+        import time
+
+        calls = []
+
+        def call():
+            calls.append(1)
+            if len(calls) > 100:
+                pathlib.Path(pid_file).write_text(str(os.getpid()))
+                time.sleep(3600)
+            return [[1.0, 2.0]]
+
+        return call
+
+    monkeypatch.setattr(session, "GRACE_SECONDS", 2.0)
+    result = measure([Variant.from_function("hanging", make), numpy_call("a")], TINY)
+    assert isinstance(result.failures["hanging"], errors.WorkerHung)
+    assert not alive(int(pid_file.read_text()))
+    assert len(result.series["a"].blocks) >= 6
+
+
+def test_a_failed_variant_leaves_no_process_behind_during_the_session(alive, tmp_path):
+    """Its threads would be noise in the turns of the others."""
+    pid_file = tmp_path / "pid"
+
+    def make():
+        import os
+        import pathlib
+
+        pathlib.Path(pid_file).write_text(str(os.getpid()))
+        raise RuntimeError("it never loaded")
+
+    def watch():
+        import os
+        import pathlib
+
+        failed = int(pathlib.Path(pid_file).read_text())
+
+        def call():
+            try:
+                os.kill(failed, 0)
+            except ProcessLookupError:
+                return [[0.0, 1.0]]
+            return [[1.0, 0.0]]
+
+        return call
+
+    result = measure([Variant.from_function("broken", make), Variant.from_function("watcher", watch)], TINY)
+    np.testing.assert_array_equal(result.series["watcher"].outputs[0], [0.0, 1.0])
+    assert not alive(int(pid_file.read_text()))
+
+
+def test_no_process_is_left_behind(alive, tmp_path):
+    folder = tmp_path / "pids"
+    folder.mkdir()
+
+    def make():
+        import os
+        import pathlib
+
+        pathlib.Path(folder, str(os.getpid())).touch()
+        return lambda: [[1.0, 2.0]]
+
+    measure([Variant.from_function("a", make)], TINY, control=True)
+    pids = [int(path.name) for path in folder.iterdir()]
+    assert len(pids) == 2
+    assert not any(map(alive, pids))
+
+
+@pytest.mark.parametrize("names", [[], ["a", "a"], ["a", "b", "a"]])
+def test_names_must_differ(names):
+    with pytest.raises(errors.OptionError, match="different names"):
+        measure([numpy_call(name) for name in names], TINY)
+
+
+@pytest.mark.parametrize(
+    ("fields", "message"),
+    [
+        ({"seconds": 0}, "A budget of 0 measures nothing"),
+        ({"seconds": -1}, "A budget of -1"),
+        ({"seconds": float("nan")}, "A budget of nan"),
+        ({"precision": 0}, "A precision of 0"),
+        ({"block": 0}, "A block of 0"),
+    ],
+)
+def test_budgets_that_measure_nothing(fields, message):
+    with pytest.raises(errors.OptionError, match=message):
+        Budget(**fields)
+
+
+def test_precision_ends_a_session_early_but_not_too_early():
+    result = measure([numpy_call("a"), numpy_call("b")], Budget(600, precision=LOOSE, block=0.005))
+    assert result.ended == "precision reached"
+    assert result.rounds >= 12
+    assert {block.generation for block in result.series["a"].blocks} == set(range(6))
+    assert result.seconds < 600
+
+
+def test_every_generation_has_a_round_where_a_round_exceeds_its_part():
+    def make():
+        import itertools
+        import time
+
+        calls = itertools.count()
+        return lambda: time.sleep(0.3 if next(calls) > 1 else 0)  # loading, which runs two of them, is quick
+
+    # Two turns of one discarded and one timed call: a round takes 1.2 s, a sixth of the budget 0.7 s.
+    both = [Variant.from_function(name, make) for name in ("a", "b")]
+    result = measure(both, Budget(4, precision=1e-9))
+    assert [block.generation for block in result.series["a"].blocks] == list(range(6))
+    assert result.compare("a", "b").ratio.n == 6
+
+
+def test_precision_that_is_asked_for_is_what_comparisons_have():
+    result = measure([numpy_call("a"), numpy_call("b")], Budget(30, precision=0.2, block=0.02))
+    if result.ended == "precision reached":
+        assert result.compare("a", "b", "throughput").ratio.relative_half_width <= 0.21
+
+
+def test_six_rounds_are_measured_even_where_they_exceed_the_budget():
+    result = measure([slow_call("a", 0.05)], Budget(0.3, precision=1e-9, block=0.2))
+    assert result.rounds >= 6
+    assert result.latency("a").value >= 50
+
+
+def test_a_variant_too_slow_for_six_rounds_ends_all_the_same():
+    result = measure([slow_call("a", 0.2)], Budget(0.1, precision=1e-9))
+    assert 1 <= result.rounds < 6
+    assert result.ended == "budget spent"
+    with pytest.raises(errors.NotEnoughSamples):
+        result.latency("a")
+
+
+def test_patience_gives_it_its_six_rounds_and_no_more():
+    result = measure([slow_call("a", 0.2)], Budget(0.1, precision=1e-9, patience=60.0))
+    assert result.rounds == 6
+    assert result.latency("a").value >= 200
+
+
+def pids_in(folder):
+    def make():
+        import os
+        import pathlib
+
+        pathlib.Path(folder, str(os.getpid())).touch()
+        return lambda: [[1.0, 2.0]]
+
+    return make
+
+
+def test_workers_are_replaced_where_loading_is_quick(tmp_path):
+    result = measure([Variant.from_function("a", pids_in(tmp_path))], Budget(6, precision=LOOSE, block=0.005))
+    assert len(list(tmp_path.iterdir())) == 6
+    blocks = result.series["a"].blocks
+    assert [block.generation for block in blocks] == sorted(block.generation for block in blocks)
+    assert {block.generation for block in blocks} == set(range(6))
+    assert [block.round for block in blocks] == list(range(result.rounds))
+
+
+def test_a_device_that_is_gone_when_workers_are_replaced_costs_the_others_nothing(tmp_path):
+    gone = tmp_path / "gone"
+
+    def make():
+        import pathlib
+
+        from optguide.errors import DeviceError
+
+        if pathlib.Path(gone).exists():
+            raise DeviceError("There is no device 'GPU' here.")
+        pathlib.Path(gone).touch()
+        return lambda: [[1.0, 2.0]]
+
+    variants = [Variant.from_function("lost", make), numpy_call("a"), numpy_call("b")]
+    result = measure(variants, Budget(6, precision=LOOSE, block=0.005))
+    assert isinstance(result.failures["lost"], errors.DeviceError)
+    assert list(result.series) == ["a", "b"]
+    assert {block.generation for block in result.series["a"].blocks} == set(range(6))
+    assert result.compare("a", "b").ratio.n == 6
+
+
+def test_workers_stay_where_loading_takes_longer_than_measuring(tmp_path):
+    result = measure([Variant.from_function("a", pids_in(tmp_path))], Budget(0.05, 1e-9, block=0.005))
+    assert len(list(tmp_path.iterdir())) == 1
+    assert {block.generation for block in result.series["a"].blocks} == {0}
+
+
+HOLD = (
+    "import sys\nfrom optguide.machine import measuring_lock\n"
+    "with measuring_lock('optguide compare'):\n    print('held', flush=True)\n    sys.stdin.read()\n"
+)
+
+
+def test_another_measurement_is_not_disturbed():
+    with subprocess.Popen(
+        [sys.executable, "-c", HOLD], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as other:
+        assert other.stdout.readline() == "held\n"
+        with pytest.raises(errors.Busy, match=f"process {other.pid}.*optguide compare"):
+            measure([numpy_call("a")], TINY)
+        other.stdin.close()
+    assert measure([numpy_call("a")], Budget(0.1, 1e-9, 0.005)).rounds >= 1
+
+
+def test_failing_sessions_release_the_machine():
+    with pytest.raises(errors.DeviceError):
+        measure([failing()], TINY)
+    assert measure([numpy_call("a")], Budget(0.1, 1e-9, 0.005)).rounds >= 1
+
+
+@pytest.fixture(scope="module")
+def openvino_session(ir, dynamic_ir, inputs, save_inputs, models):
+    """Sync, async of two sizes, preset inputs, several input sets and a batch, in one session."""
+    sets = [save_inputs(models / f"set{n}.npz", x=np.full((1, 16), n / 10)) for n in (1, 2)]
+    base = {"model": ir, "inputs": (inputs,), "precision": "f32", "threads": 1}
+    throughput = {"PERFORMANCE_HINT": "THROUGHPUT"}
+    variants = [
+        Variant("sync", **base),
+        Variant("preset", feed="preset", **base),
+        Variant("two", requests=2, properties={"NUM_STREAMS": "1"}, **base),
+        Variant("optimal", requests=0, properties=throughput, feed="preset", **base),
+        Variant("sets", model=ir, inputs=tuple(sets), precision="f32", requests=3),
+        Variant("batch", model=dynamic_ir, batch=8, requests=1),
+    ]
+    return measure(variants, Budget(1.2, precision=1e-9, block=0.01))
+
+
+def test_openvino_variants_are_all_measured(openvino_session):
+    assert openvino_session.failures == {}
+    for name, series in openvino_session.series.items():
+        assert len(series.blocks) >= 6
+        assert openvino_session.throughput(name).value > 0
+        assert all(block.calls >= 1 for block in series.blocks)
+
+
+def test_effective_properties_are_read_back(openvino_session):
+    effective = {name: series.effective for name, series in openvino_session.series.items()}
+    assert effective["sync"]["INFERENCE_PRECISION_HINT"] == "f32"
+    assert effective["sync"]["INFERENCE_NUM_THREADS"] == "1"
+    assert effective["sync"]["PERFORMANCE_HINT"] == "LATENCY"
+    assert effective["two"]["NUM_STREAMS"] == "1"
+    assert effective["two"]["requests in flight"] == "2"
+    assert effective["optimal"]["PERFORMANCE_HINT"] == "THROUGHPUT"
+    assert (
+        effective["optimal"]["requests in flight"]
+        == (effective["optimal"]["OPTIMAL_NUMBER_OF_INFER_REQUESTS"])
+    )
+    assert "requests in flight" not in effective["sync"]
+    assert all("openvino" in series.versions for series in openvino_session.series.values())
+
+
+def test_a_batch_counts_its_frames(openvino_session):
+    series = openvino_session.series["batch"]
+    assert series.frames == 8
+    assert series.outputs[0].shape == (8, 16)
+    calls = sum(block.calls for block in series.blocks)
+    seconds = sum(block.seconds for block in series.blocks)
+    assert openvino_session.throughput("batch").value == pytest.approx(8 * calls / seconds)
+
+
+def test_feeds_and_queues_compute_the_same(openvino_session, weights, inputs):
+    with np.load(inputs) as archive:
+        expected = np.tanh(archive["x"] @ weights)
+    for name in ("sync", "preset", "two", "optimal"):
+        np.testing.assert_allclose(openvino_session.series[name].outputs[0], expected, atol=1e-5)
+    assert openvino_session.agreement("sync", "preset").max_abs < 1e-5
+
+
+def test_outputs_are_those_of_the_first_input_set(openvino_session, weights):
+    expected = np.tanh(np.full((1, 16), 0.1, np.float32) @ weights)
+    np.testing.assert_allclose(openvino_session.series["sets"].outputs[0], expected, atol=1e-5)

@@ -1,0 +1,159 @@
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from functools import partial
+
+import numpy as np
+import pytest
+
+from optguide.bench.concurrent import TicketLock
+from optguide.bench.variant import Variant
+from optguide.bench.worker import Worker
+from optguide.errors import DeviceError, OutputError
+from optguide.runtimes.openvino import OpenVINORunner
+
+
+class Loaded:
+    """A loaded runner with these outputs."""
+
+    def __init__(self, *outputs):
+        self.found = [np.asarray(array) for array in outputs]
+
+    def outputs(self):
+        return self.found
+
+
+def check(tmp_path, *outputs):
+    worker = Worker()
+    worker.runner = Loaded(*outputs)
+    path = tmp_path / "outputs.npz"
+    worker.check(str(path))
+    with np.load(path) as archive:
+        return list(archive.values())
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
+@pytest.mark.parametrize("dtype", ["float16", "float32", "float64"])
+def test_nan_and_infinity_are_refused(tmp_path, bad, dtype):
+    with pytest.raises(OutputError, match="Output 1 holds NaN or infinity"):
+        check(tmp_path, [1.0, 2.0], np.array([1.0, bad], dtype=dtype))
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("constant", [np.zeros((2, 3)), np.full(4, 7.5), np.ones(5, np.int64)])
+def test_one_constant_is_refused(tmp_path, constant):
+    with pytest.raises(OutputError, match=rf"Output 0 is {constant.flat[0]:g} everywhere"):
+        check(tmp_path, constant)
+
+
+def test_one_of_several_outputs_may_be_constant(tmp_path):
+    assert len(check(tmp_path, np.zeros((1, 4)), [1.0, 2.0])) == 2
+    with pytest.raises(OutputError):
+        check(tmp_path, np.zeros((1, 4)), np.ones(3))
+
+
+@pytest.mark.parametrize(
+    "output", [np.float32(3), np.array([0.0]), np.array([]), np.zeros(3, bool), np.array(["a", "a"])]
+)
+def test_single_values_and_what_is_no_number_are_taken(tmp_path, output):
+    (found,) = check(tmp_path, output)
+    np.testing.assert_array_equal(found, output)
+
+
+def test_nearly_constant_is_taken(tmp_path):
+    (found,) = check(tmp_path, np.array([1.0, 1.0 + 1e-12]))
+    assert np.ptp(found) > 0
+
+
+def test_python_objects_are_left_out_and_never_pickled(tmp_path):
+    found = check(tmp_path, np.array([object()]), [1.0, 2.0])
+    assert len(found) == 1
+
+
+def converse(*requests):
+    """Replies of a worker process to these lines, and how it ended."""
+    done = subprocess.run(
+        [sys.executable, "-c", "from optguide.bench.worker import main; main()"],
+        input="".join(line + "\n" for line in requests),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    return [json.loads(line) for line in done.stdout.splitlines()], done
+
+
+def test_one_reply_per_request_in_order_until_quit():
+    replies, done = converse(
+        '{"do": "memory"}',
+        '{"do": "dance"}',
+        '{"do": "memory", "extra": 1}',
+        '{"do": "quit"}',
+        '{"do": "memory"}',
+    )
+    assert done.returncode == 0
+    assert [next(iter(reply)) for reply in replies] == ["ok", "error", "error"]
+    assert replies[1]["error"]["kind"] == "WorkerError"
+    assert "TypeError" in replies[2]["error"]["message"]
+
+
+def test_end_of_input_ends_it():
+    replies, done = converse('{"do": "memory"}')
+    assert len(replies) == 1
+    assert done.returncode == 0
+
+
+def test_errors_carry_a_traceback_and_a_single_line():
+    (reply,), _ = converse(json.dumps({"do": "load", "spec": {"runtime": "abacus"}}))
+    assert reply["error"]["kind"] == "OptionError"
+    assert reply["error"]["message"] == "There is no runtime 'abacus'."
+    assert "openvino" in reply["error"]["remedy"]
+    assert "Traceback" in reply["error"]["detail"]
+
+
+def test_requests_before_loading_are_errors_and_no_end():
+    replies, done = converse('{"do": "block", "seconds": 1, "discard": 0}', '{"do": "memory"}')
+    assert [next(iter(reply)) for reply in replies] == ["error", "ok"]
+    assert done.returncode == 0
+
+
+@pytest.mark.parametrize(
+    "request_", [{"do": "block", "seconds": 0.01, "discard": 0.0}, {"do": "consecutive", "count": 1}]
+)
+@pytest.mark.parametrize(
+    ("device", "kind"), [("GPU", DeviceError), ("AUTO:GPU,CPU", DeviceError), ("CPU", RuntimeError)]
+)
+def test_the_runner_says_what_a_call_that_fails_means(request_, device, kind):
+    def lost():
+        raise RuntimeError("Exception from x.cpp:1:\n[GPU] clWaitForEvents, error code: -36")
+
+    worker = Worker()
+    worker.runner = OpenVINORunner(Variant("v", model="m.xml", device=device).to_dict())
+    worker.runner.calls = [lost]
+    arguments = dict(request_)
+    with pytest.raises(kind, match="clWaitForEvents"):
+        getattr(worker, arguments.pop("do"))(**arguments)
+
+
+def test_a_block_without_a_turnstile_does_not_keep_an_earlier_one():
+    class Watched(TicketLock):
+        passed = 0
+
+        def before(self, calls):
+            def counted(call):
+                self.passed += 1
+                return call()
+
+            return [partial(counted, call) for call in calls]
+
+    worker, turnstile = Worker(), Watched()
+    worker.runner = OpenVINORunner(Variant("v", model="m.xml").to_dict())
+    worker.runner.calls = [lambda: None]
+    worker.block(0.001, 0.0)
+    assert turnstile.passed == 0
+    worker.block(0.001, 0.0, turnstile=turnstile)
+    passed = turnstile.passed
+    assert passed > 0
+    worker.block(0.001, 0.0)
+    assert turnstile.passed == passed

@@ -1,0 +1,140 @@
+"""``optguide compare`` from end to end, and what it says when one variant fails."""
+
+import json
+import threading
+import time
+
+import numpy as np
+import psutil
+import pytest
+
+from optguide.bench.result import Block, Series, SessionResult
+from optguide.bench.session import TWIN
+from optguide.bench.variant import Variant
+from optguide.cli.session import Measured
+from optguide.errors import WorkerDied
+
+SHORT = ("--budget", "500ms")
+
+
+def test_a_model_against_itself_under_other_settings(optguide, ir):
+    found = optguide("compare", ir, "@requests=2", "@INFERENCE_PRECISION_HINT=f32,name=pinned", *SHORT)
+    assert found.status == 0
+    assert "Against linear: above 1 is better" in found.out
+    assert "linear (A/A control)" in found.out
+    assert "requests=2" in found.out
+    assert "pinned" in found.out
+    assert "Cosine similarity" in found.out
+    assert "requests in flight" in found.out
+
+
+def test_json_has_every_ratio_to_the_first(optguide, ir, onnx_model):
+    pytest.importorskip("onnxruntime")
+    found = optguide("compare", ir, onnx_model, f"{onnx_model}@runtime=onnxruntime", *SHORT, "--json")
+    assert found.status == 0
+    data = json.loads(found.out)
+    assert [one["name"] for one in data["variants"]] == [
+        "linear.xml",
+        "linear.onnx",
+        "linear.onnx, runtime=onnxruntime",
+    ]
+    assert [one["variant"] for one in data["comparisons"]] == [
+        "linear.onnx",
+        "linear.onnx, runtime=onnxruntime",
+    ]
+    for comparison in data["comparisons"]:
+        assert comparison["first"] == "linear.xml"
+        assert comparison["latency"]["verdict"] in ("faster", "slower", "no difference", "inconclusive")
+        assert comparison["throughput"]["ratio"]["unit"] == "ratio"
+        assert comparison["latency"]["cpu_ratio"]["n"] >= 6
+        assert comparison["agreement"]["cosine"] == pytest.approx(1, abs=1e-3)
+    assert data["control"]["b"] == f"linear.xml{TWIN}"
+
+
+def test_no_control(optguide, ir):
+    found = optguide("compare", ir, "@requests=2", *SHORT, "--no-control", "--json")
+    assert json.loads(found.out)["control"] is None
+
+
+def test_outputs_of_other_shapes_are_not_compared(optguide, ir, dynamic_ir):
+    found = optguide("compare", ir, f"{dynamic_ir}@shape.x=2,16", *SHORT, "--no-control")
+    assert found.status == 0
+    assert "other shapes" in found.out
+
+
+def test_the_others_are_measured_when_one_fails(optguide, ir, dynamic_ir):
+    found = optguide("compare", ir, dynamic_ir, "@shape.x=1,16", *SHORT, "--no-control")
+    assert found.status == 2
+    assert "dynamic, shape.x=1,16" in found.out
+    (said,) = [line for line in found.err.splitlines() if line.startswith("Error")]
+    assert said.startswith("Error: 'dynamic' was not measured: Input 'x' has the dynamic shape")
+
+
+def test_a_first_variant_that_fails_is_said_once(optguide, ir, dynamic_ir):
+    found = optguide("compare", dynamic_ir, ir, *SHORT)
+    assert found.status == 2
+    assert "linear" in found.out
+    assert found.err.count("was not measured") == 1
+
+
+def test_a_worker_killed_during_the_session_costs_only_its_variant(optguide, ir):
+    def kill_one():
+        children = []
+        while len(children) < 3:  # two variants and the control
+            children = psutil.Process().children()
+            time.sleep(0.01)
+        max(children, key=lambda child: child.pid).kill()
+
+    killer = threading.Thread(target=kill_one)
+    killer.start()
+    found = optguide("compare", ir, "@requests=2", "--budget", "3s")
+    killer.join()
+    assert "was ended by SIGKILL" in found.err
+    # Workers start in random order: it was the control, which nobody asked for by name, or a variant.
+    assert found.status == (0 if "There is no A/A control: The worker" in found.err else 1)
+    assert "linear" in found.out or "requests=2" in found.out
+
+
+def test_a_label_is_no_markup(optguide, ir):
+    found = optguide("compare", f"{ir}@name=[red]a", "@requests=2,name=:smile:", *SHORT, "--no-control")
+    assert "[red]a" in found.out
+    assert ":smile:" in found.out
+
+
+# Warnings, from sessions made up to deserve them
+
+
+def session(times, others_share=0.0, failures=None, twin=True):
+    """A session whose variants take these milliseconds, with a little scatter."""
+    random = np.random.default_rng(0)
+    series = {}
+    for name, milliseconds in times.items():
+        blocks = []
+        for index in range(20):
+            took = milliseconds * random.normal(1, 0.002)
+            blocks.append(Block(index, 0, np.full(10, took), took / 100, took / 100, 10))
+        series[name] = Series(Variant(name), tuple(blocks), {}, {}, 0.1, 1, 1)
+    twin_name = f"m{TWIN}" if twin else None
+    result = SessionResult(series, failures or {}, "budget spent", 1.0, 20, others_share, twin_name)
+    return Measured(result, next(iter(series)), 1.5, 1.0, 0.02)
+
+
+def test_a_control_that_differs_is_a_warning():
+    (said,) = session({"m": 10, "n": 5, f"m{TWIN}": 9}).warnings
+    assert "differs from a second copy of itself" in said
+
+
+def test_a_control_that_agrees_is_none():
+    assert session({"m": 10, "n": 5, f"m{TWIN}": 10}).warnings == []
+
+
+def test_a_control_of_a_first_variant_that_failed_is_not_used():
+    measured = session({"n": 5, f"m{TWIN}": 10}, failures={"m": WorkerDied("It died.")})
+    assert measured.control is None
+    assert measured.warnings == []
+    assert measured.others == []
+
+
+def test_a_busy_machine_is_a_warning():
+    (said,) = session({"m": 10}, others_share=0.6, twin=False).warnings
+    assert said.startswith("Others use 60 % of the machine's CPU.")

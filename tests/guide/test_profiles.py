@@ -1,0 +1,43 @@
+from __future__ import annotations
+
+import pytest
+
+from optguide import Budget
+from optguide.errors import OptionError
+from optguide.guide.profiles import PROFILES, VARIABLE, current
+
+
+def test_quick_without_the_variable(monkeypatch):
+    monkeypatch.delenv(VARIABLE, raising=False)
+    assert current() is PROFILES["quick"]
+
+
+@pytest.mark.parametrize("name", PROFILES)
+def test_named_by_the_variable(monkeypatch, name):
+    monkeypatch.setenv(VARIABLE, name)
+    assert current().name == name
+
+
+@pytest.mark.parametrize("name", ["", "slow", "Quick"])
+def test_unknown_names_are_refused(monkeypatch, name):
+    monkeypatch.setenv(VARIABLE, name)
+    with pytest.raises(OptionError, match="is no profile"):
+        current()
+
+
+def test_full_measures_longer_and_more_precisely_than_quick():
+    quick, full = PROFILES["quick"], PROFILES["full"]
+    assert full.budget.seconds > quick.budget.seconds
+    assert full.budget.precision < quick.budget.precision
+    assert full.load_seconds > quick.load_seconds
+    assert full.repeats > quick.repeats
+
+
+@pytest.mark.parametrize("profile", PROFILES.values(), ids=lambda profile: profile.name)
+def test_the_guide_waits_for_an_interval_on_a_slow_machine(profile):
+    assert profile.budget.longest >= 60
+    assert Budget(10.0).longest == 40
+
+
+def test_full_gives_first_inference_an_interval():
+    assert PROFILES["full"].repeats >= 6

@@ -1,0 +1,200 @@
+"""What an example makes is kept until something changes that decides it, and prose decides nothing."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from optguide.errors import EnvironmentMissing, Failure, OptionError
+from optguide.guide.workloads import made
+
+SCRIPT = '''"""
+Title
+=====
+
+A summary.
+"""
+
+# %%
+# Prose above.
+
+from pathlib import Path
+
+from optguide import workloads
+
+WIDTH = 3
+SCALES = {"a": (1, 2.5)}
+
+
+class Layer:
+    """A layer."""
+
+    def size(self):
+        return WIDTH
+
+
+# %%
+# More prose.
+
+def helper(value):
+    # a comment
+    return value * Layer().size()
+
+
+def train_digits(folder: Path, seed: int = 0) -> None:
+    """What it does."""
+    Path(folder, "out.txt").write_text(str(helper(seed) + SCALES["a"][0]))
+    print("not to be seen")
+
+
+# %%
+# And its place:
+
+print(workloads.made(train_digits, seed=2, packages=("numpy",)))
+'''
+
+
+@pytest.fixture(autouse=True)
+def build(tmp_path, monkeypatch):
+    folder = tmp_path / "build"
+    monkeypatch.setenv("OPTGUIDE_BUILD", str(folder))
+    return folder
+
+
+def run(text: str, tmp_path: Path) -> tuple[Path, str]:
+    """The folder that a script prints, and what it said beside."""
+    script = tmp_path / "plot_script.py"
+    script.write_text(text)
+    done = subprocess.run([sys.executable, script], capture_output=True, text=True, check=True)
+    return Path(done.stdout.strip()), done.stderr
+
+
+def test_made_once_and_kept(build, tmp_path):
+    folder, said = run(SCRIPT, tmp_path)
+    assert (folder / "out.txt").read_text() == "7"
+    assert said == f"Making train_digits, seed=2: once, then kept as build/models/{folder.name}\n"
+    assert folder.parent == build / "models"
+    assert folder.name.startswith("train-digits-")
+    assert run(SCRIPT, tmp_path) == (folder, "")
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("# Prose above.", "# Other prose,\n# of two lines."),
+        ("    # a comment\n", ""),
+        ('    """What it does."""\n', '    """Something else."""\n'),
+        ('    """A layer."""\n', ""),
+        ("value * Layer", "value * \\\n        Layer"),
+        ('"numpy",)))', '"numpy",)))\nWEIGHT = 4'),
+    ],
+)
+def test_prose_and_the_rest_of_the_script_change_nothing(old, new, tmp_path):
+    assert old in SCRIPT
+    assert run(SCRIPT, tmp_path)[0] == run(SCRIPT.replace(old, new), tmp_path)[0]
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("WIDTH = 3", "WIDTH = 4"),
+        ("(1, 2.5)", "(1, 2.6)"),
+        ("return value *", "return value +"),
+        ("return WIDTH", "return WIDTH + 0"),
+        ('SCALES["a"][0]', 'SCALES["a"][1]'),
+        ("seed=2, ", "seed=3, "),
+        ('("numpy",)', '("numpy", "scipy")'),
+    ],
+)
+def test_what_decides_the_result_makes_a_new_one(old, new, tmp_path):
+    assert old in SCRIPT
+    assert run(SCRIPT, tmp_path)[0] != run(SCRIPT.replace(old, new), tmp_path)[0]
+
+
+def test_sphinx_gallery_finds_what_the_script_alone_has_made(tmp_path):
+    """The gallery compiles block by block, in a module of its own making."""
+    alone, _ = run(SCRIPT, tmp_path)
+    source = tmp_path / "source"
+    (source / "examples").mkdir(parents=True)
+    (source / "examples" / "GALLERY_HEADER.rst").write_text("Gallery\n=======\n")
+    (source / "examples" / "plot_script.py").write_text(SCRIPT)
+    (source / "conf.py").write_text(
+        "extensions = ['sphinx_gallery.gen_gallery']\n"
+        "sphinx_gallery_conf = {'examples_dirs': 'examples', 'gallery_dirs': 'gallery',"
+        " 'abort_on_example_error': True}\n"
+        "exclude_patterns = ['examples']\n"
+    )
+    (source / "index.rst").write_text("Start\n=====\n\n.. toctree::\n\n   gallery/index\n")
+    command = [sys.executable, "-m", "sphinx", "-q", str(source), str(tmp_path / "html")]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert "Making" not in done.stdout + done.stderr
+    page = (source / "gallery" / "plot_script.rst").read_text()
+    assert f"{alone.name}\n" in page
+
+
+def test_interrupted_nothing_stays(build, tmp_path):
+    script = tmp_path / "script.py"
+    script.write_text(
+        "import signal, time\n"
+        "from optguide import workloads\n"
+        "signal.signal(signal.SIGINT, signal.default_int_handler)\n"  # a shell's background ignores it
+        "def train(folder):\n"
+        "    (folder / 'half').touch()\n"
+        "    time.sleep(60)\n"
+        "workloads.made(train, packages=())\n"
+    )
+    process = subprocess.Popen([sys.executable, script], stderr=subprocess.PIPE, text=True)
+    deadline = time.monotonic() + 60
+    while not list(build.glob("models/.train-*.partial/half")):
+        assert time.monotonic() < deadline
+        assert process.poll() is None
+        time.sleep(0.02)
+    process.send_signal(signal.CTRL_C_EVENT if os.name == "nt" else signal.SIGINT)
+    assert "KeyboardInterrupt" in process.communicate(timeout=60)[1]
+    assert [path.suffix for path in (build / "models").iterdir()] in ([], [".lock"])
+
+
+def save(folder: Path, **arguments: object) -> None:
+    (folder / "arguments").write_text(repr(arguments))
+
+
+def test_paths_of_the_build_folder_count_by_their_place_in_it(tmp_path, monkeypatch):
+    names = set()
+    for place in ("one", "two"):
+        monkeypatch.setenv("OPTGUIDE_BUILD", str(tmp_path / place))
+        names.add(made(save, source=str(tmp_path / place / "models" / "m.xml"), packages=()).name)
+    assert len(names) == 1
+
+
+@pytest.mark.parametrize("value", [object(), {1, 2}, b"x", float("nan"), Path("x")])
+def test_arguments_are_plain_data(value):
+    with pytest.raises(OptionError, match=f"The argument value is a {type(value).__name__}") as caught:
+        made(save, value=value)
+    assert caught.value.remedy.startswith("Pass numbers, texts")
+
+
+def test_arguments_have_to_fit():
+    def train(folder: Path, seed: int) -> None: ...
+
+    with pytest.raises(TypeError, match="missing a required argument"):
+        made(train, sed=1)
+
+
+def test_missing_package_is_named():
+    with pytest.raises(EnvironmentMissing, match="no-such-distribution is not installed"):
+        made(save, packages=("no-such-distribution",))
+
+
+def test_nothing_written_is_a_failure(build):
+    def train(folder: Path) -> None:
+        pass
+
+    with pytest.raises(Failure, match="train has written nothing"):
+        made(train, packages=())
+    assert not [path for path in (build / "models").iterdir() if path.is_dir()]

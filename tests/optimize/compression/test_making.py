@@ -1,0 +1,248 @@
+"""Tests of :mod:`optguide.optimize.compression.making` and of what it calls in a process of its own."""
+
+from collections import Counter
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+from optguide.bench import child
+from optguide.errors import StorageError
+from optguide.optimize.compression.control import Control
+from optguide.optimize.compression.making import make
+from optguide.optimize.config import Settings
+from optguide.optimize.data.dataset import read_data
+from optguide.optimize.evaluation.evaluate import compiled_for
+from optguide.optimize.evaluation.metrics import resolve
+from optguide.optimize.model.subject import read_subject
+from tests import in_process
+
+pytest.importorskip("nncf")
+
+SECONDS = 300.0
+WIDTH = 64
+
+
+def weights(*shape, seed=0):
+    return np.random.default_rng(seed).standard_normal(shape, dtype=np.float32) / 8
+
+
+def dense(ops, x, width, seed):
+    return ops.add(ops.matmul(x, weights(WIDTH, width, seed=seed), False, False), weights(1, width))
+
+
+def classifier(ops, x):
+    """Three layers, so that one is neither the first nor the last."""
+    for seed in (0, 1):
+        x = ops.relu(dense(ops, x, WIDTH, seed))
+    return dense(ops, x, 4, 2)
+
+
+def encoder(ops, x):
+    """One step of attention over rows."""
+    scores = ops.softmax(ops.matmul(dense(ops, x, WIDTH, 0), x, False, True), 2)
+    return ops.matmul(ops.matmul(scores, x, False, False), weights(WIDTH, WIDTH), False, False)
+
+
+@pytest.fixture
+def here(monkeypatch):
+    """Nothing is started, unless a test takes this back."""
+    with monkeypatch.context() as patch:
+        patch.setattr(child, "call", in_process.call)
+        yield patch
+
+
+@pytest.fixture
+def run(here, tmp_path, save_ir):
+    """A run on a model of one input ``x``: ``run(body, shape)`` has all that :func:`make` needs."""
+
+    def begin(body, shape=(1, WIDTH), count=40, **options):
+        path = save_ir(tmp_path / "model.xml", list(shape), body)
+        folder = tmp_path / "out"
+        if count:
+            rng = np.random.default_rng(1)
+            rows = rng.standard_normal(
+                (count, *(size if size > 0 else 7 for size in shape)), dtype=np.float32
+            )
+            np.savez(tmp_path / "data.npz", x=rows)
+            options["data"] = str(tmp_path / "data.npz")
+        settings = Settings(str(path), **options)
+        subject = read_subject(settings, folder / "run")
+        data = read_data(settings, subject)
+
+        def made(precision, metric=None, seconds=SECONDS):
+            return make(precision, settings, subject, data, folder, seconds, metric)
+
+        return SimpleNamespace(make=made, folder=folder, settings=settings, subject=subject, data=data)
+
+    return begin
+
+
+def operations(run, made):
+    import openvino
+
+    return Counter(op.get_type_name() for op in openvino.Core().read_model(run.folder / made.file).get_ops())
+
+
+def files(run):
+    return sorted(path.name for path in (run.folder / "run").iterdir())
+
+
+class TestFloats:
+    @pytest.mark.parametrize("precision", ["f32", "default"])
+    def test_are_the_file_that_was_read(self, run, precision):
+        begun = run(classifier)
+        made = begun.make(precision)
+        assert (made.file, made.quality, made.why_not) == ("run/f32.xml", None, "")
+        assert made.size == sum(path.stat().st_size for path in (begun.folder / "run").glob("f32.*"))
+
+
+class TestInt8:
+    def test_layers_are_quantized_with_the_calibration_samples(self, run):
+        begun = run(classifier)
+        made = begun.make("int8")
+        assert made.why_not == ""
+        assert made.file == "run/int8.xml"
+        assert operations(begun, made)["FakeQuantize"] > 0
+        assert made.note == "Calibrated with 20 samples."
+        assert 0 < made.size < begun.make("f32").size
+        assert files(begun) == ["f32.bin", "f32.xml", "int8.bin", "int8.xml"]
+
+    def test_attention_declares_a_transformer(self, run):
+        begun = run(encoder, (1, 5, WIDTH))
+        assert "Declared a transformer" in begun.make("int8").note
+
+    def test_signed_activations_take_asymmetric_ranges(self, run):
+        made = run(lambda ops, x: dense(ops, ops.swish(dense(ops, x, WIDTH, 0)), 4, 1)).make("int8")
+        assert "asymmetric ranges, because of Swish" in made.note
+
+    def test_a_larger_batch_and_samples_of_open_length(self, run):
+        made = run(classifier, (4, WIDTH)).make("int8")
+        assert made.why_not == ""
+        begun = run(lambda ops, x: dense(ops, x, 4, 0), (1, -1, WIDTH))
+        assert begun.make("int8").why_not == ""
+
+    def test_random_data_calibrate_too(self, run):
+        made = run(classifier, count=0).make("int8")
+        assert made.file
+        assert "random samples" in made.note
+
+    @pytest.mark.parametrize("precision", ["int8", "int8_weights", "int4_weights"])
+    def test_nothing_to_quantize(self, run, precision):
+        made = run(lambda ops, x: ops.tanh(x)).make(precision)
+        assert made.file == ""
+        assert "no convolution, matrix multiplication or recurrent layer" in made.why_not
+
+    def test_what_is_quantized_stays_as_it_is(self, run, tmp_path, save_ir):
+        first = run(classifier)
+        quantized = first.folder / first.make("int8").file
+        settings = Settings(str(quantized), data=first.settings.data)
+        subject = read_subject(settings, tmp_path / "again" / "run")
+        data = read_data(settings, subject)
+        for precision in ("int8", "int8_weights", "int4_weights"):
+            made = make(precision, settings, subject, data, tmp_path / "again", SECONDS)
+            assert "quantized already" in made.why_not
+
+    def test_a_single_sample_calibrates_nothing(self, run):
+        assert "no samples to calibrate with" in run(classifier, count=1).make("int8").why_not
+
+    def test_what_takes_too_long_is_given_up(self, run, here):
+        begun = run(classifier)
+        here.undo()
+        made = begun.make("int8", seconds=0.2)
+        assert "took longer" in made.why_not
+        assert files(begun) == ["f32.bin", "f32.xml"]
+
+    def test_memory_bounds_the_samples(self, run, monkeypatch):
+        from optguide.optimize.compression import nncf as compressing
+
+        begun = run(classifier, count=60)
+        monkeypatch.setattr(compressing, "_MOST_BYTES", 10 * WIDTH * 4)
+        assert len(compressing._affordable(begun.data)) == 10
+        assert set(compressing._affordable(begun.data)) <= set(begun.data.calibration)
+
+
+class TestWeights:
+    def test_eight_bits(self, run):
+        begun = run(classifier)
+        made = begun.make("int8_weights")
+        assert (made.why_not, made.note) == ("", "")
+        assert operations(begun, made)["FakeQuantize"] == 0
+        assert made.size < begun.make("f32").size
+
+    def test_a_model_that_would_hardly_be_smaller(self, run):
+        def table(ops, x):
+            """A large addition before a small layer: only the layer has weights to compress."""
+            rows = ops.add(ops.reshape(x, np.array([1, 1, WIDTH]), False), weights(1, 1000, WIDTH))
+            return ops.matmul(ops.reduce_mean(rows, np.array([1]), False), weights(WIDTH, 4), False, False)
+
+        made = run(table).make("int8_weights")
+        assert made.file == ""
+        assert "hardly smaller" in made.why_not
+
+    def test_four_bits_say_where(self, run):
+        made = run(classifier).make("int4_weights")
+        assert made.note == "4-bit weights in 2 of 3 layers, 8-bit ones in the others."
+
+    def test_four_bits_that_no_layer_can_have(self, run):
+        made = run(lambda ops, x: dense(ops, x, 4, 0)).make("int4_weights")
+        assert "No layer can have weights of 4 bits" in made.why_not
+
+
+class TestAccuracyControl:
+    def test_keeps_what_is_asked_for(self, run):
+        begun = run(classifier, max_drop=0.5)
+        metric = resolve(begun.settings, begun.data, begun.subject)
+        made = begun.make("int8_accuracy", metric)
+        assert made.why_not == ""
+        assert operations(begun, made)["FakeQuantize"] > 0
+        assert "chosen which layers" in made.note
+        assert files(begun) == ["f32.bin", "f32.xml", "int8_accuracy.bin", "int8_accuracy.xml", "outputs"]
+        assert not list((begun.folder / "run" / "outputs").iterdir())
+
+    def test_takes_layers_back(self, run):
+        begun = run(classifier, max_drop=0.0, metric="cosine")
+        metric = resolve(begun.settings, begun.data, begun.subject)
+        plain, made = begun.make("int8"), begun.make("int8_accuracy", metric)
+        assert made.why_not == ""
+        assert operations(begun, made)["FakeQuantize"] < operations(begun, plain)["FakeQuantize"]
+
+    def test_a_metric_of_all_samples_hands_the_outputs_over(self, run, tmp_path, monkeypatch):
+        monkeypatch.chdir(tmp_path)
+        monkeypatch.syspath_prepend(tmp_path)
+        (tmp_path / "readers_module.py").write_text(
+            "import numpy as np\n"
+            "def spread(outputs, labels):\n"
+            "    return float(np.std([one[0] for one in outputs]))\n"
+            "spread.higher_is_better = False\n"
+        )
+        begun = run(classifier, metric="readers_module:spread")
+        metric = resolve(begun.settings, begun.data, begun.subject)
+        compiled, items = compiled_for(begun.subject.file, "CPU", "f32"), begun.data.calibration
+        control = Control(compiled, begun.data, metric, 0.1, items, tmp_path / "control")
+        value, outputs = control.validate(compiled, items[:5])
+        expected = np.concatenate([compiled(begun.data.samples[item])[0] for item in items[:5]])
+        assert value == pytest.approx(-expected.std(), rel=1e-4)
+        np.testing.assert_allclose(np.concatenate([one[0] for one in outputs]), expected, rtol=1e-4)
+        whole, _ = control.validate(compiled, items)
+        assert control.max_drop == pytest.approx(-0.1 * whole)
+
+    def test_needs_something_that_judges(self, run):
+        assert "needs samples" in run(classifier, count=0).make("int8_accuracy").why_not
+
+
+def test_a_disk_that_is_full_ends_the_run(run, monkeypatch):
+    import openvino
+
+    from optguide.optimize.compression import nncf as compressing
+
+    begun = run(classifier)
+
+    def full(*_, **__):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(openvino, "save_model", full)
+    model = openvino.Core().read_model(begun.subject.file)
+    with pytest.raises(StorageError, match="No space left"):
+        compressing._save(model, begun.subject.file.with_name("int8.xml"))
+    assert files(begun) == ["f32.bin", "f32.xml"]

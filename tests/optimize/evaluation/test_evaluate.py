@@ -1,0 +1,260 @@
+"""Tests of :mod:`optguide.optimize.evaluation.evaluate`."""
+
+import importlib
+import sys
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+from optguide.bench import child
+from optguide.errors import InputError, OptionError
+from optguide.optimize.compression.making import make
+from optguide.optimize.config import Settings
+from optguide.optimize.data.dataset import read_data
+from optguide.optimize.evaluation.evaluate import judge
+from optguide.optimize.evaluation.metrics import resolve
+from optguide.optimize.model.subject import read_subject
+from optguide.optimize.outcome import Made
+from tests import in_process
+
+SECONDS = 120.0
+WIDTH, CLASSES = 8, 3
+
+WEIGHTS = np.random.default_rng(0).standard_normal((WIDTH, CLASSES), dtype=np.float32)
+
+
+def linear(weights):
+    """Scores of classes, with a bias."""
+
+    def body(ops, x):
+        return ops.add(ops.matmul(x, weights, False, False), np.zeros((1, CLASSES), np.float32))
+
+    return body
+
+
+def rows(count):
+    return np.random.default_rng(1).standard_normal((count, 1, WIDTH), dtype=np.float32)
+
+
+@pytest.fixture
+def here(monkeypatch):
+    """Nothing is started, unless a test takes this back."""
+    with monkeypatch.context() as patch:
+        patch.setattr(child, "call", in_process.call)
+        yield patch
+
+
+@pytest.fixture
+def run(here, tmp_path, save_ir, monkeypatch):
+    """A run on a linear classifier and samples that it has right, nine times out of ten."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(tmp_path)
+
+    def begin(count=60, labelled=True, body=None, shape=(1, WIDTH), module="", **options):
+        model = save_ir(tmp_path / "model.xml", list(shape), body or linear(WEIGHTS))
+        x = rows(count)
+        arrays = {"x": x}
+        if labelled:
+            right = (x[:, 0] @ WEIGHTS).argmax(axis=1)
+            arrays["labels"] = np.where(np.arange(count) % 10 == 0, (right + 1) % CLASSES, right)
+        np.savez(tmp_path / "data.npz", **arrays)
+        (tmp_path / "readers_module.py").write_text(module)
+        sys.modules.pop("readers_module", None)
+        importlib.invalidate_caches()
+        options.setdefault("data", str(tmp_path / "data.npz"))
+        settings = Settings(str(model), **options)
+        folder = tmp_path / "out"
+        subject = read_subject(settings, folder / "run")
+        data = read_data(settings, subject)
+        metric = resolve(settings, data, subject)
+
+        def judged(made, seconds=SECONDS):
+            return judge(made, settings, subject, data, metric, folder, seconds)
+
+        def made(precision):
+            return make(precision, settings, subject, data, folder, SECONDS)
+
+        def other(weights):
+            """As if the model with other weights had been made."""
+            save_ir(folder / "run" / "int8.xml", list(shape), linear(weights))
+            return Made("int8", "run/int8.xml")
+
+        return SimpleNamespace(judge=judged, make=made, other=other, folder=folder, data=data, metric=metric)
+
+    return begin
+
+
+class TestLabels:
+    def test_floats_have_a_value_and_no_loss(self, run):
+        begun = run()
+        quality = begun.judge(begun.make("f32")).quality
+        assert (quality.metric, quality.proxy, quality.loss, quality.kept) == ("top-1", False, None, "kept")
+        assert quality.value.n == len(begun.data.judged) == 30
+        assert 0.7 < quality.value.value <= 1.0
+
+    def test_a_model_that_is_worse_exceeds_the_limit(self, run):
+        begun = run(200)
+        begun.judge(begun.make("f32"))
+        quality = begun.judge(begun.other(-WEIGHTS)).quality
+        assert quality.kept == "exceeded"
+        assert quality.loss.value > 50
+
+    def test_one_that_is_the_same_keeps_it(self, run):
+        begun = run(900)
+        begun.judge(begun.make("f32"))
+        quality = begun.judge(begun.other(WEIGHTS)).quality
+        assert (quality.kept, quality.loss.n) == ("kept", 600)
+
+    def test_labels_stay_with_their_samples(self, run):
+        """All judged samples count, in whatever order: the accuracy is that of a plain loop."""
+        begun = run(90)
+        x, labels = rows(90)[:, 0], begun.data.labels
+        judged = list(begun.data.judged)
+        expected = float(((x[judged] @ WEIGHTS).argmax(axis=1) == labels[judged]).mean())
+        assert begun.judge(begun.make("f32")).quality.value.value == expected
+
+    def test_no_sample_that_calibrates_judges(self, run):
+        begun = run()
+        assert not set(begun.data.judged) & set(begun.data.calibration)
+
+    def test_few_samples_judge_nothing(self, run):
+        begun = run(10)
+        begun.judge(begun.make("f32"))
+        quality = begun.judge(begun.other(WEIGHTS + 0.01)).quality
+        assert quality.kept == "not judged"
+        assert "at least 20" in quality.note
+
+
+class TestProxies:
+    def test_without_labels_the_first_choice_is_compared(self, run):
+        begun = run(labelled=False)
+        begun.judge(begun.make("f32"))
+        quality = begun.judge(begun.other(-WEIGHTS)).quality
+        assert (quality.metric, quality.proxy, quality.kept) == ("top-1 agreement", True, "exceeded")
+
+    def test_int8_by_cosine(self, run):
+        pytest.importorskip("nncf")
+        begun = run(labelled=False, metric="cosine")
+        begun.judge(begun.make("f32"))
+        quality = begun.judge(begun.make("int8")).quality
+        assert quality.proxy
+        assert 0.9 < quality.value.value < 1
+
+    def test_samples_of_different_lengths(self, run):
+        def mean(ops, x):
+            return ops.reduce_mean(x, np.array([1]), False)
+
+        module = (
+            "import numpy as np\n"
+            "def texts():\n"
+            "    rng = np.random.default_rng(0)\n"
+            "    return [{'x': rng.standard_normal((1, 1 + i % 7, 8), dtype='f')} for i in range(50)]\n"
+        )
+        begun = run(body=mean, shape=(1, -1, WIDTH), module=module, data="readers_module:texts")
+        assert begun.judge(begun.make("f32")).quality.metric == "cosine similarity"
+        assert begun.judge(begun.make("default")).quality.kept == "kept"
+
+
+class TestWhatCannotBeJudged:
+    def test_random_data(self, run):
+        begun = run(data=None)
+        made = begun.judge(begun.make("f32"))
+        assert made.quality is None
+        assert "Random data judge no accuracy" in made.note
+
+    def test_what_was_not_made(self, run):
+        made = Made("int8", why_not="There is nothing to quantize.")
+        assert run().judge(made) == made
+
+    def test_nan_is_no_candidate(self, run):
+        begun = run()
+        begun.judge(begun.make("f32"))
+        made = begun.judge(begun.other(np.full_like(WEIGHTS, np.nan)))
+        assert (made.file, made.quality) == ("", None)
+        assert "with NaN, and 32-bit floats do not" in made.why_not
+
+    def test_floats_come_first(self, run):
+        begun = run()
+        made = begun.judge(begun.other(WEIGHTS))
+        assert made.quality is None
+        assert "no answers of 32-bit floats" in made.note
+
+    def test_a_model_that_cannot_be_read(self, run):
+        begun = run()
+        begun.judge(begun.make("f32"))
+        made = begun.other(WEIGHTS)
+        (begun.folder / made.file).write_text("<net/>")
+        made = begun.judge(made)
+        assert made.quality is None
+        assert made.note
+
+    def test_what_takes_too_long(self, run, here):
+        begun = run()
+        here.undo()
+        made = begun.judge(begun.make("f32"), seconds=0.1)
+        assert made.quality is None
+        assert "took longer" in made.note
+        assert not list((begun.folder / "run").glob("outputs/*.part"))
+
+    def test_data_that_change_from_one_reading_to_the_next(self, run):
+        module = (
+            "import numpy as np\n"
+            "def shuffled():\n"
+            "    return list(np.random.default_rng().standard_normal((60, 1, 8), dtype=np.float32))\n"
+        )
+        begun = run(module=module, data="readers_module:shuffled")
+        begun.judge(begun.make("f32"))
+        made = begun.judge(begun.make("default"))
+        assert made.quality is None
+        assert "not the same every time" in made.note
+
+    def test_labels_that_do_not_fit_are_the_readers_to_correct(self, run, tmp_path):
+        begun = run()
+        with np.load(tmp_path / "data.npz") as arrays:
+            np.savez(tmp_path / "data.npz", x=arrays["x"], labels=arrays["labels"] + 1)
+        with pytest.raises(InputError, match="model has 3 classes"):
+            begun.judge(begun.make("f32"))
+
+
+class TestReadersMetric:
+    def test_right_or_wrong(self, run):
+        module = (
+            "def right(outputs, labels):\n    return [o[0].argmax() == l for o, l in zip(outputs, labels)]\n"
+        )
+        begun = run(100, module=module, metric="readers_module:right")
+        assert begun.judge(begun.make("f32")).quality.value.unit == "share"
+        assert begun.judge(begun.other(-WEIGHTS)).quality.kept == "exceeded"
+
+    @pytest.mark.parametrize(
+        ("body", "said"),
+        [("raise KeyError(3)", "raised KeyError: 3"), ("return float('nan')", "returned NaN")],
+    )
+    def test_one_that_fails_is_the_readers_to_correct(self, run, body, said):
+        begun = run(module=f"def right(outputs, labels):\n    {body}\n", metric="readers_module:right")
+        with pytest.raises(OptionError, match=said):
+            begun.judge(begun.make("f32"))
+
+    def test_one_that_fails_later_is_noted(self, run):
+        module = "def right(outputs, labels):\n    return [1 / int(o[0].max() < 99) for o in outputs]\n"
+        begun = run(module=module, metric="readers_module:right")
+        begun.judge(begun.make("f32"))
+        made = begun.judge(begun.other(-1000 * WEIGHTS))
+        assert made.quality is None
+        assert "ZeroDivisionError" in made.note
+
+
+def test_each_has_a_process_of_its_own(run, here):
+    begun = run()
+    here.undo()
+    floats = begun.judge(begun.make("f32"))
+    assert floats.quality.value.n == 30
+    assert begun.judge(begun.other(-WEIGHTS)).quality.kept == "exceeded"
+
+
+class TestAnswersOfFloats:
+    def test_stay_and_those_of_others_do_not(self, run):
+        begun = run()
+        begun.judge(begun.make("f32"))
+        begun.judge(begun.other(WEIGHTS))
+        assert [path.name for path in (begun.folder / "run" / "outputs").iterdir()] == ["f32"]

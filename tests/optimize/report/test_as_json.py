@@ -1,0 +1,86 @@
+"""report.json: through JSON and back, and what its reference page says about it."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import math
+import re
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from optguide.errors import RecordsError
+from optguide.optimize import candidate, outcome
+from optguide.optimize import config as settings
+from optguide.optimize.report import as_json
+from optguide.stats.estimate import Estimate
+
+from .tuning_outcomes import OUTCOMES, RICH, hostile
+
+PAGE = Path(__file__).parents[3] / "docs" / "reference" / "report.md"
+FILE = Path("report.json")
+
+
+@pytest.mark.parametrize("name", [*OUTCOMES, "hostile"])
+def test_an_outcome_comes_back_as_it_was(name):
+    made = hostile() if name == "hostile" else OUTCOMES[name]
+    back = as_json.decode(as_json.encode(made), FILE)
+    # Lists of the machine's facts are lists in JSON too; all else is equal, types of its tuples included.
+    assert back == made
+
+
+def test_an_interval_without_an_end_is_null_and_comes_back():
+    ratio = Estimate(1.2, -math.inf, math.inf, "ratio", 3)
+    data = as_json.encode(replace(RICH, delivered={"default": ratio}))
+    assert json.loads(data)["delivered"]["default"]["high"] is None
+    assert as_json.decode(data, FILE).delivered["default"] == ratio
+
+
+def test_another_schema_is_refused_by_its_number():
+    data = json.dumps({"schema": 99, "whatever": 1}).encode()
+    with pytest.raises(RecordsError, match=r"report\.json has schema 99, .* reads schema 1"):
+        as_json.decode(data, FILE)
+
+
+@pytest.mark.parametrize("data", [b"", b"{", b"[]", b'{"schema": 1}', b"\xff\xfe{}"])
+def test_what_is_no_report_is_refused(data):
+    with pytest.raises(RecordsError, match="not a readable report"):
+        as_json.decode(data, FILE)
+
+
+def _documented():
+    """Class name to the fields in its table, from the reference page."""
+    found = {}
+    for section in re.split(r"^## ", PAGE.read_text("utf-8"), flags=re.MULTILINE)[1:]:
+        title = section.splitlines()[0].strip().strip("`")
+        found[title] = re.findall(r"^\| `(\w+)` \|", section, flags=re.MULTILINE)
+    return found
+
+
+def _reached(kind, found):
+    """``kind`` and every dataclass that its fields mention."""
+    if kind.__name__ not in found:
+        found[kind.__name__] = kind
+        for name in {word for field in dataclasses.fields(kind) for word in re.findall(r"\w+", field.type)}:
+            for module in (outcome, candidate, settings):
+                other = getattr(module, name, None)
+                if dataclasses.is_dataclass(other):
+                    _reached(other, found)
+    return found
+
+
+def test_reference_documents_exactly_the_fields_there_are():
+    classes = _reached(outcome.Outcome, {})
+    documented = _documented()
+    assert {name: [f.name for f in dataclasses.fields(kind)] for name, kind in classes.items()} == {
+        name: fields for name, fields in documented.items() if fields
+    }
+
+
+def test_reference_names_the_schema_and_every_word_a_field_can_hold():
+    text = PAGE.read_text("utf-8")
+    assert f"`schema` is {outcome.SCHEMA}" in text
+    words = [*outcome.Fate.__args__, *outcome.Kept.__args__, *outcome.Ended.__args__, *candidate.PRECISIONS]
+    assert [word for word in words if f"`{word}`" not in text] == []

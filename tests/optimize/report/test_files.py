@@ -1,0 +1,178 @@
+"""The files beside the page: the winner's model and deploy.py, run for real."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from optguide.errors import StorageError
+from optguide.optimize.model.subject import Port
+from optguide.optimize.report import as_json, deploy, winner, write
+from optguide.optimize.report.winner import Inputs
+
+from .tuning_outcomes import CANDIDATES, FAILED, HOSTILE, RICH, SYNC, TUNED, hostile
+
+X = Inputs((Port("x", "float32", (1, 16)),), ({"x": (1, 16)},))
+OPEN = Inputs((Port("x", "float32", (None, 16)),), ({"x": (2, 16)}, {"x": (3, 16)}, {"x": (2, 16)}))
+
+
+def won(candidate, outcome=RICH):
+    standings = (replace(outcome.standings[0], candidate=candidate), *outcome.standings[1:])
+    return replace(outcome, standings=standings, winner=candidate.name)
+
+
+def run(folder, *arguments):
+    """deploy.py in a fresh interpreter that sees nothing of this project's folder."""
+    return subprocess.run(
+        [sys.executable, "-I", "deploy.py", *arguments],
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+
+
+def hurry(folder):
+    """Let deploy.py measure for a moment only."""
+    path = folder / "deploy.py"
+    script = path.read_text("utf-8")
+    assert script.count("SECONDS = 5\n") == 1
+    path.write_text(script.replace("SECONDS = 5\n", "SECONDS = 0.2\n"), "utf-8")
+
+
+def test_all_files_are_written_and_named(tmp_path, ir, inputs):
+    files = write(won(SYNC), tmp_path, model=ir, inputs=(str(inputs),)).files
+    names = ["report.html", "report.json", "model.xml", "model.bin", "deploy.py"]
+    assert [file.name for file in files] == names
+    assert sorted(path.name for path in tmp_path.iterdir()) == sorted(names)
+    assert as_json.decode(files[1].read_bytes(), files[1]) == won(SYNC)
+
+
+@pytest.mark.parametrize("name", CANDIDATES)
+def test_deploy_runs_as_it_stands(tmp_path, ir, name):
+    candidate = CANDIDATES[name]
+    write(won(candidate), tmp_path, model=ir, inputs=())
+    hurry(tmp_path)
+    done = run(tmp_path)
+    assert done.returncode == 0, done.stderr
+    batch = candidate.deployment.batch or 1
+    assert f"float32 [{batch}, 16]" in done.stdout
+    assert "median of" in done.stdout
+    assert f"inputs/s (batch {batch})" in done.stdout
+
+
+def test_deploy_takes_inputs_from_a_file(tmp_path, dynamic_ir, save_inputs):
+    write(won(SYNC), tmp_path, model=dynamic_ir, inputs=())
+    hurry(tmp_path)
+    done = run(tmp_path, str(save_inputs(tmp_path / "five.npz", x=np.zeros((5, 16)))))
+    assert done.returncode == 0, done.stderr
+    assert "float32 [5, 16]" in done.stdout
+    assert "inputs/s (batch 5)" in done.stdout
+
+
+def test_deploy_fills_dynamic_inputs_with_the_shape_they_were_measured_with(
+    tmp_path, dynamic_ir, save_inputs
+):
+    sets = save_inputs(tmp_path / "set.npz", x=np.zeros((3, 16)))
+    write(won(SYNC), tmp_path, model=dynamic_ir, inputs=(str(sets),))
+    hurry(tmp_path)
+    done = run(tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert "float32 [3, 16]" in done.stdout
+
+
+def test_deploy_needs_openvino_and_numpy_only():
+    tree = ast.parse(deploy.script(TUNED, model="m", device="CPU", machine="cpu", inputs=X))
+    imported = {
+        (node.names[0].name if isinstance(node, ast.Import) else node.module).partition(".")[0]
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Import | ast.ImportFrom)
+    }
+    assert imported - sys.stdlib_module_names == {"numpy", "openvino"}
+
+
+@pytest.mark.parametrize("candidate", CANDIDATES.values(), ids=CANDIDATES)
+def test_code_to_copy_is_code_with_the_winning_properties(candidate):
+    tree = ast.parse(deploy.snippet(candidate, device="CPU"))
+    found = [ast.literal_eval(node) for node in ast.walk(tree) if isinstance(node, ast.Dict)]
+    assert found == [deploy.properties(candidate)]
+
+
+def test_hostile_names_stay_comments_and_strings(tmp_path, ir):
+    name = f'{HOSTILE}\nimport os; os.abort() # \u2028"""'
+    outcome = replace(won(SYNC, hostile()), subject=replace(hostile().subject, name=name))
+    write(outcome, tmp_path, model=ir, inputs=())
+    hurry(tmp_path)
+    done = run(tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert "<script" not in (tmp_path / "report.html").read_text("utf-8")
+
+
+def test_the_batch_of_the_winner_is_in_its_model(tmp_path, ir):
+    import openvino
+
+    ports = winner.place(ir, tmp_path, 4)
+    assert [(port.name, port.shape) for port in ports] == [("x", (4, 16))]
+    model = openvino.Core().read_model(tmp_path / "model.xml")
+    assert list(model.inputs[0].shape) == [4, 16]
+
+
+def test_a_model_without_a_batch_of_its_own_is_copied_byte_by_byte(tmp_path, ir):
+    winner.place(ir, tmp_path, None)
+    for suffix in (".xml", ".bin"):
+        assert (tmp_path / f"model{suffix}").read_bytes() == ir.with_suffix(suffix).read_bytes()
+
+
+def test_a_model_that_is_gone_leaves_the_report(tmp_path):
+    files = write(won(SYNC), tmp_path, model=tmp_path / "gone.xml", inputs=()).files
+    assert [file.name for file in files] == ["report.html", "report.json"]
+    assert "model could not be written" in files[0].read_text("utf-8")
+
+
+def test_files_of_an_earlier_winner_do_not_stay(tmp_path, ir):
+    write(won(CANDIDATES["mixed"]), tmp_path, model=ir)
+    assert (tmp_path / "benchmark_app.json").is_file()
+    written = write(won(SYNC), tmp_path, model=tmp_path / "gone.xml")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["report.html", "report.json"]
+    assert written.check == ""
+    assert "could not be written" in written.outcome.errors[0]
+
+
+def test_a_failed_run_leaves_the_report(tmp_path):
+    files = write(FAILED, tmp_path, model=None).files
+    assert [file.name for file in files] == ["report.html", "report.json"]
+
+
+def test_a_report_that_cannot_be_written_leaves_the_old_one(tmp_path, monkeypatch):
+    write(FAILED, tmp_path, model=None)
+    before = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
+
+    def full(*_):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("os.fsync", full)
+    with pytest.raises(StorageError, match="No space left"):
+        write(RICH, tmp_path, model=None)
+    assert {name: (tmp_path / name).read_bytes() for name in before} == before
+
+
+def test_inputs_inside_the_folder_are_offered_by_their_place_in_it(tmp_path, save_inputs):
+    (tmp_path / "run").mkdir()
+    inside = save_inputs(tmp_path / "run" / "a b.npz", x=np.zeros((1, 16)))
+    found = winner.read_inputs((str(inside), "missing.npz"), tmp_path, X.ports)
+    assert found.file == "run/a b.npz"
+    assert found.quoted_file == "'run/a b.npz'"
+    assert found.sets == ({"x": (1, 16)},)
+
+
+def test_dynamic_inputs_list_each_shape_once():
+    assert OPEN.dynamic == ({"x": (2, 16)}, {"x": (3, 16)})
+    assert OPEN.filled == {"x": (2, 16)}
+    assert X.dynamic == ()
+    assert X.filled == {}

@@ -1,0 +1,119 @@
+import math
+from types import SimpleNamespace
+
+import pytest
+
+from optguide import records
+from optguide.bench.variant import Variant
+from optguide.errors import DeviceError, NotEnoughSamples, RecordsError, WorkerDied
+from optguide.records import Recording
+from optguide.stats.comparison import Comparison
+from optguide.stats.estimate import Estimate
+
+
+class Session:
+    """A finished session of two variants, one of which failed."""
+
+    rounds, ended, others_share = 12, "budget spent", math.nan
+
+    def __init__(self, control=None):
+        fast = SimpleNamespace(
+            variant=Variant("Fast one", model="a.xml"),
+            effective={"NUM_STREAMS": "1"},
+            versions={"openvino": "2026.4.1"},
+            load_seconds=0.5,
+            peak_rss=10**8,
+        )
+        self.series = {"Fast one": fast}
+        self.failures = {"Broken": DeviceError("There is no device GPU here.", "Choose another.")}
+        self._control = control
+
+    def latency(self, name, percentile=50):
+        if percentile > 95:
+            raise NotEnoughSamples("p99 needs 300 samples, and 80 were measured.", "Measure longer.")
+        return Estimate(percentile / 10, percentile / 11, percentile / 9, "ms", 80)
+
+    def throughput(self, name):
+        return Estimate(200.0, 190.0, 210.0, "inferences/s", 12)
+
+    def cpu_time(self, name):
+        return Estimate(9.0, 8.9, 9.1, "ms", 12)
+
+    @property
+    def control(self):
+        if isinstance(self._control, Exception):
+            raise self._control
+        return self._control
+
+
+NAMES = {"Fast one": "fast", "Broken": "broken"}
+
+
+@pytest.fixture
+def recording(tmp_path):
+    return Recording("measure/x", declares=["x.*"], root=tmp_path)
+
+
+def published(recording, tmp_path):
+    recording.publish()
+    return records.load(tmp_path)
+
+
+def test_every_quantity_of_a_variant_is_recorded(recording, tmp_path):
+    recording.add_session("x", Session(), names=NAMES, percentiles=(50, 95))
+    found = published(recording, tmp_path)
+    assert list(found.results) == [
+        "x.fast.latency.p50",
+        "x.fast.latency.p95",
+        "x.fast.throughput",
+        "x.fast.cpu_time",
+    ]
+    assert found.get("x.fast.latency.p95").value == 9.5
+    assert found.get("x.fast.latency.p50").label == "Fast one: median latency"
+
+
+def test_evidence_says_what_was_measured_and_how(recording, tmp_path):
+    recording.add_session("x", Session(), names=NAMES)
+    evidence = published(recording, tmp_path).get("x.fast.throughput").evidence
+    assert evidence["variant"]["model"] == "a.xml"
+    assert evidence["effective"] == {"NUM_STREAMS": "1"}
+    assert evidence["versions"] == {"openvino": "2026.4.1"}
+    assert (evidence["rounds"], evidence["ended"]) == (12, "budget spent")
+    assert (evidence["load_seconds"], evidence["peak_rss"]) == (0.5, 10**8)
+    assert evidence["others_share"] is None
+
+
+def test_failed_variants_and_refused_percentiles_are_unavailable_with_the_reason(recording, tmp_path):
+    recording.add_session("x", Session(), names=NAMES, percentiles=(50, 99, 99.9))
+    unavailable = published(recording, tmp_path).unavailable
+    assert unavailable["x.fast.latency.p99"] == "p99 needs 300 samples, and 80 were measured."
+    assert "x.fast.latency.p99_9" in unavailable
+    for suffix in ("latency.p50", "latency.p99", "throughput", "cpu_time"):
+        assert unavailable[f"x.broken.{suffix}"] == "There is no device GPU here."
+
+
+def test_control_is_recorded(recording, tmp_path):
+    ratio = Estimate(1.001, 0.99, 1.01, "ratio", 12)
+    control = Comparison("Fast one", "Fast one (A/A control)", "latency", ratio, ratio)
+    recording.add_session("x", Session(control), names=NAMES)
+    found = published(recording, tmp_path)
+    assert found.get("x.control").label == "Fast one against itself"
+    assert found.get("x.control.cpu").value == 1.001
+
+
+def test_control_of_too_few_rounds_is_unavailable(recording, tmp_path):
+    recording.add_session("x", Session(NotEnoughSamples("Three rounds.")), names=NAMES)
+    assert published(recording, tmp_path).unavailable["x.control"] == "Three rounds."
+
+
+def test_names_the_session_does_not_have_are_refused(recording):
+    with pytest.raises(RecordsError, match=r"no variant 'Fats one'.*Fast one, Broken"):
+        recording.add_session("x", Session(), names={"Fats one": "fast"})
+
+
+def test_a_failure_that_is_no_lack_of_the_machine_fails_the_example(tmp_path):
+    session = Session()
+    session.failures = {"Broken": WorkerDied("The worker was killed.", "Try again.")}
+    recording = Recording("measure/x", declares=("x.*",), root=tmp_path)
+    with pytest.raises(WorkerDied):
+        recording.add_session("x", session, names=NAMES)

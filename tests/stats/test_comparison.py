@@ -1,0 +1,161 @@
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy import signal
+
+from optguide.errors import NotEnoughSamples
+from optguide.stats.comparison import Comparison, paired, paired_processes
+from optguide.stats.estimate import Estimate
+
+positive = st.floats(1e-3, 1e4)
+pairs = st.lists(st.tuples(positive, positive), min_size=6, max_size=40)
+
+
+def parts(estimate):
+    return [estimate.value, estimate.low, estimate.high]
+
+
+def drift(random, count, phi):
+    noise = random.standard_normal(count) * math.sqrt(1 - phi**2)
+    noise[0] /= math.sqrt(1 - phi**2)
+    return signal.lfilter([1], [1, -phi], noise)
+
+
+def two_series(random, count, *, ratio=1.0, shared=0.2, own=0.02, own_phi=0.0):
+    """Latencies of two variants on a machine whose speed drifts by 20 %, each with 2 % noise of its own."""
+    machine = shared * drift(random, count, 0.8)
+    a, b = (np.exp(machine + own * drift(random, count, own_phi)) for _ in range(2))
+    return ratio * a, b
+
+
+@pytest.mark.parametrize("count", [12, 40])
+@pytest.mark.parametrize("ratio", [1.0, 1.7])
+def test_paired_ratio_covers_the_truth_under_strong_drift(count, ratio):
+    random = np.random.default_rng(5)
+    found = [paired(*two_series(random, count, ratio=ratio)) for _ in range(400)]
+    assert sum(estimate.low <= ratio <= estimate.high for estimate in found) / len(found) >= 0.90
+
+
+def test_paired_ratio_covers_when_the_variants_drift_apart():
+    random = np.random.default_rng(6)
+    found = [paired(*two_series(random, 40, own_phi=0.8)) for _ in range(400)]
+    assert sum(estimate.low <= 1 <= estimate.high for estimate in found) / len(found) >= 0.90
+
+
+def test_pairing_removes_what_both_variants_share():
+    a, b = two_series(np.random.default_rng(7), 40, ratio=1.5)
+    together = paired(a, b)
+    apart = paired(a, np.random.default_rng(8).permutation(b))
+    assert together.relative_half_width < 0.2 * apart.relative_half_width
+
+
+@pytest.mark.parametrize("count", [12, 30])
+@pytest.mark.parametrize("own_phi", [0.0, 0.5])
+def test_a_variant_against_itself_is_hardly_ever_called_different(count, own_phi):
+    random = np.random.default_rng(9)
+    verdicts = []
+    for _ in range(400):
+        a, b = two_series(random, count, own_phi=own_phi)
+        ratio = paired_processes(a / b, [0] * count, seconds_per_inference=0.01)
+        verdicts.append(Comparison("a", "b", "latency", ratio).verdict)
+    called = sum(verdict in ("faster", "slower") for verdict in verdicts)
+    assert called / len(verdicts) <= 0.05
+
+
+def in_processes(random, generations, rounds=4):
+    """Ratios of a variant to itself: every pair of processes is off by 3 %, each round by 0.5 %."""
+    offsets = np.repeat(random.normal(0, 0.03, generations), rounds)
+    labels = np.repeat(np.arange(generations), rounds)
+    return np.exp(offsets + random.normal(0, 0.005, labels.size)), labels
+
+
+def test_processes_that_differ_are_no_difference_of_the_variants():
+    random = np.random.default_rng(11)
+    found = [paired_processes(*in_processes(random, 6), seconds_per_inference=40e-6) for _ in range(400)]
+    assert sum(estimate.low <= 1 <= estimate.high for estimate in found) / len(found) >= 0.94
+    assert {estimate.n for estimate in found} == {6}
+
+
+def test_rounds_of_one_pair_of_processes_get_an_allowance_for_them():
+    ratios = [1.0, 1.001, 0.999, 1.0, 1.0005, 0.9995]
+    bare = paired(ratios, [1.0] * 6)
+    slow = paired_processes(ratios, [0] * 6, seconds_per_inference=0.01)
+    quick = paired_processes(ratios, [0] * 6, seconds_per_inference=30e-6)
+    assert slow.value == quick.value == pytest.approx(bare.value)
+    assert slow.high / bare.high == pytest.approx(bare.low / slow.low)
+    assert slow.high / bare.high == pytest.approx(1.01015)
+    assert quick.high / bare.high == pytest.approx(1.06)
+    assert "1.0%" in slow.method
+
+
+def test_too_few_generations_count_by_rounds():
+    ratios, labels = in_processes(np.random.default_rng(12), 5)
+    assert paired_processes(ratios, labels, seconds_per_inference=0.01).n == 20
+    with pytest.raises(NotEnoughSamples):
+        paired_processes(ratios[:5], labels[:5], seconds_per_inference=0.01)
+
+
+def test_a_real_difference_is_called():
+    random = np.random.default_rng(10)
+    verdicts = {
+        Comparison("a", "b", "latency", paired(*two_series(random, 30, ratio=1.1))).verdict for _ in range(50)
+    }
+    assert verdicts == {"faster"}
+
+
+@given(pairs)
+def test_exchanging_the_variants_mirrors_the_ratio(values):
+    a, b = zip(*values, strict=True)
+    forwards, backwards = paired(a, b), paired(b, a)
+    mirrored = [1 / forwards.value, 1 / forwards.high, 1 / forwards.low]
+    assert parts(backwards) == pytest.approx(mirrored, rel=1e-6)
+    opposite = {"faster": "slower", "slower": "faster"}
+    verdict = Comparison("a", "b", "latency", forwards).verdict
+    edges = [0.98, 1.02, 1.01, 1 / 1.01]
+    if not any(math.isclose(part, edge, rel_tol=0.001) for part in parts(forwards) for edge in edges):
+        assert Comparison("b", "a", "latency", backwards).verdict == opposite.get(verdict, verdict)
+
+
+@given(st.lists(positive, min_size=6, max_size=20), st.integers(-6, 6))
+def test_a_constant_ratio_is_found_exactly(values, exponent):
+    ratio = 2.0**exponent
+    estimate = paired([value * ratio for value in values], values)
+    assert parts(estimate) == pytest.approx([ratio] * 3)
+    assert (estimate.unit, estimate.n) == ("ratio", len(values))
+
+
+@given(pairs, st.lists(positive, min_size=40, max_size=40))
+def test_what_slows_both_in_a_round_cancels(values, slowdowns):
+    a, b = zip(*values, strict=True)
+    slower = [[value * slow for value, slow in zip(series, slowdowns, strict=False)] for series in (a, b)]
+    assert parts(paired(*slower)) == pytest.approx(parts(paired(a, b)), rel=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "verdict"),
+    [
+        (1.05, 1.2, "faster"),
+        (0.8, 0.95, "slower"),
+        (0.99, 1.015, "no difference"),
+        (1.001, 1.015, "no difference"),  # excludes one, and is too small to matter
+        (0.95, 1.2, "inconclusive"),
+        (1.005, 1.2, "faster"),
+        (0.8, 0.995, "slower"),
+        (0.9, 0.989, "slower"),
+    ],
+)
+def test_verdict_looks_at_the_interval(low, high, verdict):
+    comparison = Comparison("a", "b", "latency", Estimate((low + high) / 2, low, high, "ratio", 20))
+    assert comparison.verdict == verdict
+
+
+def test_needs_six_rounds_in_pairs():
+    with pytest.raises(NotEnoughSamples, match="5 rounds"):
+        paired([1.0] * 5, [1.0] * 5)
+    with pytest.raises(ValueError, match="broadcast"):
+        paired([1.0] * 7, [1.0] * 6)
