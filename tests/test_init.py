@@ -33,7 +33,7 @@ def test_worker_side_needs_the_standard_library_and_numpy_only():
     code = (
         "import sys, optguide.bench.worker, importlib\n"
         "for name in ('openvino', 'onnxruntime', 'torch', 'tensorflow', 'function'):\n"
-        "    importlib.import_module(f'optguide.runtimes.{name}_runner')\n"
+        "    importlib.import_module(f'optguide.runtimes.{name}')\n"
         "print(*sorted({name.partition('.')[0] for name in sys.modules}))"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

@@ -37,20 +37,20 @@ __all__ = [
 ]
 
 _HOMES = {
-    "Budget": "measuring.session",
-    "ColdStart": "measuring.coldstart",
-    "Comparison": "measuring.comparison",
-    "Estimate": "measuring.estimate",
-    "LoadPoint": "measuring.openloop",
+    "Budget": "bench.session",
+    "ColdStart": "bench.cold_start",
+    "Comparison": "stats.comparison",
+    "Estimate": "stats.estimate",
+    "LoadPoint": "bench.load",
     "Recording": "records",
-    "SessionResult": "measuring.result",
-    "Variant": "measuring.variant",
-    "first_inference": "measuring.coldstart",
-    "highest_rate": "measuring.openloop",
-    "limit_rate": "measuring.openloop",
-    "load_curve": "measuring.openloop",
-    "load_curves": "measuring.openloop",
-    "measure": "measuring.session",
+    "SessionResult": "bench.result",
+    "Variant": "bench.variant",
+    "first_inference": "bench.cold_start",
+    "highest_rate": "bench.load",
+    "limit_rate": "bench.load",
+    "load_curve": "bench.load",
+    "load_curves": "bench.load",
+    "measure": "bench.session",
 }
 
 

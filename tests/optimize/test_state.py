@@ -11,8 +11,7 @@ from optguide.optimize import state as states
 from optguide.optimize.config import Settings
 from optguide.optimize.state import State, Store
 from optguide.stats.estimate import Estimate
-
-from .tuning_outcomes import RICH
+from tests.optimize.outcomes import RICH
 
 
 def state(**changes):

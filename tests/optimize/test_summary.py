@@ -7,8 +7,17 @@ import pytest
 from optguide.optimize.config import Settings
 from optguide.optimize.summary import sentences, told_apart
 from optguide.stats.estimate import Estimate
-
-from .tuning_outcomes import DEFAULT, INTERRUPTED, KEPT, OUTCOMES, RANDOM, RICH, RUNNER_UP, UNMET, WINNER
+from tests.optimize.outcomes import (
+    DEFAULT,
+    INTERRUPTED,
+    KEPT,
+    OUTCOMES,
+    RANDOM,
+    RICH,
+    RUNNER_UP,
+    UNMET,
+    WINNER,
+)
 
 
 def text(outcome):

@@ -13,8 +13,8 @@ from optguide.optimize.report.winner import Inputs
 
 pytestmark = pytest.mark.browser
 
-_PATH = Path(__file__).parents[1] / "tuning_outcomes.py"
-_SPEC = importlib.util.spec_from_file_location("tuning_outcomes", _PATH)
+_PATH = Path(__file__).parents[1] / "optimize" / "outcomes.py"
+_SPEC = importlib.util.spec_from_file_location("outcomes", _PATH)
 made_up = importlib.util.module_from_spec(_SPEC)
 _SPEC.loader.exec_module(made_up)
 NAMES = [*made_up.OUTCOMES, "hostile"]

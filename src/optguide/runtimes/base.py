@@ -20,12 +20,12 @@ __all__ = ["Outputs", "Runner", "as_arrays", "create", "first_line", "frames_of"
 Outputs = list[npt.NDArray[np.generic]]
 
 _MODULES = {
-    "openvino": "openvino_runner",
-    "onnxruntime": "onnxruntime_runner",
-    "torch": "torch_runner",
-    "torch.compile": "torch_runner",
-    "tensorflow": "tensorflow_runner",
-    "function": "function_runner",
+    "openvino": "openvino",
+    "onnxruntime": "onnxruntime",
+    "torch": "torch",
+    "torch.compile": "torch",
+    "tensorflow": "tensorflow",
+    "function": "function",
 }
 
 

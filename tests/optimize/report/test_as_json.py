@@ -16,8 +16,7 @@ from optguide.optimize import candidate, outcome
 from optguide.optimize import config as settings
 from optguide.optimize.report import as_json
 from optguide.stats.estimate import Estimate
-
-from .tuning_outcomes import OUTCOMES, RICH, hostile
+from tests.optimize.outcomes import OUTCOMES, RICH, hostile
 
 PAGE = Path(__file__).parents[3] / "docs" / "reference" / "report.md"
 FILE = Path("report.json")

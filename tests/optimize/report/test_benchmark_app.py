@@ -15,8 +15,7 @@ from optguide.optimize.candidate import Candidate
 from optguide.optimize.model.subject import Port
 from optguide.optimize.report import benchmark_app, deploy, winner
 from optguide.optimize.report.winner import Inputs
-
-from .tuning_outcomes import CANDIDATES, HINTED, MIXED, SYNC, TUNED
+from tests.optimize.outcomes import CANDIDATES, HINTED, MIXED, SYNC, TUNED
 
 X = Inputs((Port("x", "float32", (1, 16)),), ({"x": (1, 16)},))
 OPEN = Inputs((Port("x", "float32", (None, 16)),), ({"x": (2, 16)}, {"x": (3, 16)}, {"x": (2, 16)}))

@@ -14,8 +14,7 @@ from optguide.errors import StorageError
 from optguide.optimize.model.subject import Port
 from optguide.optimize.report import as_json, deploy, winner, write
 from optguide.optimize.report.winner import Inputs
-
-from .tuning_outcomes import CANDIDATES, FAILED, HOSTILE, RICH, SYNC, TUNED, hostile
+from tests.optimize.outcomes import CANDIDATES, FAILED, HOSTILE, RICH, SYNC, TUNED, hostile
 
 X = Inputs((Port("x", "float32", (1, 16)),), ({"x": (1, 16)},))
 OPEN = Inputs((Port("x", "float32", (None, 16)),), ({"x": (2, 16)}, {"x": (3, 16)}, {"x": (2, 16)}))

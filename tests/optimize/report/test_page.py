@@ -17,8 +17,7 @@ from optguide.optimize.report import benchmark_app, decision, facts, figures, ra
 from optguide.optimize.report.page import Deployed, page
 from optguide.optimize.report.winner import Inputs
 from optguide.stats.estimate import Estimate
-
-from .tuning_outcomes import (
+from tests.optimize.outcomes import (
     DEFAULT,
     FAILED,
     HINT,

@@ -17,7 +17,7 @@ from optguide.optimize.search.race import race, unfinished
 from optguide.optimize.search.rules import Rules
 from optguide.optimize.search.space import space_of
 from optguide.stats.estimate import Estimate
-from tests.simulated import Scene
+from tests.optimize.simulated import Scene
 
 DEFAULT = Candidate("default")
 HINT = Deployment(hint="THROUGHPUT", requests=0)

@@ -9,7 +9,7 @@ from optguide.optimize.search.ledger import Ledger, inverse
 from optguide.optimize.search.rules import Rules
 from optguide.optimize.search.standings import standings
 from optguide.stats.estimate import Estimate
-from tests.simulated import Scene
+from tests.optimize.simulated import Scene
 
 HINT = Deployment(hint="THROUGHPUT", requests=0)
 DEFAULT, HINTED, INT8 = Candidate("default"), Candidate("default", HINT), Candidate("int8", HINT)
