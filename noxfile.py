@@ -35,6 +35,8 @@ SPHINX = (
     "--fail-on-warning",
     "--keep-going",
 )
+# One file stays in one process, which builds what its tests share once.
+PARALLEL = ("--numprocesses=logical", "--maxprocesses=4", "--dist=loadfile")
 SETTINGS = {
     "OPTGUIDE_BUILD": str(BUILD),  # the sessions write what they protect, whatever the caller has set
     "MPLBACKEND": "Agg",
@@ -175,9 +177,9 @@ def environments(session: nox.Session) -> None:
 
 @nox.session
 def tests(session: nox.Session) -> None:
-    """Run the tests: -- [pytest's arguments]."""
+    """Run the quick tests, or others: -- [-m slow | -m examples | pytest's arguments]."""
     install(session, "-e", EXTRAS, "-r", str(REQUIREMENTS / "tests.txt"))
-    session.run("pytest", "-m", "not browser", *session.posargs)
+    session.run("pytest", "-m", "not (slow or examples or browser)", *PARALLEL, *session.posargs)
 
 
 @nox.session
@@ -200,9 +202,8 @@ def browser(session: nox.Session) -> None:
     if not (BUILD / "html" / "index.html").exists():
         session.error("There is no built site in build/html. Build it first: nox -s docs -- --profile quick")
     install(session, "-e", ".", "-r", str(REQUIREMENTS / "browser.txt"))
-    session.run(
-        "pytest", "tests/site", "-m", "browser", "-n", "auto", *session.posargs, env={"CHROMIUM": chromium}
-    )
+    selected = ("tests/site", "-m", "browser", "--numprocesses=logical")
+    session.run("pytest", *selected, *session.posargs, env={"CHROMIUM": chromium})
 
 
 @nox.session

@@ -39,6 +39,15 @@ def temporary_folder(tmp_path_factory):
     shutil.rmtree(folder, ignore_errors=True)
 
 
+@pytest.fixture(scope="session", autouse=True)
+def plain_terminal():
+    """What commands print depends on no setting of the terminal that runs the tests."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name in ("COLUMNS", "LINES", "FORCE_COLOR", "NO_COLOR", "PYTHONWARNINGS"):
+            patch.delenv(name, raising=False)
+        yield
+
+
 @pytest.fixture(scope="session")
 def models(tmp_path_factory):
     """Where the models of this run are kept."""
