@@ -101,7 +101,7 @@ def compress(folder: Path, source: str) -> None:
     ov.save_model(model, folder / "model.xml", compress_to_fp16=False)
 
 
-floats, compressed = encoder.ir, workloads.made(compress, source=str(encoder.ir)) / "model.xml"
+floats, compressed = encoder.ir, workloads.cached_artifact(compress, source=str(encoder.ir)) / "model.xml"
 F32, GROUP = {"INFERENCE_PRECISION_HINT": "f32"}, "DYNAMIC_QUANTIZATION_GROUP_SIZE"
 settings = {
     "f32": ("f32", floats, F32),

@@ -127,7 +127,7 @@ if full:
     originals["sentences"] = [str(encoder.ir)]
 folders = {
     task: [
-        workloads.made(quantize_both, task=task, model=model, max_drop=LIMITS[task], fold=fold)
+        workloads.cached_artifact(quantize_both, task=task, model=model, max_drop=LIMITS[task], fold=fold)
         for fold, model in enumerate(models)
     ]
     for task, models in originals.items()

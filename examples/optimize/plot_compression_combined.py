@@ -86,7 +86,9 @@ ways = {
 }
 torch.set_num_threads(1)  # threads cost more than they bring to a network this small
 models = {
-    (way, fold, seed): workloads.made(restrict_and_train, **options, fold=fold, seed=seed, epochs=epochs)
+    (way, fold, seed): workloads.cached_artifact(
+        restrict_and_train, **options, fold=fold, seed=seed, epochs=epochs
+    )
     / "model.xml"
     for way, (_, options) in ways.items()
     for fold in folds

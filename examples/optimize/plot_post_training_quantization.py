@@ -76,10 +76,10 @@ if not full:
     counts = {"sentences": (300, 500), "digits": (10, 300, 1000)}
 originals = [workloads.digits(fold).ir for fold in range(FOLDS)]
 encoders = {
-    count: workloads.made(quantize_encoder, source=str(encoder.ir), count=count) / "model.xml"
+    count: workloads.cached_artifact(quantize_encoder, source=str(encoder.ir), count=count) / "model.xml"
     for count in counts["sentences"]
 }
-readers = {count: workloads.made(quantize_digits, count=count) for count in counts["digits"]}
+readers = {count: workloads.cached_artifact(quantize_digits, count=count) for count in counts["digits"]}
 
 # %%
 # Accuracy
@@ -175,7 +175,7 @@ for kind, words in {
     "noise": "random pixels",
     "ones": "one digit only",
 }.items():
-    wrong = workloads.made(quantize_digits, count=100, kind=kind)
+    wrong = workloads.cached_artifact(quantize_digits, count=100, kind=kind)
     record.add(f"ptq.bad.{kind}", drop("digits", read(wrong), words), label=f"digits, {words}: accuracy drop")
 
 # %%

@@ -124,8 +124,8 @@ NAMES = {"pot": "POT", "nncf": "NNCF"}
 
 
 def quantize(tool: str) -> list[Path]:
-    made = partial(workloads.made, quantize_fold, tool=tool, code=code[tool])
-    return [made(model=model, fold=fold) for fold, model in enumerate(originals)]
+    artifact = partial(workloads.cached_artifact, quantize_fold, tool=tool, code=code[tool])
+    return [artifact(model=model, fold=fold) for fold, model in enumerate(originals)]
 
 
 models, missing = {"nncf": quantize("nncf")}, ""

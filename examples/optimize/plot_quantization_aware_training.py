@@ -81,14 +81,14 @@ folds, seeds, epochs = (range(FOLDS), range(3), 4) if full else (range(1), range
 
 torch.set_num_threads(1)  # threads cost more than they bring to a network this small
 trained = {
-    (fold, seed): workloads.made(quantize_and_train, fold=fold, seed=seed, epochs=epochs)
+    (fold, seed): workloads.cached_artifact(quantize_and_train, fold=fold, seed=seed, epochs=epochs)
     for fold in folds
     for seed in seeds
 }
 controls = [
     np.concatenate(
         [
-            np.load(workloads.made(train_on, fold=fold, seed=seed, epochs=epochs) / "answers.npy")
+            np.load(workloads.cached_artifact(train_on, fold=fold, seed=seed, epochs=epochs) / "answers.npy")
             for fold in folds
         ]
     )

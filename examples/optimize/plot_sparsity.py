@@ -74,7 +74,10 @@ core, exact = ov.Core(), {"INFERENCE_PRECISION_HINT": "f32"}
 
 
 def trained(mode: str, ratio: float, seed: int) -> list[Path]:
-    return [workloads.made(prune_and_train, mode=mode, ratio=ratio, fold=fold, seed=seed) for fold in folds]
+    return [
+        workloads.cached_artifact(prune_and_train, mode=mode, ratio=ratio, fold=fold, seed=seed)
+        for fold in folds
+    ]
 
 
 def answers(models: list[Path]) -> np.ndarray:
@@ -174,8 +177,8 @@ def zero_and_quantize(folder: Path, ratio: float) -> None:
 
 
 models = {
-    "dense": workloads.made(zero_and_quantize, ratio=0.0),
-    "sparse": workloads.made(zero_and_quantize, ratio=0.9),
+    "dense": workloads.cached_artifact(zero_and_quantize, ratio=0.0),
+    "sparse": workloads.cached_artifact(zero_and_quantize, ratio=0.9),
 }
 inputs = (workloads.sentences().inputs,)
 packed = {"CPU_SPARSE_WEIGHTS_DECOMPRESSION_RATE": "0.8"}

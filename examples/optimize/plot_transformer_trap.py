@@ -119,7 +119,7 @@ if full:
     }
 names = {"f32": "32-bit floats", **{part: name for part, (name, _) in schemes.items()}}
 models = {"f32": encoder.ir} | {
-    part: workloads.made(quantize, source=str(encoder.ir), **arguments) / "model.xml"
+    part: workloads.cached_artifact(quantize, source=str(encoder.ir), **arguments) / "model.xml"
     for part, (_, arguments) in schemes.items()
 }
 

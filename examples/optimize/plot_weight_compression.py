@@ -70,7 +70,7 @@ if profiles.current().name == "full":
 models = {"f32": encoder.ir}
 names = {"f32": "32-bit floats"}
 for part, (name, scheme) in schemes.items():
-    models[part] = workloads.made(compress, source=str(encoder.ir), **scheme) / "model.xml"
+    models[part] = workloads.cached_artifact(compress, source=str(encoder.ir), **scheme) / "model.xml"
     names[part] = name
 
 # %%

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from optguide.errors import EnvironmentMissing, Failure, OptionError
-from optguide.guide.workloads import made
+from optguide.guide.workloads import cached_artifact
 
 SCRIPT = '''"""
 Title
@@ -26,7 +26,7 @@ A summary.
 
 from pathlib import Path
 
-from optguide import workloads
+from optguide.guide import workloads
 
 WIDTH = 3
 SCALES = {"a": (1, 2.5)}
@@ -56,7 +56,7 @@ def train_digits(folder: Path, seed: int = 0) -> None:
 # %%
 # And its place:
 
-print(workloads.made(train_digits, seed=2, packages=("numpy",)))
+print(workloads.cached_artifact(train_digits, seed=2, packages=("numpy",)))
 '''
 
 
@@ -142,12 +142,12 @@ def test_interrupted_nothing_stays(build, tmp_path):
     script = tmp_path / "script.py"
     script.write_text(
         "import signal, time\n"
-        "from optguide import workloads\n"
+        "from optguide.guide import workloads\n"
         "signal.signal(signal.SIGINT, signal.default_int_handler)\n"  # a shell's background ignores it
         "def train(folder):\n"
         "    (folder / 'half').touch()\n"
         "    time.sleep(60)\n"
-        "workloads.made(train, packages=())\n"
+        "workloads.cached_artifact(train, packages=())\n"
     )
     process = subprocess.Popen([sys.executable, script], stderr=subprocess.PIPE, text=True)
     deadline = time.monotonic() + 60
@@ -168,14 +168,14 @@ def test_paths_of_the_build_folder_count_by_their_place_in_it(tmp_path, monkeypa
     names = set()
     for place in ("one", "two"):
         monkeypatch.setenv("OPTGUIDE_BUILD", str(tmp_path / place))
-        names.add(made(save, source=str(tmp_path / place / "models" / "m.xml"), packages=()).name)
+        names.add(cached_artifact(save, source=str(tmp_path / place / "models" / "m.xml"), packages=()).name)
     assert len(names) == 1
 
 
 @pytest.mark.parametrize("value", [object(), {1, 2}, b"x", float("nan"), Path("x")])
 def test_arguments_are_plain_data(value):
     with pytest.raises(OptionError, match=f"The argument value is a {type(value).__name__}") as caught:
-        made(save, value=value)
+        cached_artifact(save, value=value)
     assert caught.value.remedy.startswith("Pass numbers, texts")
 
 
@@ -183,12 +183,12 @@ def test_arguments_have_to_fit():
     def train(folder: Path, seed: int) -> None: ...
 
     with pytest.raises(TypeError, match="missing a required argument"):
-        made(train, sed=1)
+        cached_artifact(train, sed=1)
 
 
 def test_missing_package_is_named():
     with pytest.raises(EnvironmentMissing, match="no-such-distribution is not installed"):
-        made(save, packages=("no-such-distribution",))
+        cached_artifact(save, packages=("no-such-distribution",))
 
 
 def test_nothing_written_is_a_failure(build):
@@ -196,5 +196,5 @@ def test_nothing_written_is_a_failure(build):
         pass
 
     with pytest.raises(Failure, match="train has written nothing"):
-        made(train, packages=())
+        cached_artifact(train, packages=())
     assert not [path for path in (build / "models").iterdir() if path.is_dir()]

@@ -15,7 +15,7 @@ the files, later calls only look them up; nothing is downloaded. Which model sta
 
 from __future__ import annotations
 
-from optguide.guide.workloads.artifacts import made
+from optguide.guide.workloads.artifacts import cached_artifact
 from optguide.guide.workloads.digits import digits
 from optguide.guide.workloads.images import sample_image
 from optguide.guide.workloads.minilm import sentences, sentences_dynamic
@@ -28,8 +28,8 @@ from optguide.quiet import no_telemetry
 
 __all__ = [
     "Workload",
+    "cached_artifact",
     "digits",
-    "made",
     "no_telemetry",
     "resnet50",
     "resnet50_int8",

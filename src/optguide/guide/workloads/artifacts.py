@@ -14,13 +14,13 @@ from optguide.guide.workloads import store
 from optguide.guide.workloads.fingerprint import fingerprint
 from optguide.paths import build_dir, impersonal, shown
 
-__all__ = ["PACKAGES", "made"]
+__all__ = ["PACKAGES", "cached_artifact"]
 
 PACKAGES = ("torch", "nncf", "openvino", "numpy", "scikit-learn")
 """Distributions whose versions decide what an example's training or conversion gives."""
 
 
-def made(
+def cached_artifact(
     function: Callable[..., object], /, *, packages: tuple[str, ...] = PACKAGES, **arguments: Any
 ) -> Path:
     """The folder that ``function(folder, **arguments)`` has filled, now or in an earlier run.
