@@ -1,7 +1,12 @@
-"""Every example runs alone, with the quick profile, and records what it declares."""
+"""Every example is in its place, and alone, with the quick profile, it records what it declares.
+
+A build of the guide runs every example too, and ``mypy examples`` finds what they call that does not exist. What a
+build does not show is that an example runs on its own.
+"""
 
 from __future__ import annotations
 
+import ast
 import os
 import subprocess
 import sys
@@ -23,6 +28,12 @@ SCRIPTS = sorted(
 )
 SHARED = ("models", "envs", "caches")
 
+every_example = pytest.mark.parametrize("script", SCRIPTS, ids=lambda script: script.stem)
+
+
+def name_of(script):
+    return f"{script.parent.name}/{script.stem.removeprefix('plot_')}"
+
 
 @pytest.fixture(scope="module")
 def build(tmp_path_factory):
@@ -43,10 +54,29 @@ def test_every_example_has_its_place_in_the_reading_order():
     }
 
 
+@every_example
+def test_it_begins_with_title_and_summary(script):
+    title, underline, blank, *summary = ast.get_docstring(ast.parse(script.read_text("utf-8"))).split("\n")
+    assert title
+    assert (underline, blank) == ("=" * len(title), "")
+    assert " ".join(summary).endswith((".", "?"))
+
+
+@every_example
+def test_it_records_under_its_own_name_and_publishes_as_its_last_step(script):
+    tree = ast.parse(script.read_text("utf-8"))
+    (recording,) = (
+        node.value
+        for node in tree.body
+        if isinstance(node, ast.Assign) and ast.unparse(node.value).startswith("Recording(")
+    )
+    assert recording.args[0].value == name_of(script)
+    assert ast.unparse(tree.body[-1]) == "record.publish()"
+
+
 @pytest.mark.examples
-@pytest.mark.parametrize("script", SCRIPTS, ids=lambda script: script.stem)
+@every_example
 def test_it_runs_alone_and_records_what_it_declares(script, build):
-    example = f"{script.parent.name}/{script.stem.removeprefix('plot_')}"
     environment = {
         **os.environ,
         "OPTGUIDE_BUILD": str(build),
@@ -58,9 +88,9 @@ def test_it_runs_alone_and_records_what_it_declares(script, build):
     )
     assert done.returncode == 0, done.stderr[-3000:]
     # publish() has refused anything that is not declared; what is left is that it was called, and printed.
-    record = records.load(build).by_example[example]
+    record = records.load(build).by_example[name_of(script)]
     assert record.profile == "quick"
     assert record.results
     assert next(iter(record.results.values())).label in done.stdout
     for figure in record.figures:
-        assert records.load(build).figure_path(example, figure, "dark").stat().st_size > 1000
+        assert records.load(build).figure_path(name_of(script), figure, "dark").stat().st_size > 1000
