@@ -20,11 +20,12 @@ from pathlib import Path
 
 import numpy as np
 
-from optguide import Recording, Variant, calibration, first_inference, measure, plots
+from optguide import Recording, Variant, first_inference, measure, plots
 from optguide.guide import profiles, workloads
 from optguide.guide.workloads import retrieval
 from optguide.guide.workloads.digits import FOLDS, correct, data
 from optguide.guide.workloads.minilm import INPUTS
+from optguide.optimize.compression import calibration
 from optguide.records.model import EvaluatedModel
 from optguide.stats import accuracy
 

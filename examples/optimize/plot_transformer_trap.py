@@ -20,10 +20,11 @@ from pathlib import Path
 
 import numpy as np
 
-from optguide import Recording, Variant, calibration, measure, plots
+from optguide import Recording, Variant, measure, plots
 from optguide.guide import profiles, workloads
 from optguide.guide.workloads import retrieval
 from optguide.guide.workloads.minilm import INPUTS
+from optguide.optimize.compression import calibration
 from optguide.stats import accuracy
 
 workloads.no_telemetry()

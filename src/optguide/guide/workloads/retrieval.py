@@ -23,7 +23,7 @@ import numpy.typing as npt
 
 from optguide.errors import InputError
 from optguide.guide.workloads import minilm, store
-from optguide.guide.workloads.in_flight import first_outputs
+from optguide.runtimes.in_flight import infer_all
 
 if TYPE_CHECKING:
     import openvino
@@ -113,8 +113,8 @@ def embed(compiled: openvino.CompiledModel, texts: Sequence[str]) -> Embeddings:
         for indices in places
     ]
     rows: list[Any] = [None] * len(inputs)
-    for indices, output in zip(places, first_outputs(compiled, batches), strict=True):
-        for index, row in zip(indices, output, strict=True):
+    for indices, outputs in zip(places, infer_all(compiled, batches), strict=True):
+        for index, row in zip(indices, outputs[0], strict=True):
             rows[index] = row
     return np.stack(rows).astype(np.float32)
 

@@ -18,8 +18,8 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from optguide.calibration import checked, quantizable
 from optguide.errors import EnvironmentMissing, ModelError, NotEnoughSamples
+from optguide.optimize.compression.calibration import checked, quantizable
 from optguide.optimize.compression.control import Control
 from optguide.optimize.config import Settings
 from optguide.optimize.data.dataset import Data, read_data

@@ -8,9 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from optguide.calibration.parts import array_of
 from optguide.errors import InputError
-from optguide.optimize.data.samples import Raw, Rows
+from optguide.optimize.data.samples import Raw, Rows, array_of
 from optguide.optimize.model.subject import Port
 from optguide.references import called, told
 

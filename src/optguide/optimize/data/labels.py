@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from optguide.calibration.parts import array_of
 from optguide.errors import InputError
+from optguide.optimize.data.samples import array_of
 from optguide.optimize.model.subject import Subject
 
 __all__ = ["LABEL_FILES", "as_labels", "class_names", "labels_beside", "number_of_classes"]

@@ -12,6 +12,7 @@ import math
 import shutil
 import time
 import zlib
+from collections import deque
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
@@ -22,6 +23,7 @@ import numpy as np
 import numpy.typing as npt
 
 from optguide.errors import NotEnoughSamples
+from optguide.runtimes.in_flight import infer_all
 
 if TYPE_CHECKING:
     import openvino
@@ -75,34 +77,19 @@ def answers_to(
 ) -> Iterator[tuple[int, list[Array]]]:
     """Mark and outputs for each of ``samples``, in their order, as many as there is time for.
 
-    Several inferences are in flight, without callbacks (:mod:`optguide.guide.workloads.in_flight` says why),
-    and only one where the model keeps a state, which is reset before each sample.
-
     :param until: of :func:`time.monotonic`; no sample is begun later, but for the first.
     """
-    waiting: list[tuple[Any, int]] = []
-    free = [compiled.create_infer_request() for _ in range(_in_flight(compiled))]
-    states = bool(free[0].query_state())
+    marks: deque[int] = deque()
 
-    def collect() -> tuple[int, list[Array]]:
-        request, marked = waiting.pop(0)
-        request.wait()
-        outputs = [request.get_output_tensor(index).data.copy() for index in range(len(compiled.outputs))]
-        free.append(request)
-        return marked, outputs
+    def in_time() -> Iterator[Mapping[str, Array]]:
+        for index, sample in enumerate(samples):
+            if index and time.monotonic() > until:
+                return
+            marks.append(mark(sample))
+            yield sample
 
-    for begun, sample in enumerate(samples):
-        if begun and time.monotonic() > until:
-            break
-        if not free or (states and waiting):
-            yield collect()
-        request = free.pop()
-        if states:
-            request.reset_state()
-        request.start_async(dict(sample))
-        waiting.append((request, mark(sample)))
-    while waiting:
-        yield collect()
+    for outputs in infer_all(compiled, in_time()):
+        yield marks.popleft(), outputs
 
 
 def store(folder: Path, answers: Iterable[tuple[int, list[Array]]]) -> None:
@@ -134,10 +121,6 @@ def load(folder: Path) -> Answers:
         for number, (kind, shapes) in enumerate(zip(index["kinds"], index["shapes"], strict=True))
     ]
     return Answers([list(outputs) for outputs in zip(*columns, strict=True)], marks=tuple(index["marks"]))
-
-
-def _in_flight(compiled: openvino.CompiledModel) -> int:
-    return max(1, int(compiled.get_property("OPTIMAL_NUMBER_OF_INFER_REQUESTS")))
 
 
 def _write(folder: Path, answers: Iterable[tuple[int, list[Array]]]) -> None:

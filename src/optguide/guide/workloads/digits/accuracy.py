@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from optguide.errors import InputError, OutputError
 from optguide.guide.workloads.digits.samples import data
-from optguide.guide.workloads.in_flight import first_outputs
+from optguide.runtimes.in_flight import infer_all
 
 if TYPE_CHECKING:
     import numpy as np
@@ -35,7 +35,7 @@ def correct(compiled: openvino.CompiledModel, fold: int = 0) -> NDArray[np.bool_
     size = count if shape[0].is_dynamic else shape[0].get_length()
     filled = np.concatenate([samples.test_images, np.zeros((-count % size, 1, 8, 8), np.float32)])
     batches = filled.reshape(-1, size, 1, 8, 8)
-    logits = first_outputs(compiled, [{0: batch} for batch in batches])
+    logits = [outputs[0] for outputs in infer_all(compiled, ({0: batch} for batch in batches))]
     return _right(np.concatenate(logits)[:count], samples.test_labels)
 
 

@@ -10,7 +10,7 @@ import openvino as ov
 import pytest
 from openvino import opset13 as opset
 
-from optguide.guide.workloads.in_flight import first_outputs
+from optguide.runtimes.in_flight import infer_all
 
 
 def _doubling():
@@ -23,25 +23,26 @@ def _doubling():
 def test_outputs_come_in_the_order_of_their_inputs(hint, count):
     compiled = ov.Core().compile_model(_doubling(), "CPU", {"PERFORMANCE_HINT": hint})
     inputs = [{0: np.full(index % 7 + 1, index, np.float32)} for index in range(count)]
-    outputs = first_outputs(compiled, inputs)
-    assert [output.tolist() for output in outputs] == [(2 * one[0]).tolist() for one in inputs]
+    assert [output.tolist() for (output,) in infer_all(compiled, inputs)] == [
+        (2 * one[0]).tolist() for one in inputs
+    ]
 
 
 def test_a_failed_inference_is_raised():
     compiled = ov.Core().compile_model(_doubling(), "CPU")
     with pytest.raises(RuntimeError):
-        first_outputs(compiled, [{0: np.zeros((2, 2), np.float32)}])
+        list(infer_all(compiled, [{0: np.zeros((2, 2), np.float32)}]))
 
 
 def test_models_can_be_dropped_at_once():
     code = (
         "import numpy as np, openvino as ov\n"
-        "from optguide.guide.workloads.in_flight import first_outputs\n"
-        "from tests.test_workloads_inflight import _doubling\n"
+        "from optguide.runtimes.in_flight import infer_all\n"
+        "from tests.runtimes.test_in_flight import _doubling\n"
         "core, model = ov.Core(), _doubling()\n"
         "for _ in range(200):\n"
         "    compiled = core.compile_model(model, 'CPU', {'PERFORMANCE_HINT': 'THROUGHPUT'})\n"
-        "    first_outputs(compiled, [{0: np.ones(3, np.float32)}] * 8)\n"
+        "    list(infer_all(compiled, [{0: np.ones(3, np.float32)}] * 8))\n"
         "    del compiled\n"
     )
     subprocess.run([sys.executable, "-c", code], check=True, timeout=120)

@@ -19,8 +19,8 @@ import openvino  # noqa: E402
 import torch  # noqa: E402
 from openvino import opset13 as ops  # noqa: E402
 
-from optguide.calibration import checked, quantizable  # noqa: E402
 from optguide.errors import InputError, ModelError  # noqa: E402
+from optguide.optimize.compression.calibration import checked, quantizable  # noqa: E402
 
 WIDTH = 16
 RANDOM = np.random.default_rng(0)
@@ -308,7 +308,7 @@ def test_integers_that_are_no_weights_are_not_taken_for_compressed():
 def test_nothing_heavy_is_imported_for_a_refusal():
     code = (
         "import json, sys\n"
-        "from optguide.calibration import quantizable\n"
+        "from optguide.optimize.compression.calibration import quantizable\n"
         "from optguide.errors import ModelError\n"
         "try:\n    quantizable('x.xml')\n"
         "except ModelError:\n    pass\n"
