@@ -266,3 +266,31 @@ def test_ratio_of_estimates_mirrors_and_lies_within_the_extremes():
 def test_no_ratio_with_an_interval_down_to_zero():
     with pytest.raises(NotEnoughSamples, match="down to zero"):
         ratio_of_estimates(Estimate(1, 0.5, 2, "ms", 9), Estimate(1, 0, 2, "ms", 9))
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "bounds", "expected"),
+    [
+        (1.0, 2.0, {"low": 1.0, "high": 2.0}, "inside"),
+        (1.0, 2.0, {}, "inside"),
+        (1.0, 2.0, {"high": 0.9}, "above"),
+        (1.0, 2.0, {"high": 1.0}, "undecided"),
+        (1.0, 2.0, {"low": 2.0}, "undecided"),
+        (1.0, 2.0, {"low": 2.1}, "below"),
+        (1.0, 2.0, {"low": 1.5}, "undecided"),
+        (1.0, 2.0, {"low": 1.2, "high": 1.8}, "undecided"),
+        (1.0, 1.0, {"low": 1.0, "high": 1.0}, "inside"),
+        (math.nan, 2.0, {"low": 1.0, "high": 1.0}, "undecided"),
+    ],
+)
+def test_relation_of_an_interval_to_bounds(low, high, bounds, expected):
+    assert Estimate(1.0, low, high, "ratio", 9).relation(**bounds) == expected
+
+
+@given(times, times, times)
+def test_strictly_above_is_the_contrary_of_at_most(one, other, bound):
+    estimate = Estimate(1.0, *sorted((one, other)), "ms", 9)
+    assert (estimate.relation(high=bound) == "above") == (estimate.low > bound)
+    assert (estimate.relation(high=bound) == "inside") == (estimate.high <= bound)
+    assert (estimate.relation(low=bound) == "below") == (estimate.high < bound)
+    assert (estimate.relation(low=bound) == "inside") == (estimate.low >= bound)

@@ -23,9 +23,11 @@ from optguide.bench.variant import Variant, require_unique_names
 from optguide.errors import NotEnoughSamples, OptionError
 from optguide.format import quantity
 from optguide.machine import OthersMeter, measuring_lock
-from optguide.stats.estimate import Estimate, percentile_of_blocks, samples_needed
+from optguide.stats.estimate import Estimate, Relation, percentile_of_blocks, samples_needed
 
 __all__ = ["PERCENTILES", "Limit", "LoadPoint", "highest_rate", "limit_rate", "load_curve", "load_curves"]
+
+LimitState = Literal["kept", "broke", "open"]
 
 PERCENTILES = (50, 95, 99)
 
@@ -91,16 +93,15 @@ class LoadPoint:
         """From the start of the inference to completion, in milliseconds; the errors of :meth:`latency`."""
         return self._valid(self.served, percentile)
 
-    def against(self, limit: Limit) -> Literal["kept", "broke", "open"]:
+    def against(self, limit: Limit) -> LimitState:
         """Whether the rate keeps a limit by its whole interval, breaks it so, or neither is sure."""
         found = self.latencies.get(limit.percentile)
         if self.overloaded:
             return "broke"
         if self.void or found is None:
             return "open"
-        if found.high <= limit.milliseconds:
-            return "kept"
-        return "broke" if found.low > limit.milliseconds else "open"
+        states: dict[Relation, LimitState] = {"inside": "kept", "above": "broke"}
+        return states.get(found.relation(high=limit.milliseconds), "open")
 
     def _valid(self, found: dict[int, Estimate], percentile: int) -> Estimate:
         if self.void:

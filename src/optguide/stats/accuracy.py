@@ -28,7 +28,7 @@ import numpy.typing as npt
 from scipy import optimize, stats
 
 from optguide.errors import InputError, NotEnoughSamples
-from optguide.stats.estimate import CONFIDENCE, Estimate
+from optguide.stats.estimate import CONFIDENCE, Estimate, Relation
 
 __all__ = ["AccuracyComparison", "accuracy", "compare_accuracy", "mean_of_samples", "over_trainings"]
 
@@ -40,7 +40,7 @@ FEWEST_SAMPLES = 20
 NORMAL = float(stats.norm.ppf((1 + CONFIDENCE) / 2))
 
 Answers = npt.NDArray[np.bool_]
-Verdict = Literal["worse", "better", "no drop shown"]
+DropOutcome = Literal["worse", "better", "no drop shown"]
 
 
 @dataclass(frozen=True)
@@ -62,18 +62,17 @@ class AccuracyComparison:
     p_value: float | None
 
     @property
-    def verdict(self) -> Verdict:
+    def verdict(self) -> DropOutcome:
         """A drop whose interval contains zero is not called one."""
-        if self.drop.low > 0:
-            return "worse"
-        return "better" if self.drop.high < 0 else "no drop shown"
+        outcomes: dict[Relation, DropOutcome] = {"above": "worse", "below": "better"}
+        return outcomes.get(self.drop.relation(0.0, 0.0), "no drop shown")
 
     def within(self, points: float) -> bool:
         """Whether the drop is shown to be smaller than ``points``: its whole interval is.
 
         ``False`` says that a larger drop is not ruled out, not that there is one.
         """
-        return self.drop.high < points
+        return self.drop.relation(low=points) == "below"
 
 
 def accuracy(correct: npt.ArrayLike) -> Estimate:

@@ -3,17 +3,24 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
 
-from optguide.stats.estimate import MINIMUM_ROUNDS, Estimate, median_of_rounds
+from optguide.stats.estimate import MINIMUM_ROUNDS, Estimate, Relation, median_of_rounds
 
 __all__ = ["EQUIVALENT", "Comparison", "Outcome", "paired", "paired_processes"]
 
 Outcome = Literal["faster", "slower", "no difference", "inconclusive"]
+
+_OUTCOMES: Mapping[Relation, Outcome] = {
+    "above": "faster",
+    "below": "slower",
+    "inside": "no difference",
+    "undecided": "inconclusive",
+}
 
 EQUIVALENT = 0.02
 """Ratios within 2 % of one are called no difference: it is what a reader would not change code for."""
@@ -53,12 +60,9 @@ class Comparison:
 
         An interval within 2 % of one is *no difference*, even when it excludes one itself.
         """
-        low, high = self.ratio.low, self.ratio.high
-        if low >= 1 - EQUIVALENT and high <= 1 + EQUIVALENT:
+        if self.ratio.relation(1 - EQUIVALENT, 1 + EQUIVALENT) == "inside":
             return "no difference"
-        if low > 1:
-            return "faster"
-        return "slower" if high < 1 else "inconclusive"
+        return _OUTCOMES[self.ratio.relation(1.0, 1.0)]
 
 
 def paired(numerators: Sequence[float], denominators: Sequence[float]) -> Estimate:

@@ -25,7 +25,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Literal, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -36,10 +36,13 @@ from optguide.errors import NotEnoughSamples
 __all__ = [
     "CONFIDENCE",
     "Estimate",
+    "Interval",
+    "Relation",
     "median_of_rounds",
     "percentile_of_blocks",
     "ratio_of_estimates",
     "ratio_of_totals",
+    "relation",
     "samples_needed",
 ]
 
@@ -51,6 +54,34 @@ STRONGEST = 0.9
 """Autocorrelation is taken to be at most this: beyond it no interval of a short session means anything."""
 
 Floats = npt.NDArray[np.float64]
+
+Relation = Literal["below", "inside", "above", "undecided"]
+
+
+class Interval(Protocol):
+    """Anything with two ends."""
+
+    @property
+    def low(self) -> float:
+        """The lower end."""
+
+    @property
+    def high(self) -> float:
+        """The upper end."""
+
+
+def relation(interval: Interval, low: float = -math.inf, high: float = math.inf) -> Relation:
+    """How a whole interval lies to the closed range from ``low`` to ``high``.
+
+    ``inside`` includes the ends of the range; ``below`` and ``above`` exclude them. What is to be strictly
+    above a bound is asked as ``relation(interval, high=bound) == "above"``, and its contrary, at most the
+    bound, as ``"inside"``. An end that is not a number leaves every question undecided.
+    """
+    if low <= interval.low and interval.high <= high:
+        return "inside"
+    if interval.high < low:
+        return "below"
+    return "above" if interval.low > high else "undecided"
 
 
 @dataclass(frozen=True)
@@ -69,6 +100,10 @@ class Estimate:
     unit: str
     n: int
     method: str = ""
+
+    def relation(self, low: float = -math.inf, high: float = math.inf) -> Relation:
+        """How the whole interval lies to the closed range from ``low`` to ``high``; see :func:`relation`."""
+        return relation(self, low, high)
 
     def scaled(self, factor: float, unit: str) -> Estimate:
         """The same estimate in another unit."""
