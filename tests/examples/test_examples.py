@@ -1,7 +1,7 @@
 """Every example is in its place, and alone, with the quick profile, it records what it declares.
 
-A build of the guide runs every example too, and ``mypy examples`` finds what they call that does not exist. What
-a build does not show is that an example runs on its own.
+A build of the guide runs every example too, and ``mypy examples`` finds what they call that does not exist.
+What a build does not show is that an example runs on its own.
 """
 
 from __future__ import annotations
