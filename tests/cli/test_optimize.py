@@ -8,7 +8,7 @@ import sys
 import pytest
 
 from optguide.optimize import phases
-from optguide.optimize.compression import workshop
+from optguide.optimize.compression import artifacts
 
 COMMAND = [sys.executable, "-m", "optguide", "optimize"]
 
@@ -17,7 +17,7 @@ COMMAND = [sys.executable, "-m", "optguide", "optimize"]
 def here(tmp_path, monkeypatch):
     """Every test in a folder of its own, without the precisions that take long to make."""
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(workshop, "OTHERS", ())
+    monkeypatch.setattr(artifacts, "OTHERS", ())
     return tmp_path
 
 
@@ -159,7 +159,7 @@ def test_an_interruption_before_anything_is_known(optguide, ir, here, monkeypatc
     def read(*_):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(phases, "read_subject", read)
+    monkeypatch.setattr(phases, "read_source_model", read)
     found = optguide("optimize", ir)
     assert found.status == 130
     assert "nothing of it is kept" in found.err

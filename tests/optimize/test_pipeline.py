@@ -14,7 +14,7 @@ import pytest
 from optguide.bench.load import Limit
 from optguide.errors import DeviceError, InputError, ModelError, OptionError, RecordsError, WorkerDied
 from optguide.optimize import phases
-from optguide.optimize.compression import workshop
+from optguide.optimize.compression import artifacts
 from optguide.optimize.config import Settings
 from optguide.optimize.outcome import Verdict
 from optguide.optimize.pipeline import begin, resume
@@ -30,7 +30,7 @@ RACE, FINAL, PORTRAY = phases.race, phases.final, phases.Phases.portray
 def quick():
     """Short runs: only the original's precisions, one heat, a short final."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(workshop, "OTHERS", ())
+        patch.setattr(artifacts, "OTHERS", ())
         patch.setattr(phases, "race", one_heat)
         patch.setattr(phases, "final", short_final)
         patch.setattr(phases.Phases, "portray", lambda self: None)
@@ -137,7 +137,7 @@ def test_the_final_is_what_is_reported(finished):
 def test_a_finished_run_that_is_resumed_begins_nothing_anew(finished, out, monkeypatch):
     folder, found = finished
     shutil.copytree(folder, out)
-    monkeypatch.setattr(phases, "read_subject", lambda *_: pytest.fail("the model was read again"))
+    monkeypatch.setattr(phases, "read_source_model", lambda *_: pytest.fail("the model was read again"))
     first, again = found.outcome, resume(out).outcome
     assert again.heats[: len(first.heats) - 1] == first.heats[:-1]
     assert (again.made, again.started) == (first.made, first.started)
@@ -223,7 +223,7 @@ def test_interrupted_before_anything_is_known_nothing_is_left(start, out, monkey
     def read(*_):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(phases, "read_subject", read)
+    monkeypatch.setattr(phases, "read_source_model", read)
     with pytest.raises(KeyboardInterrupt):
         start()
     assert not out.exists()

@@ -16,7 +16,7 @@ from optguide.errors import NotEnoughSamples
 from optguide.optimize.candidate import Candidate, Goal
 from optguide.optimize.config import Settings
 from optguide.optimize.data.dataset import read_data, write_inputs
-from optguide.optimize.model.subject import decode
+from optguide.optimize.model.source import decode
 from optguide.optimize.outcome import Outcome
 from optguide.optimize.pipeline import begin
 from optguide.optimize.search.rules import may_win

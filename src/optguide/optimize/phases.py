@@ -14,9 +14,9 @@ from optguide.errors import Busy, ModelError, OptGuideError, StorageError, Worke
 from optguide.optimize import model_profile as portrait
 from optguide.optimize.budget import Clock, Phase
 from optguide.optimize.candidate import Candidate
-from optguide.optimize.compression.workshop import Workshop
+from optguide.optimize.compression.artifacts import Compression
 from optguide.optimize.data.dataset import Data
-from optguide.optimize.model.subject import Subject, decode, encode, read_subject
+from optguide.optimize.model.source import SourceModel, decode, encode, read_source_model
 from optguide.optimize.outcome import Heat, Made, SubjectFacts
 from optguide.optimize.prepared import DEFAULT, F32, Prepared, hint_for
 from optguide.optimize.search.finals import final
@@ -67,7 +67,7 @@ class Phases:
         if state.subject and file.is_file():
             subject = replace(decode(state.subject), file=file)  # the folder may have been moved
         else:
-            subject = read_subject(self.settings, self.store.work)
+            subject = read_source_model(self.settings, self.store.work)
         self.view.enter("reading the data")
         self._prepared = Prepared(self.settings, subject, self.store.work)
         self._save(subject=encode(subject), facts=_facts(subject, self.prepared.data))
@@ -78,7 +78,7 @@ class Phases:
         self.view.enter("making precisions")
         there = [m for m in self.store.state.made if not m.file or (self.store.folder / m.file).is_file()]
         known = tuple(made for made in there if not (again and self._unfinished(made)))
-        workshop = Workshop(
+        compression = Compression(
             self.settings,
             self.prepared.subject,
             self.prepared.data,
@@ -87,7 +87,7 @@ class Phases:
             partial(self.clock.until, "making"),
             self.view.report,
         )
-        while (made := workshop.next(known)) is not None:
+        while (made := compression.next(known)) is not None:
             known = (*known, made)
             done = {one.precision for one in known}
             self._save(made=(*known, *(one for one in there if one.precision not in done)))
@@ -275,7 +275,7 @@ class Phases:
         self.store.update(spent=self.clock.spent, **found)
 
 
-def _facts(subject: Subject, data: Data) -> SubjectFacts:
+def _facts(subject: SourceModel, data: Data) -> SubjectFacts:
     return SubjectFacts(
         name=subject.name,
         framework=subject.framework,

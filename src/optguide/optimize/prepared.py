@@ -15,7 +15,7 @@ from optguide.optimize.candidate import Candidate, Deployment, Goal
 from optguide.optimize.config import Settings
 from optguide.optimize.data.dataset import Data, read_data, write_inputs
 from optguide.optimize.evaluation.metrics import Metric, resolve
-from optguide.optimize.model.subject import Subject
+from optguide.optimize.model.source import SourceModel
 from optguide.optimize.search.space import BATCHES, Space, space_of
 
 __all__ = ["DEFAULT", "F32", "Prepared", "hint_for"]
@@ -49,7 +49,7 @@ class Prepared:
     :raises ModelError: the device does not take the model.
     """
 
-    def __init__(self, settings: Settings, subject: Subject, work: Path) -> None:
+    def __init__(self, settings: Settings, subject: SourceModel, work: Path) -> None:
         self.settings, self.subject = settings, subject
         self._folder = work / "inputs"
         self._inputs: dict[int | None, tuple[str, ...]] = {}

@@ -42,7 +42,7 @@ class State:
     :param machine: facts of the machine, and ``machine_id``, which tells whether it is still the same.
     :param fingerprints: of model, data and metric, as they were when the run began.
     :param spent: seconds of the budget that are gone.
-    :param subject: as :func:`optguide.optimize.model.subject.encode` writes it; empty until it is read.
+    :param subject: as :func:`optguide.optimize.model.source.encode` writes it; empty until it is read.
     :param facts: about model and data; ``None`` until both are read.
     :param heats: the race; ``final`` is kept apart, since more heats make a new one necessary.
     :param portrayed: candidates that ``load``, ``layers`` and ``first_inference`` are about.

@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from optguide.optimize.data.batching import batchable
+from optguide.optimize.model.structure import batchable
 
 
 def graph(shape, body, dtype=np.float32):

@@ -8,7 +8,7 @@ import pytest
 from optguide.errors import InputError, StorageError, UserError
 from optguide.optimize.config import Settings
 from optguide.optimize.data.dataset import read_data, write_inputs
-from optguide.optimize.model.subject import Port, Subject
+from optguide.optimize.model.source import Port, SourceModel
 
 VECTOR = Port("x", "float32", (None, 4))
 
@@ -17,7 +17,7 @@ OUTPUTS = (Port("y", "float32", (None, 3)),)
 
 
 def subject(*ports, **facts):
-    return Subject("m", "ONNX", Path("f32.xml"), ports or (VECTOR,), OUTPUTS, **facts)
+    return SourceModel("m", "ONNX", Path("f32.xml"), ports or (VECTOR,), OUTPUTS, **facts)
 
 
 def rows(count=10, width=4):

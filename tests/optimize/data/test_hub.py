@@ -10,13 +10,13 @@ import pytest
 from optguide.errors import EnvironmentMissing, InputError
 from optguide.optimize.config import Settings
 from optguide.optimize.data.dataset import read_data
-from optguide.optimize.model.subject import Port, Subject
+from optguide.optimize.model.source import Port, SourceModel
 
 VECTOR = Port("x", "float32", (None, 4))
 
 
 def read(data, port=VECTOR, classes=2):
-    subject = Subject("m", "ONNX", Path("f32.xml"), (port,), (Port("y", "float32", (1, classes)),))
+    subject = SourceModel("m", "ONNX", Path("f32.xml"), (port,), (Port("y", "float32", (1, classes)),))
     return read_data(Settings("m.onnx", data=f"hub:{data}"), subject)
 
 

@@ -9,7 +9,7 @@ import pytest
 from optguide.errors import InputError
 from optguide.optimize.config import Settings
 from optguide.optimize.data.dataset import read_data
-from optguide.optimize.model.subject import Port, Subject
+from optguide.optimize.model.source import Port, SourceModel
 
 Image = pytest.importorskip("PIL.Image")
 
@@ -19,7 +19,7 @@ COLOUR = (200, 100, 50)
 
 def read(folder, shape=(1, 3, 8, 8), *, dtype="float32", layout="", classes=3):
     port = Port("image", dtype, shape, layout)
-    subject = Subject("m", "ONNX", Path("f32.xml"), (port,), (Port("y", "float32", (1, classes)),))
+    subject = SourceModel("m", "ONNX", Path("f32.xml"), (port,), (Port("y", "float32", (1, classes)),))
     return read_data(Settings("m.onnx", data=str(folder)), subject)
 
 
@@ -185,6 +185,6 @@ def test_integers_are_not_scaled(tmp_path):
 def test_models_with_several_inputs_take_no_pictures(tmp_path):
     save(tmp_path / "a.png")
     ports = (Port("a", "float32", (1, 3, 8, 8)), Port("b", "float32", (1, 3, 8, 8)))
-    subject = Subject("m", "ONNX", Path("f32.xml"), ports, (Port("y", "float32", (1, 3)),))
+    subject = SourceModel("m", "ONNX", Path("f32.xml"), ports, (Port("y", "float32", (1, 3)),))
     with pytest.raises(InputError, match="this one has 2: a, b"):
         read_data(Settings("m.onnx", data=str(tmp_path)), subject)

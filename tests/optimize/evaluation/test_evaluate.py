@@ -9,12 +9,12 @@ import pytest
 
 from optguide.bench import child
 from optguide.errors import InputError, OptionError
-from optguide.optimize.compression.making import make
+from optguide.optimize.compression.artifacts import make
 from optguide.optimize.config import Settings
 from optguide.optimize.data.dataset import read_data
 from optguide.optimize.evaluation.evaluate import judge
 from optguide.optimize.evaluation.metrics import resolve
-from optguide.optimize.model.subject import read_subject
+from optguide.optimize.model.source import read_source_model
 from optguide.optimize.outcome import Made
 from tests import in_process
 
@@ -65,7 +65,7 @@ def run(here, tmp_path, save_ir, monkeypatch):
         options.setdefault("data", str(tmp_path / "data.npz"))
         settings = Settings(str(model), **options)
         folder = tmp_path / "out"
-        subject = read_subject(settings, folder / "run")
+        subject = read_source_model(settings, folder / "run")
         data = read_data(settings, subject)
         metric = resolve(settings, data, subject)
 

@@ -7,14 +7,14 @@ from optguide.errors import OptionError
 from optguide.optimize.config import Settings
 from optguide.optimize.data.dataset import Data
 from optguide.optimize.evaluation.metrics import classes, resolve
-from optguide.optimize.model.subject import Port, Subject
+from optguide.optimize.model.source import Port, SourceModel
 
 SCORES = Port("scores", "float32", (1, 10))
 BOXES = Port("boxes", "float32", (1, None, 4))
 
 
 def subject(*outputs, file="unused.xml"):
-    return Subject("model", "OpenVINO IR", file, (Port("x", "float32", (1, 16)),), outputs or (SCORES,))
+    return SourceModel("model", "OpenVINO IR", file, (Port("x", "float32", (1, 16)),), outputs or (SCORES,))
 
 
 def data(labels=None, random=False):

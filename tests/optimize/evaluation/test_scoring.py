@@ -1,12 +1,11 @@
-"""Tests of :mod:`optguide.optimize.evaluation.scoring`."""
+"""Tests of :mod:`optguide.optimize.evaluation.metrics`."""
 
 import numpy as np
 import pytest
 
 from optguide.errors import InputError, OptionError, OutputError
 from optguide.optimize.evaluation.answers import Answers
-from optguide.optimize.evaluation.metrics import Metric
-from optguide.optimize.evaluation.scoring import score
+from optguide.optimize.evaluation.metrics import Metric, score
 
 TOP = Metric("top-1", "top-k", proxy=False, kind="correct")
 AGREEMENT = Metric("top-1 agreement", "agreement", proxy=True, kind="correct")

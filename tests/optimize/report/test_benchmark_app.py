@@ -12,7 +12,7 @@ import pytest
 
 from optguide.bench.benchmark_app import _RUN
 from optguide.optimize.candidate import Candidate
-from optguide.optimize.model.subject import Port
+from optguide.optimize.model.source import Port
 from optguide.optimize.report import benchmark_app, deploy, winner
 from optguide.optimize.report.winner import Inputs
 from tests.optimize.outcomes import CANDIDATES, HINTED, MIXED, SYNC, TUNED

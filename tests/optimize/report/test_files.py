@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from optguide.errors import StorageError
-from optguide.optimize.model.subject import Port
+from optguide.optimize.model.source import Port
 from optguide.optimize.report import as_json, deploy, winner, write
 from optguide.optimize.report.winner import Inputs
 from tests.optimize.outcomes import CANDIDATES, FAILED, HOSTILE, RICH, SYNC, TUNED, hostile

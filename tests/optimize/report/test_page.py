@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 import pytest
 from bs4 import BeautifulSoup
 
-from optguide.optimize.model.subject import Port
+from optguide.optimize.model.source import Port
 from optguide.optimize.report import benchmark_app, decision, facts, figures, race
 from optguide.optimize.report.page import Deployed, page
 from optguide.optimize.report.winner import Inputs

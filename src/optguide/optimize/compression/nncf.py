@@ -20,20 +20,29 @@ import msgspec
 
 from optguide.errors import EnvironmentMissing, ModelError, NotEnoughSamples
 from optguide.optimize.compression.calibration import checked, quantizable
-from optguide.optimize.compression.control import Control
 from optguide.optimize.config import Settings
 from optguide.optimize.data.dataset import Data, read_data
-from optguide.optimize.evaluation import graphs
 from optguide.optimize.evaluation.evaluate import compiled_for
 from optguide.optimize.evaluation.metrics import Metric
 from optguide.optimize.files import writing
-from optguide.optimize.model.subject import Subject, decode
+from optguide.optimize.model import structure
+from optguide.optimize.model.source import SourceModel, decode
 from optguide.quiet import no_telemetry, quietly
 
 if TYPE_CHECKING:
     import openvino
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
 
-__all__ = ["compressed"]
+import numpy as np
+
+from optguide.optimize.evaluation.answers import Answers, Array, answers_to, load, store
+from optguide.optimize.evaluation.metrics import score
+
+if TYPE_CHECKING:
+    import openvino
+
+__all__ = ["Control", "compressed"]
 
 _MOST_BYTES = 1 << 30
 """Of calibration samples, which NNCF wants all at once."""
@@ -80,7 +89,7 @@ def compressed(
 
 
 def _quantized(
-    model: openvino.Model, subject: Subject, data: Data, metric: Metric | None, max_drop: float
+    model: openvino.Model, subject: SourceModel, data: Data, metric: Metric | None, max_drop: float
 ) -> tuple[openvino.Model, str]:
     """:param metric: that accuracy control keeps; ``None`` quantizes without."""
     import nncf
@@ -120,11 +129,11 @@ def _options(model: openvino.Model) -> tuple[dict[str, Any], list[str]]:
     """What NNCF is told of the model, and in words why."""
     import nncf
 
-    if graphs.attends(model):
+    if structure.attends(model):
         return {"model_type": nncf.ModelType.TRANSFORMER}, [
             "Declared a transformer, because its graph has attention."
         ]
-    if activation := graphs.unbounded_below(model):
+    if activation := structure.unbounded_below(model):
         return {"preset": nncf.QuantizationPreset.MIXED}, [
             f"Activations have asymmetric ranges, because of {activation}."
         ]
@@ -213,3 +222,60 @@ def _save(model: openvino.Model, final: Path) -> None:
             unfinished.replace(final)
         finally:
             shutil.rmtree(folder, ignore_errors=True)
+
+
+class Control:
+    """A validation function and what it needs.
+
+    :param original: the 32-bit model, compiled.
+    :param folder: where its answers are kept.
+    """
+
+    def __init__(
+        self,
+        original: openvino.CompiledModel,
+        data: Data,
+        metric: Metric,
+        limit: float,
+        items: tuple[int, ...],
+        folder: Path,
+    ) -> None:
+        self._data = data
+        self._metric = metric
+        store(folder, self._answers(original, items))
+        known = load(folder)
+        self._places = {item: place for place, item in enumerate(items[: len(known)])}
+        self.items = tuple(self._places)
+        self._original = known
+        scores = score(metric, self._labelled(known, self.items), known)
+        size = 1.0 if scores.kind == "correct" else abs(float(scores.values.mean()))
+        self.max_drop = limit * size
+
+    def inputs(self, item: int) -> Mapping[str, Array]:
+        """The sample called ``item``, for NNCF's own inferences."""
+        return self._data.samples[item]
+
+    def validate(
+        self, compiled: openvino.CompiledModel, items: Iterable[int]
+    ) -> tuple[float, list[float] | list[list[Array]]]:
+        """How right the model is, higher for better, and what each sample contributes.
+
+        A metric of all samples has nothing to say of one; then the outputs go to NNCF, which compares them.
+        """
+        chosen = tuple(items)
+        outputs = [answer for _, answer in self._answers(compiled, chosen)]
+        original = self._original.picked(self._places[item] for item in chosen)
+        scores = score(self._metric, self._labelled(Answers(outputs), chosen), original)
+        sign = 1.0 if self._metric.higher_is_better else -1.0
+        if scores.kind == "whole":
+            return sign * float(scores.values[0]), outputs
+        values = sign * scores.values.reshape(len(chosen), -1).mean(axis=1)
+        return float(values.mean()), [float(value) for value in values]
+
+    def _answers(self, compiled: openvino.CompiledModel, items: tuple[int, ...]) -> Any:
+        return answers_to(compiled, (self._data.samples[item] for item in items), math.inf)
+
+    def _labelled(self, answers: Answers, items: tuple[int, ...]) -> Answers:
+        if self._data.labels is None:
+            return answers
+        return Answers(answers.outputs, np.asarray(self._data.labels)[list(items)])

@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING, Any
 
 from optguide.errors import InputError
 from optguide.optimize.config import Settings
-from optguide.optimize.model.subject import Subject
+from optguide.optimize.model.source import SourceModel
 from optguide.references import is_reference
 from optguide.runtimes.inputs import save
 
@@ -75,7 +75,7 @@ class Data:
     uniform: bool = True
 
 
-def read_data(settings: Settings, subject: Subject) -> Data:
+def read_data(settings: Settings, subject: SourceModel) -> Data:
     """The data of ``settings``; the same every time, in every process.
 
     Every sample is looked at, except those that are decoded or computed when they are read: of these only
@@ -108,7 +108,7 @@ def read_data(settings: Settings, subject: Subject) -> Data:
 
 
 def write_inputs(
-    data: Data, subject: Subject, folder: Path, batch: int | None, count: int = 8
+    data: Data, subject: SourceModel, folder: Path, batch: int | None, count: int = 8
 ) -> tuple[str, ...]:
     """Write sets of inputs for measuring; their ``.npz`` files.
 
@@ -136,8 +136,8 @@ def write_inputs(
     return tuple(written)
 
 
-def _raw(settings: Settings, subject: Subject) -> Raw:
-    from optguide.optimize.data import arrays, functions, hub, images
+def _raw(settings: Settings, subject: SourceModel) -> Raw:
+    from optguide.optimize.data import files, functions, hub, images
 
     given = settings.data
     if given is None:
@@ -154,15 +154,15 @@ def _raw(settings: Settings, subject: Subject) -> Raw:
     if not path.is_dir():
         if path.suffix.lower() not in (".npz", ".npy"):
             raise InputError(f"{path.name} is no .npz.", _FORMS)
-        return arrays.read_file(path, subject.ports)
-    if arrays.has_arrays(path):
-        return arrays.read_folder(path, subject.ports)
+        return files.read_file(path, subject.ports)
+    if files.has_arrays(path):
+        return files.read_folder(path, subject.ports)
     if images.has_images(path):
         return images.read_images(path, subject)
     raise InputError(f"The folder {path} holds no arrays and no pictures.", _FORMS)
 
 
-def _random(settings: Settings, subject: Subject) -> Raw:
+def _random(settings: Settings, subject: SourceModel) -> Raw:
     import numpy as np
 
     from optguide.optimize.data.samples import Raw
@@ -189,7 +189,7 @@ def _divided(count: int, seed: int) -> tuple[tuple[int, ...], tuple[int, ...]]:
     return tuple(sorted(order[:cut])), tuple(sorted(order[cut:]))
 
 
-def _uniform(samples: Fitted, subject: Subject, *, lazy: bool) -> bool:
+def _uniform(samples: Fitted, subject: SourceModel, *, lazy: bool) -> bool:
     """Look at the samples, which raises for one that does not fit; whether they have one shape."""
     looked_at = min(len(samples), _LOOKED_AT) if lazy else len(samples)
     shapes = {tuple(array.shape for array in samples[index].values()) for index in range(looked_at)}

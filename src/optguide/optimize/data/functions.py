@@ -10,7 +10,7 @@ import numpy as np
 
 from optguide.errors import InputError
 from optguide.optimize.data.samples import Raw, Rows, array_of
-from optguide.optimize.model.subject import Port
+from optguide.optimize.model.source import Port
 from optguide.references import called, told
 
 __all__ = ["MOST", "read_function"]

@@ -14,7 +14,7 @@ from typing import Any
 from optguide.errors import EnvironmentMissing, InputError
 from optguide.optimize.data.images import Pixels, pixels_for
 from optguide.optimize.data.samples import Lazy, Raw
-from optguide.optimize.model.subject import Subject
+from optguide.optimize.model.source import SourceModel
 from optguide.references import told
 
 __all__ = ["MOST", "PREFIX", "read_hub"]
@@ -30,7 +30,7 @@ _SPLITS = ("validation", "test", "train")
 _LABELS = ("label", "labels", "target", "fine_label")
 
 
-def read_hub(data: str, subject: Subject, seed: int) -> Raw:
+def read_hub(data: str, subject: SourceModel, seed: int) -> Raw:
     """A data set with a column per input, or pictures, and labels.
 
     :param data: ``hub:NAME``, ``hub:NAME:SPLIT`` or ``hub:NAME:CONFIGURATION:SPLIT``; a split may be empty.
@@ -90,7 +90,7 @@ def _shuffled(rows: Any, seed: int) -> Any:
     return rows.shuffle(seed=seed).select(range(min(MOST, len(rows))))
 
 
-def _columns(rows: Any, subject: Subject, name: str) -> dict[str, str]:
+def _columns(rows: Any, subject: SourceModel, name: str) -> dict[str, str]:
     """Column by port: of the same name, or the one with pictures for a model with one input."""
     found = {
         port.name: column
@@ -110,7 +110,7 @@ def _columns(rows: Any, subject: Subject, name: str) -> dict[str, str]:
     )
 
 
-def _pixels(rows: Any, chosen: dict[str, str], subject: Subject) -> Pixels | None:
+def _pixels(rows: Any, chosen: dict[str, str], subject: SourceModel) -> Pixels | None:
     is_picture = any(_is_picture(rows.features[column]) for column in chosen.values())
     return pixels_for(subject) if is_picture else None
 

@@ -20,10 +20,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from optguide.errors import EnvironmentMissing, InputError
-from optguide.optimize.data.arrays import by_number
+from optguide.optimize.data.files import by_number
 from optguide.optimize.data.labels import class_names, labels_beside, read_text
 from optguide.optimize.data.samples import Lazy, Raw
-from optguide.optimize.model.subject import Port, Subject
+from optguide.optimize.model.source import Port, SourceModel
 
 __all__ = ["Pixels", "Preprocessing", "has_images", "pixels_for", "read_images"]
 
@@ -39,7 +39,7 @@ def has_images(folder: Path) -> bool:
     return bool(_pictures(folder))
 
 
-def read_images(folder: Path, subject: Subject) -> Raw:
+def read_images(folder: Path, subject: SourceModel) -> Raw:
     """The pictures in ``folder``, labelled by a file in it or by the folders in it that hold them.
 
     :raises InputError: the model does not take pictures, one does not open, or labels are incomplete.
@@ -185,7 +185,7 @@ class Pixels:
         return larger.crop((left, top, left + width, top + height))
 
 
-def pixels_for(subject: Subject, folder: Path | None = None) -> Pixels:
+def pixels_for(subject: SourceModel, folder: Path | None = None) -> Pixels:
     """How pictures become inputs of ``subject``.
 
     :param folder: which may hold a ``preprocess.json``.

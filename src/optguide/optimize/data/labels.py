@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from optguide.errors import InputError
 from optguide.optimize.data.samples import array_of
-from optguide.optimize.model.subject import Subject
+from optguide.optimize.model.source import SourceModel
 
 __all__ = ["LABEL_FILES", "as_labels", "class_names", "labels_beside", "number_of_classes"]
 
@@ -21,7 +21,7 @@ LABEL_FILES = ("labels.npy", "labels.csv", "labels.txt")
 ``file,label``, or ``file label`` where they have no comma."""
 
 
-def as_labels(labels: Any, count: int, subject: Subject, classes: Sequence[str] = ()) -> NDArray[Any]:
+def as_labels(labels: Any, count: int, subject: SourceModel, classes: Sequence[str] = ()) -> NDArray[Any]:
     """``labels`` as integers (classes) or floats (values), one per sample.
 
     :param labels: numbers, or names of classes. Names become numbers in the order of ``classes``.
@@ -47,7 +47,7 @@ def as_labels(labels: Any, count: int, subject: Subject, classes: Sequence[str] 
     return array.astype(np.int64) if array.dtype.kind in "iub" else array
 
 
-def number_of_classes(subject: Subject) -> int | None:
+def number_of_classes(subject: SourceModel) -> int | None:
     """How many classes the first output tells apart, if it has one score for each."""
     shape = subject.outputs[0].shape
     return shape[1] if len(shape) == 2 else None
@@ -59,7 +59,7 @@ def _is_text(labels: Any) -> bool:
     return isinstance(labels, list) and bool(labels) and all(isinstance(label, str) for label in labels)
 
 
-def _numbered(texts: NDArray[Any], subject: Subject, classes: Sequence[str]) -> NDArray[Any]:
+def _numbered(texts: NDArray[Any], subject: SourceModel, classes: Sequence[str]) -> NDArray[Any]:
     names = [str(text) for text in texts.astype(str).ravel()]
     for kind in (np.int64, np.float64):
         try:

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from optguide.errors import InputError
-from optguide.optimize.model.subject import Port, Subject
+from optguide.optimize.model.source import Port, SourceModel
 
 __all__ = ["Fitted", "Lazy", "Raw", "Rows", "Sample", "array_of", "parts_of", "reject_non_finite"]
 
@@ -79,7 +79,7 @@ class Fitted(Lazy[Sample]):
     :param titles: of samples in errors, such as file names; numbers where empty.
     """
 
-    def __init__(self, raw: Sequence[Any], subject: Subject, titles: Sequence[str] = ()) -> None:
+    def __init__(self, raw: Sequence[Any], subject: SourceModel, titles: Sequence[str] = ()) -> None:
         self._raw = raw
         self._ports = subject.ports
         self._is_batch = subject.batchable  # and not a sequence of any length, in the first dimension

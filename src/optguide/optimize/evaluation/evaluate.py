@@ -26,7 +26,7 @@ from optguide.optimize.evaluation.answers import Answers, answers_to, load, stor
 from optguide.optimize.evaluation.metrics import Metric
 from optguide.optimize.evaluation.quality import quality
 from optguide.optimize.files import writing
-from optguide.optimize.model.subject import Subject, decode, encode
+from optguide.optimize.model.source import SourceModel, decode, encode
 from optguide.optimize.outcome import Made, Quality
 
 if TYPE_CHECKING:
@@ -39,7 +39,13 @@ _ANSWERING = 0.6
 
 
 def judge(
-    made: Made, settings: Settings, subject: Subject, data: Data, metric: Metric, folder: Path, seconds: float
+    made: Made,
+    settings: Settings,
+    subject: SourceModel,
+    data: Data,
+    metric: Metric,
+    folder: Path,
+    seconds: float,
 ) -> Made:
     """``made`` with its quality, or with a note that says why nothing could judge it.
 

@@ -24,8 +24,7 @@ from scipy import stats
 
 from optguide.errors import NotEnoughSamples, OptionError
 from optguide.optimize.evaluation.answers import Answers, Array
-from optguide.optimize.evaluation.metrics import Metric
-from optguide.optimize.evaluation.scoring import score
+from optguide.optimize.evaluation.metrics import Metric, score
 from optguide.optimize.outcome import Kept, Quality
 from optguide.stats.accuracy import FEWEST_SAMPLES, NORMAL, RESAMPLES, accuracy, compare_accuracy
 from optguide.stats.estimate import CONFIDENCE, Estimate

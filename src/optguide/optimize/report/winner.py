@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from optguide.bench import child
-from optguide.optimize.model.subject import Port
+from optguide.optimize.model.source import Port
 from optguide.storage import storage_errors
 
 __all__ = ["MODEL", "Inputs", "place", "read_inputs"]

@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
+import os
+import time
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
-from optguide.errors import Failure, OptGuideError, OutputError, StorageError, UserError
+import msgspec
+
+from optguide.bench import child
+from optguide.errors import EnvironmentMissing, Failure, OptGuideError, OutputError, StorageError, UserError
 from optguide.optimize.candidate import PRECISIONS, Precision
-from optguide.optimize.compression import making
 from optguide.optimize.config import Settings
 from optguide.optimize.data.dataset import Data
 from optguide.optimize.evaluation import evaluate as judging
 from optguide.optimize.evaluation.metrics import Metric
-from optguide.optimize.model.subject import Subject
+from optguide.optimize.model.source import SourceModel, encode
 from optguide.optimize.outcome import Made
 from optguide.optimize.search.rules import may_win
 
-__all__ = ["Workshop"]
+__all__ = ["Compression", "make"]
 
 LEAST_SECONDS = 1.0
 """Below this nothing is made."""
@@ -33,7 +37,7 @@ OTHERS: tuple[Precision, ...] = ("int8", "int8_weights", "int4_weights", "int8_a
 
 
 @dataclass(frozen=True)
-class Workshop:
+class Compression:
     """What making and judging need.
 
     :param metric: ``None`` where nothing can be judged, as with random data.
@@ -43,7 +47,7 @@ class Workshop:
     """
 
     settings: Settings
-    subject: Subject
+    subject: SourceModel
     data: Data
     metric: Metric | None
     folder: Path
@@ -82,7 +86,7 @@ class Workshop:
         self.tell(f"making {PRECISIONS[precision]}")
         arguments = (precision, self.settings, self.subject, self.data, self.folder, seconds)
         try:
-            return making.make(*arguments, self.metric)
+            return make(*arguments, self.metric)
         except (StorageError, UserError):
             raise
         except Failure as error:
@@ -107,3 +111,63 @@ class Workshop:
 
 def _joined(*sentences: str) -> str:
     return " ".join(sentence for sentence in sentences if sentence)
+
+
+_NEEDS_JUDGEMENT = "Accuracy control needs samples that judge, and there are none."
+
+
+def make(
+    precision: Precision,
+    settings: Settings,
+    subject: SourceModel,
+    data: Data,
+    folder: Path,
+    seconds: float,
+    metric: Metric | None = None,
+) -> Made:
+    """The model in one precision, as a file beside ``subject.file``.
+
+    ``f32`` and ``default`` are that file itself. The others are made from it by NNCF, with the calibration
+    samples of ``data`` where they need any.
+
+    :param folder: of the run; ``Made.file`` is relative to it.
+    :param seconds: after which making is given up.
+    :param metric: that accuracy control is to keep; needed for ``int8_accuracy`` only.
+    :return: without a file, and with the reason, where the model cannot be made.
+    :raises StorageError: the run's folder cannot be written.
+    """
+    if precision in ("f32", "default"):
+        return Made(precision, _relative(subject.file, folder), 0.0, _size(subject.file))
+    if precision == "int8_accuracy" and (metric is None or data.random):
+        return Made(precision, why_not=_NEEDS_JUDGEMENT)
+    start = time.monotonic()
+    name = PRECISIONS[precision]
+    arguments = {
+        "precision": precision,
+        "settings": msgspec.to_builtins(settings),
+        "subject": encode(subject),
+        "metric": asdict(metric) if metric else None,
+    }
+    try:
+        note = child.call(
+            "optguide.optimize.compression.nncf:compressed",
+            arguments,
+            seconds=seconds,
+            what=f"making the model in {name}",
+        )
+    except StorageError:
+        raise
+    except OptGuideError as error:
+        why = str(error) if isinstance(error, EnvironmentMissing) else error.message
+        return Made(precision, seconds=time.monotonic() - start, why_not=why)
+    file = subject.file.with_name(f"{precision}.xml")
+    return Made(precision, _relative(file, folder), time.monotonic() - start, _size(file), note=note)
+
+
+def _relative(file: Path, folder: Path) -> str:
+    return Path(os.path.relpath(file, folder)).as_posix()
+
+
+def _size(file: Path) -> int:
+    """Bytes of graph and weights."""
+    return sum(part.stat().st_size for part in (file, file.with_suffix(".bin")) if part.is_file())

@@ -1,4 +1,4 @@
-"""Tests of :mod:`optguide.optimize.compression.making` and of what it calls in a process of its own."""
+"""Tests of :mod:`optguide.optimize.compression.artifacts` and of what it calls in a process of its own."""
 
 from collections import Counter
 from types import SimpleNamespace
@@ -8,13 +8,13 @@ import pytest
 
 from optguide.bench import child
 from optguide.errors import StorageError
-from optguide.optimize.compression.control import Control
-from optguide.optimize.compression.making import make
+from optguide.optimize.compression.artifacts import make
+from optguide.optimize.compression.nncf import Control
 from optguide.optimize.config import Settings
 from optguide.optimize.data.dataset import read_data
 from optguide.optimize.evaluation.evaluate import compiled_for
 from optguide.optimize.evaluation.metrics import resolve
-from optguide.optimize.model.subject import read_subject
+from optguide.optimize.model.source import read_source_model
 from tests import in_process
 
 pytest.importorskip("nncf")
@@ -67,7 +67,7 @@ def run(here, tmp_path, save_ir):
             np.savez(tmp_path / "data.npz", x=rows)
             options["data"] = str(tmp_path / "data.npz")
         settings = Settings(str(path), **options)
-        subject = read_subject(settings, folder / "run")
+        subject = read_source_model(settings, folder / "run")
         data = read_data(settings, subject)
 
         def made(precision, metric=None, seconds=SECONDS):
@@ -137,7 +137,7 @@ class TestInt8:
         first = run(classifier)
         quantized = first.folder / first.make("int8").file
         settings = Settings(str(quantized), data=first.settings.data)
-        subject = read_subject(settings, tmp_path / "again" / "run")
+        subject = read_source_model(settings, tmp_path / "again" / "run")
         data = read_data(settings, subject)
         for precision in ("int8", "int8_weights", "int4_weights"):
             made = make(precision, settings, subject, data, tmp_path / "again", SECONDS)

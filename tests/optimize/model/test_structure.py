@@ -1,9 +1,9 @@
-"""Tests of :mod:`optguide.optimize.evaluation.graphs`."""
+"""Tests of :mod:`optguide.optimize.model.structure`."""
 
 import numpy as np
 import pytest
 
-from optguide.optimize.evaluation.graphs import attends, classifies, unbounded_below
+from optguide.optimize.model.structure import attends, classifies, unbounded_below
 
 WIDTH = 8
 

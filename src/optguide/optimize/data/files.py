@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from optguide.errors import InputError
 from optguide.optimize.data.labels import LABEL_FILES, class_names, labels_beside, load
 from optguide.optimize.data.samples import Lazy, Raw, Rows
-from optguide.optimize.model.subject import Port
+from optguide.optimize.model.source import Port
 
 __all__ = ["by_number", "has_arrays", "read_file", "read_folder"]
 

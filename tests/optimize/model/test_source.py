@@ -12,8 +12,7 @@ import pytest
 from optguide.bench.variant import Variant
 from optguide.errors import EnvironmentMissing, InputError, ModelError, StorageError, UserError
 from optguide.optimize.config import Settings
-from optguide.optimize.model.reading import read
-from optguide.optimize.model.subject import Port, Subject, decode, encode, read_subject
+from optguide.optimize.model.source import Port, SourceModel, decode, encode, read, read_source_model
 
 WIDTH = 16
 
@@ -60,7 +59,7 @@ class Odd(nn.Module):
 
 
 def test_a_subject_survives_json():
-    subject = Subject(
+    subject = SourceModel(
         "m",
         "ONNX",
         Path("run", "f32.xml"),
@@ -75,7 +74,7 @@ def test_a_subject_survives_json():
 
 
 def test_an_ir_is_read_in_a_process_of_its_own(tmp_path, ir, weights):
-    subject = read_subject(Settings(str(ir)), tmp_path / "run")
+    subject = read_source_model(Settings(str(ir)), tmp_path / "run")
     assert subject.name == "linear"
     assert subject.framework == "OpenVINO IR"
     assert subject.file == tmp_path / "run" / "f32.xml"
@@ -215,7 +214,7 @@ def test_files_that_are_no_models(tmp_path, ir, monkeypatch):
         if name != "missing.xml":
             (tmp_path / name).write_bytes(b"" if name.startswith("empty") else b"x")
         with pytest.raises(ModelError, match=cause):
-            read_subject(Settings(name), tmp_path / "run")
+            read_source_model(Settings(name), tmp_path / "run")
     assert not (tmp_path / "run").exists()
 
 
@@ -246,7 +245,7 @@ def test_a_module_with_an_example(tmp_path, module_file):
 def test_a_module_of_the_current_folder_is_found_by_the_process(tmp_path, module_file, monkeypatch):
     reference = module_file(LINEAR + "def build():\n    return Net(), torch.rand(2, 16)\n")
     monkeypatch.chdir(tmp_path)
-    assert read_subject(Settings(reference), tmp_path / "run").batch == 2
+    assert read_source_model(Settings(reference), tmp_path / "run").batch == 2
 
 
 TWO = """

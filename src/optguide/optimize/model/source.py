@@ -1,26 +1,124 @@
-"""What happens in the process that :func:`optguide.optimize.model.subject.read_subject` starts."""
+"""The model of a run, as the reader has it and as 32-bit IR."""
 
 from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
+from optguide.bench import child
 from optguide.bench.variant import Variant
 from optguide.errors import EnvironmentMissing, InputError, ModelError, StorageError
 from optguide.optimize.config import Settings
-from optguide.optimize.data.batching import batchable
-from optguide.optimize.model.subject import Port, Subject, encode
+from optguide.optimize.model.structure import batchable
 from optguide.references import is_reference
 from optguide.runtimes.inputs import refuse_unknown
 from optguide.runtimes.openvino import exported, port_name
 from optguide.runtimes.openvino_errors import not_read, telling_line
 
-__all__ = ["FRAMEWORKS", "read"]
+__all__ = ["FRAMEWORKS", "Port", "SourceModel", "decode", "encode", "read", "read_source_model"]
+
+_SECONDS = 1800.0
+"""After which reading a model is given up: it hangs, since this is longer than the largest ones take."""
+
+
+@dataclass(frozen=True)
+class Port:
+    """One input or output.
+
+    :param name: the first of its names in alphabetical order, as everywhere in measuring.
+    :param dtype: NumPy's name of the element type: ``float32``, ``int64``, ``bool``.
+    :param shape: ``None`` where a size is dynamic; an output of unknown rank has ``(None,)``.
+    :param layout: as the model declares it, such as ``NCHW``; empty where it does not.
+    :param also: its other names.
+    """
+
+    name: str
+    dtype: str
+    shape: tuple[int | None, ...]
+    layout: str = ""
+    also: tuple[str, ...] = ()
+
+    def __str__(self) -> str:
+        """``float32 [1,3,?,?]``."""
+        return f"{self.dtype} [{','.join('?' if size is None else str(size) for size in self.shape)}]"
+
+
+@dataclass(frozen=True)
+class SourceModel:
+    """A model, read once and kept as IR with the weights that it came with.
+
+    :param name: for headings: the stem of the file, or the function. Never trusted in HTML.
+    :param framework: what it came from, for readers: ``ONNX``, ``OpenVINO IR``, ``PyTorch``.
+    :param file: the IR, ``f32.xml`` in the run's folder. Every input has the name of its port.
+    :param sha256: of the files of the model; empty for a function.
+    :param reference: the model in its own framework, without inputs, where that framework is installed here.
+    :param batchable: whether a larger batch gives every one of its inputs the answer that it has alone.
+    """
+
+    name: str
+    framework: str
+    file: Path
+    ports: tuple[Port, ...]
+    outputs: tuple[Port, ...]
+    sha256: str = ""
+    reference: Variant | None = None
+    batchable: bool = False
+
+    @property
+    def batch(self) -> int:
+        """Inputs of one inference of the model as it is; one where the batch is dynamic."""
+        sizes = [port.shape[0] for port in self.ports if len(port.shape) > 1]
+        return (sizes[0] or 1) if sizes else 1
+
+    @property
+    def dynamic(self) -> bool:
+        """Whether a size other than the batch is left open."""
+        return any(size is None for port in self.ports for size in port.shape[1:])
+
+
+def read_source_model(settings: Settings, folder: Path) -> SourceModel:
+    """Read the model of ``settings`` in a process of its own, and write ``f32.xml`` into ``folder``.
+
+    :raises ModelError: the model is missing, corrupt, not supported, or would need unpickling.
+    :raises InputError: ``settings.shapes`` do not fit, or random data meets a dynamic shape.
+    """
+    import msgspec
+
+    from optguide.runtimes.models import check_model
+
+    runtime = "torch" if is_reference(settings.model) else "openvino"
+    check_model(settings.model, runtime, allow_pickle=settings.allow_pickle)
+    arguments = {"settings": msgspec.to_builtins(settings), "folder": str(folder)}
+    return decode(
+        child.call(
+            "optguide.optimize.model.source:read", arguments, seconds=_SECONDS, what="reading the model"
+        )
+    )
+
+
+def encode(subject: SourceModel) -> dict[str, Any]:
+    """``subject`` as what JSON has, for another process or a file."""
+    import msgspec
+
+    data: dict[str, Any] = msgspec.to_builtins(subject, enc_hook=str)
+    return data
+
+
+def decode(data: Mapping[str, Any]) -> SourceModel:
+    """The subject that :func:`encode` was given.
+
+    :raises msgspec.ValidationError: ``data`` is something else.
+    """
+    import msgspec
+
+    return msgspec.convert(dict(data), SourceModel, dec_hook=lambda kind, value: kind(value))
+
 
 FRAMEWORKS = {
     ".xml": "OpenVINO IR",
@@ -43,14 +141,14 @@ _TYPES = {
 def read(settings: Mapping[str, Any], folder: str) -> dict[str, Any]:
     """Read the model of ``settings`` and write it as IR; arguments and result as JSON has them.
 
-    :raises UserError: as :func:`optguide.optimize.model.subject.read_subject` says.
+    :raises UserError: as :func:`optguide.optimize.model.source.read_source_model` says.
     """
     import openvino
 
     given = msgspec.convert(settings, Settings)
     positional = True
     if is_reference(given.model):
-        from optguide.optimize.model.modules import converted
+        from optguide.optimize.model.pytorch import converted
 
         model, positional = converted(given)
     else:
@@ -62,7 +160,7 @@ def read(settings: Mapping[str, Any], folder: str) -> dict[str, Any]:
     file = Path(folder, "f32.xml")
     _save(openvino, model, file)
     return encode(
-        Subject(
+        SourceModel(
             name=given.model.rpartition(":")[2] if is_reference(given.model) else Path(given.model).stem,
             framework=_framework(given.model),
             file=file,
