@@ -132,6 +132,7 @@ def wait_for(process, text):
     pytest.fail(f"it ended before it said {text!r}")
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("interruptible")
 def test_ctrl_c_writes_the_report_of_what_is_known(ir, here):
     process = started(ir, "leader: ")
@@ -143,6 +144,7 @@ def test_ctrl_c_writes_the_report_of_what_is_known(ir, here):
     assert json.loads((here / "out" / "report.json").read_text())["ended"] == "interrupted"
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("interruptible")
 def test_a_second_ctrl_c_ends_at_once(ir, here):
     process = started(ir, "racing")

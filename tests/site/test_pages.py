@@ -11,7 +11,7 @@ from bs4 import BeautifulSoup
 
 from optguide import claims
 
-pytestmark = pytest.mark.site
+pytestmark = [pytest.mark.site, pytest.mark.slow]  # two builds of all pages
 
 
 @pytest.fixture(scope="module", params=["refuted", "unmeasurable"])

@@ -1,4 +1,7 @@
-"""The real models, built once into the shared build folder: all formats are the same network."""
+"""The real models, built once into the shared build folder: all formats are the same network.
+
+What has to build or quantize one of the large models first is slow.
+"""
 
 from __future__ import annotations
 
@@ -51,7 +54,10 @@ def run_torch(workload: Workload, inputs: Arrays) -> np.ndarray[Any, Any]:
         return network(*map(torch.from_numpy, inputs.values())).numpy()
 
 
-@pytest.mark.parametrize("make", [digits, resnet50, sentences])
+@pytest.mark.parametrize(
+    "make",
+    [digits, pytest.param(resnet50, marks=pytest.mark.slow), pytest.param(sentences, marks=pytest.mark.slow)],
+)
 def test_torch_onnx_and_ir_agree(make: Callable[[], Workload]):
     import onnxruntime
 
@@ -64,6 +70,7 @@ def test_torch_onnx_and_ir_agree(make: Callable[[], Workload]):
         np.testing.assert_allclose(found, expected, atol=1e-4)
 
 
+@pytest.mark.slow
 def test_resnet50_is_the_usual_network_and_answers_differently_to_different_images():
     from optguide.guide.workloads.resnet50 import build, images
 
@@ -80,6 +87,7 @@ def test_resnet50_is_the_usual_network_and_answers_differently_to_different_imag
     assert logits.std(axis=0).mean() > 0.1 * logits.std()
 
 
+@pytest.mark.slow
 def test_savedmodel_has_the_same_result():
     try:
         python = environments.python_of("tensorflow")
@@ -109,6 +117,7 @@ def test_savedmodel_without_tensorflow_is_refused():
         resnet50_savedmodel(Path("no-such-python"))
 
 
+@pytest.mark.slow
 def test_sentence_embeddings_have_length_one_and_ignore_padding():
     static = inputs_of(sentences())
     assert {(v.shape, v.dtype.name) for v in static.values()} == {((1, 128), "int64")}
@@ -124,6 +133,7 @@ def test_sentence_embeddings_have_length_one_and_ignore_padding():
     np.testing.assert_allclose(run_torch(sentences(), short), embedding, atol=1e-4)
 
 
+@pytest.mark.slow
 def test_sentences_dynamic_takes_any_batch_and_length():
     static = inputs_of(sentences())
     two = {name: np.repeat(array[:, :40], 2, axis=0) for name, array in static.items()}
@@ -132,6 +142,7 @@ def test_sentences_dynamic_takes_any_batch_and_length():
     np.testing.assert_allclose(found, run_torch(sentences(), two), atol=1e-4)
 
 
+@pytest.mark.slow
 def test_similar_sentences_are_closer_than_others():
     """The published weights are really in use: random ones would not know this."""
     from optguide.guide.workloads.minilm import tokenize
@@ -143,6 +154,7 @@ def test_similar_sentences_are_closer_than_others():
     assert a @ b > a @ c + 0.2
 
 
+@pytest.mark.slow
 def test_int8_model_is_quantized_and_takes_the_same_inputs():
     workload = resnet50_int8()
     model = openvino.Core().read_model(workload.ir)
@@ -156,6 +168,7 @@ def test_int8_model_is_quantized_and_takes_the_same_inputs():
     assert np.corrcoef(original, quantized)[0, 1] > 0.9
 
 
+@pytest.mark.slow
 def test_quantized_encoder_finds_as_many_texts_as_the_original():
     from optguide.guide.workloads import retrieval
 
@@ -198,6 +211,7 @@ def test_sample_image_is_a_photograph():
         assert (image.format, image.size) == ("JPEG", (640, 427))
 
 
+@pytest.mark.slow
 def test_files_exist():
     for workload in (
         tiny(),
