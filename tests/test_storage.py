@@ -1,14 +1,26 @@
 import errno
 import json
+import math
 import os
 import subprocess
 import sys
+from dataclasses import astuple, dataclass
 from pathlib import Path
+from types import MappingProxyType
 
+import numpy as np
 import pytest
 
-from optguide.errors import StorageError
-from optguide.storage import replace_record
+from optguide.errors import RecordsError, StorageError
+from optguide.storage import (
+    atomic_file,
+    atomic_folder,
+    decode_json,
+    encode_json,
+    replace_record,
+    storage_errors,
+    write_file,
+)
 
 OLD = {"x.speed.light.1.svg": b"old light", "x.speed.dark.1.svg": b"old dark"}
 NEW = {"x.speed.light.2.svg": b"new light", "x.speed.dark.2.svg": b"new dark"}
@@ -162,3 +174,104 @@ def test_kill_9_before_any_file_operation_leaves_the_old_or_the_new_record(tmp_p
     assert report["new"] > 1
     assert staged(target.parent) == []
     assert len(visible(target.parent)) == 3
+
+
+@dataclass(frozen=True)
+class Interval:
+    value: float
+    low: float
+    high: float
+    unit: str
+
+
+@dataclass(frozen=True)
+class Kept:
+    schema: int
+    intervals: tuple[Interval, ...]
+
+
+def decoded(data: bytes, *, nonfinite: bool = True) -> Kept:
+    return decode_json(
+        data, Kept, kind="list", file="x.json", schema=1, remedy="Write it again.", nonfinite=nonfinite
+    )
+
+
+@pytest.mark.parametrize("lossless", [False, True])
+def test_open_ends_survive_json(lossless):
+    kept = Kept(1, (Interval(2.5, -math.inf, math.inf, "ms"), Interval(1.0, 0.5, 2.0, "inf")))
+    data = encode_json(kept, lossless=lossless)
+    assert (b"null" in data) is not lossless
+    assert decoded(data) == kept
+    with pytest.raises(RecordsError, match="Expected `float`"):
+        decoded(data, nonfinite=False)
+
+
+def test_value_that_is_no_number_survives_json():
+    data = encode_json(Kept(1, (Interval(math.nan, math.nan, math.nan, "s"),)), lossless=True)
+    assert all(map(math.isnan, astuple(decoded(data).intervals[0])[:3]))
+
+
+def test_json_takes_numbers_of_numpy_and_mappings_that_cannot_change():
+    data = encode_json({"a": MappingProxyType({"b": np.float64(0.5), "c": np.float64("nan")})})
+    assert json.loads(data) == {"a": {"b": 0.5, "c": None}}
+
+
+@pytest.mark.parametrize(
+    ("data", "message"),
+    [
+        (b"{", "x.json is not a readable list"),
+        (b"[]", "x.json is not a readable list"),
+        (b"\xff", "x.json is not a readable list"),
+        (b'{"schema": 1}', "x.json is not a readable list: .*intervals"),
+        (b'{"schema": 2}', "x.json has schema 2, .* reads schema 1"),
+    ],
+)
+def test_what_cannot_be_decoded_is_named(data, message):
+    with pytest.raises(RecordsError, match=f"{message}.*Write it again"):
+        decoded(data)
+
+
+def test_file_is_replaced_only_by_a_complete_one(tmp_path):
+    path = write_file(tmp_path / "x", b"old")
+    with pytest.raises(TypeError), atomic_file(path) as file:
+        file.writelines([b"half", None])
+    assert [(p.name, p.read_bytes()) for p in tmp_path.iterdir()] == [("x", b"old")]
+    write_file(path, b"new")
+    assert [(p.name, p.read_bytes()) for p in tmp_path.iterdir()] == [("x", b"new")]
+
+
+def test_draft_that_is_a_link_is_not_followed(tmp_path):
+    other, link = tmp_path / "other", tmp_path / ".x.part"
+    other.write_bytes(b"of somebody else")
+    link.symlink_to(other)
+    write_file(tmp_path / "x", b"new")
+    assert other.read_bytes() == b"of somebody else"
+
+
+def test_folder_is_replaced_only_by_a_complete_one(tmp_path):
+    path = tmp_path / "below" / "x"
+    with atomic_folder(path) as folder:
+        (folder / "old").touch()
+    with pytest.raises(TypeError), atomic_folder(path) as folder:
+        (folder / "half").write_bytes(None)
+    assert [file.name for file in path.iterdir()] == ["old"]
+    with atomic_folder(path) as folder:
+        (folder / "new").touch()
+    assert [file.name for file in path.iterdir()] == ["new"]
+    assert list(path.parent.iterdir()) == [path]
+
+
+@pytest.mark.parametrize("code", [errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.ENOTDIR])
+def test_what_keeps_a_folder_from_being_written_is_a_storage_error(tmp_path, code):
+    with (
+        pytest.raises(StorageError, match=r"cannot be written.*Buy it"),
+        storage_errors(tmp_path, "Buy it."),
+    ):
+        raise OSError(code, os.strerror(code))
+
+
+def test_missing_file_is_a_storage_error_only_in_the_folder_that_is_written(tmp_path):
+    with pytest.raises(FileNotFoundError), storage_errors(tmp_path / "x"):
+        (tmp_path / "program").read_bytes()
+    with pytest.raises(StorageError, match="No such file"):
+        write_file(tmp_path / "removed" / "x", b"")

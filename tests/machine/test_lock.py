@@ -129,7 +129,10 @@ def test_a_folder_that_cannot_be_used_is_one_clear_error(temporary):
     ("before", "message"),
     [
         ("", "StorageError: No folder for temporary files can be written."),
-        ("import tempfile; tempfile.gettempdir();", "StorageError: The measuring lock in"),
+        (
+            "import tempfile; tempfile.gettempdir();",
+            "optguide-measuring cannot be written: File too large.",
+        ),
     ],
     ids=["already full", "fills up later"],
 )

@@ -28,8 +28,8 @@ def checkout(tmp_path, monkeypatch):
     (tmp_path / "conf").mkdir()
     (tmp_path / "conf" / "claims").mkdir()
     # This file is the script of the recordings made here.
-    (tmp_path / "tests").mkdir()
-    shutil.copy(__file__, tmp_path / "tests")
+    (tmp_path / "tests" / "records").mkdir(parents=True)
+    shutil.copy(__file__, tmp_path / "tests" / "records")
     monkeypatch.chdir(tmp_path)
     return tmp_path
 
@@ -253,7 +253,7 @@ def test_the_record_of_a_result_is_found_among_all_examples():
 def test_another_schema_is_refused_with_both_numbers():
     path = recorded().publish()
     path.write_text(json.dumps({"schema": 99, "other": "form"}))
-    with pytest.raises(RecordsError, match=r"x\.json has records of schema 99, .* schema 1\. .*nox -s docs"):
+    with pytest.raises(RecordsError, match=r"x\.json has schema 99, .* schema 1\. .*nox -s docs"):
         records.load()
 
 

@@ -19,11 +19,14 @@ import msgspec
 import psutil
 
 from optguide.errors import Busy, StorageError
+from optguide.storage import atomic_file, storage_errors
 
 __all__ = ["VARIABLE", "Holder", "holder", "measuring_lock"]
 
 VARIABLE = "OPTGUIDE_MEASURES_FOR"
 """Names the process that holds the lock, for those that it starts to measure on its behalf."""
+
+REMEDY = "It holds the lock of measurements: free some space or let its owner remove it, then start again."
 
 
 @dataclass(frozen=True)
@@ -58,15 +61,14 @@ def measuring_lock(what: str, wait: float = 0.0, *, lend: bool = False) -> Itera
         return
     folder = _folder()
     try:
-        _create(folder)
-        # Only one lock object per process and file (singleton, all threads) makes nested use free.
-        lock = filelock.FileLock(folder / "lock", mode=0o666, thread_local=False, is_singleton=True)
-        nested = lock.is_locked
-        lock.acquire(timeout=max(0.0, wait), poll_interval=0.05)
+        with storage_errors(folder, REMEDY):
+            _create(folder)
+            # Only one lock object per process and file (singleton, all threads) makes nested use free.
+            lock = filelock.FileLock(folder / "lock", mode=0o666, thread_local=False, is_singleton=True)
+            nested = lock.is_locked
+            lock.acquire(timeout=max(0.0, wait), poll_interval=0.05)
     except filelock.Timeout:
         raise _busy() from None
-    except OSError as error:
-        raise _unwritable(folder, error) from error
     try:
         if nested:
             yield
@@ -125,29 +127,14 @@ def _create(folder: Path) -> None:
 @contextlib.contextmanager
 def _announced(folder: Path, what: str) -> Iterator[None]:
     note = folder / "holder.json"
-    try:
-        _write(note, msgspec.json.encode(Holder(os.getpid(), what, datetime.now(UTC))))
-    except OSError as error:
-        raise _unwritable(folder, error) from error
+    # Readable for every user, so that the message another one gets can name it.
+    with atomic_file(note, mode=0o644, remedy=REMEDY) as file:
+        file.write(msgspec.json.encode(Holder(os.getpid(), what, datetime.now(UTC))))
     try:
         yield
     finally:
         with contextlib.suppress(OSError):
             note.unlink()
-
-
-def _write(note: Path, content: bytes) -> None:
-    """Replace ``note`` in one step, through a new file that nobody could have put there as a link."""
-    handle, name = tempfile.mkstemp(dir=note.parent, prefix="holder.")
-    draft = Path(name)
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(content)
-        draft.chmod(0o644)
-        draft.replace(note)
-    except OSError:
-        draft.unlink(missing_ok=True)
-        raise
 
 
 def _busy() -> Busy:
@@ -162,11 +149,4 @@ def _busy() -> Busy:
     return Busy(
         f"Another measurement is running{details}.",
         "Wait for it to end, or pass --wait 10m to start when it has ended.",
-    )
-
-
-def _unwritable(folder: Path, error: OSError) -> StorageError:
-    return StorageError(
-        f"The measuring lock in {folder} cannot be written: {error.strerror or error}.",
-        "Free some space or let the owner remove that folder, then start again.",
     )

@@ -14,10 +14,9 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path, PurePath
 from typing import TYPE_CHECKING, Any
 
-import msgspec
-
 from optguide.errors import ClaimError, RecordsError
 from optguide.paths import build_dir, impersonal, shown
+from optguide.storage import decode_json, encode_json
 
 __all__ = [
     "SCHEMA",
@@ -126,10 +125,6 @@ class Record:
     tables: Mapping[str, Table]
 
 
-class _Header(msgspec.Struct):
-    schema: int
-
-
 def check_id(identifier: str) -> str:
     """Return ``identifier`` if it is one.
 
@@ -145,7 +140,7 @@ def check_id(identifier: str) -> str:
 
 def encode(record: Record) -> bytes:
     """``record`` as indented JSON."""
-    return msgspec.json.format(msgspec.json.encode(record), indent=1)
+    return encode_json(record)
 
 
 def decode(data: bytes, file: Path) -> Record:
@@ -153,16 +148,7 @@ def decode(data: bytes, file: Path) -> Record:
 
     :raises RecordsError: corrupt data or another schema.
     """
-    try:
-        # Another schema may lack any other field, so the version is read alone first.
-        schema = msgspec.json.decode(data, type=_Header).schema
-        if schema == SCHEMA:
-            return msgspec.json.decode(data, type=Record)
-    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
-        raise RecordsError(f"{file} is not a readable record: {error}.", REBUILD) from error
-    raise RecordsError(
-        f"{file} has records of schema {schema}, and this version of optguide reads schema {SCHEMA}.", REBUILD
-    )
+    return decode_json(data, Record, kind="record", file=file, schema=SCHEMA, remedy=REBUILD)
 
 
 @dataclass(frozen=True)

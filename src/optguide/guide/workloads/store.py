@@ -9,10 +9,8 @@ One running model as plain data.
 
 from __future__ import annotations
 
-import errno
 import hashlib
 import json
-import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
 from importlib import metadata
@@ -20,9 +18,10 @@ from pathlib import Path
 
 from filelock import FileLock
 
-from optguide.errors import EnvironmentMissing, StorageError
+from optguide.errors import EnvironmentMissing
 from optguide.paths import build_dir
 from optguide.quiet import no_telemetry, quietly
+from optguide.storage import atomic_folder, storage_errors
 
 __all__ = ["Recipe", "Workload", "ensure", "key", "version"]
 
@@ -59,7 +58,7 @@ class Workload:
         return (*single, *(path for path in sorted(folder) if path.is_file()))
 
 
-_UNWRITABLE = {errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EPERM, errno.EROFS}
+REMEDY = "Free some space there, or set OPTGUIDE_BUILD to another folder."
 
 
 @dataclass(frozen=True)
@@ -120,28 +119,11 @@ def ensure(recipe: Recipe) -> Path:
     final = models / key(recipe)
     if final.is_dir():
         return final
-    try:
+    with storage_errors(models, REMEDY):
         models.mkdir(parents=True, exist_ok=True)
-        # The system drops the lock of a process that dies, so what is left at this name is a dead build.
+        # The system drops the lock of a process that dies, so a draft that is left there is a dead build.
         with FileLock(models / f".{final.name}.lock"):
             if not final.is_dir():
-                _build(recipe, models / f".{final.name}.partial", final)
-    except OSError as error:
-        if error.errno not in _UNWRITABLE:
-            raise
-        raise StorageError(
-            f"The folder {models} cannot be written: {error.strerror}.",
-            "Free some space there, or set OPTGUIDE_BUILD to another folder.",
-        ) from error
+                with atomic_folder(final, REMEDY) as folder, quietly():
+                    recipe.make(folder)
     return final
-
-
-def _build(recipe: Recipe, partial: Path, final: Path) -> None:
-    shutil.rmtree(partial, ignore_errors=True)
-    partial.mkdir()
-    try:
-        with quietly():
-            recipe.make(partial)
-        partial.rename(final)
-    finally:
-        shutil.rmtree(partial, ignore_errors=True)
