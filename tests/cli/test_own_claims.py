@@ -7,9 +7,10 @@ from optguide.claims.on_model import load
 from optguide.records import Result
 
 
+@pytest.mark.slow
 def test_verdicts_on_a_model(optguide, ir):
     only = ("--only", "async-does-not-shorten-an-inference", "--only", "int8-is-faster-than-f32")
-    found = optguide("claims", ir, *only, "--budget", "15s")
+    found = optguide("claims", ir, *only, "--budget", "30s")
     assert found.status == 0, found.err
     assert "The guide's claims on linear" in found.out
     assert "async-does-not-shorten-an-inference, on the page deploy/async-api" in found.out
