@@ -67,9 +67,9 @@ print(deployed.stdout)
 # The outcome
 # -----------
 #
-# Every measured speed and accuracy has its interval. The ratios come from the final, in which the winner, the
-# plain configurations and the model's own framework took turns; figure and table show each configuration from
-# the last session that it took part in.
+# Every measured speed and accuracy has its interval. The ratios come from the confirmation run, in which the
+# winner, the plain configurations and the model's own framework took turns; figure and table show each
+# configuration from the last session that it took part in.
 
 outcome = as_json.decode((folder / "report.json").read_bytes(), folder / "report.json")
 record = Recording("tune/optimize_command", declares=("tune.sentences.*",))

@@ -61,11 +61,11 @@ print(done.stdout)
 # ``--allow-unproven`` are the way on.
 
 outcome = as_json.decode((folder / "report.json").read_bytes(), folder / "report.json")
-for made in outcome.made:
-    if made.quality is not None and made.quality.loss is not None:
-        loss = made.quality.loss
+for artifact in outcome.artifacts:
+    if artifact.quality is not None and artifact.quality.loss is not None:
+        loss = artifact.quality.loss
         within = f"{loss.low:.1f} to {loss.high:.1f}"
-        print(f"{made.precision:15} {loss.value:5.1f} points ({within}): {made.quality.kept}")
+        print(f"{artifact.precision:15} {loss.value:5.1f} points ({within}): {artifact.quality.kept}")
 record = Recording("tune/optimize_with_labels", declares=("tune.digits.*",))
 add_outcome(record, "tune.digits", outcome)
 record.publish()

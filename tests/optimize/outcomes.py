@@ -1,4 +1,4 @@
-"""Made-up outcomes of runs, as the report is given them: a rich one, and what is missing in others."""
+"""Artifact-up outcomes of runs, as the report is given them: a rich one, and what is missing in others."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from optguide.optimize.candidate import Candidate, Deployment
 from optguide.optimize.config import Settings
 from optguide.optimize.outcome import (
     SCHEMA,
-    Heat,
+    Artifact,
     Layer,
     LoadSample,
-    Made,
     Outcome,
     Quality,
+    RaceRound,
     Speed,
     Standing,
     SubjectFacts,
@@ -91,7 +91,7 @@ SPEEDS = {
     SLOW: speed(99.0, 618.0),
 }
 
-FATES = {
+STATUSES = {
     WINNER: ("winner", "2.81 times the throughput of OpenVINO's default with the THROUGHPUT hint."),
     RUNNER_UP: ("slower", "0.921 times (0.90 to 0.95) of the winner's throughput, so no win is left to it."),
     SLOW: (
@@ -112,23 +112,23 @@ FATES = {
 
 
 def _standing(candidate):
-    fate, why = FATES[candidate]
+    status, why = STATUSES[candidate]
     found = SPEEDS.get(candidate)
     best = SPEEDS[WINNER].throughput.value
     ratio = estimate(found.throughput.value / best) if found and candidate != WINNER else None
-    return Standing(candidate, fate, why, found, ratio, WINNER.name if ratio else "")
+    return Standing(candidate, status, why, found, ratio, WINNER.name if ratio else "")
 
 
-def _heat(title, candidates, leader, **more):
-    best = SPEEDS[leader].throughput.value
-    return Heat(
+def _round(title, candidates, incumbent, **more):
+    best = SPEEDS[incumbent].throughput.value
+    return RaceRound(
         title,
-        leader.name,
+        incumbent.name,
         41.5,
         36,
         0.013,
         {c.name: SPEEDS[c] for c in candidates},
-        {c.name: estimate(SPEEDS[c].throughput.value / best) for c in candidates if c != leader},
+        {c.name: estimate(SPEEDS[c].throughput.value / best) for c in candidates if c != incumbent},
         **more,
     )
 
@@ -144,20 +144,22 @@ def _quality(value, loss=None, kept="kept", *, proxy=False):
     )
 
 
-def _made(*, proxy=False):
+def _artifact(*, proxy=False):
     return (
-        Made("f32", "run/f32.xml", 1.2, 102_400_000, _quality(1.0 if proxy else 0.801, proxy=proxy)),
-        Made("default", "run/f32.xml", 0.0, 102_400_000, _quality(0.800, 0.1, proxy=proxy)),
-        Made("int8", "run/int8.xml", 34.0, 26_100_000, _quality(0.797, 0.4, proxy=proxy)),
-        Made("int8_accuracy", "run/int8_accuracy.xml", 171.0, 31_000_000, _quality(0.799, 0.2, proxy=proxy)),
-        Made(
+        Artifact("f32", "run/f32.xml", 1.2, 102_400_000, _quality(1.0 if proxy else 0.801, proxy=proxy)),
+        Artifact("default", "run/f32.xml", 0.0, 102_400_000, _quality(0.800, 0.1, proxy=proxy)),
+        Artifact("int8", "run/int8.xml", 34.0, 26_100_000, _quality(0.797, 0.4, proxy=proxy)),
+        Artifact(
+            "int8_accuracy", "run/int8_accuracy.xml", 171.0, 31_000_000, _quality(0.799, 0.2, proxy=proxy)
+        ),
+        Artifact(
             "int4_weights",
             "run/int4_weights.xml",
             8.0,
             19_000_000,
             _quality(0.77, 3.1, "exceeded", proxy=proxy),
         ),
-        Made("int8_weights", seconds=3.0, why_not="NNCF found no weights to compress in this model."),
+        Artifact("int8_weights", seconds=3.0, why_not="NNCF found no weights to compress in this model."),
     )
 
 
@@ -244,17 +246,17 @@ RICH = Outcome(
     winner=WINNER.name,
     default=DEFAULT.name,
     hint=HINT.name,
-    made=_made(),
-    standings=tuple(_standing(candidate) for candidate in FATES),
-    heats=(
-        _heat("precisions", (DEFAULT, HINT, F32, RUNNER_UP, ACCURATE, WEIGHTS), RUNNER_UP),
-        _heat(
+    artifacts=_artifact(),
+    standings=tuple(_standing(candidate) for candidate in STATUSES),
+    rounds=(
+        _round("precisions", (DEFAULT, HINT, F32, RUNNER_UP, ACCURATE, WEIGHTS), RUNNER_UP),
+        _round(
             "deployments",
             (RUNNER_UP, WINNER, SLOW),
             RUNNER_UP,
             failures={BROKEN.name: "The process that was measuring it ended with SIGKILL."},
         ),
-        _heat("final", (WINNER, DEFAULT, HINT, F32), WINNER),
+        _round("confirmation", (WINNER, DEFAULT, HINT, F32), WINNER),
     ),
     delivered={
         "default": estimate(6.49),
@@ -280,7 +282,7 @@ RICH = Outcome(
 LATENCY = replace(
     RICH,
     settings=replace(RICH.settings, goal="latency", limit=None, data=None, shapes={}),
-    made=_made(proxy=True),
+    artifacts=_artifact(proxy=True),
     subject=replace(RICH.subject, labelled=False),
     met=None,
 )
@@ -300,7 +302,7 @@ _NONE = {
 RANDOM = replace(
     LATENCY,
     subject=SubjectFacts("small", "OpenVINO IR", {"x": "float32 [1,16]"}),
-    made=tuple(replace(made, quality=None) for made in _made()),
+    artifacts=tuple(replace(artifact, quality=None) for artifact in _artifact()),
 )
 """Random data: nothing was judged."""
 
@@ -325,15 +327,15 @@ KEPT = replace(
         ),
         *(Standing(c, "not tried", "The budget was spent.") for c in (RUNNER_UP, WINNER, SLOW)),
     ),
-    heats=(),
-    made=_made()[:2],
+    rounds=(),
+    artifacts=_artifact()[:2],
     ended="budget spent",
     met=None,
     summary=("OpenVINO's default stays: the budget was too small to tell anything apart.",),
 )
 """The default wins, most was not tried, and little is known."""
 
-INTERRUPTED = replace(RICH, **_NONE, ended="interrupted", heats=RICH.heats[:1], met=None)
+INTERRUPTED = replace(RICH, **_NONE, ended="interrupted", rounds=RICH.rounds[:1], met=None)
 """Ctrl-C after the first session."""
 
 UNMET = replace(
@@ -351,8 +353,8 @@ FAILED = replace(
     ended="failed",
     winner="",
     standings=(Standing(DEFAULT, "failed", "The process ended with SIGKILL."),),
-    heats=(),
-    made=(),
+    rounds=(),
+    artifacts=(),
     machine={},
     met=None,
     summary=(),

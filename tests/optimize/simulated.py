@@ -14,10 +14,10 @@ from optguide.bench.session import Budget
 from optguide.bench.variant import Variant
 from optguide.errors import OptGuideError
 from optguide.optimize.candidate import PRECISIONS, Candidate, Deployment, Goal, Precision
-from optguide.optimize.outcome import Heat
-from optguide.optimize.search.finals import final
-from optguide.optimize.search.heats import Field
+from optguide.optimize.outcome import RaceRound
+from optguide.optimize.search.confirmation import confirm
 from optguide.optimize.search.race import entrants, race
+from optguide.optimize.search.rounds import SearchContext
 from optguide.optimize.search.rules import Rules
 from optguide.optimize.search.space import space_of
 
@@ -135,7 +135,7 @@ class Scene:
         goal: Goal = "throughput",
         *,
         precisions: Sequence[Precision] = ("default", "int8"),
-        exhibits: Sequence[Precision] = (),
+        not_eligible: Sequence[Precision] = (),
         processors: int = 2,
         batchable: bool = True,
         limit: Limit | None = None,
@@ -154,23 +154,23 @@ class Scene:
         self.named: dict[str, Candidate] = {}
         machine.setdefault("in_flight", self._in_flight)
         self.machine = Machine(self._cost, **machine)
-        self.field = Field(
+        self.context = SearchContext(
             self.space,
             lambda candidate: Variant(candidate.name, model="model.xml", batch=candidate.deployment.batch),
-            tuple(exhibits),
+            tuple(not_eligible),
             measure=self.machine.measure,
             clock=self.machine.clock,
         )
-        self.entrants = entrants(self.field, self.rules)
+        self.entrants = entrants(self.context, self.rules)
         everyone = [Candidate(precision, c.deployment) for precision in PRECISIONS for c in self.entrants]
         self.named.update((candidate.name, candidate) for candidate in everyone)
 
-    def run(self, seconds: float = 200, final_seconds: float = 60, seed: int = 0) -> tuple[Heat, ...]:
+    def run(self, seconds: float = 200, final_seconds: float = 60, seed: int = 0) -> tuple[RaceRound, ...]:
         """Race and final."""
-        heats = race(self.field, self.rules, seconds=seconds, seed=seed)
-        if not heats:
+        rounds = race(self.context, self.rules, seconds=seconds, seed=seed)
+        if not rounds:
             return ()
-        return (*heats, final(self.field, self.rules, heats, seconds=final_seconds, seed=seed))
+        return (*rounds, confirm(self.context, self.rules, rounds, seconds=final_seconds, seed=seed))
 
     def best(self) -> Candidate:
         """The truth."""

@@ -24,10 +24,10 @@ def test_what_a_phase_leaves_over_goes_to_the_next(time):
 def test_no_phase_takes_all_that_is_left(time):
     clock = Clock(100.0, now=lambda: time.now)
     time.now += 30
-    assert clock.until("final") == pytest.approx(100 * MOST["final"])
+    assert clock.until("confirmation") == pytest.approx(100 * MOST["confirmation"])
     time.now += 10
-    assert clock.until("final") == pytest.approx(100 * MOST["final"] - 10)
-    assert clock.until("portrait") == pytest.approx(100 * MOST["portrait"])
+    assert clock.until("confirmation") == pytest.approx(100 * MOST["confirmation"] - 10)
+    assert clock.until("profile") == pytest.approx(100 * MOST["profile"])
 
 
 def test_nothing_is_left_of_a_spent_budget(time):
@@ -40,7 +40,7 @@ def test_nothing_is_left_of_a_spent_budget(time):
 def test_without_claims_the_others_have_their_time(time):
     clock = Clock(100.0, now=lambda: time.now, claims=False)
     time.now += 90
-    assert clock.until("portrait") == pytest.approx(10)
+    assert clock.until("profile") == pytest.approx(10)
     time.now -= 90
     assert clock.until("racing") > 100 * SHARES["racing"]
 

@@ -23,17 +23,17 @@ from optguide.optimize.state import Store
 
 WIDTH = 16
 BUDGET = 90.0
-RACE, FINAL, PORTRAY = phases.race, phases.final, phases.Phases.portray
+RACE, CONFIRM, PROFILE = phases.race, phases.confirm, phases.Phases.profile
 
 
 @pytest.fixture(autouse=True, scope="module")
 def quick():
-    """Short runs: only the original's precisions, one heat, a short final."""
+    """Short runs: only the original's precisions, one round, a short final."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(artifacts, "OTHERS", ())
-        patch.setattr(phases, "race", one_heat)
-        patch.setattr(phases, "final", short_final)
-        patch.setattr(phases.Phases, "portray", lambda self: None)
+        patch.setattr(phases, "race", one_round)
+        patch.setattr(phases, "confirm", short_final)
+        patch.setattr(phases.Phases, "profile", lambda self: None)
         yield
 
 
@@ -51,14 +51,14 @@ def run(model, out, **options):
 
 
 class Over(Exception):  # noqa: N818
-    """One heat has been run."""
+    """One round has been run."""
 
 
-def one_heat(field, rules, *, record, then=Over, **options):
-    """The race up to its first heat."""
+def one_round(field, rules, *, record, then=Over, **options):
+    """The race up to its first round."""
 
-    def recorded(heat):
-        record(heat)
+    def recorded(race_round):
+        record(race_round)
         raise then
 
     try:
@@ -68,7 +68,7 @@ def one_heat(field, rules, *, record, then=Over, **options):
 
 
 def short_final(*arguments, seconds, **options):
-    return FINAL(*arguments, **options, seconds=min(seconds, 4.0))
+    return CONFIRM(*arguments, **options, seconds=min(seconds, 4.0))
 
 
 @pytest.fixture
@@ -87,16 +87,16 @@ def finished(model, tmp_path_factory):
     """A run that took its way to the end; its folder and what it returned."""
     folder = tmp_path_factory.mktemp("finished") / "out"
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(phases.Phases, "portray", PORTRAY)
+        patch.setattr(phases.Phases, "profile", PROFILE)
         return folder, run(model, folder)
 
 
 @pytest.fixture(scope="module")
 def interrupted(model, tmp_path_factory):
-    """A run that was interrupted after the first heat; its folder and its outcome."""
+    """A run that was interrupted after the first round; its folder and its outcome."""
     folder = tmp_path_factory.mktemp("interrupted") / "out"
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(phases, "race", partial(one_heat, then=KeyboardInterrupt))
+        patch.setattr(phases, "race", partial(one_round, then=KeyboardInterrupt))
         return folder, run(model, folder).outcome
 
 
@@ -112,10 +112,10 @@ def test_nothing_but_a_model(finished):
     assert {file.name for file in found.files} <= set(names(out))
     assert found.files[0].name == "report.html"
     assert outcome.subject.samples == 0
-    assert outcome.standings[0].fate == "winner"
+    assert outcome.standings[0].status == "winner"
     assert outcome.standings[0].candidate.name == outcome.winner
     assert {standing.candidate.precision for standing in outcome.standings} == {"default", "f32"}
-    assert outcome.heats
+    assert outcome.rounds
     assert outcome.summary[0].startswith(("Keep OpenVINO's default", "Use "))
     assert "benchmark_app -m model.xml" in found.check
     assert set(outcome.layers) >= {"before"}
@@ -126,11 +126,11 @@ def test_nothing_but_a_model(finished):
 
 def test_the_final_is_what_is_reported(finished):
     outcome = finished[1].outcome
-    assert outcome.heats[-1].title == "final"
-    assert outcome.winner == outcome.heats[-1].leader
+    assert outcome.rounds[-1].title == "confirmation"
+    assert outcome.winner == outcome.rounds[-1].incumbent
     for key, name in (("default", outcome.default), ("hint", outcome.hint)):
         if name != outcome.winner:
-            ratio = outcome.heats[-1].ratios[name]
+            ratio = outcome.rounds[-1].ratios[name]
             assert outcome.delivered[key].value == pytest.approx(1 / ratio.value)
 
 
@@ -139,14 +139,14 @@ def test_a_finished_run_that_is_resumed_begins_nothing_anew(finished, out, monke
     shutil.copytree(folder, out)
     monkeypatch.setattr(phases, "read_source_model", lambda *_: pytest.fail("the model was read again"))
     first, again = found.outcome, resume(out).outcome
-    assert again.heats[: len(first.heats) - 1] == first.heats[:-1]
-    assert (again.made, again.started) == (first.made, first.started)
+    assert again.rounds[: len(first.rounds) - 1] == first.rounds[:-1]
+    assert (again.artifacts, again.started) == (first.artifacts, first.started)
 
 
 def test_a_budget_too_small_keeps_the_default_and_says_so(start, out):
     outcome = start(budget=0.2).outcome
     assert outcome.winner == outcome.default
-    assert outcome.heats == ()
+    assert outcome.rounds == ()
     assert "too small to tell anything apart" in outcome.summary[0]
     assert any("larger --budget" in sentence for sentence in outcome.warnings)
     assert (out / "report.html").is_file()
@@ -165,30 +165,30 @@ def test_a_limit_that_nothing_keeps(start, out):
 def test_an_interrupted_run_reports_what_is_known_and_goes_on(interrupted, out):
     folder, first = interrupted
     assert first.ended == "interrupted"
-    assert len(first.heats) == 1
+    assert len(first.rounds) == 1
     assert (folder / "report.html").is_file()
 
     shutil.copytree(folder, out)  # which is a move, too
     second = resume(out, budget=3 * BUDGET).outcome
     assert second.ended != "interrupted"
-    assert second.heats[0] == first.heats[0]
-    assert [heat.title for heat in second.heats].count("final") == 1
+    assert second.rounds[0] == first.rounds[0]
+    assert [race_round.title for race_round in second.rounds].count("confirmation") == 1
     assert second.started == first.started
     assert second.settings == replace(first.settings, budget=3 * BUDGET)
     assert second.verdicts == ()  # it began without the claims
     assert second.seconds > first.seconds
-    assert not any(standing.fate == "failed" for standing in second.standings)
+    assert not any(standing.status == "failed" for standing in second.standings)
 
 
 def test_a_run_that_fails_on_the_way_reports_what_is_known(start, out, monkeypatch):
-    def final(*_, **__):
+    def confirmation(*_, **__):
         raise WorkerDied("The machine is on fire.", "Run.")
 
-    monkeypatch.setattr(phases, "final", final)
+    monkeypatch.setattr(phases, "confirm", confirmation)
     outcome = start().outcome
     assert outcome.ended == "failed"
     assert outcome.errors == ("The machine is on fire. Run.",)
-    assert outcome.heats
+    assert outcome.rounds
     assert (out / "report.html").is_file()
 
 
@@ -291,16 +291,16 @@ class TestResuming:
 
     def test_newer_heats_undo_an_older_final(self, out, monkeypatch):
         first = resume(out, budget=3 * BUDGET).outcome
-        assert first.heats[-1].title == "final"
+        assert first.rounds[-1].title == "confirmation"
 
-        def another(field, rules, *, record, heats, **_):
-            record(replace(heats[-1], title="more"))
+        def another(field, rules, *, record, rounds, **_):
+            record(replace(rounds[-1], title="more"))
             raise KeyboardInterrupt
 
         monkeypatch.setattr(phases, "race", another)
         second = resume(out, budget=6 * BUDGET).outcome
-        assert [heat.title for heat in second.heats].count("final") == 0
-        assert any("No final session confirmed" in sentence for sentence in second.warnings)
+        assert [race_round.title for race_round in second.rounds].count("confirmation") == 0
+        assert any("No confirmation run" in sentence for sentence in second.warnings)
 
     def test_another_machine_is_refused(self, out):
         file = out / "run" / "state.json"

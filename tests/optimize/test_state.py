@@ -31,14 +31,14 @@ def state(**changes):
 def full():
     """Everything a state can hold, numbers among it that JSON does not have."""
     open_ended = Estimate(1.0, -math.inf, math.inf, "ratio", 3)
-    heat = replace(RICH.heats[0], ratios={"a": open_ended})
+    race_round = replace(RICH.rounds[0], ratios={"a": open_ended})
     return state(
         subject={"file": "run/f32.xml"},
         facts=RICH.subject,
-        made=RICH.made,
-        heats=(heat,),
-        final=RICH.heats[-1],
-        portrayed=("a", "b"),
+        artifacts=RICH.artifacts,
+        rounds=(race_round,),
+        confirmation=RICH.rounds[-1],
+        profiled=("a", "b"),
         load=RICH.load,
         layers=RICH.layers,
         first_inference=RICH.first_inference,
@@ -105,7 +105,7 @@ def test_a_file_is_no_folder(tmp_path):
     [
         (b"", "not a readable state"),
         (b"[]", "not a readable state"),
-        (b'{"schema": 1}', "not a readable state"),
+        (b'{"schema": 2}', "not a readable state"),
         (b'{"schema": 99, "version": "9.0"}', "another version of optguide"),
     ],
 )

@@ -115,17 +115,19 @@ def _chosen(model: str, goal: Goal, share: float, seed: int, folder: Path) -> Ch
     state = Store.reopen(folder).state
     subject = decode(state.subject or {})
     data = read_data(settings, subject)
-    files = {made.precision: folder / made.file for made in outcome.made if made.file}
+    files = {artifact.precision: folder / artifact.file for artifact in outcome.artifacts if artifact.file}
 
     def variant(candidate: Candidate) -> Variant:
         inputs = write_inputs(data, subject, folder / "run" / "inputs", candidate.deployment.batch)
         return candidate.variant(str(files[candidate.precision]), inputs)
 
-    precisions = {made.precision for made in outcome.made if may_win(made, unproven=settings.unproven)}
+    precisions = {
+        artifact.precision for artifact in outcome.artifacts if may_win(artifact, unproven=settings.unproven)
+    }
     able = [
         standing.candidate
         for standing in outcome.standings
-        if standing.candidate.precision in precisions and standing.fate != "failed"
+        if standing.candidate.precision in precisions and standing.status != "failed"
     ]
     reference = subject.reference
     if reference is not None:

@@ -286,18 +286,18 @@ def _table(outcome: Outcome) -> None:
     """Those that were measured, the winner first, and why each of them lost."""
     from optguide.cli import output as render
 
-    measured = [s for s in outcome.standings if s.speed is not None or s.fate == "winner"]
+    measured = [s for s in outcome.standings if s.speed is not None or s.status == "winner"]
     shown = measured[:ROWS]
     render.table(
         "Candidates (95 % interval; above 1 is better than the winner)",
         ("Candidate", "Latency, median", "Throughput", "Against the winner", "What became of it"),
         [_row(standing, outcome.winner) for standing in shown],
     )
-    for standing in [standing for standing in outcome.standings if standing.fate in EXPLAINED][:ROWS]:
-        render.paragraph(f"{standing.candidate.name} ({standing.fate}): {standing.why}")
+    for standing in [standing for standing in outcome.standings if standing.status in EXPLAINED][:ROWS]:
+        render.paragraph(f"{standing.candidate.name} ({standing.status}): {standing.why}")
     left = len(outcome.standings) - len(shown)
     if left:
-        untried = sum(standing.fate == "not tried" for standing in outcome.standings)
+        untried = sum(standing.status == "not tried" for standing in outcome.standings)
         told = f", {untried} of them not tried" if untried else ""
         render.paragraph(f"{left} more candidates are in report.html{told}.")
 
@@ -311,13 +311,13 @@ def _row(standing: Standing, winner: str) -> list[Any]:
         return fmt.estimate(found).replace(" (", "\n(") if found else ""
 
     speed = standing.speed
-    style = "green" if standing.fate == "winner" else ""
+    style = "green" if standing.status == "winner" else ""
     return [
         standing.candidate.name,
         cell(speed.latency.get("p50") if speed else None),
         cell(speed.throughput if speed else None),
         cell(standing.ratio if standing.against == winner else None),
-        Text(standing.fate, style),
+        Text(standing.status, style),
     ]
 
 

@@ -8,14 +8,20 @@ from typing import Literal
 
 __all__ = ["SHARES", "Clock", "Phase"]
 
-Phase = Literal["making", "racing", "final", "portrait", "claims"]
+Phase = Literal["making", "racing", "confirmation", "profile", "claims"]
 
-SHARES: dict[Phase, float] = {"making": 0.4, "racing": 0.72, "final": 0.82, "portrait": 0.92, "claims": 1.0}
+SHARES: dict[Phase, float] = {
+    "making": 0.4,
+    "racing": 0.72,
+    "confirmation": 0.82,
+    "profile": 0.92,
+    "claims": 1.0,
+}
 """The share of the budget that may be gone when a phase ends. What a phase leaves over goes to the next: a
 model that is quantized quickly has more time to race."""
 
 
-MOST: dict[Phase, float] = {"final": 0.25, "portrait": 0.2, "claims": 0.25}
+MOST: dict[Phase, float] = {"confirmation": 0.25, "profile": 0.2, "claims": 0.25}
 """Share of the budget that a phase takes at most, however much those before it left over. Time that nothing
 has a use for is the reader's."""
 
@@ -40,7 +46,7 @@ class Clock:
         self._now = now
         self._begun = now() - spent
         self._entered: dict[Phase, float] = {}
-        self._whole = 1.0 if claims else SHARES["portrait"]
+        self._whole = 1.0 if claims else SHARES["profile"]
 
     @property
     def spent(self) -> float:

@@ -14,32 +14,32 @@ from optguide.optimize.config import Settings
 from optguide.stats.estimate import Estimate
 
 __all__ = [
-    "FINAL",
+    "CONFIRMATION",
     "SCHEMA",
+    "Artifact",
     "Ended",
-    "Fate",
-    "Heat",
     "Kept",
     "Layer",
     "LoadSample",
-    "Made",
     "Outcome",
     "Quality",
+    "RaceRound",
     "Speed",
     "Standing",
+    "Status",
     "SubjectFacts",
     "Verdict",
 ]
 
-SCHEMA = 1
+SCHEMA = 2
 """Version of the JSON form. Raise it whenever an older reader would misunderstand a newer report."""
 
-FINAL = "final"
-"""Title of the heat that decides. Its leader is the winner."""
+CONFIRMATION = "confirmation"
+"""Title of the round that decides. Its leader is the winner."""
 
 Ended = Literal["finished", "budget spent", "interrupted", "failed"]
 Kept = Literal["kept", "exceeded", "open", "not judged"]
-Fate = Literal[
+Status = Literal[
     "winner",  # also where it is OpenVINO's default
     "slower",  # its interval against the leader excludes a win
     "not distinguishable",  # neither shown to be slower than the winner nor preferred to it
@@ -100,7 +100,7 @@ class Quality:
 
 
 @dataclass(frozen=True)
-class Made:
+class Artifact:
     """A model in one precision.
 
     :param file: of the model, relative to the run's folder; empty where making it failed.
@@ -137,11 +137,11 @@ class Speed:
 
 
 @dataclass(frozen=True)
-class Heat:
+class RaceRound:
     """One session of the race.
 
     :param title: what it was for, such as ``"precisions"`` or ``"final"``.
-    :param leader: name of the candidate that the others had to beat.
+    :param incumbent: name of the candidate that the others had to beat.
     :param seconds: all of it, on the clock of the wall.
     :param loading: seconds of it that starting processes took.
     :param speeds: by candidate name.
@@ -150,9 +150,9 @@ class Heat:
     """
 
     title: str
-    leader: str
+    incumbent: str
     seconds: float
-    rounds: int
+    session_rounds: int
     others_share: float | None
     speeds: Mapping[str, Speed]
     ratios: Mapping[str, Estimate]
@@ -170,7 +170,7 @@ class Standing:
     """
 
     candidate: Candidate
-    fate: Fate
+    status: Status
     why: str
     speed: Speed | None = None
     ratio: Estimate | None = None
@@ -245,9 +245,9 @@ class Outcome:
     winner: str
     default: str
     hint: str
-    made: tuple[Made, ...]
+    artifacts: tuple[Artifact, ...]
     standings: tuple[Standing, ...]
-    heats: tuple[Heat, ...]
+    rounds: tuple[RaceRound, ...]
     delivered: Mapping[str, Estimate]
     summary: tuple[str, ...]
     framework: str = ""
@@ -262,9 +262,16 @@ class Outcome:
     errors: tuple[str, ...] = ()
 
     @property
-    def final(self) -> Heat | None:
+    def confirmation(self) -> RaceRound | None:
         """The session that decided; ``None`` where there was none."""
-        return next((heat for heat in reversed(self.heats) if heat.title == FINAL and heat.speeds), None)
+        return next(
+            (
+                race_round
+                for race_round in reversed(self.rounds)
+                if race_round.title == CONFIRMATION and race_round.speeds
+            ),
+            None,
+        )
 
     def standing(self, name: str) -> Standing:
         """The standing of the candidate called ``name``.

@@ -17,26 +17,26 @@ from optguide.optimize.candidate import Candidate
 from optguide.optimize.compression.artifacts import Compression
 from optguide.optimize.data.dataset import Data
 from optguide.optimize.model.source import SourceModel, decode, encode, read_source_model
-from optguide.optimize.outcome import Heat, Made, SubjectFacts
+from optguide.optimize.outcome import Artifact, RaceRound, SubjectFacts
 from optguide.optimize.prepared import DEFAULT, F32, Prepared, hint_for
-from optguide.optimize.search.finals import final
-from optguide.optimize.search.heats import Field
+from optguide.optimize.search.confirmation import confirm
 from optguide.optimize.search.race import entrants, race, unfinished
+from optguide.optimize.search.rounds import SearchContext
 from optguide.optimize.search.rules import Rules, may_win
 from optguide.optimize.search.standings import Result, standings
 from optguide.optimize.state import Store
 
-__all__ = ["Phases", "portrayed_beside"]
+__all__ = ["Phases", "profiled_beside"]
 
 LEAST_SECONDS = 1.0
 """Below this no phase is begun."""
 
 
 AT_ONCE = 6
-"""Candidates of one heat at most: with more, a turn of each comes too seldom."""
+"""Candidates of one round at most: with more, a turn of each comes too seldom."""
 
 
-def portrayed_beside(winner: Candidate) -> tuple[str, ...]:
+def profiled_beside(winner: Candidate) -> tuple[str, ...]:
     """Names of what a winner's portrait is about: itself and the default."""
     return tuple(dict.fromkeys((winner.name, DEFAULT.name)))
 
@@ -55,7 +55,7 @@ class Phases:
         self.make()
         self.compete()
         self.decide()
-        self.portray()
+        self.profile()
         if self.settings.claims:
             self.ask_claims()
 
@@ -76,8 +76,10 @@ class Phases:
         """Every precision that can be made, and what it loses."""
         again = self.store.state.again
         self.view.enter("making precisions")
-        there = [m for m in self.store.state.made if not m.file or (self.store.folder / m.file).is_file()]
-        known = tuple(made for made in there if not (again and self._unfinished(made)))
+        there = [
+            m for m in self.store.state.artifacts if not m.file or (self.store.folder / m.file).is_file()
+        ]
+        known = tuple(artifact for artifact in there if not (again and self._unfinished(artifact)))
         compression = Compression(
             self.settings,
             self.prepared.subject,
@@ -87,33 +89,33 @@ class Phases:
             partial(self.clock.until, "making"),
             self.view.report,
         )
-        while (made := compression.next(known)) is not None:
-            known = (*known, made)
+        while (artifact := compression.next(known)) is not None:
+            known = (*known, artifact)
             done = {one.precision for one in known}
-            self._save(made=(*known, *(one for one in there if one.precision not in done)))
+            self._save(artifacts=(*known, *(one for one in there if one.precision not in done)))
         self._save(again=False)
 
     def compete(self) -> None:
         """The race."""
         self.view.enter("racing")
         seconds = self.clock.until("racing")
-        before = self.store.state.heats
+        before = self.store.state.rounds
         if before:
-            self.view.lead(before[-1].leader)
+            self.view.lead(before[-1].incumbent)
         if seconds < LEAST_SECONDS:
             return
         race(
-            self.field,
+            self.context,
             self.rules,
             seconds=seconds,
-            heats=before,
+            rounds=before,
             record=self._record,
             progress=lambda what, done: self.view.report(what.partition(", leader")[0]),
             seed=self.settings.seed,
         )
-        heats = self.store.state.heats
-        if heats and not any(heat.speeds for heat in heats):
-            first = next((why for heat in heats for why in heat.failures.values()), "")
+        rounds = self.store.state.rounds
+        if rounds and not any(race_round.speeds for race_round in rounds):
+            first = next((why for race_round in rounds for why in race_round.failures.values()), "")
             raise WorkerError(
                 f"No candidate could be measured: {first}",
                 "Give real inputs with --data, or another --device.",
@@ -122,52 +124,52 @@ class Phases:
     def decide(self) -> None:
         """The last session, whose numbers are reported."""
         state = self.store.state
-        seconds = self.clock.until("final")
-        decided = state.final is not None and state.final.speeds
-        if decided or not state.heats or seconds < LEAST_SECONDS:
+        seconds = self.clock.until("confirmation")
+        decided = state.confirmation is not None and state.confirmation.speeds
+        if decided or not state.rounds or seconds < LEAST_SECONDS:
             return
-        self.view.enter("final")
-        heat = final(
-            self.field,
+        self.view.enter("confirmation")
+        race_round = confirm(
+            self.context,
             self.rules,
-            state.heats,
+            state.rounds,
             seconds=seconds,
             beside=[F32],
             references=self.prepared.references(),
             seed=self.settings.seed,
         )
-        self._save(final=heat)
-        self.view.lead(heat.leader)
+        self._save(confirmation=race_round)
+        self.view.lead(race_round.incumbent)
 
-    def portray(self) -> None:
+    def profile(self) -> None:
         """What is told of the winner and the default beside their speed."""
         result = self.result()
-        named = portrayed_beside(result.winner)
-        heat = self.store.state.final
-        if heat is None or set(named) - heat.speeds.keys():
+        named = profiled_beside(result.winner)
+        race_round = self.store.state.confirmation
+        if race_round is None or set(named) - race_round.speeds.keys():
             return
-        if self.store.state.portrayed != named:
-            self._save(portrayed=named, first_inference={}, layers={}, load={})
+        if self.store.state.profiled != named:
+            self._save(profiled=named, first_inference={}, layers={}, load={})
         both = [self.variant(c).with_(c.name) for c in dict.fromkeys((DEFAULT, result.winner))]
-        capacities = {name: heat.speeds[name].throughput.value for name in named}
+        capacities = {name: race_round.speeds[name].throughput.value for name in named}
         seed = self.settings.seed
         after = both[1] if len(both) > 1 else None
         # What takes a fixed time comes first; a load curve is as good as the time it gets.
         self._optional(
-            "portrait", 0.25, "first_inference", lambda s: portrait.first(both, seconds=s, seed=seed)
+            "profile", 0.25, "first_inference", lambda s: portrait.first(both, seconds=s, seed=seed)
         )
         self._optional(
-            "portrait", 0.25, "layers", lambda s: portrait.layers(both[0], after, seconds=s, seed=seed)
+            "profile", 0.25, "layers", lambda s: portrait.layers(both[0], after, seconds=s, seed=seed)
         )
         self._optional(
-            "portrait", 1.0, "load", lambda s: portrait.load(both, capacities, seconds=s, seed=seed)
+            "profile", 1.0, "load", lambda s: portrait.load(both, capacities, seconds=s, seed=seed)
         )
 
     def ask_claims(self) -> None:
         """The guide's claims, on this model."""
-        if self.store.state.verdicts is not None or not self.store.state.heats:
+        if self.store.state.verdicts is not None or not self.store.state.rounds:
             return
-        int8 = next((m for m in self.store.state.made if m.precision == "int8" and m.file), None)
+        int8 = next((m for m in self.store.state.artifacts if m.precision == "int8" and m.file), None)
 
         def ask(seconds: float) -> object:
             from optguide.claims.on_model.verdicts import OwnVerdict, verdicts
@@ -203,21 +205,23 @@ class Phases:
     def rules(self) -> Rules:
         """What decides, by what is known of the precisions."""
         able = tuple(
-            m.precision for m in self.store.state.made if may_win(m, unproven=self.settings.unproven)
+            m.precision for m in self.store.state.artifacts if may_win(m, unproven=self.settings.unproven)
         )
         goal, limit = self.settings.goal, self.settings.limit
         return Rules(goal, DEFAULT, hint_for(goal), able or (DEFAULT.precision,), limit)
 
     @property
-    def field(self) -> Field:
+    def context(self) -> SearchContext:
         """Who takes part."""
         able = self.rules.precisions
-        made = self.store.state.made
-        exhibits = tuple(m.precision for m in made if m.file and m.precision not in able)
-        largest = max((m.size for m in made), default=0)
+        artifacts = self.store.state.artifacts
+        not_eligible = tuple(m.precision for m in artifacts if m.file and m.precision not in able)
+        largest = max((m.size for m in artifacts), default=0)
         fitting = self.prepared.fitting(largest)
         at_once = min(AT_ONCE, fitting)
-        return Field(self.prepared.space, self.variant, exhibits, at_once=at_once, fitting=fitting)
+        return SearchContext(
+            self.prepared.space, self.variant, not_eligible, at_once=at_once, fitting=fitting
+        )
 
     @property
     def known(self) -> bool:
@@ -227,15 +231,15 @@ class Phases:
     @property
     def unfinished(self) -> bool:
         """Whether the race ended because its time did."""
-        return unfinished(self.store.state.heats, self.field, self.rules)
+        return unfinished(self.store.state.rounds, self.context, self.rules)
 
     def result(self) -> Result:
         """Who leads, and how the others fared."""
         state = self.store.state
-        heats = (*state.heats, *((state.final,) if state.final else ()))
-        missing = [Candidate(made.precision) for made in state.made if not made.file]
-        candidates = dict.fromkeys((*entrants(self.field, self.rules), *missing))
-        return standings(tuple(candidates), heats, state.made, self.rules)
+        rounds = (*state.rounds, *((state.confirmation,) if state.confirmation else ()))
+        missing = [Candidate(artifact.precision) for artifact in state.artifacts if not artifact.file]
+        candidates = dict.fromkeys((*entrants(self.context, self.rules), *missing))
+        return standings(tuple(candidates), rounds, state.artifacts, self.rules)
 
     def variant(self, candidate: Candidate) -> Variant:
         """How to run a candidate.
@@ -243,18 +247,22 @@ class Phases:
         :raises InputError: samples of different shapes cannot be stacked to its batch.
         :raises ModelError: there is no model of its precision.
         """
-        made = next(made for made in self.store.state.made if made.precision == candidate.precision)
-        if not made.file:
-            raise ModelError(made.why_not or "It could not be made.")
-        return self.prepared.variant(candidate, self.store.folder / made.file)
+        artifact = next(
+            artifact for artifact in self.store.state.artifacts if artifact.precision == candidate.precision
+        )
+        if not artifact.file:
+            raise ModelError(artifact.why_not or "It could not be made.")
+        return self.prepared.variant(candidate, self.store.folder / artifact.file)
 
-    def _unfinished(self, made: Made) -> bool:
+    def _unfinished(self, artifact: Artifact) -> bool:
         """Whether it is not made, or not judged although there are data to judge it by."""
-        return not made.file or (made.quality is None and not self.prepared.data.random)
+        return not artifact.file or (artifact.quality is None and not self.prepared.data.random)
 
-    def _record(self, heat: Heat) -> None:
-        self._save(heats=(*self.store.state.heats, heat), final=None)  # which has not seen this one
-        self.view.lead(heat.leader)
+    def _record(self, race_round: RaceRound) -> None:
+        self._save(
+            rounds=(*self.store.state.rounds, race_round), confirmation=None
+        )  # which has not seen this one
+        self.view.lead(race_round.incumbent)
 
     def _optional(self, phase: Phase, share: float, what: str, measure: Callable[[float], object]) -> None:
         """Measure something the decision does not need, once; if it fails, that is a warning."""

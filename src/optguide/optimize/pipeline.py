@@ -22,11 +22,11 @@ from optguide.optimize import state as states
 from optguide.optimize.budget import Clock
 from optguide.optimize.config import Settings
 from optguide.optimize.fingerprint import changed, fingerprints
-from optguide.optimize.outcome import SCHEMA, Ended, Heat, Outcome, SubjectFacts, Verdict
-from optguide.optimize.phases import Phases, portrayed_beside
+from optguide.optimize.outcome import SCHEMA, Ended, Outcome, RaceRound, SubjectFacts, Verdict
+from optguide.optimize.phases import Phases, profiled_beside
 from optguide.optimize.prepared import DEFAULT, F32, hint_for
 from optguide.optimize.report import Written, write
-from optguide.optimize.search.ledger import inverse
+from optguide.optimize.search.race_state import inverse
 from optguide.optimize.state import State, Store
 from optguide.optimize.summary import sentences, told_apart
 from optguide.stats.estimate import Estimate
@@ -67,7 +67,7 @@ def begin(settings: Settings, folder: Path) -> Written:
         return _conduct(store)
     except BaseException:
         # What is worth nothing must not keep the next call, with the mistake put right, out of the folder.
-        if not store.state.made or (store.state.heats and not _measured(store.state)):
+        if not store.state.artifacts or (store.state.rounds and not _measured(store.state)):
             store.discard(folder=not existed)
         raise
 
@@ -121,7 +121,7 @@ def _refuse_nothing(budget: float) -> None:
 
 
 def _measured(state: State) -> bool:
-    return any(heat.speeds for heat in state.heats)
+    return any(race_round.speeds for race_round in state.rounds)
 
 
 def _conduct(store: Store) -> Written:
@@ -156,7 +156,7 @@ def _report(
     store.update(ended=ended, spent=clock.spent)
     outcome = _outcome(store.state, phases, errors)
     standing = outcome.standing(outcome.winner)
-    file = next((m.file for m in outcome.made if m.precision == standing.candidate.precision), "")
+    file = next((m.file for m in outcome.artifacts if m.precision == standing.candidate.precision), "")
     model = store.folder / file if file else phases.prepared.subject.file
     inputs = phases.prepared.inputs(standing.candidate.deployment.batch)
     return write(outcome, store.folder, model=model, inputs=inputs)
@@ -167,10 +167,10 @@ def _outcome(state: State, phases: Phases, errors: tuple[str, ...]) -> Outcome:
     result = phases.result()
     reference = phases.prepared.subject.reference
     framework = reference.name if reference is not None else ""
-    final, hint = state.final, hint_for(state.settings.goal)
-    heats = (*state.heats, *((final,) if final else ()))
+    confirmation, hint = state.confirmation, hint_for(state.settings.goal)
+    rounds = (*state.rounds, *((confirmation,) if confirmation else ()))
     over = {"default": DEFAULT.name, "hint": hint.name, "f32": F32.name, "framework": framework}
-    portrayed = state.portrayed == portrayed_beside(result.winner)
+    profiled = state.profiled == profiled_beside(result.winner)
     found = Outcome(
         schema=SCHEMA,
         version=state.version,
@@ -184,16 +184,16 @@ def _outcome(state: State, phases: Phases, errors: tuple[str, ...]) -> Outcome:
         winner=result.winner.name,
         default=DEFAULT.name,
         hint=hint.name,
-        made=state.made,
+        artifacts=state.artifacts,
         standings=result.standings,
-        heats=heats,
-        delivered=_delivered(heats, result.winner.name, over),
+        rounds=rounds,
+        delivered=_delivered(rounds, result.winner.name, over),
         summary=(),
         framework=framework,
-        speed_of_framework=final.speeds.get(framework) if final else None,
-        load=state.load if portrayed else {},
-        layers=state.layers if portrayed else {},
-        first_inference=state.first_inference if portrayed else {},
+        speed_of_framework=confirmation.speeds.get(framework) if confirmation else None,
+        load=state.load if profiled else {},
+        layers=state.layers if profiled else {},
+        first_inference=state.first_inference if profiled else {},
         verdicts=_verdicts(state),
         met=result.met,
         closest=result.closest,
@@ -210,15 +210,15 @@ def _verdicts(state: State) -> tuple[Verdict, ...]:
     return state.heard if state.verdicts is None else state.verdicts
 
 
-def _delivered(heats: tuple[Heat, ...], winner: str, over: dict[str, str]) -> dict[str, Estimate]:
+def _delivered(rounds: tuple[RaceRound, ...], winner: str, over: dict[str, str]) -> dict[str, Estimate]:
     """What the winner gains, from the last session in which it led and the other took part.
 
     :param over: what it is held against, and the name of that in sessions.
     """
-    led = [heat for heat in reversed(heats) if heat.leader == winner]
+    led = [race_round for race_round in reversed(rounds) if race_round.incumbent == winner]
     found: dict[str, Estimate] = {}
     for key, name in over.items():
-        ratio = next((heat.ratios[name] for heat in led if name in heat.ratios), None)
+        ratio = next((race_round.ratios[name] for race_round in led if name in race_round.ratios), None)
         if ratio is not None:
             found[key] = inverse(ratio)
     return found
@@ -237,10 +237,10 @@ def _warnings(outcome: Outcome, *, confirmed: bool) -> list[str]:
         )
     elif not confirmed:
         found.append(
-            "No final session confirmed the winner, so its numbers are those of the race, in which the best"
+            "No confirmation run measured the winner again, so its numbers are those of the race: the best"
             " of many looks better than it is."
         )
-    shares = [heat.others_share for heat in outcome.heats if heat.others_share is not None]
+    shares = [race_round.others_share for race_round in outcome.rounds if race_round.others_share is not None]
     (limit,) = (limit for limit in LIMITS if limit.witness == "others_share")
     if shares and shares[-1] > limit.noisy:
         found.append(

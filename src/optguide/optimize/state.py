@@ -22,13 +22,13 @@ import msgspec
 
 from optguide.errors import OptGuideError, OptionError, RecordsError
 from optguide.optimize.config import Settings
-from optguide.optimize.outcome import Ended, Heat, Layer, LoadSample, Made, SubjectFacts, Verdict
+from optguide.optimize.outcome import Artifact, Ended, Layer, LoadSample, RaceRound, SubjectFacts, Verdict
 from optguide.stats.estimate import Estimate
 from optguide.storage import storage_errors
 
 __all__ = ["SCHEMA", "State", "Store", "check_new", "now"]
 
-SCHEMA = 1
+SCHEMA = 2
 """Version of the file. Raise it whenever an older state would be misunderstood."""
 
 _FOLDER, _FILE = "run", "state.json"
@@ -44,7 +44,7 @@ class State:
     :param spent: seconds of the budget that are gone.
     :param subject: as :func:`optguide.optimize.model.source.encode` writes it; empty until it is read.
     :param facts: about model and data; ``None`` until both are read.
-    :param heats: the race; ``final`` is kept apart, since more heats make a new one necessary.
+    :param rounds: the race; ``final`` is kept apart, since more rounds make a new one necessary.
     :param portrayed: candidates that ``load``, ``layers`` and ``first_inference`` are about.
     :param again: whether what there had been too little time for is to be made or judged once more.
     :param heard: verdicts on claims so far; ``verdicts`` are all of them, ``None`` until the last is known.
@@ -63,10 +63,10 @@ class State:
     subject: Mapping[str, Any] = field(default_factory=dict)
     facts: SubjectFacts | None = None
     again: bool = False
-    made: tuple[Made, ...] = ()
-    heats: tuple[Heat, ...] = ()
-    final: Heat | None = None
-    portrayed: tuple[str, ...] = ()
+    artifacts: tuple[Artifact, ...] = ()
+    rounds: tuple[RaceRound, ...] = ()
+    confirmation: RaceRound | None = None
+    profiled: tuple[str, ...] = ()
     load: Mapping[str, tuple[LoadSample, ...]] = field(default_factory=dict)
     layers: Mapping[str, tuple[Layer, ...]] = field(default_factory=dict)
     first_inference: Mapping[str, Estimate] = field(default_factory=dict)

@@ -10,13 +10,13 @@ from collections.abc import Iterator
 
 from optguide.bench.load import Limit
 from optguide.format import duration, estimate, interval, quantity
-from optguide.optimize.outcome import Fate, Outcome, Quality, Standing
-from optguide.optimize.search.ledger import inverse
+from optguide.optimize.outcome import Outcome, Quality, Standing, Status
+from optguide.optimize.search.race_state import inverse
 from optguide.stats.estimate import Estimate
 
 __all__ = ["sentences", "told_apart"]
 
-_FATES: dict[Fate, str] = {
+_STATUSES: dict[Status, str] = {
     "slower": "slower",
     "not distinguishable": "not distinguishable",
     "too inaccurate": "too inaccurate",
@@ -68,8 +68,8 @@ def _decision(outcome: Outcome) -> str:
             return "Keep OpenVINO's default: the run was interrupted before anything could be told apart."
         return f"Keep OpenVINO's default: a budget of {budget} is too small to tell anything apart."
     how = "shown to be better"
-    if any(s.fate == "not distinguishable" and s.ratio and s.ratio.low > 1 for s in outcome.standings):
-        how = "better by 2 % or more" if outcome.final is not None else "confirmed to be better"
+    if any(s.status == "not distinguishable" and s.ratio and s.ratio.low > 1 for s in outcome.standings):
+        how = "better by 2 % or more" if outcome.confirmation is not None else "confirmed to be better"
     which = f"none of the {others} other candidates that were measured is"
     if others == 1:
         which = "the one other candidate that was measured is not"
@@ -122,9 +122,9 @@ def _gains(outcome: Outcome) -> Iterator[str]:
 
 
 def _accuracy(outcome: Outcome) -> Iterator[str]:
-    made = {made.precision: made for made in outcome.made}
+    artifact = {artifact.precision: artifact for artifact in outcome.artifacts}
     standing = _standing(outcome, outcome.winner)
-    own = made.get(standing.candidate.precision) if standing else None
+    own = artifact.get(standing.candidate.precision) if standing else None
     found = own.quality if own else None
     if not outcome.subject.samples:
         yield (
@@ -133,7 +133,7 @@ def _accuracy(outcome: Outcome) -> Iterator[str]:
         )
     elif found is not None and found.loss is not None and own is not None and own.precision != "f32":
         yield _loss(found)
-    if any(m.quality is not None and m.quality.proxy for m in outcome.made):
+    if any(m.quality is not None and m.quality.proxy for m in outcome.artifacts):
         yield (
             "Without labels, answers were compared with those of the 32-bit model: that is a proxy for"
             " accuracy, not accuracy."
@@ -150,9 +150,9 @@ def _loss(found: Quality) -> str:
 
 
 def _tried(outcome: Outcome) -> Iterator[str]:
-    counts: Counter[Fate] = Counter(standing.fate for standing in outcome.standings)
+    counts: Counter[Status] = Counter(standing.status for standing in outcome.standings)
     measured = sum(standing.speed is not None for standing in outcome.standings)
-    lost = ", ".join(f"{counts[fate]} {text}" for fate, text in _FATES.items() if counts[fate])
+    lost = ", ".join(f"{counts[status]} {text}" for status, text in _STATUSES.items() if counts[status])
     if lost:
         yield (
             f"{measured} of {len(outcome.standings)} candidates were measured, and the run took"

@@ -70,18 +70,20 @@ def run(here, tmp_path, save_ir):
         subject = read_source_model(settings, folder / "run")
         data = read_data(settings, subject)
 
-        def made(precision, metric=None, seconds=SECONDS):
+        def artifact(precision, metric=None, seconds=SECONDS):
             return make(precision, settings, subject, data, folder, seconds, metric)
 
-        return SimpleNamespace(make=made, folder=folder, settings=settings, subject=subject, data=data)
+        return SimpleNamespace(make=artifact, folder=folder, settings=settings, subject=subject, data=data)
 
     return begin
 
 
-def operations(run, made):
+def operations(run, artifact):
     import openvino
 
-    return Counter(op.get_type_name() for op in openvino.Core().read_model(run.folder / made.file).get_ops())
+    return Counter(
+        op.get_type_name() for op in openvino.Core().read_model(run.folder / artifact.file).get_ops()
+    )
 
 
 def files(run):
@@ -92,20 +94,20 @@ class TestFloats:
     @pytest.mark.parametrize("precision", ["f32", "default"])
     def test_are_the_file_that_was_read(self, run, precision):
         begun = run(classifier)
-        made = begun.make(precision)
-        assert (made.file, made.quality, made.why_not) == ("run/f32.xml", None, "")
-        assert made.size == sum(path.stat().st_size for path in (begun.folder / "run").glob("f32.*"))
+        artifact = begun.make(precision)
+        assert (artifact.file, artifact.quality, artifact.why_not) == ("run/f32.xml", None, "")
+        assert artifact.size == sum(path.stat().st_size for path in (begun.folder / "run").glob("f32.*"))
 
 
 class TestInt8:
     def test_layers_are_quantized_with_the_calibration_samples(self, run):
         begun = run(classifier)
-        made = begun.make("int8")
-        assert made.why_not == ""
-        assert made.file == "run/int8.xml"
-        assert operations(begun, made)["FakeQuantize"] > 0
-        assert made.note == "Calibrated with 20 samples."
-        assert 0 < made.size < begun.make("f32").size
+        artifact = begun.make("int8")
+        assert artifact.why_not == ""
+        assert artifact.file == "run/int8.xml"
+        assert operations(begun, artifact)["FakeQuantize"] > 0
+        assert artifact.note == "Calibrated with 20 samples."
+        assert 0 < artifact.size < begun.make("f32").size
         assert files(begun) == ["f32.bin", "f32.xml", "int8.bin", "int8.xml"]
 
     def test_attention_declares_a_transformer(self, run):
@@ -113,25 +115,25 @@ class TestInt8:
         assert "Declared a transformer" in begun.make("int8").note
 
     def test_signed_activations_take_asymmetric_ranges(self, run):
-        made = run(lambda ops, x: dense(ops, ops.swish(dense(ops, x, WIDTH, 0)), 4, 1)).make("int8")
-        assert "asymmetric ranges, because of Swish" in made.note
+        artifact = run(lambda ops, x: dense(ops, ops.swish(dense(ops, x, WIDTH, 0)), 4, 1)).make("int8")
+        assert "asymmetric ranges, because of Swish" in artifact.note
 
     def test_a_larger_batch_and_samples_of_open_length(self, run):
-        made = run(classifier, (4, WIDTH)).make("int8")
-        assert made.why_not == ""
+        artifact = run(classifier, (4, WIDTH)).make("int8")
+        assert artifact.why_not == ""
         begun = run(lambda ops, x: dense(ops, x, 4, 0), (1, -1, WIDTH))
         assert begun.make("int8").why_not == ""
 
     def test_random_data_calibrate_too(self, run):
-        made = run(classifier, count=0).make("int8")
-        assert made.file
-        assert "random samples" in made.note
+        artifact = run(classifier, count=0).make("int8")
+        assert artifact.file
+        assert "random samples" in artifact.note
 
     @pytest.mark.parametrize("precision", ["int8", "int8_weights", "int4_weights"])
     def test_nothing_to_quantize(self, run, precision):
-        made = run(lambda ops, x: ops.tanh(x)).make(precision)
-        assert made.file == ""
-        assert "no convolution, matrix multiplication or recurrent layer" in made.why_not
+        artifact = run(lambda ops, x: ops.tanh(x)).make(precision)
+        assert artifact.file == ""
+        assert "no convolution, matrix multiplication or recurrent layer" in artifact.why_not
 
     def test_what_is_quantized_stays_as_it_is(self, run, tmp_path, save_ir):
         first = run(classifier)
@@ -140,8 +142,8 @@ class TestInt8:
         subject = read_source_model(settings, tmp_path / "again" / "run")
         data = read_data(settings, subject)
         for precision in ("int8", "int8_weights", "int4_weights"):
-            made = make(precision, settings, subject, data, tmp_path / "again", SECONDS)
-            assert "quantized already" in made.why_not
+            artifact = make(precision, settings, subject, data, tmp_path / "again", SECONDS)
+            assert "quantized already" in artifact.why_not
 
     def test_a_single_sample_calibrates_nothing(self, run):
         assert "no samples to calibrate with" in run(classifier, count=1).make("int8").why_not
@@ -149,8 +151,8 @@ class TestInt8:
     def test_what_takes_too_long_is_given_up(self, run, here):
         begun = run(classifier)
         here.undo()
-        made = begun.make("int8", seconds=0.2)
-        assert "took longer" in made.why_not
+        artifact = begun.make("int8", seconds=0.2)
+        assert "took longer" in artifact.why_not
         assert files(begun) == ["f32.bin", "f32.xml"]
 
     def test_memory_bounds_the_samples(self, run, monkeypatch):
@@ -165,10 +167,10 @@ class TestInt8:
 class TestWeights:
     def test_eight_bits(self, run):
         begun = run(classifier)
-        made = begun.make("int8_weights")
-        assert (made.why_not, made.note) == ("", "")
-        assert operations(begun, made)["FakeQuantize"] == 0
-        assert made.size < begun.make("f32").size
+        artifact = begun.make("int8_weights")
+        assert (artifact.why_not, artifact.note) == ("", "")
+        assert operations(begun, artifact)["FakeQuantize"] == 0
+        assert artifact.size < begun.make("f32").size
 
     def test_a_model_that_would_hardly_be_smaller(self, run):
         def table(ops, x):
@@ -176,36 +178,36 @@ class TestWeights:
             rows = ops.add(ops.reshape(x, np.array([1, 1, WIDTH]), False), weights(1, 1000, WIDTH))
             return ops.matmul(ops.reduce_mean(rows, np.array([1]), False), weights(WIDTH, 4), False, False)
 
-        made = run(table).make("int8_weights")
-        assert made.file == ""
-        assert "hardly smaller" in made.why_not
+        artifact = run(table).make("int8_weights")
+        assert artifact.file == ""
+        assert "hardly smaller" in artifact.why_not
 
     def test_four_bits_say_where(self, run):
-        made = run(classifier).make("int4_weights")
-        assert made.note == "4-bit weights in 2 of 3 layers, 8-bit ones in the others."
+        artifact = run(classifier).make("int4_weights")
+        assert artifact.note == "4-bit weights in 2 of 3 layers, 8-bit ones in the others."
 
     def test_four_bits_that_no_layer_can_have(self, run):
-        made = run(lambda ops, x: dense(ops, x, 4, 0)).make("int4_weights")
-        assert "No layer can have weights of 4 bits" in made.why_not
+        artifact = run(lambda ops, x: dense(ops, x, 4, 0)).make("int4_weights")
+        assert "No layer can have weights of 4 bits" in artifact.why_not
 
 
 class TestAccuracyControl:
     def test_keeps_what_is_asked_for(self, run):
         begun = run(classifier, max_drop=0.5)
         metric = resolve(begun.settings, begun.data, begun.subject)
-        made = begun.make("int8_accuracy", metric)
-        assert made.why_not == ""
-        assert operations(begun, made)["FakeQuantize"] > 0
-        assert "chosen which layers" in made.note
+        artifact = begun.make("int8_accuracy", metric)
+        assert artifact.why_not == ""
+        assert operations(begun, artifact)["FakeQuantize"] > 0
+        assert "chosen which layers" in artifact.note
         assert files(begun) == ["f32.bin", "f32.xml", "int8_accuracy.bin", "int8_accuracy.xml", "outputs"]
         assert not list((begun.folder / "run" / "outputs").iterdir())
 
     def test_takes_layers_back(self, run):
         begun = run(classifier, max_drop=0.0, metric="cosine")
         metric = resolve(begun.settings, begun.data, begun.subject)
-        plain, made = begun.make("int8"), begun.make("int8_accuracy", metric)
-        assert made.why_not == ""
-        assert operations(begun, made)["FakeQuantize"] < operations(begun, plain)["FakeQuantize"]
+        plain, artifact = begun.make("int8"), begun.make("int8_accuracy", metric)
+        assert artifact.why_not == ""
+        assert operations(begun, artifact)["FakeQuantize"] < operations(begun, plain)["FakeQuantize"]
 
     def test_a_metric_of_all_samples_hands_the_outputs_over(self, run, tmp_path, monkeypatch):
         monkeypatch.chdir(tmp_path)

@@ -15,7 +15,7 @@ from optguide.optimize.data.dataset import read_data
 from optguide.optimize.evaluation.evaluate import judge
 from optguide.optimize.evaluation.metrics import resolve
 from optguide.optimize.model.source import read_source_model
-from optguide.optimize.outcome import Made
+from optguide.optimize.outcome import Artifact
 from tests import in_process
 
 SECONDS = 120.0
@@ -69,18 +69,20 @@ def run(here, tmp_path, save_ir, monkeypatch):
         data = read_data(settings, subject)
         metric = resolve(settings, data, subject)
 
-        def judged(made, seconds=SECONDS):
-            return judge(made, settings, subject, data, metric, folder, seconds)
+        def judged(artifact, seconds=SECONDS):
+            return judge(artifact, settings, subject, data, metric, folder, seconds)
 
-        def made(precision):
+        def artifact(precision):
             return make(precision, settings, subject, data, folder, SECONDS)
 
         def other(weights):
             """As if the model with other weights had been made."""
             save_ir(folder / "run" / "int8.xml", list(shape), linear(weights))
-            return Made("int8", "run/int8.xml")
+            return Artifact("int8", "run/int8.xml")
 
-        return SimpleNamespace(judge=judged, make=made, other=other, folder=folder, data=data, metric=metric)
+        return SimpleNamespace(
+            judge=judged, make=artifact, other=other, folder=folder, data=data, metric=metric
+        )
 
     return begin
 
@@ -159,42 +161,42 @@ class TestProxies:
 class TestWhatCannotBeJudged:
     def test_random_data(self, run):
         begun = run(data=None)
-        made = begun.judge(begun.make("f32"))
-        assert made.quality is None
-        assert "Random data judge no accuracy" in made.note
+        artifact = begun.judge(begun.make("f32"))
+        assert artifact.quality is None
+        assert "Random data judge no accuracy" in artifact.note
 
     def test_what_was_not_made(self, run):
-        made = Made("int8", why_not="There is nothing to quantize.")
-        assert run().judge(made) == made
+        artifact = Artifact("int8", why_not="There is nothing to quantize.")
+        assert run().judge(artifact) == artifact
 
     def test_nan_is_no_candidate(self, run):
         begun = run()
         begun.judge(begun.make("f32"))
-        made = begun.judge(begun.other(np.full_like(WEIGHTS, np.nan)))
-        assert (made.file, made.quality) == ("", None)
-        assert "with NaN, and 32-bit floats do not" in made.why_not
+        artifact = begun.judge(begun.other(np.full_like(WEIGHTS, np.nan)))
+        assert (artifact.file, artifact.quality) == ("", None)
+        assert "with NaN, and 32-bit floats do not" in artifact.why_not
 
     def test_floats_come_first(self, run):
         begun = run()
-        made = begun.judge(begun.other(WEIGHTS))
-        assert made.quality is None
-        assert "no answers of 32-bit floats" in made.note
+        artifact = begun.judge(begun.other(WEIGHTS))
+        assert artifact.quality is None
+        assert "no answers of 32-bit floats" in artifact.note
 
     def test_a_model_that_cannot_be_read(self, run):
         begun = run()
         begun.judge(begun.make("f32"))
-        made = begun.other(WEIGHTS)
-        (begun.folder / made.file).write_text("<net/>")
-        made = begun.judge(made)
-        assert made.quality is None
-        assert made.note
+        artifact = begun.other(WEIGHTS)
+        (begun.folder / artifact.file).write_text("<net/>")
+        artifact = begun.judge(artifact)
+        assert artifact.quality is None
+        assert artifact.note
 
     def test_what_takes_too_long(self, run, here):
         begun = run()
         here.undo()
-        made = begun.judge(begun.make("f32"), seconds=0.1)
-        assert made.quality is None
-        assert "took longer" in made.note
+        artifact = begun.judge(begun.make("f32"), seconds=0.1)
+        assert artifact.quality is None
+        assert "took longer" in artifact.note
         assert not list((begun.folder / "run").glob("outputs/*.part"))
 
     def test_data_that_change_from_one_reading_to_the_next(self, run):
@@ -205,9 +207,9 @@ class TestWhatCannotBeJudged:
         )
         begun = run(module=module, data="readers_module:shuffled")
         begun.judge(begun.make("f32"))
-        made = begun.judge(begun.make("default"))
-        assert made.quality is None
-        assert "not the same every time" in made.note
+        artifact = begun.judge(begun.make("default"))
+        assert artifact.quality is None
+        assert "not the same every time" in artifact.note
 
     def test_labels_that_do_not_fit_are_the_readers_to_correct(self, run, tmp_path):
         begun = run()
@@ -239,9 +241,9 @@ class TestReadersMetric:
         module = "def right(outputs, labels):\n    return [1 / int(o[0].max() < 99) for o in outputs]\n"
         begun = run(module=module, metric="readers_module:right")
         begun.judge(begun.make("f32"))
-        made = begun.judge(begun.other(-1000 * WEIGHTS))
-        assert made.quality is None
-        assert "ZeroDivisionError" in made.note
+        artifact = begun.judge(begun.other(-1000 * WEIGHTS))
+        assert artifact.quality is None
+        assert "ZeroDivisionError" in artifact.note
 
 
 def test_each_has_a_process_of_its_own(run, here):

@@ -24,10 +24,10 @@ FILE = Path("report.json")
 
 @pytest.mark.parametrize("name", [*OUTCOMES, "hostile"])
 def test_an_outcome_comes_back_as_it_was(name):
-    made = hostile() if name == "hostile" else OUTCOMES[name]
-    back = as_json.decode(as_json.encode(made), FILE)
+    written = hostile() if name == "hostile" else OUTCOMES[name]
+    back = as_json.decode(as_json.encode(written), FILE)
     # Lists of the machine's facts are lists in JSON too; all else is equal, types of its tuples included.
-    assert back == made
+    assert back == written
 
 
 def test_an_interval_without_an_end_is_null_and_comes_back():
@@ -39,11 +39,11 @@ def test_an_interval_without_an_end_is_null_and_comes_back():
 
 def test_another_schema_is_refused_by_its_number():
     data = json.dumps({"schema": 99, "whatever": 1}).encode()
-    with pytest.raises(RecordsError, match=r"report\.json has schema 99, .* reads schema 1"):
+    with pytest.raises(RecordsError, match=r"report\.json has schema 99, .* reads schema 2"):
         as_json.decode(data, FILE)
 
 
-@pytest.mark.parametrize("data", [b"", b"{", b"[]", b'{"schema": 1}', b"\xff\xfe{}"])
+@pytest.mark.parametrize("data", [b"", b"{", b"[]", b'{"schema": 2}', b"\xff\xfe{}"])
 def test_what_is_no_report_is_refused(data):
     with pytest.raises(RecordsError, match="not a readable report"):
         as_json.decode(data, FILE)
@@ -81,5 +81,5 @@ def test_reference_documents_exactly_the_fields_there_are():
 def test_reference_names_the_schema_and_every_word_a_field_can_hold():
     text = PAGE.read_text("utf-8")
     assert f"`schema` is {outcome.SCHEMA}" in text
-    words = [*outcome.Fate.__args__, *outcome.Kept.__args__, *outcome.Ended.__args__, *candidate.PRECISIONS]
+    words = [*outcome.Status.__args__, *outcome.Kept.__args__, *outcome.Ended.__args__, *candidate.PRECISIONS]
     assert [word for word in words if f"`{word}`" not in text] == []

@@ -65,8 +65,8 @@ def text(node):
     ],
 )
 def test_the_decision_is_the_title(outcome, kind, title):
-    made = decision.decide(outcome)
-    assert (made.kind, made.title) == (kind, title)
+    decided = decision.decide(outcome)
+    assert (decided.kind, decided.title) == (kind, title)
 
 
 def test_the_decision_comes_before_everything_else(soups):
@@ -115,7 +115,7 @@ def test_the_final_session_decides_and_names_roles():
     assert [row.name for row in rows][:2] == [WINNER.name, DEFAULT.name]
     assert rows[0].roles == ("winner",)
     assert rows[-1].roles == ("the model's own framework",)
-    assert rows[1].ratio == RICH.heats[-1].ratios[DEFAULT.name]
+    assert rows[1].ratio == RICH.rounds[-1].ratios[DEFAULT.name]
 
 
 def test_without_a_final_session_rows_come_from_the_standings():
@@ -128,16 +128,16 @@ def test_the_default_as_winner_has_both_roles():
     assert decision.compared(KEPT)[0].roles == ("winner", "OpenVINO's default")
 
 
-def test_every_candidate_has_its_fate_and_its_reason(soups):
+def test_every_candidate_has_its_status_and_its_reason(soups):
     table = soups["rich"].select_one("table.race")
     rows = {text(row.th): row for row in table.tbody.find_all("tr")}
     for standing in RICH.standings:
-        if standing.fate == "not tried":
+        if standing.status == "not tried":
             assert standing.candidate.name not in rows
             assert standing.candidate.name in text(soups["rich"].select_one("#race"))
         else:
             row = rows[standing.candidate.name]
-            assert standing.fate in text(row)
+            assert standing.status in text(row)
             assert standing.why in text(row)
 
 
@@ -212,7 +212,7 @@ def test_pages_stand_alone(soups, name):
         ("interrupted", "first", "was not measured in this run"),
         ("interrupted", "claims", "were not looked at"),
         ("interrupted", "decision", "interrupted"),
-        ("interrupted", "decision", "There was no final session"),
+        ("interrupted", "decision", "There was no confirmation run"),
         ("random", "precisions", "No precision was judged"),
         ("random", "trade-off", "speed is all that can be compared"),
         ("failed", "race", "process ended with SIGKILL"),

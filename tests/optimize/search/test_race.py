@@ -10,10 +10,10 @@ import pytest
 from optguide.bench.load import Limit
 from optguide.errors import Busy, InputError, WorkerDied
 from optguide.optimize.candidate import Candidate, Deployment
-from optguide.optimize.outcome import FINAL, Heat
-from optguide.optimize.search.finals import final, finalist
-from optguide.optimize.search.heats import Field
+from optguide.optimize.outcome import CONFIRMATION, RaceRound
+from optguide.optimize.search.confirmation import confirm, provisional_winner
 from optguide.optimize.search.race import race, unfinished
+from optguide.optimize.search.rounds import SearchContext
 from optguide.optimize.search.rules import Rules
 from optguide.optimize.search.space import space_of
 from optguide.stats.estimate import Estimate
@@ -66,10 +66,10 @@ def test_it_finds_what_is_within_three_percent_of_the_best():
     shares = []
     for seed in range(40):
         scene = landscape(seed)
-        heats = scene.run(seed=seed)
-        shares.append(scene.share(heats[-1].leader))
+        rounds = scene.run(seed=seed)
+        shares.append(scene.share(rounds[-1].incumbent))
         for plain in (scene.rules.default, scene.rules.hint):
-            assert scene.rate(scene.named[heats[-1].leader]) > 0.985 * scene.rate(plain)
+            assert scene.rate(scene.named[rounds[-1].incumbent]) > 0.985 * scene.rate(plain)
     assert np.mean(np.array(shares) >= 0.97) >= 0.95
     assert min(shares) > 0.93
 
@@ -78,7 +78,7 @@ def test_two_runs_choose_within_two_percent_of_each_other():
     apart = []
     for seed in range(15):
         scenes = [landscape(seed, noise=100 * seed + run) for run in (0, 1)]
-        one, other = (scene.share(scene.run(seed=run)[-1].leader) for run, scene in enumerate(scenes))
+        one, other = (scene.share(scene.run(seed=run)[-1].incumbent) for run, scene in enumerate(scenes))
         apart.append(abs(one / other - 1))
     assert np.mean(np.array(apart) <= 0.02) >= 0.9
 
@@ -88,7 +88,7 @@ def test_it_needs_a_fraction_of_an_exhaustive_search():
     shares, seconds = [], []
     for seed in range(20):
         scene = landscape(seed)
-        shares.append(scene.share(scene.run(40, 20, seed=seed)[-1].leader))
+        shares.append(scene.share(scene.run(40, 20, seed=seed)[-1].incumbent))
         seconds.append(scene.machine.now)
     assert np.mean(np.array(shares) >= 0.95) >= 0.85
     assert np.mean(seconds) < 70
@@ -99,7 +99,7 @@ def test_where_nothing_differs_the_default_stays(goal):
     kept = 0
     for seed in range(20):
         scene = flat(goal, seed=seed)
-        kept += scene.run(seed=seed)[-1].leader == scene.rules.default.name
+        kept += scene.run(seed=seed)[-1].incumbent == scene.rules.default.name
     assert kept >= 19
 
 
@@ -107,7 +107,7 @@ def test_many_processors_are_searched_by_proposals():
     shares, tried = [], []
     for seed in range(6):
         scene = landscape(seed, processors=64, precisions=("default",))
-        shares.append(scene.share(scene.run(400, seed=seed)[-1].leader))
+        shares.append(scene.share(scene.run(400, seed=seed)[-1].incumbent))
         tried.append(len({name for session in scene.machine.sessions for name in session}))
     assert np.mean(np.array(shares) >= 0.97) >= 0.8
     assert max(tried) < len(scene.space.deployments) / 2
@@ -115,55 +115,62 @@ def test_many_processors_are_searched_by_proposals():
 
 def test_a_precision_that_may_not_win_is_measured_once_and_never_leads():
     scene = Scene(
-        lambda c: 500.0 if c.precision == "int8" else 50.0, precisions=("default",), exhibits=("int8",)
+        lambda c: 500.0 if c.precision == "int8" else 50.0, precisions=("default",), not_eligible=("int8",)
     )
-    heats = scene.run()
-    measured = [name for heat in heats for name in heat.speeds if name.startswith("INT8")]
+    rounds = scene.run()
+    measured = [name for race_round in rounds for name in race_round.speeds if name.startswith("INT8")]
     assert measured == [Candidate("int8", HINT).name]
-    assert not any(heat.leader.startswith("INT8") for heat in heats)
+    assert not any(race_round.incumbent.startswith("INT8") for race_round in rounds)
 
 
 def test_every_heat_is_recorded_and_a_resumed_race_repeats_none():
     whole, stopped = landscape(3), landscape(3)
-    expected = race(whole.field, whole.rules, seconds=200, seed=3)
+    expected = race(whole.context, whole.rules, seconds=200, seed=3)
     recorded = []
 
-    def stop(heat):
-        recorded.append(heat)
+    def stop(race_round):
+        recorded.append(race_round)
         if len(recorded) == 2:
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        race(stopped.field, stopped.rules, seconds=200, record=stop, seed=3)
+        race(stopped.context, stopped.rules, seconds=200, record=stop, seed=3)
     left = 200 - stopped.machine.now
-    resumed = race(stopped.field, stopped.rules, seconds=left, heats=recorded, seed=3)
+    resumed = race(stopped.context, stopped.rules, seconds=left, rounds=recorded, seed=3)
     assert resumed[:2] == tuple(recorded)
-    assert [set(heat.speeds) for heat in resumed[:3]] == [set(heat.speeds) for heat in expected[:3]]
-    assert race(stopped.field, stopped.rules, seconds=100, heats=expected)[: len(expected)] == expected
+    assert [set(race_round.speeds) for race_round in resumed[:3]] == [
+        set(race_round.speeds) for race_round in expected[:3]
+    ]
+    assert race(stopped.context, stopped.rules, seconds=100, rounds=expected)[: len(expected)] == expected
 
 
 def test_the_leader_is_in_every_heat_and_ratios_are_against_it():
     scene = landscape(5)
-    heats = race(scene.field, scene.rules, seconds=200)
-    assert scene.rules.default.name in heats[0].speeds
-    for before, after in itertools.pairwise(heats):
-        assert before.leader in after.speeds
-    for heat in heats:
-        assert set(heat.ratios) == set(heat.speeds) - {heat.leader}
+    rounds = race(scene.context, scene.rules, seconds=200)
+    assert scene.rules.default.name in rounds[0].speeds
+    for before, after in itertools.pairwise(rounds):
+        assert before.incumbent in after.speeds
+    for race_round in rounds:
+        assert set(race_round.ratios) == set(race_round.speeds) - {race_round.incumbent}
 
 
 def test_what_is_shown_slower_does_not_come_back():
     scene = Scene(lambda c: 50.0 if c.deployment.requests is None else 100.0 / (c.deployment.batch or 1))
-    heats = race(scene.field, scene.rules, seconds=200)
-    batched = [name for heat in heats for name in heat.speeds if "batch" in name]
+    rounds = race(scene.context, scene.rules, seconds=200)
+    batched = [name for race_round in rounds for name in race_round.speeds if "batch" in name]
     assert len(batched) == len(set(batched))
 
 
 def test_what_adds_to_a_setting_that_is_far_slower_is_not_tried():
     """One thread is a tenth as fast: it is tried with one request and with two, and without a batch."""
     scene = Scene(lambda c: 10.0 if c.deployment.threads == 1 else 100.0, precisions=("default",))
-    heats = race(scene.field, scene.rules, seconds=400)
-    single = {scene.named[name].deployment for heat in heats for name in heat.speeds if "1 thread" in name}
+    rounds = race(scene.context, scene.rules, seconds=400)
+    single = {
+        scene.named[name].deployment
+        for race_round in rounds
+        for name in race_round.speeds
+        if "1 thread" in name
+    }
     assert single
     assert all(way.batch is None for way in single)
 
@@ -178,9 +185,9 @@ def test_what_a_short_heat_cannot_tell_is_told_by_longer_ones():
             batchable=False,
             seed=seed,
         )
-        heats = race(scene.field, scene.rules, seconds=200, seed=seed)
-        assert sum("finalists" in heat.title for heat in heats) <= 3
-        right += scene.share(heats[-1].leader) == 1
+        rounds = race(scene.context, scene.rules, seconds=200, seed=seed)
+        assert sum("refinement" in race_round.title for race_round in rounds) <= 3
+        right += scene.share(rounds[-1].incumbent) == 1
     assert right >= 8
 
 
@@ -190,8 +197,8 @@ def test_whoever_exceeds_the_limit_never_leads_those_that_keep_it():
         precisions=("default",),
         limit=Limit(95, 15.0),
     )
-    for heat in race(scene.field, scene.rules, seconds=100):
-        assert scene.rules.keeps(heat.speeds[heat.leader]) != "exceeded"
+    for race_round in race(scene.context, scene.rules, seconds=100):
+        assert scene.rules.keeps(race_round.speeds[race_round.incumbent]) != "exceeded"
 
 
 def test_a_failing_candidate_fails_alone():
@@ -201,12 +208,12 @@ def test_a_failing_candidate_fails_alone():
         return 50.0
 
     scene = Scene(rate, precisions=("default",))
-    heats = scene.run()
-    failures = {name: why for heat in heats for name, why in heat.failures.items()}
+    rounds = scene.run()
+    failures = {name: why for race_round in rounds for name, why in race_round.failures.items()}
     # What is made of it is not tried, nor are larger batches.
     assert failures == {Candidate("default", replace(HINT, batch=4)).name: "The worker was ended by SIGSEGV."}
-    assert not any("batch" in name for heat in heats for name in heat.speeds)
-    assert heats[-1].leader == scene.rules.default.name
+    assert not any("batch" in name for race_round in rounds for name in race_round.speeds)
+    assert rounds[-1].incumbent == scene.rules.default.name
 
 
 def test_a_default_that_does_not_run_leaves_the_race_to_the_others():
@@ -216,9 +223,12 @@ def test_a_default_that_does_not_run_leaves_the_race_to_the_others():
         return 50.0
 
     scene = Scene(rate)
-    heats = scene.run()
-    assert heats[-1].leader != DEFAULT.name
-    assert sum(DEFAULT.name in heat.failures for heat in heats if heat.title != FINAL) == 1
+    rounds = scene.run()
+    assert rounds[-1].incumbent != DEFAULT.name
+    assert (
+        sum(DEFAULT.name in race_round.failures for race_round in rounds if race_round.title != CONFIRMATION)
+        == 1
+    )
 
 
 def test_nothing_runs():
@@ -226,24 +236,24 @@ def test_nothing_runs():
         raise WorkerDied("The worker was ended by SIGSEGV.", "Run it again.")
 
     scene = Scene(rate, precisions=("default",))
-    heats = race(scene.field, scene.rules, seconds=100)
-    assert heats
-    assert not any(heat.speeds for heat in heats)
-    assert final(scene.field, scene.rules, heats, seconds=20).leader == DEFAULT.name
+    rounds = race(scene.context, scene.rules, seconds=100)
+    assert rounds
+    assert not any(race_round.speeds for race_round in rounds)
+    assert confirm(scene.context, scene.rules, rounds, seconds=20).incumbent == DEFAULT.name
 
 
 def test_a_candidate_that_cannot_be_prepared_fails_alone():
     scene = flat(precisions=("default",))
-    variant = scene.field.variant
+    variant = scene.context.variant
 
     def refusing(candidate):
         if candidate.deployment.batch:
             raise InputError("Samples of different shapes cannot be stacked.", "Leave out the batch.")
         return variant(candidate)
 
-    field = Field(scene.space, refusing, measure=scene.machine.measure, clock=scene.machine.clock)
-    heats = race(field, scene.rules, seconds=200)
-    failed = {name for heat in heats for name in heat.failures}
+    context = SearchContext(scene.space, refusing, measure=scene.machine.measure, clock=scene.machine.clock)
+    rounds = race(context, scene.rules, seconds=200)
+    failed = {name for race_round in rounds for name in race_round.failures}
     assert failed
     assert failed <= {c.name for c in scene.entrants if c.deployment.batch}
     assert not any("batch" in name for session in scene.machine.sessions for name in session)
@@ -256,48 +266,52 @@ def test_a_machine_that_is_busy_ends_the_race():
         raise Busy("Another measurement is running.", "Wait for it to end.")
 
     with pytest.raises(Busy):
-        race(Field(scene.space, scene.field.variant, measure=busy), scene.rules, seconds=100)
+        race(SearchContext(scene.space, scene.context.variant, measure=busy), scene.rules, seconds=100)
 
 
 def test_slow_candidates_get_longer_heats():
     """Of three seconds per inference, six turns do not fit into the usual time."""
     scene = Scene(lambda c: 1 / 3, "latency", precisions=("default",))
-    heats = scene.run(600, 120)
-    assert heats[0].speeds == {}
-    assert len(heats[1].speeds) >= 2
+    rounds = scene.run(600, 120)
+    assert rounds[0].speeds == {}
+    assert len(rounds[1].speeds) >= 2
 
 
 @pytest.mark.parametrize("seconds", [0.0, 1.0])
 def test_no_time_is_no_heat(seconds):
     scene = flat()
-    assert race(scene.field, scene.rules, seconds=seconds) == ()
-    assert finalist(scene.field, scene.rules, ()) == DEFAULT
+    assert race(scene.context, scene.rules, seconds=seconds) == ()
+    assert provisional_winner(scene.context, scene.rules, ()) == DEFAULT
 
 
 @pytest.mark.parametrize("seed", range(5))
 def test_a_race_knows_whether_more_time_would_have_meant_another_heat(seed):
     scene = landscape(seed)
-    heats = race(scene.field, scene.rules, seconds=5000, seed=seed)
+    rounds = race(scene.context, scene.rules, seconds=5000, seed=seed)
     assert scene.machine.now < 4000
-    assert not unfinished(heats, scene.field, scene.rules)
-    assert unfinished(heats[:2], scene.field, scene.rules)
-    assert unfinished((), scene.field, scene.rules)
+    assert not unfinished(rounds, scene.context, scene.rules)
+    assert unfinished(rounds[:2], scene.context, scene.rules)
+    assert unfinished((), scene.context, scene.rules)
 
 
 def test_little_time_still_compares_default_and_hint():
     scene = Scene(lambda c: 100.0 if c.deployment.hint else 50.0)
-    heats = race(scene.field, scene.rules, seconds=6)
-    assert set(heats[0].speeds) == {scene.rules.default.name, scene.rules.hint.name}
-    assert heats[0].leader == scene.rules.hint.name
+    rounds = race(scene.context, scene.rules, seconds=6)
+    assert set(rounds[0].speeds) == {scene.rules.default.name, scene.rules.hint.name}
+    assert rounds[0].incumbent == scene.rules.hint.name
     assert scene.machine.now < 10
 
 
 def test_processes_that_do_not_fit_into_memory_together_meet_in_smaller_heats():
     scene = landscape(2)
-    field = Field(
-        scene.space, scene.field.variant, at_once=2, measure=scene.machine.measure, clock=scene.machine.clock
+    context = SearchContext(
+        scene.space,
+        scene.context.variant,
+        at_once=2,
+        measure=scene.machine.measure,
+        clock=scene.machine.clock,
     )
-    assert {len(heat.speeds) for heat in race(field, scene.rules, seconds=60)} == {2}
+    assert {len(race_round.speeds) for race_round in race(context, scene.rules, seconds=60)} == {2}
 
 
 def test_a_limit_that_the_fastest_exceeds_goes_to_the_fastest_that_keeps_it():
@@ -307,11 +321,11 @@ def test_a_limit_that_the_fastest_exceeds_goes_to_the_fastest_that_keeps_it():
         precisions=("default",),
         limit=Limit(95, 15.0),
     )
-    heats = scene.run()
-    winner = scene.named[heats[-1].leader]
+    rounds = scene.run()
+    winner = scene.named[rounds[-1].incumbent]
     assert winner.deployment.batch is None
     assert scene.rate(winner) == 200.0
-    assert scene.rules.keeps(heats[-1].speeds[winner.name]) == "kept"
+    assert scene.rules.keeps(rounds[-1].speeds[winner.name]) == "kept"
 
 
 def test_a_limit_that_the_default_exceeds_needs_nothing_faster():
@@ -324,20 +338,20 @@ def test_a_limit_that_the_default_exceeds_needs_nothing_faster():
         limit=Limit(50, 20.0),
     )
     last = scene.run()[-1]
-    assert last.leader not in {scene.rules.default.name, scene.rules.hint.name}
-    assert scene.rules.keeps(last.speeds[last.leader]) == "kept"
+    assert last.incumbent not in {scene.rules.default.name, scene.rules.hint.name}
+    assert scene.rules.keeps(last.speeds[last.incumbent]) == "kept"
 
 
 def test_the_final_has_the_plain_ones_beside_the_finalist_and_what_is_shown_with_them():
     scene = landscape(4, precisions=("default", "int8"))
-    heats = race(scene.field, scene.rules, seconds=200)
+    rounds = race(scene.context, scene.rules, seconds=200)
     beside = Candidate("f32")
-    heat = final(scene.field, scene.rules, heats, seconds=60, beside=[beside])
-    best = finalist(scene.field, scene.rules, heats)
-    assert set(heat.speeds) == {c.name for c in (DEFAULT, scene.rules.hint, best, beside)}
-    assert heat.title == FINAL
-    assert heat.leader != beside.name
-    assert heat.seconds < 80
+    race_round = confirm(scene.context, scene.rules, rounds, seconds=60, beside=[beside])
+    best = provisional_winner(scene.context, scene.rules, rounds)
+    assert set(race_round.speeds) == {c.name for c in (DEFAULT, scene.rules.hint, best, beside)}
+    assert race_round.title == CONFIRMATION
+    assert race_round.incumbent != beside.name
+    assert race_round.seconds < 80
 
 
 def test_the_final_undoes_what_was_luck():
@@ -345,10 +359,10 @@ def test_the_final_undoes_what_was_luck():
     scene = Scene(lambda c: 25.0 if c.deployment.hint else 50.0, precisions=("default",))
     hint = scene.rules.hint.name
     lucky = Estimate(0.5, 0.45, 0.55, "ratio", 6)
-    measured = race(scene.field, scene.rules, seconds=8)[0]
-    mistaken = Heat("precisions", hint, 8, 6, None, measured.speeds, {DEFAULT.name: lucky})
-    assert finalist(scene.field, scene.rules, [mistaken]) == scene.rules.hint
-    assert final(scene.field, scene.rules, [mistaken], seconds=60).leader == DEFAULT.name
+    measured = race(scene.context, scene.rules, seconds=8)[0]
+    mistaken = RaceRound("precisions", hint, 8, 6, None, measured.speeds, {DEFAULT.name: lucky})
+    assert provisional_winner(scene.context, scene.rules, [mistaken]) == scene.rules.hint
+    assert confirm(scene.context, scene.rules, [mistaken], seconds=60).incumbent == DEFAULT.name
 
 
 def test_the_final_settles_what_the_race_left_open():
@@ -356,8 +370,8 @@ def test_the_final_settles_what_the_race_left_open():
     found = []
     for seed in range(20):
         scene = requests_help(0.14, process=0.04, block=0.05, load=0.4, seed=seed)
-        heats = scene.run(18, 13, seed=seed)
-        found.append(scene.share(heats[-1].leader))
+        rounds = scene.run(18, 13, seed=seed)
+        found.append(scene.share(rounds[-1].incumbent))
     assert sum(share > 0.98 for share in found) >= 16
 
 
@@ -373,11 +387,11 @@ def requests_help(gain, **machine):
 
 def test_rivals_of_the_finalist_have_their_turn_in_the_final_where_there_is_room():
     scene = requests_help(0.0)
-    first = race(scene.field, scene.rules, seconds=12)[0]
+    first = race(scene.context, scene.rules, seconds=12)[0]
     rival = next(c for c in scene.entrants if c.deployment.requests and not c.deployment.streams)
     open_ratio = Estimate(1.1, 0.9, 1.3, "ratio", 6)
     speed = first.speeds[scene.rules.hint.name]
-    second = Heat(
+    second = RaceRound(
         "deployments",
         scene.rules.hint.name,
         8,
@@ -386,11 +400,11 @@ def test_rivals_of_the_finalist_have_their_turn_in_the_final_where_there_is_room
         {scene.rules.hint.name: speed, rival.name: replace(speed, effective={"NUM_STREAMS": "9"})},
         {rival.name: open_ratio},
     )
-    heats = [replace(first, leader=scene.rules.hint.name), second]
-    last = final(scene.field, scene.rules, heats, seconds=30, beside=[Candidate("f32")])
+    rounds = [replace(first, incumbent=scene.rules.hint.name), second]
+    last = confirm(scene.context, scene.rules, rounds, seconds=30, beside=[Candidate("f32")])
     assert {rival.name, "32-bit floats, default settings"} <= last.speeds.keys()
-    narrow = replace(scene.field, fitting=2)
-    last = final(narrow, scene.rules, heats, seconds=30, beside=[Candidate("f32")])
+    narrow = replace(scene.context, fitting=2)
+    last = confirm(narrow, scene.rules, rounds, seconds=30, beside=[Candidate("f32")])
     assert rival.name not in last.speeds
 
 
@@ -407,8 +421,8 @@ def test_what_the_device_makes_the_same_of_does_not_win_by_luck():
             effective=lambda variant: {"NUM_STREAMS": "1"},
             seed=seed,
         )
-        heats = race(scene.field, scene.rules, seconds=20, seed=seed)
-        won.add(final(scene.field, scene.rules, heats, seconds=8, seed=seed).leader)
+        rounds = race(scene.context, scene.rules, seconds=20, seed=seed)
+        won.add(confirm(scene.context, scene.rules, rounds, seconds=8, seed=seed).incumbent)
     assert won == {DEFAULT.name}
 
 
@@ -422,7 +436,7 @@ def test_of_equals_the_plainest_wins():
             batchable=False,
             seed=seed,
         )
-        found.append(scene.run(seed=seed)[-1].leader)
+        found.append(scene.run(seed=seed)[-1].incumbent)
     assert found.count(scene.rules.hint.name) >= 9
 
 
@@ -430,15 +444,15 @@ def test_what_the_device_makes_the_same_of_needs_no_second_turn():
     scene = flat(
         effective=lambda variant: {"NUM_STREAMS": "1"}, batchable=False, precisions=("default", "f32")
     )
-    heats = race(scene.field, scene.rules, seconds=400)
-    turns = [name for heat in heats for name in heat.speeds if name != scene.rules.default.name]
+    rounds = race(scene.context, scene.rules, seconds=400)
+    turns = [name for race_round in rounds for name in race_round.speeds if name != scene.rules.default.name]
     assert len(turns) == len(set(turns))
 
 
 def test_progress_names_the_leader_and_the_share_of_the_time():
     scene = landscape(6)
     told = []
-    race(scene.field, scene.rules, seconds=200, progress=lambda what, done: told.append((what, done)))
+    race(scene.context, scene.rules, seconds=200, progress=lambda what, done: told.append((what, done)))
     assert told[0] == (f"precisions, leader: {scene.rules.default.name}", 0.0)
     shares = [done for _, done in told]
     assert shares == sorted(shares)
@@ -450,11 +464,11 @@ def test_a_real_race(ir, inputs):
     default, hint = DEFAULT, Candidate("default", HINT)
     rules = Rules("throughput", default, hint, ("default", "f32"))
     space = space_of("throughput", streams=1, threads=1, processors=1)
-    field = Field(space, lambda candidate: candidate.variant(str(ir), (str(inputs),)))
-    heats = race(field, rules, seconds=6)
-    assert {default.name, hint.name} <= set(heats[0].speeds)
-    assert not any(heat.failures for heat in heats)
-    last = final(field, rules, heats, seconds=2, beside=[Candidate("f32")])
+    context = SearchContext(space, lambda candidate: candidate.variant(str(ir), (str(inputs),)))
+    rounds = race(context, rules, seconds=6)
+    assert {default.name, hint.name} <= set(rounds[0].speeds)
+    assert not any(race_round.failures for race_round in rounds)
+    last = confirm(context, rules, rounds, seconds=2, beside=[Candidate("f32")])
     assert Candidate("f32").name in last.speeds
     assert last.speeds[default.name].effective["NUM_STREAMS"]
-    assert last.leader in {default.name, hint.name, finalist(field, rules, heats).name}
+    assert last.incumbent in {default.name, hint.name, provisional_winner(context, rules, rounds).name}

@@ -2,7 +2,7 @@ import pytest
 
 from optguide.bench.load import Limit
 from optguide.optimize.candidate import Candidate, Deployment
-from optguide.optimize.outcome import Made, Quality, Speed
+from optguide.optimize.outcome import Artifact, Quality, Speed
 from optguide.optimize.search.rules import Rules, may_win
 from optguide.stats.estimate import Estimate
 
@@ -35,7 +35,7 @@ def test_plain_is_what_changes_the_model_least_and_then_what_sets_least():
     many = Candidate("default", Deployment(streams=2, threads=4, requests=4))
     ordered = [DEFAULT, HINT, many, Candidate("f32"), Candidate("int8"), Candidate("int8", HINT.deployment)]
     shuffled = [ordered[index] for index in (3, 0, 5, 2, 4, 1)]
-    assert sorted(shuffled, key=ours.plainness) == ordered
+    assert sorted(shuffled, key=ours.simplicity) == ordered
 
 
 @pytest.mark.parametrize(
@@ -60,19 +60,19 @@ def test_a_higher_percentile_says_nothing_of_a_limit_for_the_median():
 
 
 def test_a_precision_may_win_by_the_interval_of_its_loss():
-    assert may_win(Made("f32", "f32.xml"))
-    assert may_win(Made("default", "f32.xml"))
-    assert may_win(Made("default", "f32.xml", quality=quality("open")))  # what the reader has already
-    assert not may_win(Made("default", "f32.xml", quality=quality("exceeded")))
-    assert may_win(Made("int8", "int8.xml", quality=quality("kept")))
-    assert not may_win(Made("int8", "int8.xml"))  # nothing judged it
-    assert not may_win(Made("int8", why_not="There is nothing to quantize."))
+    assert may_win(Artifact("f32", "f32.xml"))
+    assert may_win(Artifact("default", "f32.xml"))
+    assert may_win(Artifact("default", "f32.xml", quality=quality("open")))  # what the reader has already
+    assert not may_win(Artifact("default", "f32.xml", quality=quality("exceeded")))
+    assert may_win(Artifact("int8", "int8.xml", quality=quality("kept")))
+    assert not may_win(Artifact("int8", "int8.xml"))  # nothing judged it
+    assert not may_win(Artifact("int8", why_not="There is nothing to quantize."))
     for kept in ("open", "exceeded", "not judged"):
-        assert not may_win(Made("int8", "int8.xml", quality=quality(kept)))
-    assert not may_win(Made("default", "f32.xml", quality=quality("exceeded", 3.0)))
+        assert not may_win(Artifact("int8", "int8.xml", quality=quality(kept)))
+    assert not may_win(Artifact("default", "f32.xml", quality=quality("exceeded", 3.0)))
 
 
 def test_an_unproven_precision_may_win_where_its_loss_is_small_as_measured():
-    assert may_win(Made("int8", "int8.xml", quality=quality("open", 0.9)), unproven=True)
-    assert not may_win(Made("int8", "int8.xml", quality=quality("open", 1.1)), unproven=True)
-    assert not may_win(Made("int8", "int8.xml", quality=quality("exceeded", 3.0)), unproven=True)
+    assert may_win(Artifact("int8", "int8.xml", quality=quality("open", 0.9)), unproven=True)
+    assert not may_win(Artifact("int8", "int8.xml", quality=quality("open", 1.1)), unproven=True)
+    assert not may_win(Artifact("int8", "int8.xml", quality=quality("exceeded", 3.0)), unproven=True)

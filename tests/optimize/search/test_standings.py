@@ -1,11 +1,11 @@
-"""Who wins and why the others lost, from heats as they are written down."""
+"""Who wins and why the others lost, from rounds as they are written down."""
 
 import pytest
 
 from optguide.bench.load import Limit
 from optguide.optimize.candidate import Candidate, Deployment
-from optguide.optimize.outcome import FINAL, Heat, Made, Quality, Speed
-from optguide.optimize.search.ledger import Ledger, inverse
+from optguide.optimize.outcome import CONFIRMATION, Artifact, Quality, RaceRound, Speed
+from optguide.optimize.search.race_state import RaceState, inverse
 from optguide.optimize.search.rules import Rules
 from optguide.optimize.search.standings import standings
 from optguide.stats.estimate import Estimate
@@ -15,7 +15,7 @@ HINT = Deployment(hint="THROUGHPUT", requests=0)
 DEFAULT, HINTED, INT8 = Candidate("default"), Candidate("default", HINT), Candidate("int8", HINT)
 BATCHED = Candidate("default", Deployment(hint="THROUGHPUT", requests=0, batch=4))
 ALL = (DEFAULT, HINTED, INT8, BATCHED)
-MADE = (Made("default", "f32.xml"), Made("int8", "int8.xml"))
+ARTIFACTS = (Artifact("default", "f32.xml"), Artifact("int8", "int8.xml"))
 
 
 def rules(goal="throughput", precisions=("default", "int8"), limit=None):
@@ -32,18 +32,18 @@ def speed(rate=100.0, effective=None, **latency):
     return Speed(found, rates, None, 1, effective or {})
 
 
-def heat(leader, ratios, title="deployments", *, failures=None, speeds=None):
+def race_round(incumbent, ratios, title="deployments", *, failures=None, speeds=None):
     """``ratios`` by candidate; every one of them and the leader were measured."""
     names = {candidate.name: found for candidate, found in ratios.items()}
     known = {c.name: own for c, own in (speeds or {}).items()}
-    everyone = {leader.name: 1.0, **{name: found.value for name, found in names.items()}}
+    everyone = {incumbent.name: 1.0, **{name: found.value for name, found in names.items()}}
     measured = {name: known.get(name, speed(100 * value, {"IS": name})) for name, value in everyone.items()}
     failed = {candidate.name: why for candidate, why in (failures or {}).items()}
-    return Heat(title, leader.name, 10, 9, None, measured, names, failed)
+    return RaceRound(title, incumbent.name, 10, 9, None, measured, names, failed)
 
 
-def fates(result):
-    return {standing.candidate: standing.fate for standing in result.standings}
+def statuses(result):
+    return {standing.candidate: standing.status for standing in result.standings}
 
 
 def why(result, candidate):
@@ -51,23 +51,28 @@ def why(result, candidate):
 
 
 def test_without_heats_the_default_stays():
-    result = standings(ALL, (), MADE, rules())
+    result = standings(ALL, (), ARTIFACTS, rules())
     assert result.winner == DEFAULT
-    assert fates(result) == {DEFAULT: "winner", HINTED: "not tried", INT8: "not tried", BATCHED: "not tried"}
+    assert statuses(result) == {
+        DEFAULT: "winner",
+        HINTED: "not tried",
+        INT8: "not tried",
+        BATCHED: "not tried",
+    }
     assert result.met is None
     assert not result.confirmed
 
 
 def test_the_leader_of_the_final_wins_and_the_others_have_their_numbers():
-    heats = (
-        heat(HINTED, {DEFAULT: ratio(0.5, 0.6), INT8: ratio(0.9, 1.05)}, "precisions"),
-        heat(HINTED, {BATCHED: ratio(0.7, 0.8)}),
-        heat(INT8, {DEFAULT: ratio(0.4, 0.5), HINTED: ratio(0.8, 0.9)}, FINAL),
+    rounds = (
+        race_round(HINTED, {DEFAULT: ratio(0.5, 0.6), INT8: ratio(0.9, 1.05)}, "precisions"),
+        race_round(HINTED, {BATCHED: ratio(0.7, 0.8)}),
+        race_round(INT8, {DEFAULT: ratio(0.4, 0.5), HINTED: ratio(0.8, 0.9)}, CONFIRMATION),
     )
-    result = standings(ALL, heats, MADE, rules())
+    result = standings(ALL, rounds, ARTIFACTS, rules())
     assert result.winner == INT8
     assert result.confirmed
-    assert fates(result) == {INT8: "winner", DEFAULT: "slower", HINTED: "slower", BATCHED: "slower"}
+    assert statuses(result) == {INT8: "winner", DEFAULT: "slower", HINTED: "slower", BATCHED: "slower"}
     found = {standing.candidate: standing for standing in result.standings}
     assert found[DEFAULT].ratio == ratio(0.4, 0.5)
     assert found[DEFAULT].against == INT8.name
@@ -78,71 +83,83 @@ def test_the_leader_of_the_final_wins_and_the_others_have_their_numbers():
 
 
 def test_slower_than_one_that_was_beaten_is_slower_than_the_winner():
-    heats = (
-        heat(HINTED, {BATCHED: ratio(0.95, 1.04), DEFAULT: ratio(0.5, 0.6)}),
-        heat(INT8, {HINTED: ratio(0.5, 0.52), DEFAULT: ratio(0.3, 0.35)}, FINAL),
+    rounds = (
+        race_round(HINTED, {BATCHED: ratio(0.95, 1.04), DEFAULT: ratio(0.5, 0.6)}),
+        race_round(INT8, {HINTED: ratio(0.5, 0.52), DEFAULT: ratio(0.3, 0.35)}, CONFIRMATION),
     )
-    result = standings(ALL, heats, MADE, rules())
-    assert fates(result)[BATCHED] == "slower"
+    result = standings(ALL, rounds, ARTIFACTS, rules())
+    assert statuses(result)[BATCHED] == "slower"
     assert INT8.name in why(result, BATCHED)
 
 
 def test_an_open_interval_is_not_distinguishable():
-    heats = (heat(DEFAULT, {HINTED: ratio(0.98, 1.03), BATCHED: ratio(1.01, 1.03)}, FINAL),)
-    result = standings(ALL, heats, MADE, rules())
+    rounds = (race_round(DEFAULT, {HINTED: ratio(0.98, 1.03), BATCHED: ratio(1.01, 1.03)}, CONFIRMATION),)
+    result = standings(ALL, rounds, ARTIFACTS, rules())
     assert result.winner == DEFAULT
-    assert fates(result)[HINTED] == fates(result)[BATCHED] == "not distinguishable"
+    assert statuses(result)[HINTED] == statuses(result)[BATCHED] == "not distinguishable"
     assert DEFAULT.name in why(result, HINTED)
 
 
 def test_a_reason_does_not_deny_an_interval_above_one():
-    close = heat(DEFAULT, {HINTED: ratio(1.004, 1.018)}, FINAL)
-    result = standings(ALL, (close,), MADE, rules())
+    close = race_round(DEFAULT, {HINTED: ratio(1.004, 1.018)}, CONFIRMATION)
+    result = standings(ALL, (close,), ARTIFACTS, rules())
     assert result.winner == DEFAULT
     assert "less than 2 % count as no difference" in why(result, HINTED)
     assert "less than 2 %" in why(result, DEFAULT)
-    unconfirmed = heat(INT8, {DEFAULT: ratio(0.92, 0.99)})
-    result = standings(ALL, (unconfirmed,), MADE, rules())
-    assert "no final has confirmed it" in why(result, INT8)
+    unconfirmed = race_round(INT8, {DEFAULT: ratio(0.92, 0.99)})
+    result = standings(ALL, (unconfirmed,), ARTIFACTS, rules())
+    assert "no confirmation run has shown it" in why(result, INT8)
     assert "confirmed" in why(result, DEFAULT)
 
 
 def test_a_final_that_measured_nothing_decides_nothing():
-    race = heat(INT8, {DEFAULT: ratio(0.92, 0.99)})
-    died = Heat(
-        FINAL, INT8.name, 10, 0, None, {}, {}, {INT8.name: "It was killed.", DEFAULT.name: "So was it."}
+    race = race_round(INT8, {DEFAULT: ratio(0.92, 0.99)})
+    died = RaceRound(
+        CONFIRMATION,
+        INT8.name,
+        10,
+        0,
+        None,
+        {},
+        {},
+        {INT8.name: "It was killed.", DEFAULT.name: "So was it."},
     )
-    result = standings(ALL, (race, died), MADE, rules())
+    result = standings(ALL, (race, died), ARTIFACTS, rules())
     assert result.winner == DEFAULT
     assert not result.confirmed
 
 
 def test_a_heat_of_candidates_that_are_gone_says_nothing():
     """The file of a precision was deleted between two parts of a run."""
-    heats = (heat(INT8, {DEFAULT: ratio(0.4, 0.5)}), heat(DEFAULT, {HINTED: ratio(0.8, 0.9)}, FINAL))
-    result = standings((DEFAULT, HINTED, BATCHED), heats, MADE, rules())
+    rounds = (
+        race_round(INT8, {DEFAULT: ratio(0.4, 0.5)}),
+        race_round(DEFAULT, {HINTED: ratio(0.8, 0.9)}, CONFIRMATION),
+    )
+    result = standings((DEFAULT, HINTED, BATCHED), rounds, ARTIFACTS, rules())
     assert result.winner == DEFAULT
-    assert fates(result)[HINTED] == "slower"
+    assert statuses(result)[HINTED] == "slower"
 
 
 def test_what_the_device_makes_the_same_of_is_said_to_be_the_same():
     same = speed(effective={"NUM_STREAMS": "1", "PERFORMANCE_HINT": "LATENCY"})
     other = speed(effective={"NUM_STREAMS": "1", "PERFORMANCE_HINT": "THROUGHPUT"})
-    last = heat(DEFAULT, {HINTED: ratio(0.9, 0.99)}, FINAL, speeds={DEFAULT: same, HINTED: other})
-    result = standings(ALL, (last,), MADE, rules())
-    assert fates(result)[HINTED] == "not distinguishable"
+    last = race_round(
+        DEFAULT, {HINTED: ratio(0.9, 0.99)}, CONFIRMATION, speeds={DEFAULT: same, HINTED: other}
+    )
+    result = standings(ALL, (last,), ARTIFACTS, rules())
+    assert statuses(result)[HINTED] == "not distinguishable"
     assert "same" in why(result, HINTED)
 
 
 def test_without_a_final_only_what_luck_does_not_explain_replaces_the_default():
     for ends, winner in (((0.92, 0.99), DEFAULT), ((0.45, 0.55), INT8)):
-        result = standings(ALL, (heat(INT8, {DEFAULT: ratio(*ends)}),), MADE, rules())
+        result = standings(ALL, (race_round(INT8, {DEFAULT: ratio(*ends)}),), ARTIFACTS, rules())
         assert result.winner == winner
         assert not result.confirmed
-        assert fates(result)[winner] == "winner"
-    assert fates(standings(ALL, (heat(INT8, {DEFAULT: ratio(0.92, 0.99)}),), MADE, rules()))[INT8] == (
-        "not distinguishable"
-    )
+        assert statuses(result)[winner] == "winner"
+    assert statuses(standings(ALL, (race_round(INT8, {DEFAULT: ratio(0.92, 0.99)}),), ARTIFACTS, rules()))[
+        INT8
+    ] == ("not distinguishable")
 
 
 def judged(kept, low, high):
@@ -151,47 +168,53 @@ def judged(kept, low, high):
 
 
 @pytest.mark.parametrize(
-    ("made", "fate", "words"),
+    ("artifact", "status", "words"),
     [
-        (Made("int8", why_not="There is nothing to quantize."), "failed", "nothing to quantize"),
-        (Made("int8", "i.xml", quality=judged("exceeded", 1.5, 2.5)), "too inaccurate", "1 point is allowed"),
-        (Made("int8", "i.xml", quality=judged("open", 0.5, 1.5)), "accuracy not shown", "too uncertain"),
-        (Made("int8", "i.xml"), "accuracy not shown", "Nothing judged"),
+        (Artifact("int8", why_not="There is nothing to quantize."), "failed", "nothing to quantize"),
+        (
+            Artifact("int8", "i.xml", quality=judged("exceeded", 1.5, 2.5)),
+            "too inaccurate",
+            "1 point is allowed",
+        ),
+        (Artifact("int8", "i.xml", quality=judged("open", 0.5, 1.5)), "accuracy not shown", "too uncertain"),
+        (Artifact("int8", "i.xml"), "accuracy not shown", "Nothing judged"),
     ],
 )
-def test_a_precision_that_may_not_win_says_why(made, fate, words):
-    first = heat(DEFAULT, {HINTED: ratio(0.8, 0.9), INT8: ratio(3, 4)}, FINAL)
-    result = standings(ALL, (first,), (MADE[0], made), rules(precisions=("default",)))
+def test_a_precision_that_may_not_win_says_why(artifact, status, words):
+    first = race_round(DEFAULT, {HINTED: ratio(0.8, 0.9), INT8: ratio(3, 4)}, CONFIRMATION)
+    result = standings(ALL, (first,), (ARTIFACTS[0], artifact), rules(precisions=("default",)))
     assert result.winner == DEFAULT
-    assert fates(result)[INT8] == fate
+    assert statuses(result)[INT8] == status
     assert words in why(result, INT8)
 
 
 def test_what_may_not_win_is_not_said_to_be_nearly_equal():
-    made = (MADE[0], Made("int8", "i.xml", quality=judged("exceeded", 1.5, 2.5)))
-    last = heat(DEFAULT, {HINTED: ratio(0.8, 0.9), INT8: ratio(1.8, 1.9)}, FINAL)
-    result = standings(ALL, (last,), made, rules(precisions=("default",)))
+    artifact = (ARTIFACTS[0], Artifact("int8", "i.xml", quality=judged("exceeded", 1.5, 2.5)))
+    last = race_round(DEFAULT, {HINTED: ratio(0.8, 0.9), INT8: ratio(1.8, 1.9)}, CONFIRMATION)
+    result = standings(ALL, (last,), artifact, rules(precisions=("default",)))
     assert why(result, DEFAULT) == "Nothing was shown to be better than what OpenVINO does by itself."
 
 
 def test_the_fate_of_a_precision_is_told_once():
     space = [Candidate("int8", way) for way in (Deployment(), HINT, BATCHED.deployment)]
-    made = (MADE[0], Made("int8", why_not="There is nothing to quantize."))
-    result = standings((DEFAULT, *space), (), made, rules(precisions=("default",)))
-    assert [fates(result)[candidate] for candidate in space] == ["failed", "not tried", "not tried"]
+    artifact = (ARTIFACTS[0], Artifact("int8", why_not="There is nothing to quantize."))
+    result = standings((DEFAULT, *space), (), artifact, rules(precisions=("default",)))
+    assert [statuses(result)[candidate] for candidate in space] == ["failed", "not tried", "not tried"]
 
 
 def test_a_proxy_is_called_one():
     loss = Estimate(2, 1.5, 2.5, "points", 300)
-    made = Made("int8", "i.xml", quality=Quality("agreement", True, loss, loss, 1.0, "exceeded"))
-    result = standings(ALL, (), (MADE[0], made), rules(precisions=("default",)))
+    artifact = Artifact("int8", "i.xml", quality=Quality("agreement", True, loss, loss, 1.0, "exceeded"))
+    result = standings(ALL, (), (ARTIFACTS[0], artifact), rules(precisions=("default",)))
     assert "proxy" in why(result, INT8)
 
 
 def test_a_failure_is_told_in_its_own_words():
-    first = heat(DEFAULT, {HINTED: ratio(0.8, 0.9)}, failures={INT8: "Its worker was ended by SIGSEGV."})
-    result = standings(ALL, (first,), MADE, rules())
-    assert fates(result)[INT8] == "failed"
+    first = race_round(
+        DEFAULT, {HINTED: ratio(0.8, 0.9)}, failures={INT8: "Its worker was ended by SIGSEGV."}
+    )
+    result = standings(ALL, (first,), ARTIFACTS, rules())
+    assert statuses(result)[INT8] == "failed"
     assert why(result, INT8) == "Its worker was ended by SIGSEGV."
 
 
@@ -203,7 +226,9 @@ def limited(**speeds):
     named = {"default": DEFAULT, "hint": HINTED, "int8": INT8, "batched": BATCHED}
     found = {named[name]: own for name, own in speeds.items()}
     others = {candidate: ratio(1.5, 1.6) for candidate in found if candidate != HINTED}
-    return standings(ALL, (heat(HINTED, others, FINAL, speeds=found),), MADE, rules(limit=LIMIT))
+    return standings(
+        ALL, (race_round(HINTED, others, CONFIRMATION, speeds=found),), ARTIFACTS, rules(limit=LIMIT)
+    )
 
 
 def test_a_limit_decides_before_speed():
@@ -216,7 +241,7 @@ def test_a_limit_decides_before_speed():
     assert result.winner == HINTED
     assert result.met is True
     assert result.closest == ""
-    assert fates(result) == {
+    assert statuses(result) == {
         HINTED: "winner",
         DEFAULT: "over the latency limit",
         INT8: "latency limit not shown",
@@ -252,58 +277,58 @@ def test_a_limit_that_nothing_keeps_names_what_came_closest():
 def test_without_the_percentile_the_closest_goes_by_a_lower_one():
     result = limited(hint=speed(p50=(15, 16)), default=speed(p50=(12, 13), p95=(14, 15)))
     assert result.closest == DEFAULT.name
-    assert standings(ALL, (), MADE, rules(limit=LIMIT)).closest == ""
-    assert standings(ALL, (), MADE, rules(limit=LIMIT)).met is False
+    assert standings(ALL, (), ARTIFACTS, rules(limit=LIMIT)).closest == ""
+    assert standings(ALL, (), ARTIFACTS, rules(limit=LIMIT)).met is False
 
 
 def test_a_ledger_knows_everybody_against_the_current_leader():
-    heats = (
-        heat(DEFAULT, {BATCHED: ratio(0.9, 1.0)}),
-        heat(HINTED, {DEFAULT: ratio(0.49, 0.51)}),
+    rounds = (
+        race_round(DEFAULT, {BATCHED: ratio(0.9, 1.0)}),
+        race_round(HINTED, {DEFAULT: ratio(0.49, 0.51)}),
     )
-    ledger = Ledger.of(heats, rules(), ALL)
-    found = ledger.ratios[BATCHED.name]
+    state = RaceState.of(rounds, rules(), ALL)
+    found = state.ratios[BATCHED.name]
     assert found.value == pytest.approx(0.5 * 0.95, rel=0.01)
     assert found.low < 0.9 * 0.5 < found.value < 1.0 * 0.5 < found.high
-    assert ledger.ratios[HINTED.name].value == 1
-    assert ledger.out(BATCHED)
+    assert state.ratios[HINTED.name].value == 1
+    assert state.out(BATCHED)
 
 
 def test_a_leader_that_fails_later_is_still_a_link():
-    heats = (
-        heat(DEFAULT, {BATCHED: ratio(0.9, 1.0), HINTED: ratio(1.9, 2.1)}),
-        heat(HINTED, {INT8: ratio(0.9, 1.0)}, failures={DEFAULT: "It was killed."}),
+    rounds = (
+        race_round(DEFAULT, {BATCHED: ratio(0.9, 1.0), HINTED: ratio(1.9, 2.1)}),
+        race_round(HINTED, {INT8: ratio(0.9, 1.0)}, failures={DEFAULT: "It was killed."}),
     )
-    assert Ledger.of(heats, rules(), ALL).ratios[BATCHED.name].value == pytest.approx(0.475, rel=0.02)
+    assert RaceState.of(rounds, rules(), ALL).ratios[BATCHED.name].value == pytest.approx(0.475, rel=0.02)
 
 
 def test_who_is_out_has_lost_by_the_whole_interval():
-    heats = [heat(DEFAULT, {HINTED: ratio(0.9, 1.001), BATCHED: ratio(0.9, 0.999)})]
-    ledger = Ledger.of(heats, rules(), ALL)
-    assert ledger.out(BATCHED)
-    assert not ledger.out(HINTED)
-    assert not ledger.out(DEFAULT)
+    rounds = [race_round(DEFAULT, {HINTED: ratio(0.9, 1.001), BATCHED: ratio(0.9, 0.999)})]
+    state = RaceState.of(rounds, rules(), ALL)
+    assert state.out(BATCHED)
+    assert not state.out(HINTED)
+    assert not state.out(DEFAULT)
 
 
 def test_nobody_is_out_by_being_slower_than_one_whose_limit_is_open():
     known = {DEFAULT: speed(p50=(5, 6)), BATCHED: speed(p50=(5, 6)), HINTED: speed(p50=(11, 12))}
-    heats = [heat(DEFAULT, {HINTED: ratio(1.9, 2.1), BATCHED: ratio(0.9, 0.95)}, speeds=known)]
-    ledger = Ledger.of(heats, rules(limit=LIMIT), ALL)
-    assert not ledger.out(BATCHED)
-    assert ledger.out(HINTED)
+    rounds = [race_round(DEFAULT, {HINTED: ratio(1.9, 2.1), BATCHED: ratio(0.9, 0.95)}, speeds=known)]
+    state = RaceState.of(rounds, rules(limit=LIMIT), ALL)
+    assert not state.out(BATCHED)
+    assert state.out(HINTED)
 
 
 def test_open_is_what_seems_better_and_may_be_so_by_more_than_no_difference():
     for ends, expected in (((0.99, 1.03), True), ((0.99, 1.015), False), ((0.9, 1.05), False)):
-        heats = [heat(HINTED, {DEFAULT: ratio(0.5, 0.6), BATCHED: ratio(*ends)})]
-        assert Ledger.of(heats, rules(), ALL).open(BATCHED) == expected
+        rounds = [race_round(HINTED, {DEFAULT: ratio(0.5, 0.6), BATCHED: ratio(*ends)})]
+        assert RaceState.of(rounds, rules(), ALL).open(BATCHED) == expected
 
 
 def test_open_is_what_is_plainer_and_seems_as_good():
     for ends, expected in (((0.97, 1.01), True), ((0.985, 1.01), False), ((0.9, 1.01), False)):
-        ledger = Ledger.of([heat(BATCHED, {HINTED: ratio(*ends)})], rules(), ALL)
-        assert ledger.open(HINTED) == expected
-        assert ledger.equals(HINTED) == (ends == (0.985, 1.01))
+        state = RaceState.of([race_round(BATCHED, {HINTED: ratio(*ends)})], rules(), ALL)
+        assert state.open(HINTED) == expected
+        assert state.equals(HINTED) == (ends == (0.985, 1.01))
 
 
 def test_the_inverse_mirrors_the_interval():
@@ -313,12 +338,12 @@ def test_the_inverse_mirrors_the_interval():
 
 
 def test_every_candidate_of_a_race_has_exactly_one_standing_with_a_sentence():
-    scene = Scene(lambda c: 100.0 if c.deployment.hint else 50.0, exhibits=("f32",))
-    made = (Made("default", "m.xml"), Made("int8", "i.xml"), Made("f32", "m.xml"))
-    result = standings(scene.entrants, scene.run(), made, scene.rules)
+    scene = Scene(lambda c: 100.0 if c.deployment.hint else 50.0, not_eligible=("f32",))
+    artifact = (Artifact("default", "m.xml"), Artifact("int8", "i.xml"), Artifact("f32", "m.xml"))
+    result = standings(scene.entrants, scene.run(), artifact, scene.rules)
     assert sorted(s.candidate.name for s in result.standings) == sorted(c.name for c in scene.entrants)
-    assert [s.fate for s in result.standings].count("winner") == 1
+    assert [s.status for s in result.standings].count("winner") == 1
     for standing in result.standings:
         assert standing.why.endswith(".")
         assert standing.why[0].isupper()
-        assert standing.speed is not None or standing.fate in {"not tried", "failed", "accuracy not shown"}
+        assert standing.speed is not None or standing.status in {"not tried", "failed", "accuracy not shown"}

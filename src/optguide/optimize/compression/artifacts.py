@@ -18,7 +18,7 @@ from optguide.optimize.data.dataset import Data
 from optguide.optimize.evaluation import evaluate as judging
 from optguide.optimize.evaluation.metrics import Metric
 from optguide.optimize.model.source import SourceModel, encode
-from optguide.optimize.outcome import Made
+from optguide.optimize.outcome import Artifact
 from optguide.optimize.search.rules import may_win
 
 __all__ = ["Compression", "make"]
@@ -54,7 +54,7 @@ class Compression:
     left: Callable[[], float]
     tell: Callable[[str], None]
 
-    def next(self, known: tuple[Made, ...]) -> Made | None:
+    def next(self, known: tuple[Artifact, ...]) -> Artifact | None:
         """The next precision, made and judged; ``None`` when there is no other.
 
         The original comes first: what its answers are is what all others are held against, and a metric that
@@ -64,25 +64,25 @@ class Compression:
         :raises OutputError: the model's own answers mean nothing.
         :raises StorageError: the disk is full.
         """
-        done = {made.precision: made for made in known}
+        done = {artifact.precision: artifact for artifact in known}
         for precision in (*ORIGINAL, *OTHERS):
             if precision in done:
                 continue
             if precision == "int8_accuracy" and not self._needs_control(done.get("int8")):
                 continue
-            return self._judged(self._made(precision))
+            return self._judged(self._make(precision))
         return None
 
-    def _needs_control(self, int8: Made | None) -> bool:
+    def _needs_control(self, int8: Artifact | None) -> bool:
         """Accuracy control takes long, so only where plain INT8 is not shown to keep the limit."""
         if self.metric is None or int8 is None or not int8.file or int8.quality is None:
             return False
         return not may_win(int8, unproven=self.settings.unproven)
 
-    def _made(self, precision: Precision) -> Made:
+    def _make(self, precision: Precision) -> Artifact:
         seconds = MAKING * self.left()
         if precision not in ORIGINAL and seconds < LEAST_SECONDS:
-            return Made(precision, why_not="The budget left no time to make it.")
+            return Artifact(precision, why_not="The budget left no time to make it.")
         self.tell(f"making {PRECISIONS[precision]}")
         arguments = (precision, self.settings, self.subject, self.data, self.folder, seconds)
         try:
@@ -90,15 +90,15 @@ class Compression:
         except (StorageError, UserError):
             raise
         except Failure as error:
-            return Made(precision, why_not=error.message)
+            return Artifact(precision, why_not=error.message)
 
-    def _judged(self, made: Made) -> Made:
-        original = made.precision in ORIGINAL
-        if self.metric is None or not made.file:
-            return made
+    def _judged(self, artifact: Artifact) -> Artifact:
+        original = artifact.precision in ORIGINAL
+        if self.metric is None or not artifact.file:
+            return artifact
         seconds = max(LEAST_JUDGING, JUDGING * self.left())
-        self.tell(f"judging {PRECISIONS[made.precision]}")
-        arguments = (made, self.settings, self.subject, self.data, self.metric, self.folder, seconds)
+        self.tell(f"judging {PRECISIONS[artifact.precision]}")
+        arguments = (artifact, self.settings, self.subject, self.data, self.metric, self.folder, seconds)
         try:
             return judging.judge(*arguments)
         except StorageError:
@@ -106,7 +106,9 @@ class Compression:
         except OptGuideError as error:
             if original and isinstance(error, (UserError, OutputError)):
                 raise
-            return replace(made, note=_joined(made.note, f"Nothing could judge its answers: {error.message}"))
+            return replace(
+                artifact, note=_joined(artifact.note, f"Nothing could judge its answers: {error.message}")
+            )
 
 
 def _joined(*sentences: str) -> str:
@@ -124,22 +126,22 @@ def make(
     folder: Path,
     seconds: float,
     metric: Metric | None = None,
-) -> Made:
+) -> Artifact:
     """The model in one precision, as a file beside ``subject.file``.
 
     ``f32`` and ``default`` are that file itself. The others are made from it by NNCF, with the calibration
     samples of ``data`` where they need any.
 
-    :param folder: of the run; ``Made.file`` is relative to it.
+    :param folder: of the run; ``Artifact.file`` is relative to it.
     :param seconds: after which making is given up.
     :param metric: that accuracy control is to keep; needed for ``int8_accuracy`` only.
     :return: without a file, and with the reason, where the model cannot be made.
     :raises StorageError: the run's folder cannot be written.
     """
     if precision in ("f32", "default"):
-        return Made(precision, _relative(subject.file, folder), 0.0, _size(subject.file))
+        return Artifact(precision, _relative(subject.file, folder), 0.0, _size(subject.file))
     if precision == "int8_accuracy" and (metric is None or data.random):
-        return Made(precision, why_not=_NEEDS_JUDGEMENT)
+        return Artifact(precision, why_not=_NEEDS_JUDGEMENT)
     start = time.monotonic()
     name = PRECISIONS[precision]
     arguments = {
@@ -159,9 +161,9 @@ def make(
         raise
     except OptGuideError as error:
         why = str(error) if isinstance(error, EnvironmentMissing) else error.message
-        return Made(precision, seconds=time.monotonic() - start, why_not=why)
+        return Artifact(precision, seconds=time.monotonic() - start, why_not=why)
     file = subject.file.with_name(f"{precision}.xml")
-    return Made(precision, _relative(file, folder), time.monotonic() - start, _size(file), note=note)
+    return Artifact(precision, _relative(file, folder), time.monotonic() - start, _size(file), note=note)
 
 
 def _relative(file: Path, folder: Path) -> str:

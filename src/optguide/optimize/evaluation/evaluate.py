@@ -27,7 +27,7 @@ from optguide.optimize.evaluation.metrics import Metric
 from optguide.optimize.evaluation.quality import quality
 from optguide.optimize.files import writing
 from optguide.optimize.model.source import SourceModel, decode, encode
-from optguide.optimize.outcome import Made, Quality
+from optguide.optimize.outcome import Artifact, Quality
 
 if TYPE_CHECKING:
     import openvino
@@ -39,14 +39,14 @@ _ANSWERING = 0.6
 
 
 def judge(
-    made: Made,
+    artifact: Artifact,
     settings: Settings,
     subject: SourceModel,
     data: Data,
     metric: Metric,
     folder: Path,
     seconds: float,
-) -> Made:
+) -> Artifact:
     """``made`` with its quality, or with a note that says why nothing could judge it.
 
     32-bit floats have to be judged first. A model that answers NaN where they do not is no candidate: it
@@ -57,12 +57,12 @@ def judge(
     :raises UserError: labels, outputs or the reader's metric do not fit, seen with 32-bit floats.
     :raises StorageError: the run's folder cannot be written.
     """
-    if not made.file:
-        return made
+    if not artifact.file:
+        return artifact
     if data.random or not data.judged:
         why = "Random data judge no accuracy." if data.random else "There are no samples left to judge by."
-        return _noted(made, why)
-    name = PRECISIONS[made.precision]
+        return _noted(artifact, why)
+    name = PRECISIONS[artifact.precision]
     try:
         found = child.call(
             f"{__name__}:{judged_by.__name__}",
@@ -70,8 +70,8 @@ def judge(
                 "settings": msgspec.to_builtins(settings),
                 "subject": encode(subject),
                 "metric": asdict(metric),
-                "precision": made.precision,
-                "file": str(folder / made.file),
+                "precision": artifact.precision,
+                "file": str(folder / artifact.file),
                 "seconds": seconds,
             },
             seconds=seconds,
@@ -80,12 +80,12 @@ def judge(
     except StorageError:
         raise
     except OptGuideError as error:
-        if made.precision == "f32" and isinstance(error, UserError):
+        if artifact.precision == "f32" and isinstance(error, UserError):
             raise
-        return _noted(made, error.message)
+        return _noted(artifact, error.message)
     if found["broken"]:
-        return replace(made, file="", why_not=found["broken"])
-    return replace(made, quality=msgspec.convert(found["quality"], Quality))
+        return replace(artifact, file="", why_not=found["broken"])
+    return replace(artifact, quality=msgspec.convert(found["quality"], Quality))
 
 
 def judged_by(
@@ -148,8 +148,8 @@ def _answer(found: Quality) -> dict[str, Any]:
     return {"broken": "", "quality": msgspec.to_builtins(found)}
 
 
-def _noted(made: Made, why: str) -> Made:
-    return replace(made, quality=None, note=f"{made.note} {why}".strip())
+def _noted(artifact: Artifact, why: str) -> Artifact:
+    return replace(artifact, quality=None, note=f"{artifact.note} {why}".strip())
 
 
 def _order(judged: tuple[int, ...], seed: int) -> list[int]:

@@ -71,7 +71,7 @@ def winner_of(outcome: Outcome) -> Standing | None:
         standing = outcome.standing(outcome.winner)
     except KeyError:
         return None
-    return None if standing.fate == "failed" else standing
+    return None if standing.status == "failed" else standing
 
 
 def decide(outcome: Outcome) -> Decision:
@@ -127,10 +127,10 @@ def _state(ratio: Estimate) -> Literal["better", "worse", "unclear"]:
 
 def compared(outcome: Outcome) -> tuple[Compared, ...]:
     """The winner and what it is held against: from the final session, else from the last one of each."""
-    heat = outcome.final
-    if heat is not None:
-        speeds: Mapping[str, Speed] = heat.speeds
-        ratios: Mapping[str, Estimate] = heat.ratios
+    race_round = outcome.confirmation
+    if race_round is not None:
+        speeds: Mapping[str, Speed] = race_round.speeds
+        ratios: Mapping[str, Estimate] = race_round.ratios
     else:
         named = dict.fromkeys((outcome.winner, outcome.default, outcome.hint))
         found = [s for s in outcome.standings if s.candidate.name in named]

@@ -61,7 +61,9 @@ def trade_off(outcome: Outcome) -> Picture | None:
 
     ``None`` where fewer than two precisions have both.
     """
-    judged = {made.precision: made.quality for made in outcome.made if made.quality is not None}
+    judged = {
+        artifact.precision: artifact.quality for artifact in outcome.artifacts if artifact.quality is not None
+    }
     points, quality = [], None
     for standing in _fastest(outcome):
         found = judged.get(standing.candidate.precision)

@@ -8,7 +8,7 @@ from typing import Any
 
 from optguide import format as fmt
 from optguide.optimize.candidate import PRECISIONS
-from optguide.optimize.outcome import Kept, LoadSample, Made, Outcome
+from optguide.optimize.outcome import Artifact, Kept, LoadSample, Outcome
 from optguide.optimize.report import decision, deploy, facts, figures, race, words
 from optguide.optimize.report.benchmark_app import Check
 from optguide.optimize.report.templates import environment
@@ -52,18 +52,18 @@ def page(outcome: Outcome, *, out: str, deployed: Deployed | None) -> str:
         settings=outcome.settings,
         decision=decision.decide(outcome),
         compared=decision.compared(outcome),
-        final=outcome.final,
+        confirmation=outcome.confirmation,
         deployed=_deployed(outcome, deployed),
         trade_off=figures.trade_off(outcome),
         frontier=figures.frontier(outcome),
         rows=race.rows(outcome),
         untried=race.untried(outcome),
-        heats=outcome.heats,
+        rounds=outcome.rounds,
         load=list(figures.load(outcome)),
         load_rows=[_load_row(name, sample) for name, found in outcome.load.items() for sample in found],
         layers=list(figures.layers(outcome)),
-        precisions=[_precision(made) for made in outcome.made],
-        quality=next((made.quality for made in outcome.made if made.quality), None),
+        precisions=[_precision(artifact) for artifact in outcome.artifacts],
+        quality=next((artifact.quality for artifact in outcome.artifacts if artifact.quality), None),
         verdicts=[(v, *VERDICTS[v.outcome]) for v in outcome.verdicts if v.outcome in VERDICTS],
         undecided=[(v, *UNKNOWN) for v in outcome.verdicts if v.outcome not in VERDICTS],
         facts=facts,
@@ -94,13 +94,13 @@ def _deployed(outcome: Outcome, deployed: Deployed | None) -> Mapping[str, Any] 
     }
 
 
-def _precision(made: Made) -> dict[str, Any]:
-    quality = made.quality
+def _precision(artifact: Artifact) -> dict[str, Any]:
+    quality = artifact.quality
     look, word = KEPT[quality.kept] if quality else KEPT["not judged"]
     return {
-        "made": made,
-        "name": PRECISIONS[made.precision],
-        "notes": " ".join(note for note in (made.note, quality.note if quality else "") if note),
+        "made": artifact,
+        "name": PRECISIONS[artifact.precision],
+        "notes": " ".join(note for note in (artifact.note, quality.note if quality else "") if note),
         "look": look,
         "word": "the original" if quality and quality.loss is None else word,
         "limit": fmt.quantity(quality.limit, quality.loss.unit) if quality and quality.loss else "",

@@ -1,4 +1,4 @@
-"""The race as rows: every candidate with its fate, its ratio as text and as a drawing, and why it lost."""
+"""The race as rows: every candidate with its status, its ratio as text and as a drawing, and why it lost."""
 
 from __future__ import annotations
 
@@ -6,13 +6,13 @@ import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from optguide.optimize.outcome import Fate, Outcome, Standing
+from optguide.optimize.outcome import Outcome, Standing, Status
 from optguide.optimize.report.words import NOTHING, ends, rate
 from optguide.stats.estimate import Estimate
 
-__all__ = ["FATES", "Row", "Whisker", "rows", "untried", "whiskers"]
+__all__ = ["STATUSES", "Row", "Whisker", "rows", "untried", "whiskers"]
 
-FATES: dict[Fate, tuple[str, str]] = {
+STATUSES: dict[Status, tuple[str, str]] = {
     "winner": ("good", "✓"),
     "slower": ("even", "↓"),
     "not distinguishable": ("even", "≈"),
@@ -23,7 +23,7 @@ FATES: dict[Fate, tuple[str, str]] = {
     "failed": ("bad", "!"),
     "not tried": ("even", NOTHING),
 }
-"""How a fate looks: its class on the page, and a mark for those who see no colours."""
+"""How a status looks: its class on the page, and a mark for those who see no colours."""
 
 WIDTH = 132.0
 MARGIN = 6.0
@@ -55,7 +55,7 @@ class Row:
     """
 
     name: str
-    fate: Fate
+    status: Status
     look: str
     mark: str
     why: str
@@ -68,7 +68,7 @@ class Row:
 
 def rows(outcome: Outcome) -> tuple[Row, ...]:
     """Every candidate that had its turn, the winner first."""
-    tried = [standing for standing in outcome.standings if standing.fate != "not tried"]
+    tried = [standing for standing in outcome.standings if standing.status != "not tried"]
     ordered = sorted(tried, key=lambda standing: standing.candidate.name != outcome.winner)
     drawn = whiskers([standing.ratio for standing in ordered])
     limit = outcome.settings.limit
@@ -78,16 +78,16 @@ def rows(outcome: Outcome) -> tuple[Row, ...]:
 
 def untried(outcome: Outcome) -> tuple[str, ...]:
     """Names of the candidates the budget did not reach."""
-    return tuple(s.candidate.name for s in outcome.standings if s.fate == "not tried")
+    return tuple(s.candidate.name for s in outcome.standings if s.status == "not tried")
 
 
 def _row(standing: Standing, whisker: Whisker | None, key: str) -> Row:
-    look, mark = FATES[standing.fate]
+    look, mark = STATUSES[standing.status]
     speed = standing.speed
     latency = speed.latency.get(key) if speed else None
     return Row(
         standing.candidate.name,
-        standing.fate,
+        standing.status,
         look,
         mark,
         standing.why,

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from optguide.optimize.candidate import PRECISIONS
 
 if TYPE_CHECKING:
-    from optguide.optimize.outcome import Made, Outcome, Standing
+    from optguide.optimize.outcome import Artifact, Outcome, Standing
     from optguide.records import Recording
     from optguide.stats.estimate import Estimate
 
@@ -43,12 +43,14 @@ def add_outcome(record: Recording, prefix: str, outcome: Outcome) -> None:
         else:
             record.unavailable(f"{prefix}.over_{key}", _why_not(key, outcome))
     winning = outcome.standing(outcome.winner).candidate.precision
-    quality = next((made.quality for made in outcome.made if made.precision == winning), None)
+    quality = next(
+        (artifact.quality for artifact in outcome.artifacts if artifact.precision == winning), None
+    )
     if quality is not None and quality.loss is not None:
         record.add(f"{prefix}.loss", quality.loss, label=f"loss of the winner: {quality.metric}")
     else:
         record.unavailable(f"{prefix}.loss", "the winner is the original, or nothing could judge it")
-    untried = sum(standing.fate == "not tried" for standing in outcome.standings)
+    untried = sum(standing.status == "not tried" for standing in outcome.standings)
     record.add_value(f"{prefix}.candidates", len(outcome.standings), "count", label="candidates")
     record.add_value(f"{prefix}.untried", untried, "count", label="candidates that were not tried")
     record.add_value(f"{prefix}.seconds", outcome.seconds, "s", label="time of the whole run")
@@ -56,7 +58,7 @@ def add_outcome(record: Recording, prefix: str, outcome: Outcome) -> None:
     record.table(
         f"{topic}-precisions",
         ("Precision", "Size", "Answers", "Loss", "Within the limit"),
-        [_precision(made) for made in outcome.made],
+        [_precision(artifact) for artifact in outcome.artifacts],
         caption="Every precision that was made, and what it loses against 32-bit floats.",
     )
     measured = [standing for standing in outcome.standings if standing.speed is not None]
@@ -79,19 +81,19 @@ def _why_not(key: str, outcome: Outcome) -> str:
     return "it did not take part in the last session"
 
 
-def _precision(made: Made) -> Row:
+def _precision(artifact: Artifact) -> Row:
     from optguide import format as fmt
 
-    size = fmt.quantity(made.size, "bytes") if made.size else _NOTHING
-    if made.quality is None:
-        return PRECISIONS[made.precision], size, _NOTHING, _NOTHING, made.why_not or "not judged"
-    quality = made.quality
+    size = fmt.quantity(artifact.size, "bytes") if artifact.size else _NOTHING
+    if artifact.quality is None:
+        return PRECISIONS[artifact.precision], size, _NOTHING, _NOTHING, artifact.why_not or "not judged"
+    quality = artifact.quality
     kept = quality.kept if quality.loss is not None else "the original"
-    return PRECISIONS[made.precision], size, quality.value, quality.loss or _NOTHING, kept
+    return PRECISIONS[artifact.precision], size, quality.value, quality.loss or _NOTHING, kept
 
 
 def _candidate(standing: Standing) -> list[Row]:
     if standing.speed is None or "p50" not in standing.speed.latency:
         return []
     speed = standing.speed
-    return [(standing.candidate.name, speed.latency["p50"], speed.throughput, standing.fate)]
+    return [(standing.candidate.name, speed.latency["p50"], speed.throughput, standing.status)]

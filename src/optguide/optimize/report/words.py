@@ -7,7 +7,7 @@ from datetime import datetime
 
 from optguide import format as fmt
 from optguide.bench.load import Limit
-from optguide.optimize.outcome import Heat
+from optguide.optimize.outcome import RaceRound
 from optguide.stats.estimate import Estimate
 
 __all__ = ["NOTHING", "ends", "limit_text", "rate", "session", "when"]
@@ -43,9 +43,9 @@ def when(text: str) -> str:
     return f"{time.day} {time:%B %Y, %H:%M}{zone}"
 
 
-def session(heat: Heat) -> str:
+def session(race_round: RaceRound) -> str:
     """How long a session was, and how quiet the machine."""
-    text = f"{fmt.duration(heat.seconds)}, {heat.rounds} rounds"
-    if heat.others_share is None:
+    text = f"{fmt.duration(race_round.seconds)}, {race_round.session_rounds} rounds"
+    if race_round.others_share is None:
         return text
-    return f"{text}; other processes used {fmt.quantity(heat.others_share, 'share')} of the CPU"
+    return f"{text}; other processes used {fmt.quantity(race_round.others_share, 'share')} of the CPU"

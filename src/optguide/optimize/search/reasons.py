@@ -1,4 +1,4 @@
-"""Why a candidate lost, as a fate and one sentence with the numbers that decided it."""
+"""Why a candidate lost, as a status and one sentence with the numbers that decided it."""
 
 from __future__ import annotations
 
@@ -7,15 +7,15 @@ from dataclasses import dataclass
 
 from optguide import format as text
 from optguide.optimize.candidate import PRECISIONS, Candidate, Precision
-from optguide.optimize.outcome import Fate, Heat, Made, Quality
-from optguide.optimize.search.ledger import Ledger, inverse
+from optguide.optimize.outcome import Artifact, Quality, RaceRound, Status
+from optguide.optimize.search.race_state import RaceState, inverse
 from optguide.optimize.search.rules import Rules
 from optguide.stats.comparison import EQUIVALENT
 from optguide.stats.estimate import Estimate, ratio_of_estimates
 
-__all__ = ["Evidence", "fate_of", "victory"]
+__all__ = ["Evidence", "status_of", "victory"]
 
-Reason = tuple[Fate, str]
+Reason = tuple[Status, str]
 
 
 @dataclass(frozen=True)
@@ -25,9 +25,9 @@ class Evidence:
     :ivar decided: whether there was a final.
     """
 
-    ledger: Ledger
-    heats: Sequence[Heat]
-    made: Mapping[Precision, Made]
+    state: RaceState
+    rounds: Sequence[RaceRound]
+    artifacts: Mapping[Precision, Artifact]
     rules: Rules
     winner: Candidate
     decided: bool = True
@@ -35,29 +35,29 @@ class Evidence:
     def paired(self, candidate: Candidate) -> tuple[Estimate | None, str]:
         """How much better it is than whom, in the last session in which it can be told."""
         name = candidate.name
-        for heat in reversed(self.heats):
-            if name in heat.ratios:
-                return heat.ratios[name], heat.leader
-            if name == heat.leader and self.winner.name in heat.ratios:
-                return inverse(heat.ratios[self.winner.name]), self.winner.name
+        for race_round in reversed(self.rounds):
+            if name in race_round.ratios:
+                return race_round.ratios[name], race_round.incumbent
+            if name == race_round.incumbent and self.winner.name in race_round.ratios:
+                return inverse(race_round.ratios[self.winner.name]), self.winner.name
         return None, ""
 
 
 def victory(evidence: Evidence) -> str:
     """Why the winner won."""
-    rules, ledger, winner = evidence.rules, evidence.ledger, evidence.winner
-    if not ledger.speeds:
+    rules, state, winner = evidence.rules, evidence.state, evidence.winner
+    if not state.speeds:
         return "Nothing was measured, so what OpenVINO does by itself stays."
     base = rules.base.name
     if winner == rules.base:
         return _stays(evidence)
-    if base not in ledger.ratios:
+    if base not in state.ratios:
         return f"It runs, and {base} does not."
-    gain = inverse(_carried(ledger.ratios[base], ledger.ratios[winner.name]))
+    gain = inverse(_carried(state.ratios[base], state.ratios[winner.name]))
     if gain.low > 1:
         return f"It is {_better(gain, rules)} {base}."
-    if ledger.keeps(winner) == "kept" and rules.limit is not None:
-        shown = {"exceeded": "exceeds", "open": "is not shown to keep"}.get(ledger.keeps(rules.base), "")
+    if state.keeps(winner) == "kept" and rules.limit is not None:
+        shown = {"exceeded": "exceeds", "open": "is not shown to keep"}.get(state.keeps(rules.base), "")
         if shown:
             return f"It keeps the latency limit, which {base} {shown}."
     return f"It led the race, in which it came to {_better(gain, rules)} {base}."
@@ -65,14 +65,14 @@ def victory(evidence: Evidence) -> str:
 
 def _stays(evidence: Evidence) -> str:
     """Why what needs no search wins."""
-    rules, ledger = evidence.rules, evidence.ledger
+    rules, state = evidence.rules, evidence.state
     base = "what OpenVINO does by itself" if rules.base == rules.default else rules.base.name
-    if rules.limit is not None and ledger.keeps(ledger.leader) != "kept":
+    if rules.limit is not None and state.keeps(state.incumbent) != "kept":
         return "Nothing that is faster is shown to keep the latency limit."
-    if ledger.leader != evidence.winner:
+    if state.incumbent != evidence.winner:
         return f"Nothing was confirmed to be better than {base}."
     able = tuple(f"{PRECISIONS[precision]}, " for precision in rules.precisions)
-    if any(ratio.low > 1 for name, ratio in ledger.ratios.items() if name.startswith(able)):
+    if any(ratio.low > 1 for name, ratio in state.ratios.items() if name.startswith(able)):
         return f"What is better than {base} is so by less than 2 %, which counts as no difference."
     return f"Nothing was shown to be better than {base}."
 
@@ -82,29 +82,29 @@ def _carried(base: Estimate, winner: Estimate) -> Estimate:
     return base if winner.low == winner.high == 1 else ratio_of_estimates(base, winner)
 
 
-def fate_of(candidate: Candidate, evidence: Evidence) -> Reason:
+def status_of(candidate: Candidate, evidence: Evidence) -> Reason:
     """What became of a candidate that did not win."""
-    made = evidence.made.get(candidate.precision)
-    for reason in (_not_made(made), None if evidence.rules.may_win(candidate) else _not_right(made)):
+    artifact = evidence.artifacts.get(candidate.precision)
+    for reason in (_not_made(artifact), None if evidence.rules.may_win(candidate) else _not_right(artifact)):
         if reason is not None:
-            fate, why = reason
-            return (fate if _stands_for_precision(candidate, evidence) else "not tried"), why
-    if candidate.name not in evidence.ledger.speeds:
+            status, why = reason
+            return (status if _stands_for_precision(candidate, evidence) else "not tried"), why
+    if candidate.name not in evidence.state.speeds:
         return _not_measured(candidate, evidence)
     return _over_limit(candidate, evidence) or _raced(candidate, evidence)
 
 
 def _stands_for_precision(candidate: Candidate, evidence: Evidence) -> bool:
-    """Whether a fate of a whole precision is told here: where it was measured, or else at the plainest."""
-    return evidence.ledger.seen(candidate) or candidate.deployment == evidence.rules.default.deployment
+    """Whether a status of a whole precision is told here: where it was measured, or else at the simplest."""
+    return evidence.state.seen(candidate) or candidate.deployment == evidence.rules.default.deployment
 
 
-def _not_made(made: Made | None) -> Reason | None:
-    return ("failed", made.why_not) if made is not None and made.why_not else None
+def _not_made(artifact: Artifact | None) -> Reason | None:
+    return ("failed", artifact.why_not) if artifact is not None and artifact.why_not else None
 
 
-def _not_right(made: Made | None) -> Reason:
-    quality = made.quality if made else None
+def _not_right(artifact: Artifact | None) -> Reason:
+    quality = artifact.quality if artifact else None
     if quality is None or quality.loss is None or quality.kept in ("kept", "not judged"):
         return "accuracy not shown", "Nothing judged how right its answers are."
     loss = quality.loss
@@ -120,25 +120,25 @@ def _proxy(quality: Quality) -> str:
 
 
 def _not_measured(candidate: Candidate, evidence: Evidence) -> Reason:
-    for heat in reversed(evidence.heats):
-        if candidate.name in heat.failures:
-            return "failed", heat.failures[candidate.name]
+    for race_round in reversed(evidence.rounds):
+        if candidate.name in race_round.failures:
+            return "failed", race_round.failures[candidate.name]
     return "not tried", _untried(candidate, evidence)
 
 
 def _untried(candidate: Candidate, evidence: Evidence) -> str:
     """Why it had no turn."""
     prefix = f"{PRECISIONS[candidate.precision]}, "
-    if not any(name.startswith(prefix) for name in evidence.ledger.speeds):
+    if not any(name.startswith(prefix) for name in evidence.state.speeds):
         return "The race ended before its precision had a turn."
     return "What it is made of promised too little, or the race ended before its turn."
 
 
 def _over_limit(candidate: Candidate, evidence: Evidence) -> Reason | None:
-    limit, ledger = evidence.rules.limit, evidence.ledger
-    if limit is None or (keeps := ledger.keeps(candidate)) == "kept":
+    limit, state = evidence.rules.limit, evidence.state
+    if limit is None or (keeps := state.keeps(candidate)) == "kept":
         return None
-    latency = ledger.speeds[candidate.name].latency
+    latency = state.speeds[candidate.name].latency
     name = f"p{limit.percentile}"
     wanted = f"{text.quantity(limit.milliseconds, 'ms')} is the limit of {name}"
     if keeps == "exceeded":
@@ -152,18 +152,18 @@ def _over_limit(candidate: Candidate, evidence: Evidence) -> Reason | None:
 
 def _raced(candidate: Candidate, evidence: Evidence) -> Reason:
     """Slower, or not shown to be faster."""
-    ledger, rules, winner = evidence.ledger, evidence.rules, evidence.winner
-    if ledger.twins(candidate, winner):
-        plainer = ", which is plainer" if rules.plainness(winner) < rules.plainness(candidate) else ""
+    state, rules, winner = evidence.state, evidence.rules, evidence.winner
+    if state.same_resolved_configuration(candidate, winner):
+        plainer = ", which is simpler" if rules.simplicity(winner) < rules.simplicity(candidate) else ""
         return "not distinguishable", f"The device makes the same of it as of {winner.name}{plainer}."
     ratio, against = evidence.paired(candidate)
-    overall = ledger.ratios.get(candidate.name)
+    overall = state.ratios.get(candidate.name)
     if ratio is None or overall is None:
         return "not distinguishable", "It met nobody with whom it could be compared."
     met = f"It is {_better(ratio, rules)} {against}"
     if ratio.high < 1:
         return "slower", f"{met}."
-    if overall.high < 1 and ledger.leader == winner and against != winner.name:
+    if overall.high < 1 and state.incumbent == winner and against != winner.name:
         return "slower", f"{met}, which {winner.name} beats by more."
     if ratio.low > 1 and against == winner.name:
         return "not distinguishable", f"{met}: {_not_enough(ratio, evidence)}."
@@ -174,10 +174,10 @@ def _raced(candidate: Candidate, evidence: Evidence) -> Reason:
 def _not_enough(ratio: Estimate, evidence: Evidence) -> str:
     """Why being better than the winner did not count."""
     if not evidence.decided:
-        return "the best of many looks better than it is, and no final has confirmed it"
+        return "the best of many looks better than it is, and no confirmation run has shown it"
     if ratio.high <= 1 + EQUIVALENT:
         return "less than 2 % count as no difference"
-    return "the final did not bear it out"
+    return "the confirmation run did not bear it out"
 
 
 def _better(ratio: Estimate, rules: Rules) -> str:

@@ -7,7 +7,7 @@ from typing import Literal
 
 from optguide.bench.load import Limit
 from optguide.optimize.candidate import Candidate, Deployment, Goal, Precision
-from optguide.optimize.outcome import Made, Speed
+from optguide.optimize.outcome import Artifact, Speed
 
 __all__ = ["Keeps", "Rules", "may_win"]
 
@@ -57,8 +57,8 @@ class Rules:
         """The deployment in which precisions meet first: the hint, which for latency is the default."""
         return (self.default if self.goal == "latency" else self.hint).deployment
 
-    def plainness(self, candidate: Candidate) -> tuple[bool, int, int, str]:
-        """Sorts the plainer of two candidates first: fewer risks, then fewer settings."""
+    def simplicity(self, candidate: Candidate) -> tuple[bool, int, int, str]:
+        """Sorts the simpler of two candidates first: fewer risks, then fewer settings."""
         return (
             candidate != self.base,
             _CAUTION.index(candidate.precision),
@@ -80,17 +80,17 @@ class Rules:
         return "exceeded" if any(found.low > self.limit.milliseconds for found in lower) else "open"
 
 
-def may_win(made: Made, *, unproven: bool = False) -> bool:
+def may_win(artifact: Artifact, *, unproven: bool = False) -> bool:
     """Whether a precision may win by what is known of its answers.
 
     :param unproven: accept a loss that is measured within the limit although its interval is not.
     """
-    if not made.file or made.why_not:
+    if not artifact.file or artifact.why_not:
         return False
-    quality = made.quality
-    if made.precision == "f32":
+    quality = artifact.quality
+    if artifact.precision == "f32":
         return True  # the original
-    if made.precision == "default":
+    if artifact.precision == "default":
         # It is what the reader has without this search: evidence is asked for to leave it, not to keep it.
         return quality is None or quality.kept != "exceeded"
     if quality is None:

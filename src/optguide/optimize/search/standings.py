@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from optguide.optimize.candidate import Candidate
-from optguide.optimize.outcome import FINAL, Heat, Made, Standing
-from optguide.optimize.search.ledger import Ledger
-from optguide.optimize.search.reasons import Evidence, fate_of, victory
+from optguide.optimize.outcome import CONFIRMATION, Artifact, RaceRound, Standing
+from optguide.optimize.search.race_state import RaceState
+from optguide.optimize.search.reasons import Evidence, status_of, victory
 from optguide.optimize.search.rules import Rules
 
 __all__ = ["Result", "standings"]
@@ -38,7 +38,7 @@ class Result:
 
 
 def standings(
-    candidates: Sequence[Candidate], heats: Sequence[Heat], made: Sequence[Made], rules: Rules
+    candidates: Sequence[Candidate], rounds: Sequence[RaceRound], artifacts: Sequence[Artifact], rules: Rules
 ) -> Result:
     """Decide between candidates by what was measured.
 
@@ -47,61 +47,61 @@ def standings(
     Where that one is not shown to keep the latency limit, the fastest that is takes its place.
 
     :param candidates: all of the run, see :func:`optguide.optimize.search.planning.entrants`.
-    :param heats: of the race, and the final if there was one.
-    :param made: what is known of every precision.
+    :param rounds: of the race, and the final if there was one.
+    :param artifacts: what is known of every precision.
     """
-    ledger = Ledger.of(heats, rules, candidates)
-    decided = bool(heats) and heats[-1].title == FINAL and heats[-1].leader in heats[-1].speeds
-    winner = ledger.leader if decided or _beyond_luck(ledger) else rules.base
-    if ledger.keeps(winner) != "kept":
-        winner = ledger.fastest_keeping(candidates) or winner
-    confirmed = decided and winner == ledger.leader
-    evidence = Evidence(ledger, heats, {one.precision: one for one in made}, rules, winner, decided)
+    state = RaceState.of(rounds, rules, candidates)
+    decided = bool(rounds) and rounds[-1].title == CONFIRMATION and rounds[-1].incumbent in rounds[-1].speeds
+    winner = state.incumbent if decided or _beyond_luck(state) else rules.base
+    if state.keeps(winner) != "kept":
+        winner = state.fastest_keeping(candidates) or winner
+    confirmed = decided and winner == state.incumbent
+    evidence = Evidence(state, rounds, {one.precision: one for one in artifacts}, rules, winner, decided)
     others = [_standing(candidate, evidence) for candidate in candidates if candidate != winner]
-    others.sort(key=lambda standing: -_rank(standing.candidate, ledger))
-    met = None if rules.limit is None else ledger.keeps(winner) == "kept" and winner.name in ledger.speeds
+    others.sort(key=lambda standing: -_rank(standing.candidate, state))
+    met = None if rules.limit is None else state.keeps(winner) == "kept" and winner.name in state.speeds
     return Result(
         winner,
         (_won(winner, evidence), *others),
         met,
-        _closest(candidates, ledger) if met is False else "",
+        _closest(candidates, state) if met is False else "",
         confirmed,
     )
 
 
-def _beyond_luck(ledger: Ledger) -> bool:
+def _beyond_luck(state: RaceState) -> bool:
     """Whether the race's leader beats the default by more than its luck in being the best of many."""
-    base = ledger.rules.base
-    if ledger.leader == base or ledger.keeps(base) == "exceeded":
+    base = state.rules.base
+    if state.incumbent == base or state.keeps(base) == "exceeded":
         return True
-    ratio = ledger.ratios.get(base.name)
+    ratio = state.ratios.get(base.name)
     if ratio is None:
-        return base.name not in ledger.speeds and ledger.seen(base)  # the default itself does not run
+        return base.name not in state.speeds and state.seen(base)  # the default itself does not run
     return math.log(ratio.value) + STRETCH * math.log(ratio.high / ratio.value) < 0
 
 
 def _won(winner: Candidate, evidence: Evidence) -> Standing:
-    return Standing(winner, "winner", victory(evidence), evidence.ledger.speeds.get(winner.name))
+    return Standing(winner, "winner", victory(evidence), evidence.state.speeds.get(winner.name))
 
 
 def _standing(candidate: Candidate, evidence: Evidence) -> Standing:
-    fate, why = fate_of(candidate, evidence)
+    status, why = status_of(candidate, evidence)
     ratio, against = evidence.paired(candidate)
-    return Standing(candidate, fate, why, evidence.ledger.speeds.get(candidate.name), ratio, against)
+    return Standing(candidate, status, why, evidence.state.speeds.get(candidate.name), ratio, against)
 
 
-def _rank(candidate: Candidate, ledger: Ledger) -> float:
-    ratio = ledger.ratios.get(candidate.name)
-    return ratio.value if ratio else -1.0 if ledger.seen(candidate) else -2.0
+def _rank(candidate: Candidate, state: RaceState) -> float:
+    ratio = state.ratios.get(candidate.name)
+    return ratio.value if ratio else -1.0 if state.seen(candidate) else -2.0
 
 
-def _closest(candidates: Sequence[Candidate], ledger: Ledger) -> str:
+def _closest(candidates: Sequence[Candidate], state: RaceState) -> str:
     """Of those that may win, the one with the lowest latency at the highest percentile that all have."""
-    limit = ledger.rules.limit
-    able = [c.name for c in candidates if ledger.rules.may_win(c) and c.name in ledger.speeds]
+    limit = state.rules.limit
+    able = [c.name for c in candidates if state.rules.may_win(c) and c.name in state.speeds]
     if limit is None or not able:
         return ""
-    latencies = {name: ledger.speeds[name].latency for name in able}
+    latencies = {name: state.speeds[name].latency for name in able}
     shared = set.intersection(*(set(found) for found in latencies.values()))
     usable = [int(name[1:]) for name in shared if int(name[1:]) <= limit.percentile]
     if not usable:

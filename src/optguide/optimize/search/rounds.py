@@ -16,12 +16,12 @@ from optguide.bench.session import Budget
 from optguide.bench.variant import Variant
 from optguide.errors import Busy, NotEnoughSamples, OptGuideError
 from optguide.optimize.candidate import Candidate, Precision
-from optguide.optimize.outcome import Heat, Speed
+from optguide.optimize.outcome import RaceRound, Speed
 from optguide.optimize.search.rules import Rules
 from optguide.optimize.search.space import Space
 from optguide.stats.estimate import Estimate
 
-__all__ = ["Choose", "Field", "Lineup", "Measure", "ahead", "run_heat", "speed_of"]
+__all__ = ["Choose", "Measure", "RoundPlan", "SearchContext", "ahead", "run_round", "speed_of"]
 
 PERCENTILES = (50, 95, 99)
 
@@ -36,13 +36,13 @@ class Measure(Protocol):
 
 
 @dataclass(frozen=True)
-class Field:
+class SearchContext:
     """Who takes part.
 
     :param space: deployments to try.
     :param variant: how to run a candidate; it may raise what concerns this candidate alone.
-    :param exhibits: precisions that are measured although they may not win.
-    :param at_once: candidates of one heat at most, at least two.
+    :param not eligible precisions: precisions that are measured although they may not win.
+    :param at_once: candidates of one round at most, at least two.
     :param fitting: variants whose processes fit into memory together.
     :param measure: runs a session.
     :param clock: seconds, for the budget.
@@ -50,7 +50,7 @@ class Field:
 
     space: Space
     variant: Callable[[Candidate], Variant]
-    exhibits: tuple[Precision, ...] = ()
+    not_eligible: tuple[Precision, ...] = ()
     at_once: int = 6
     fitting: int = 9
     measure: Measure = session.measure
@@ -58,7 +58,7 @@ class Field:
 
 
 @dataclass(frozen=True)
-class Lineup:
+class RoundPlan:
     """Who meets in one session.
 
     :param candidates: the leader so far first.
@@ -77,7 +77,7 @@ Choose = Callable[[SessionResult, Mapping[str, Speed]], str]
 """Names the leader after a session, from what it measured and the speeds of those that did not fail."""
 
 
-def run_heat(lineup: Lineup, field: Field, rules: Rules, choose: Choose) -> Heat:
+def run_round(plan: RoundPlan, context: SearchContext, rules: Rules, choose: Choose) -> RaceRound:
     """Measure candidates in one session.
 
     Its ratios are all against the leader after it, each paired by round, also where that one has just taken
@@ -85,27 +85,27 @@ def run_heat(lineup: Lineup, field: Field, rules: Rules, choose: Choose) -> Heat
 
     :raises Busy: another measurement holds the machine.
     """
-    begun = field.clock()
+    begun = context.clock()
     failures: dict[str, str] = {}
     variants: list[Variant] = []
     result: SessionResult | None = None
-    for candidate in lineup.candidates:
+    for candidate in plan.candidates:
         try:
-            variants.append(field.variant(candidate).with_(candidate.name))
+            variants.append(context.variant(candidate).with_(candidate.name))
         except OptGuideError as error:
             failures[candidate.name] = error.message
-    variants += lineup.references
+    variants += plan.references
     try:
         result = (
-            field.measure(variants, lineup.budget, seed=lineup.seed, label=lineup.title) if variants else None
+            context.measure(variants, plan.budget, seed=plan.seed, label=plan.title) if variants else None
         )
     except Busy:
         raise
     except OptGuideError as error:
         failures |= {variant.name: error.message for variant in variants}
     if result is None:
-        spent = field.clock() - begun
-        return Heat(lineup.title, lineup.candidates[0].name, spent, 0, None, {}, {}, failures)
+        spent = context.clock() - begun
+        return RaceRound(plan.title, plan.candidates[0].name, spent, 0, None, {}, {}, failures)
     failures |= {name: error.message for name, error in result.failures.items()}
     speeds: dict[str, Speed] = {}
     for name in result.series:
@@ -113,16 +113,16 @@ def run_heat(lineup: Lineup, field: Field, rules: Rules, choose: Choose) -> Heat
             speeds[name] = speed_of(result, name, rules.limit)
         except NotEnoughSamples as error:  # so slow that the session ended before six rounds
             failures[name] = error.message
-    leader = choose(result, speeds)
+    incumbent = choose(result, speeds)
     ratios = {
-        name: result.compare(leader, name, rules.goal).ratio
+        name: result.compare(incumbent, name, rules.goal).ratio
         for name in speeds
-        if name != leader and leader in speeds
+        if name != incumbent and incumbent in speeds
     }
     others = None if math.isnan(result.others_share) else result.others_share
-    spent = field.clock() - begun
+    spent = context.clock() - begun
     loading = max(0.0, spent - result.seconds)
-    return Heat(lineup.title, leader, spent, result.rounds, others, speeds, ratios, failures, loading)
+    return RaceRound(plan.title, incumbent, spent, result.rounds, others, speeds, ratios, failures, loading)
 
 
 def speed_of(result: SessionResult, name: str, limit: Limit | None = None) -> Speed:

@@ -12,32 +12,32 @@ from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 from optguide.optimize.candidate import Candidate, Deployment, Precision
-from optguide.optimize.search.ledger import Ledger
+from optguide.optimize.search.race_state import RaceState
 from optguide.optimize.search.space import BATCHES, Space
 from optguide.stats.estimate import MINIMUM_ROUNDS
 
-__all__ = ["Hope", "Promise"]
+__all__ = ["Prediction", "Predictor"]
 
 
-class Hope(NamedTuple):
+class Prediction(NamedTuple):
     """On logarithms: what is expected, and what the intervals of its parts allow at best."""
 
     expected: float
-    at_best: float
+    upper_bound: float
 
 
 @dataclass(frozen=True)
-class Promise:
+class Predictor:
     """Looks ahead from what is known.
 
     :param precisions: that may have been measured.
     """
 
-    ledger: Ledger
+    state: RaceState
     space: Space
     precisions: Sequence[Precision]
 
-    def hope(self, precision: Precision, way: Deployment) -> Hope:
+    def predict(self, precision: Precision, way: Deployment) -> Prediction:
         """What a deployment may reach of the leader if what it is made of multiplies.
 
         Infinite where it is a single change of the hint of which nothing is known; minus infinite where it is
@@ -47,18 +47,20 @@ class Promise:
         effects = [effect for part in parts if (effect := self._effect(precision, part)) is not None]
         if len(effects) < len(parts):
             untold = math.inf if len(parts) == 1 and way.batch in (None, BATCHES[0]) else -math.inf
-            return Hope(untold, untold)
-        base = self.ledger.ratios.get(Candidate(precision, self.ledger.rules.meeting).name)
+            return Prediction(untold, untold)
+        base = self.state.ratios.get(Candidate(precision, self.state.rules.meeting).name)
         expected = sum(effect.expected for effect in effects) + (math.log(base.value) if base else 0.0)
-        margins = (effect.at_best - effect.expected for effect in effects if effect.at_best > -math.inf)
-        return Hope(expected, expected + math.hypot(*margins))
+        margins = (
+            effect.upper_bound - effect.expected for effect in effects if effect.upper_bound > -math.inf
+        )
+        return Prediction(expected, expected + math.hypot(*margins))
 
     def six_turns(self, way: Deployment) -> float:
         """Seconds they take at least, at the leader's rate; zero while nothing is known.
 
         In a turn all that is in flight is started three times (see ``measuring.worker.blocks``).
         """
-        speed = self.ledger.speeds.get(self.ledger.leader.name)
+        speed = self.state.speeds.get(self.state.incumbent.name)
         if speed is None:
             return 0.0
         streams, _, requests, batch = self.space.place(way)
@@ -67,8 +69,8 @@ class Promise:
 
     def _parts(self, way: Deployment) -> list[Deployment]:
         """The single changes of the hint that a deployment is made of."""
-        hint = self.ledger.rules.hint.deployment
-        if self.ledger.rules.goal == "latency" or way.requests is None:
+        hint = self.state.rules.hint.deployment
+        if self.state.rules.goal == "latency" or way.requests is None:
             return [way]
         parts = []
         if way.streams is not None:
@@ -79,18 +81,18 @@ class Promise:
             parts.append(replace(hint, batch=way.batch))
         return parts
 
-    def _effect(self, precision: Precision, part: Deployment) -> Hope | None:
+    def _effect(self, precision: Precision, part: Deployment) -> Prediction | None:
         """How much better a single change is than none; ``None`` where that is unknown.
 
         What is unknown in one precision is taken from another, and of a batch from the next smaller one.
         """
-        ratios = self.ledger.ratios
+        ratios = self.state.ratios
         for other in dict.fromkeys((precision, *self.precisions)):
-            one, none = Candidate(other, part), Candidate(other, self.ledger.rules.meeting)
+            one, none = Candidate(other, part), Candidate(other, self.state.rules.meeting)
             if one.name in ratios and none.name in ratios:
                 found, base = ratios[one.name], ratios[none.name].value
-                return Hope(math.log(found.value / base), math.log(found.high / base))
-            if self.ledger.seen(one):
-                return Hope(-math.inf, -math.inf)
+                return Prediction(math.log(found.value / base), math.log(found.high / base))
+            if self.state.seen(one):
+                return Prediction(-math.inf, -math.inf)
         smaller = [batch for batch in BATCHES if batch < (part.batch or 0)]
         return self._effect(precision, replace(part, batch=smaller[-1])) if smaller else None
