@@ -291,6 +291,6 @@ def _facts(subject: SourceModel, data: Data) -> SubjectFacts:
         sha256=subject.sha256,
         samples=0 if data.random else len(data.samples),
         calibration=0 if data.random else len(data.calibration),
-        judged=len(data.judged),
+        judged=len(data.evaluation),
         labelled=data.labels is not None,
     )

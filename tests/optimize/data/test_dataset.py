@@ -49,7 +49,7 @@ class TestRandom:
         data = read(None, VECTOR, Port("ids", "int64", (2, 3)))
         assert data.random
         assert data.labels is None
-        assert data.judged == ()
+        assert data.evaluation == ()
         assert data.calibration == tuple(range(8))
         assert len(data.samples) == 8
         assert data.samples[0]["x"].shape == (1, 4), "an open batch is one"
@@ -77,16 +77,16 @@ class TestArchive:
     def test_half_calibrates_and_the_rest_judges(self, tmp_path):
         np.savez(tmp_path / "d.npz", x=rows(10))
         data = read(tmp_path / "d.npz")
-        assert len(data.calibration) == len(data.judged) == 5
-        assert set(data.calibration) | set(data.judged) == set(range(10))
+        assert len(data.calibration) == len(data.evaluation) == 5
+        assert set(data.calibration) | set(data.evaluation) == set(range(10))
         assert data.calibration == read(tmp_path / "d.npz").calibration
         assert data.calibration != read(tmp_path / "d.npz", seed=1).calibration
         np.savez(tmp_path / "many.npz", x=rows(1000))
         many = read(tmp_path / "many.npz")
-        assert (len(many.calibration), len(many.judged)) == (300, 700)
+        assert (len(many.calibration), len(many.evaluation)) == (300, 700)
         np.savez(tmp_path / "one.npz", x=rows(1))
         one = read(tmp_path / "one.npz")
-        assert (one.calibration, one.judged) == ((), (0,))
+        assert (one.calibration, one.evaluation) == ((), (0,))
 
     def test_numbers_of_the_same_kind_are_converted(self, tmp_path):
         ports = (VECTOR, Port("mask", "int64", (None, 2)))
@@ -181,7 +181,7 @@ class TestArchive:
             (np.int64(3), "a single number, 3"),
             (np.full(10, np.nan), "labels holds NaN"),
             (np.zeros(0), "labels is empty"),
-            (np.array(["a", "b"] * 5), "2 names of classes, and the model tells 3 apart"),
+            (np.array(["a", "b"] * 5), "The labels name 2 classes, and the model has 3"),
         ],
     )
     def test_labels_that_are_none(self, tmp_path, labels, cause):

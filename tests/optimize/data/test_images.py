@@ -104,7 +104,7 @@ def test_folders_are_classes(tmp_path):
     for name in ("dog/1.png", "dog/2.png", "cat/9.png", "emu/1.jpg"):
         save(tmp_path / name)
     assert read(tmp_path).labels.tolist() == [0, 1, 1, 2]
-    with pytest.raises(InputError, match="3 names of classes, and the model tells 1000 apart") as refused:
+    with pytest.raises(InputError, match="The labels name 3 classes, and the model has 1000") as refused:
         read(tmp_path, classes=1000)
     assert "classes.txt" in refused.value.remedy
 

@@ -92,7 +92,7 @@ class TestLabels:
         begun = run()
         quality = begun.judge(begun.make("f32")).quality
         assert (quality.metric, quality.proxy, quality.loss, quality.kept) == ("top-1", False, None, "kept")
-        assert quality.value.n == len(begun.data.judged) == 30
+        assert quality.value.n == len(begun.data.evaluation) == 30
         assert 0.7 < quality.value.value <= 1.0
 
     def test_a_model_that_is_worse_exceeds_the_limit(self, run):
@@ -112,13 +112,13 @@ class TestLabels:
         """All judged samples count, in whatever order: the accuracy is that of a plain loop."""
         begun = run(90)
         x, labels = rows(90)[:, 0], begun.data.labels
-        judged = list(begun.data.judged)
+        judged = list(begun.data.evaluation)
         expected = float(((x[judged] @ WEIGHTS).argmax(axis=1) == labels[judged]).mean())
         assert begun.judge(begun.make("f32")).quality.value.value == expected
 
     def test_no_sample_that_calibrates_judges(self, run):
         begun = run()
-        assert not set(begun.data.judged) & set(begun.data.calibration)
+        assert not set(begun.data.evaluation) & set(begun.data.calibration)
 
     def test_few_samples_judge_nothing(self, run):
         begun = run(10)

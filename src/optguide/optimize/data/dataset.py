@@ -1,4 +1,4 @@
-"""What a model is quantized with, judged by and measured on.
+"""The samples that a model is calibrated with, evaluated on and measured with.
 
 A run takes its data from
 
@@ -11,7 +11,7 @@ A run takes its data from
 - ``hub:NAME``, ``hub:NAME:SPLIT`` or ``hub:NAME:CONFIGURATION:SPLIT`` (:mod:`optguide.optimize.data.hub`).
 
 Labels of samples that are files are in ``labels.csv``, ``labels.txt`` or ``labels.npy`` beside them, or are
-the names of the folders that hold the pictures (:mod:`optguide.optimize.data.labels`).
+the names of the folders that hold the pictures.
 """
 
 from __future__ import annotations
@@ -20,18 +20,18 @@ import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
 
 from optguide.errors import InputError
 from optguide.optimize.config import Settings
+from optguide.optimize.data import files, functions, hub, images
+from optguide.optimize.data.samples import FittedSamples, RawSamples, Sample, Samples, array_of
 from optguide.optimize.model.source import SourceModel
 from optguide.references import is_reference
-from optguide.runtimes.inputs import save
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
-    from optguide.optimize.data.samples import Fitted, Raw
+from optguide.runtimes.inputs import random_inputs, save
 
 __all__ = ["Data", "read_data", "write_inputs"]
 
@@ -41,10 +41,10 @@ MOST_CALIBRATION = 300
 """Samples to quantize with. NNCF takes as many by default; more only take longer."""
 
 _MOST_BYTES = 256 * 1024 * 1024
-"""Of all sets of one batch together."""
+"""Of all sets of inputs of one batch size together."""
 
-_LOOKED_AT = 8
-"""Of samples that are decoded or computed when they are read."""
+_LAZY_CHECKED = 8
+"""Samples that are checked beforehand where each is decoded or computed on access."""
 
 _FORMS = (
     "Give an .npz, a folder of .npy, .npz or pictures, package.module:function, or hub:NAME; "
@@ -60,154 +60,191 @@ class Data:
         of the model. Reading one may decode a file.
     :param labels: one per sample (first dimension), integers or floats; ``None`` without.
     :param source: where they come from, for readers.
-    :param random: nothing can be said about accuracy.
+    :param random: random values, which say nothing about accuracy.
     :param calibration: indexes of samples to quantize with: at most half of all, at most 300.
-    :param judged: indexes of samples to judge by, none of which calibrates; empty for random data.
+    :param evaluation: indexes of samples to evaluate with, none of which calibrates; empty for random data.
     :param uniform: all samples have the same shapes, so they can be stacked.
     """
 
-    samples: Sequence[Mapping[str, NDArray[Any]]]
+    samples: Samples[Mapping[str, NDArray[Any]]]
     labels: NDArray[Any] | None
     source: str
     random: bool
     calibration: tuple[int, ...]
-    judged: tuple[int, ...]
+    evaluation: tuple[int, ...]
     uniform: bool = True
 
 
-def read_data(settings: Settings, subject: SourceModel) -> Data:
+def read_data(settings: Settings, model: SourceModel) -> Data:
     """The data of ``settings``; the same every time, in every process.
 
-    Every sample is looked at, except those that are decoded or computed when they are read: of these only
-    the first ones, and later errors come from reading :attr:`Data.samples`.
+    Every sample is checked. Where samples are decoded or computed on access only the first ones are, and
+    later errors come from reading :attr:`Data.samples`.
 
-    :raises InputError: it is missing or does not fit the model.
+    :raises InputError: the data is missing or does not fit the model.
     :raises EnvironmentMissing: a package that reads it is not installed.
     """
-    from optguide.optimize.data.labels import as_labels
-    from optguide.optimize.data.samples import Fitted
-
-    raw = _raw(settings, subject)
-    if len(raw.samples) == 0:
+    raw = _raw_samples(settings, model)
+    count = len(raw.samples)
+    if count == 0:
         raise InputError(
             f"{settings.data} holds no samples.", "Give some hundred of what the model will see."
         )
-    samples = Fitted(raw.samples, subject, raw.titles)
-    labels = None if raw.labels is None else as_labels(raw.labels, len(samples), subject, raw.classes)
+    samples = FittedSamples(raw.samples, model, raw.titles)
+    labels = None if raw.labels is None else _as_labels(raw.labels, count, model, raw.classes)
+    checked = range(min(count, _LAZY_CHECKED) if raw.lazy else count)
+    shapes = {tuple(array.shape for array in samples[index].values()) for index in checked}
     is_random = settings.data is None
-    calibration, judged = _divided(len(samples), settings.seed)
+    calibration, evaluation = _split(count, settings.seed)
     return Data(
         samples=samples,
         labels=labels,
         source=settings.data or "random values",
         random=is_random,
-        calibration=tuple(range(len(samples))) if is_random else calibration,
-        judged=() if is_random else judged,
-        uniform=_uniform(samples, subject, lazy=raw.lazy),
+        calibration=tuple(range(count)) if is_random else calibration,
+        evaluation=() if is_random else evaluation,
+        uniform=not model.dynamic if raw.lazy else len(shapes) == 1,
     )
 
 
 def write_inputs(
-    data: Data, subject: SourceModel, folder: Path, batch: int | None, count: int = 8
+    data: Data, model: SourceModel, folder: Path, batch: int | None, count: int = 8
 ) -> tuple[str, ...]:
-    """Write sets of inputs for measuring; their ``.npz`` files.
+    """Write sets of inputs for measuring and return their ``.npz`` files.
 
-    :param batch: inputs in one set, all of different samples as far as there are so many; ``None`` is the
+    :param batch: inputs in one set, all of different samples as far as there are that many; ``None`` is the
         model's own batch.
     :param count: how many sets; fewer where there are fewer samples, or a set is very large.
     :raises InputError: samples of different shapes cannot be stacked.
     :raises StorageError: the files cannot be written.
     """
-    each = -(-batch // subject.batch) if batch else 1  # samples in a set
+    per_set = -(-batch // model.batch) if batch else 1
     total = len(data.samples)
-    sets = max(1, min(count, -(-total // each)))
-    written: list[str] = []
+    sets = max(1, min(count, -(-total // per_set)))
+    stride = max(1, total // (sets * per_set))  # over all samples, which may be sorted
+    paths: list[str] = []
     size = 0
     for number in range(sets):
-        # Spread over all samples, which may be sorted.
-        chosen = [(number * each + one) * max(1, total // (sets * each)) % total for one in range(each)]
-        arrays = _stacked([data.samples[index] for index in chosen], batch)
+        indexes = [(number * per_set + place) * stride % total for place in range(per_set)]
+        arrays = _stacked([data.samples[index] for index in indexes], batch)
         size += sum(array.nbytes for array in arrays.values())
-        if written and size > _MOST_BYTES:
+        if paths and size > _MOST_BYTES:
             break
         path = folder / f"{f'batch{batch}' if batch else 'own'}-{number}.npz"
         save(path, arrays)
-        written.append(str(path))
-    return tuple(written)
+        paths.append(str(path))
+    return tuple(paths)
 
 
-def _raw(settings: Settings, subject: SourceModel) -> Raw:
-    from optguide.optimize.data import files, functions, hub, images
-
-    given = settings.data
-    if given is None:
-        return _random(settings, subject)
-    if given.startswith(hub.PREFIX):
-        return hub.read_hub(given, subject, settings.seed)
-    if is_reference(given):
-        return functions.read_function(given, subject.ports)
-    path = Path(given)
+def _raw_samples(settings: Settings, model: SourceModel) -> RawSamples:
+    data = settings.data
+    if data is None:
+        return RawSamples(_random_samples(settings.seed, model))
+    if data.startswith(hub.PREFIX):
+        return hub.read_hub(data, model, settings.seed)
+    if is_reference(data):
+        return functions.read_function(data, model.ports)
+    path = Path(data)
     if not path.exists():
-        raise InputError(f"There is no data {given!r}.", _FORMS)
+        raise InputError(f"There is no data {data!r}.", _FORMS)
     if not os.access(path, os.R_OK):
-        raise InputError(f"{given} may not be read by this user.", "Change its permissions.")
+        raise InputError(f"{data} may not be read by this user.", "Change its permissions.")
     if not path.is_dir():
         if path.suffix.lower() not in (".npz", ".npy"):
             raise InputError(f"{path.name} is no .npz.", _FORMS)
-        return files.read_file(path, subject.ports)
+        return files.read_file(path, model.ports)
     if files.has_arrays(path):
-        return files.read_folder(path, subject.ports)
+        return files.read_folder(path, model.ports)
     if images.has_images(path):
-        return images.read_images(path, subject)
+        return images.read_images(path, model)
     raise InputError(f"The folder {path} holds no arrays and no pictures.", _FORMS)
 
 
-def _random(settings: Settings, subject: SourceModel) -> Raw:
-    import numpy as np
-
-    from optguide.optimize.data.samples import Raw
-    from optguide.runtimes.inputs import random_inputs
-
-    if subject.dynamic:
-        open_port = next(port for port in subject.ports if None in port.shape[1:])
+def _random_samples(seed: int, model: SourceModel) -> list[Sample]:
+    if model.dynamic:
+        open_port = next(port for port in model.ports if None in port.shape[1:])
         raise InputError(
             f"Input {open_port.name!r} takes {open_port}, for which random data needs sizes.",
             f"Pass them, as in --shape {open_port.name}=1,128, or --data with real samples.",
         )
     specs = {
-        port.name: (tuple(size or 1 for size in port.shape), np.dtype(port.dtype)) for port in subject.ports
+        port.name: (tuple(size or 1 for size in port.shape), np.dtype(port.dtype)) for port in model.ports
     }
-    return Raw([random_inputs(specs, settings.seed + index) for index in range(RANDOM_SAMPLES)])
+    return [random_inputs(specs, seed + index) for index in range(RANDOM_SAMPLES)]
 
 
-def _divided(count: int, seed: int) -> tuple[tuple[int, ...], tuple[int, ...]]:
-    """Indexes for calibration and for judging, which share none."""
-    import numpy as np
-
+def _split(count: int, seed: int) -> tuple[tuple[int, ...], tuple[int, ...]]:
+    """Indexes for calibration and for evaluation, which share none."""
     order = [int(index) for index in np.random.default_rng(seed).permutation(count)]
     cut = min(MOST_CALIBRATION, count // 2)
     return tuple(sorted(order[:cut])), tuple(sorted(order[cut:]))
 
 
-def _uniform(samples: Fitted, subject: SourceModel, *, lazy: bool) -> bool:
-    """Look at the samples, which raises for one that does not fit; whether they have one shape."""
-    looked_at = min(len(samples), _LOOKED_AT) if lazy else len(samples)
-    shapes = {tuple(array.shape for array in samples[index].values()) for index in range(looked_at)}
-    return not subject.dynamic if lazy else len(shapes) == 1
-
-
 def _stacked(samples: Sequence[Mapping[str, NDArray[Any]]], batch: int | None) -> dict[str, NDArray[Any]]:
-    import numpy as np
-
     if batch is None:
         return dict(samples[0])
     shapes = {tuple(array.shape[1:] for array in sample.values()) for sample in samples}
     if len(shapes) > 1:
         raise InputError(
-            f"The samples differ in shape, so no {batch} of them make a batch.",
+            f"The samples differ in shape, so {batch} of them cannot make a batch.",
             "Pad them to one shape, or leave the batch as it is.",
         )
     return {
         name: np.concatenate([sample[name] for sample in samples])[:batch] if array.ndim else array
         for name, array in samples[0].items()
     }
+
+
+def _as_labels(labels: Any, count: int, model: SourceModel, classes: Sequence[str]) -> NDArray[Any]:
+    """``labels`` as integers (classes) or floats (values), one per sample.
+
+    :param labels: numbers, or names of classes. Names become numbers in the order of ``classes``.
+    :param classes: all names in the order of the model's outputs. Where it is empty, the names are taken in
+        alphabetical order, and there have to be as many as the model has classes.
+    :raises InputError: their number is not that of the samples, or they are no labels.
+    """
+    if not isinstance(labels, np.ndarray) and hasattr(labels, "__iter__") and not hasattr(labels, "ndim"):
+        labels = list(labels)
+    if _are_texts(labels):
+        array = _numbered([str(text) for text in np.asarray(labels).ravel()], model, classes)
+    else:
+        array = array_of(labels, "The array of labels")
+    if array.ndim == 0:
+        raise InputError(f"The labels are a single number, {array}.", "Give an array with one per sample.")
+    if len(array) != count:
+        by_input = len(array) == model.batch * count
+        raise InputError(
+            f"There are {len(array)} labels and {count} samples"
+            + (f" of {model.batch} inputs, the batch of the model." if by_input else "."),
+            "Set the batch to one with --shape." if by_input else "Give every sample one label.",
+        )
+    return array.astype(np.int64) if array.dtype.kind in "iub" else array
+
+
+def _are_texts(labels: Any) -> bool:
+    if isinstance(labels, np.ndarray):
+        return labels.dtype.kind in "US"
+    return isinstance(labels, list) and bool(labels) and all(isinstance(label, str) for label in labels)
+
+
+def _numbered(texts: Sequence[str], model: SourceModel, classes: Sequence[str]) -> NDArray[Any]:
+    """Labels that are texts, as the numbers that they spell or as the indexes of the classes they name."""
+    for number in (np.int64, np.float64):
+        try:
+            return array_of(np.array([number(text) for text in texts]), "The list of labels")
+        except ValueError:
+            continue
+    names = list(classes) or sorted(set(texts))
+    if unknown := sorted(set(texts) - set(names)):
+        raise InputError(
+            f"The label {unknown[0]!r} is none of the {len(names)} names in classes.txt.", "Add it there."
+        )
+    scores = model.outputs[0].shape
+    if len(scores) == 2 and scores[1] is not None and len(names) != scores[1]:
+        raise InputError(
+            f"The labels name {len(names)} classes, and the model has {scores[1]}.",
+            "Write all names, one a line in the order of the model's outputs, into classes.txt beside the "
+            "data, or use the numbers of the classes as labels.",
+        )
+    indexes = {name: index for index, name in enumerate(names)}
+    return np.array([indexes[text] for text in texts], dtype=np.int64)

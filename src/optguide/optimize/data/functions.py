@@ -1,15 +1,15 @@
-"""Samples that a function of the reader's returns."""
+"""Samples that a function of the reader's own returns."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence, Sized
 from itertools import islice
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
 from optguide.errors import InputError
-from optguide.optimize.data.samples import Raw, Rows, array_of
+from optguide.optimize.data.samples import ArrayRows, RawSamples, Samples, array_of, by_port
 from optguide.optimize.model.source import Port
 from optguide.references import called, told
 
@@ -24,7 +24,7 @@ _RETURN = (
 )
 
 
-def read_function(reference: str, ports: Sequence[Port]) -> Raw:
+def read_function(reference: str, ports: Sequence[Port]) -> RawSamples:
     """What the function returns when it is called without arguments.
 
     That is ``samples`` or ``(samples, labels)``. Samples are an iterable of mappings, tuples or arrays, or an
@@ -33,51 +33,43 @@ def read_function(reference: str, ports: Sequence[Port]) -> Raw:
 
     :raises InputError: the function does not exist, raises, or returns something else.
     """
-    answer = called(reference, InputError)
-    labels = None
-    if isinstance(answer, tuple):
-        if len(answer) != 2:
-            raise InputError(f"{reference} returned a tuple of {len(answer)}.", _RETURN)
-        answer, labels = answer
+    samples, labels = called(reference, InputError), None
+    if isinstance(samples, tuple):
+        if len(samples) != 2:
+            raise InputError(f"{reference} returned a tuple of {len(samples)}.", _RETURN)
+        samples, labels = samples
     if isinstance(labels, Iterator):
         labels = list(islice(labels, MOST))
-    return _raw(answer, labels, reference, ports)
-
-
-def _raw(samples: Any, labels: Any, reference: str, ports: Sequence[Port]) -> Raw:
-    if isinstance(samples, Mapping):
-        return Raw(_rows(samples, reference, ports), labels)
-    if isinstance(samples, np.ndarray) or hasattr(samples, "detach"):
+    if isinstance(samples, np.ndarray) or hasattr(samples, "detach"):  # a tensor of PyTorch
         if len(ports) != 1:
             raise InputError(
                 f"{reference} returned one array, and the model has {len(ports)} inputs.", _RETURN
             )
-        return Raw(_rows({ports[0].name: samples}, reference, ports), labels)
-    if isinstance(samples, str | bytes) or not (
-        isinstance(samples, Iterable) or hasattr(samples, "__getitem__")
-    ):
+        samples = {ports[0].name: samples}
+    if isinstance(samples, Mapping):
+        return RawSamples(_rows(samples, reference, ports), labels)
+    is_indexed = hasattr(samples, "__getitem__")
+    if isinstance(samples, str | bytes) or not (isinstance(samples, Iterable) or is_indexed):
         raise InputError(f"{reference} returned an object of type {type(samples).__qualname__}.", _RETURN)
     if isinstance(samples, list | tuple):
-        return Raw(samples, labels)
-    if isinstance(samples, Sized) and hasattr(samples, "__getitem__"):
-        return Raw(samples, labels, lazy=True)  # type: ignore[arg-type]  # as much of a sequence as is used
+        return RawSamples(samples, labels)
+    if isinstance(samples, Sized) and is_indexed:
+        return RawSamples(cast(Samples[Any], samples), labels, lazy=True)
     try:
-        listed = list(islice(samples, MOST))
-    except Exception as error:  # the reader's own code
+        first = list(islice(samples, MOST))
+    except Exception as error:  # the reader's own code may raise anything
         raise InputError(f"The samples of {reference} raised {told(error)}.", "Correct it.") from error
-    if len(listed) == MOST and isinstance(labels, Sized):
-        labels = labels[:MOST]  # type: ignore[index]  # labels of what was left out
-    return Raw(listed, labels)
+    if len(first) == MOST and isinstance(labels, Sized):
+        labels = labels[:MOST]  # type: ignore[index]  # an array or a list, checked with the other labels
+    return RawSamples(first, labels)
 
 
-def _rows(samples: Mapping[str, Any], reference: str, ports: Sequence[Port]) -> Rows:
-    found = {
-        port.name: samples[name] for port in ports for name in (port.name, *port.also) if name in samples
-    }
-    if len(found) != len(ports) or len(samples) != len(ports):
+def _rows(samples: Mapping[str, Any], reference: str, ports: Sequence[Port]) -> ArrayRows:
+    arrays = by_port(samples, ports)
+    if arrays is None:
         raise InputError(
             f"{reference} returned samples for {', '.join(map(str, samples)) or 'no input'}, and the model's "
             f"inputs are {', '.join(port.name for port in ports)}.",
             "Give every input one array under its name, and return labels apart.",
         )
-    return Rows({name: array_of(part, f"The array of {name!r}") for name, part in found.items()}, ports)
+    return ArrayRows({name: array_of(part, f"The array of {name!r}") for name, part in arrays.items()}, ports)

@@ -1,15 +1,11 @@
-"""Samples of any source in the form that a model takes.
-
-Sequences whose elements are made when they are asked for.
-"""
+"""Samples from any source, as the arrays that the inputs of a model take."""
 
 from __future__ import annotations
 
 import sys
-from abc import abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, TypeVar, overload
+from typing import Any, Protocol, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,175 +13,259 @@ from numpy.typing import NDArray
 from optguide.errors import InputError
 from optguide.optimize.model.source import Port, SourceModel
 
-__all__ = ["Fitted", "Lazy", "Raw", "Rows", "Sample", "array_of", "parts_of", "reject_non_finite"]
+__all__ = [
+    "ArrayRows",
+    "FittedSamples",
+    "RawSamples",
+    "Sample",
+    "Samples",
+    "array_of",
+    "by_input",
+    "by_port",
+    "parts_of",
+    "reject_non_finite",
+]
 
 T = TypeVar("T")
-
-
-class Lazy(Sequence[T]):
-    """A sequence of whatever :meth:`at` makes; slices are made whole."""
-
-    @abstractmethod
-    def at(self, index: int) -> T:
-        """The element at ``index``.
-
-        :raises IndexError: there is none.
-        """
-
-    @overload
-    def __getitem__(self, index: int) -> T: ...
-
-    @overload
-    def __getitem__(self, index: slice) -> Sequence[T]: ...
-
-    def __getitem__(self, index: int | slice) -> T | Sequence[T]:
-        if isinstance(index, slice):
-            return [self.at(one) for one in range(*index.indices(len(self)))]
-        return self.at(index)
-
+T_co = TypeVar("T_co", covariant=True)
 
 Sample = dict[str, NDArray[Any]]
+"""One array for each input of a model, by the name of its port."""
 
 _AS_FOR_INFERENCE = (
     "Prepare samples as for inference, with the same scaling and the same order of dimensions."
 )
 
 
-@dataclass(frozen=True)
-class Raw:
-    """What a source has, before it is known to fit.
+class Samples(Protocol[T_co]):
+    """As much of a sequence as reading samples needs; an item may be decoded or computed on access."""
 
-    :param samples: as :class:`Fitted` takes them.
-    :param labels: numbers, or names of classes.
-    :param titles: of samples in errors; numbers where empty.
-    :param classes: names of all classes in the order of the model's outputs, where the source says it.
-    :param lazy: a sample is decoded or computed when it is read, so not all are looked at beforehand.
+    def __len__(self) -> int: ...
+
+    def __getitem__(self, index: int, /) -> T_co: ...
+
+
+@dataclass(frozen=True)
+class RawSamples:
+    """What a source holds, before it is known to fit the model.
+
+    :param samples: as :class:`FittedSamples` takes them.
+    :param labels: numbers or names of classes, one per sample, or ``None``.
+    :param titles: what errors call the samples, such as file names; empty calls them by number.
+    :param classes: names of all classes in the order of the model's outputs, where the source lists them.
+    :param lazy: a sample is decoded or computed on access, so not all of them are read beforehand.
     """
 
-    samples: Sequence[Any]
+    samples: Samples[Any]
     labels: Any = None
     titles: tuple[str, ...] = ()
     classes: tuple[str, ...] = ()
     lazy: bool = False
 
 
-class Fitted(Lazy[Sample]):
-    """``raw`` samples as arrays by port, each checked as it is read.
+class FittedSamples:
+    """Raw samples as arrays by port, each checked on access.
 
-    A raw sample is a mapping from input names, a tuple or list in their order, or an array for a single
-    input. Numbers of the same kind are converted, and a missing batch dimension of one is added.
+    A raw sample is a mapping from input names, a tuple or list in the order of the inputs, or an array for a
+    single input. Numbers of the same kind are converted, and a missing batch dimension of one is added.
 
-    :param raw: what the source has.
-    :param titles: of samples in errors, such as file names; numbers where empty.
+    :param titles: what errors call the samples; empty calls them by number.
     """
 
-    def __init__(self, raw: Sequence[Any], subject: SourceModel, titles: Sequence[str] = ()) -> None:
+    def __init__(self, raw: Samples[Any], model: SourceModel, titles: Sequence[str] = ()) -> None:
         self._raw = raw
-        self._ports = subject.ports
-        self._is_batch = subject.batchable  # and not a sequence of any length, in the first dimension
+        self._ports = model.ports
+        self._batchable = model.batchable  # otherwise an open first dimension may be a sequence
         self._titles = titles
 
     def __len__(self) -> int:
         return len(self._raw)
 
-    def at(self, index: int) -> Sample:
-        """See :class:`Lazy`."""
+    def __iter__(self) -> Iterator[Sample]:
+        return (self[index] for index in range(len(self)))
+
+    def __getitem__(self, index: int) -> Sample:
         if not -len(self) <= index < len(self):
             raise IndexError(index)
         index %= len(self)
-        which = f"Sample {index}" + (f" ({self._titles[index]})" if self._titles else "")
+        title = f"Sample {index}" + (f" ({self._titles[index]})" if self._titles else "")
         try:
             raw = self._raw[index]
         except (InputError, MemoryError):
             raise
-        except Exception as error:  # a sequence of the reader's own
+        except Exception as error:  # a sequence of the reader's own may raise anything
             raise InputError(
-                f"{which} cannot be read: {type(error).__name__}: {error}.", "Correct what reads it."
+                f"{title} cannot be read: {type(error).__name__}: {error}.", "Correct what reads it."
             ) from error
-        parts = parts_of(raw, [(port.name, *port.also) for port in self._ports], which)
+        parts = parts_of(raw, [port.names for port in self._ports], title)
         sample = {
-            port.name: _fitting(array_of(part, which), port, which)
+            port.name: _fitting(array_of(part, title), port, title)
             for part, port in zip(parts, self._ports, strict=True)
         }
-        if self._is_batch:
-            _refuse_several(sample, self._ports, which)
+        if self._batchable:
+            _reject_batches(sample, self._ports, title)
         return sample
 
-    def __iter__(self) -> Iterator[Sample]:
-        return (self[index] for index in range(len(self)))
 
-
-class Rows(Lazy[Sample]):
+class ArrayRows:
     """Samples side by side in one array per input.
 
-    An array with one dimension more than its port holds samples in its first; one with as many holds inputs
-    there, of which the model's own batch makes a sample.
+    An array with one dimension more than its port holds samples in its first dimension; one with as many
+    holds single inputs there, and the model's own batch of them makes a sample.
 
     :param arrays: by port name.
-    :raises InputError: dimensions that are neither, or different numbers of samples.
+    :raises InputError: an array has other dimensions, or the inputs have different numbers of samples.
     """
 
     def __init__(self, arrays: Mapping[str, NDArray[Any]], ports: Sequence[Port]) -> None:
         self._arrays = {port.name: _by_sample(arrays[port.name], port) for port in ports}
         counts = {name: len(array) for name, array in self._arrays.items()}
         if len(set(counts.values())) > 1:
-            shown = ", ".join(f"{count} of {name}" for name, count in counts.items())
+            listing = ", ".join(f"{count} of {name}" for name, count in counts.items())
             raise InputError(
-                f"The inputs differ in the number of samples: {shown}.", "Give as many of every input."
+                f"The inputs differ in the number of samples: {listing}.", "Give as many of every input."
             )
         self._count = next(iter(counts.values()))
 
     def __len__(self) -> int:
         return self._count
 
-    def at(self, index: int) -> Sample:
-        """See :class:`Lazy`."""
+    def __getitem__(self, index: int) -> Sample:
         return {name: array[index] for name, array in self._arrays.items()}
 
 
-def _fitting(array: NDArray[Any], port: Port, which: str) -> NDArray[Any]:
-    """``array`` in shape and element type of ``port``."""
+def by_input(
+    values: Mapping[Any, T], inputs: Sequence[Sequence[str]], *, exact: bool = True
+) -> list[T] | None:
+    """The value for each input of a model, in their order.
+
+    :param inputs: the names of each input; any of them will do.
+    :param exact: whether a value that belongs to no input is an error.
+    :return: ``None`` where an input has no value or, if ``exact``, a value has no input.
+    """
+    matches = [[values[name] for name in names if name in values] for names in inputs]
+    if not all(matches) or (exact and not {name for names in inputs for name in names}.issuperset(values)):
+        return None
+    return [first for first, *_ in matches]
+
+
+def by_port(values: Mapping[Any, T], ports: Sequence[Port], *, exact: bool = True) -> dict[str, T] | None:
+    """As :func:`by_input`, with the values by the name of their port."""
+    matches = by_input(values, [port.names for port in ports], exact=exact)
+    if matches is None:
+        return None
+    return {port.name: value for port, value in zip(ports, matches, strict=True)}
+
+
+def parts_of(sample: Any, inputs: Sequence[Sequence[str]], title: str) -> list[Any]:
+    """The part of ``sample`` that each input gets, in the order of the inputs.
+
+    :param sample: a mapping from names, a tuple or list in the order of inputs, or what a single input takes.
+    :param inputs: the names of each input; any of them will do.
+    :param title: what errors call the sample, such as ``Sample 3``.
+    :raises InputError: an input gets nothing, or a part belongs to no input.
+    """
+    listing = ", ".join(names[0] for names in inputs)
+    if isinstance(sample, Mapping):
+        parts = by_input(sample, inputs)
+        if parts is None:
+            raise InputError(
+                f"{title} has the names {', '.join(map(str, sample))}, and the model's inputs are {listing}.",
+                "Give every input one array under its name, and nothing else.",
+            )
+        return parts
+    parts = list(sample) if isinstance(sample, tuple | list) else [sample]
+    if len(parts) != len(inputs):
+        raise InputError(
+            f"{title} has {_count(len(parts), 'part')}, and the model has {_count(len(inputs), 'input')}: "
+            f"{listing}.",
+            "Give one array per input, and labels apart from the samples.",
+        )
+    return parts
+
+
+def array_of(part: Any, title: str) -> NDArray[Any]:
+    """``part`` as an array of finite numbers.
+
+    :param part: an array, a tensor of PyTorch or OpenVINO, or anything else that NumPy turns into an array.
+    :param title: what errors call it, such as ``Sample 3``.
+    :raises InputError: it is not an array of numbers, is empty, or holds NaN or infinity.
+    """
+    torch, openvino = sys.modules.get("torch"), sys.modules.get("openvino")
+    try:
+        if torch is not None and isinstance(part, torch.Tensor):
+            part = part.detach().cpu().numpy()
+        elif openvino is not None and isinstance(part, openvino.Tensor):
+            part = part.data
+        array: NDArray[Any] = np.asarray(part)
+    except (TypeError, ValueError):  # a type that NumPy lacks, or rows of different lengths
+        array = np.asarray(None)
+    if array.dtype.kind not in "fiub" or array.size == 0:
+        problem = "is empty" if array.size == 0 else f"holds {type(part).__qualname__} and no numbers"
+        if isinstance(part, np.ndarray) and array.size:
+            problem = f"holds elements of type {array.dtype} and no numbers"
+        raise InputError(f"{title} {problem}.", "Pass NumPy arrays of numbers, or tensors.")
+    reject_non_finite(array, title)
+    return array
+
+
+def reject_non_finite(array: NDArray[Any], title: str) -> None:
+    """Raise for NaN and infinity, which have no range and lead to no meaningful output.
+
+    :raises InputError: ``array`` holds NaN or infinity.
+    """
+    if array.dtype.kind == "f" and not np.isfinite(array).all():
+        value = "NaN" if np.isnan(array).any() else "infinity"
+        raise InputError(f"{title} holds {value}.", "Leave it out, or correct what prepares it.")
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}{'' if number == 1 else 's'}"
+
+
+def _fitting(array: NDArray[Any], port: Port, title: str) -> NDArray[Any]:
+    """``array`` in the shape and element type of ``port``."""
     if array.ndim == len(port.shape) - 1 and port.shape[0] in (1, None):
         array = array[None]
     fits = len(array.shape) == len(port.shape) and all(
-        wanted in (None, size) for size, wanted in zip(array.shape, port.shape, strict=True)
+        expected in (None, size) for size, expected in zip(array.shape, port.shape, strict=True)
     )
     if not fits:
         raise InputError(
-            f"{which} has shape {list(array.shape)}, and input {port.name!r} takes {port}.", _AS_FOR_INFERENCE
+            f"{title} has shape {list(array.shape)}, and input {port.name!r} takes {port}.", _AS_FOR_INFERENCE
         )
-    return _converted(array, port, which)
+    return _converted(array, port, title)
 
 
-def _refuse_several(sample: Sample, ports: Sequence[Port], which: str) -> None:
-    """Refuse a batch where the model takes any: each of its inputs is a sample, with a label of its own."""
+def _reject_batches(sample: Sample, ports: Sequence[Port], title: str) -> None:
+    """Raise for a batch where the model takes any: each of its inputs is a sample with a label of its own."""
     for port in ports:
         if port.shape[0] is None and len(sample[port.name]) > 1:
             raise InputError(
-                f"{which} holds a batch of {len(sample[port.name])} inputs for {port.name!r}.",
+                f"{title} holds a batch of {len(sample[port.name])} inputs for {port.name!r}.",
                 "Give every input as a sample of its own.",
             )
 
 
-def _converted(array: NDArray[Any], port: Port, which: str) -> NDArray[Any]:
-    wanted = np.dtype(port.dtype)
-    if array.dtype == wanted:
+def _converted(array: NDArray[Any], port: Port, title: str) -> NDArray[Any]:
+    dtype = np.dtype(port.dtype)
+    if array.dtype == dtype:
         return array
-    kinds = (array.dtype.kind, wanted.kind)
+    kinds = (array.dtype.kind, dtype.kind)
     integers = kinds[0] in "iub" and kinds[1] in "iu"  # a mask of booleans keeps its meaning
     if kinds != ("f", "f") and not integers:
         raise InputError(
-            f"{which} is of type {array.dtype}, and input {port.name!r} takes {wanted}.", _AS_FOR_INFERENCE
+            f"{title} is of type {array.dtype}, and input {port.name!r} takes {dtype}.", _AS_FOR_INFERENCE
         )
     with np.errstate(over="ignore", invalid="ignore"):
-        converted = array.astype(wanted)
+        converted = array.astype(dtype)
     if integers and not np.array_equal(converted, array):
-        worst = array[converted != array].flat[0]
+        misfit = array[converted != array].flat[0]
         raise InputError(
-            f"{which} holds {worst}, which does not fit into {wanted}, the type of input {port.name!r}.",
+            f"{title} holds {misfit}, which does not fit into {dtype}, the type of input {port.name!r}.",
             _AS_FOR_INFERENCE,
         )
-    reject_non_finite(converted, which)  # what is too large for the narrower type
+    reject_non_finite(converted, title)  # a value too large for the narrower type became infinity
     return converted
 
 
@@ -206,70 +286,3 @@ def _by_sample(array: NDArray[Any], port: Port) -> NDArray[Any]:
             f"Give a multiple of {batch}, or set the batch to one with --shape.",
         )
     return array.reshape(len(array) // batch, batch, *array.shape[1:])
-
-
-def parts_of(sample: Any, names: Sequence[Sequence[str]], which: str) -> list[Any]:
-    """What ``sample`` gives each input, in their order.
-
-    :param sample: a mapping from names, a tuple or list in the order of inputs, or what a single input takes.
-    :param names: of each input, which may have several.
-    :param which: what it is, for errors: ``Sample 3``.
-    :raises InputError: an input gets nothing, or something is for no input.
-    """
-    shown = ", ".join(alternatives[0] for alternatives in names)
-    if isinstance(sample, Mapping):
-        found = [[sample[name] for name in alternatives if name in sample] for alternatives in names]
-        known = {name for alternatives in names for name in alternatives}
-        if not all(found) or not known.issuperset(sample):
-            raise InputError(
-                f"{which} has the names {', '.join(map(str, sample))}, and the model's inputs are {shown}.",
-                "Give every input one array under its name, and nothing else.",
-            )
-        return [values[0] for values in found]
-    parts = list(sample) if isinstance(sample, tuple | list) else [sample]
-    if len(parts) != len(names):
-        raise InputError(
-            f"{which} has {_count(len(parts), 'part')}, and the model has {_count(len(names), 'input')}: "
-            f"{shown}.",
-            "Give one array per input, and labels apart from the samples.",
-        )
-    return parts
-
-
-def array_of(part: Any, which: str) -> NDArray[Any]:
-    """``part`` as an array of numbers.
-
-    :param part: an array, a tensor of PyTorch or OpenVINO, or what NumPy makes an array of.
-    :param which: what it is, for errors: ``Sample 3``.
-    :raises InputError: it is no array, is empty, or holds NaN or infinity.
-    """
-    torch, openvino = sys.modules.get("torch"), sys.modules.get("openvino")
-    try:
-        if torch is not None and isinstance(part, torch.Tensor):
-            part = part.detach().cpu().numpy()
-        elif openvino is not None and isinstance(part, openvino.Tensor):
-            part = part.data
-        array: NDArray[Any] = np.asarray(part)
-    except (TypeError, ValueError):  # a type that NumPy lacks, or rows of different lengths
-        array = np.asarray(None)
-    if array.dtype.kind not in "fiub" or array.size == 0:
-        what = "is empty" if array.size == 0 else f"holds {type(part).__qualname__} and no numbers"
-        if isinstance(part, np.ndarray) and array.size:
-            what = f"holds elements of type {array.dtype} and no numbers"
-        raise InputError(f"{which} {what}.", "Pass NumPy arrays of numbers, or tensors.")
-    reject_non_finite(array, which)
-    return array
-
-
-def reject_non_finite(array: NDArray[Any], which: str) -> None:
-    """Refuse NaN and infinity, of which no range and no answer can be made.
-
-    :raises InputError: there is one.
-    """
-    if array.dtype.kind == "f" and not np.isfinite(array).all():
-        what = "NaN" if np.isnan(array).any() else "infinity"
-        raise InputError(f"{which} holds {what}.", "Leave it out, or correct what prepares it.")
-
-
-def _count(number: int, what: str) -> str:
-    return f"{number} {what}{'' if number == 1 else 's'}"

@@ -59,7 +59,7 @@ def judge(
     """
     if not artifact.file:
         return artifact
-    if data.random or not data.judged:
+    if data.random or not data.evaluation:
         why = "Random data judge no accuracy." if data.random else "There are no samples left to judge by."
         return _noted(artifact, why)
     name = PRECISIONS[artifact.precision]
@@ -109,7 +109,7 @@ def judged_by(
     until = start + _ANSWERING * seconds
     with writing(kept):
         compiled = compiled_for(Path(file), asked.device, precision)
-        order = _order(data.judged, asked.seed)
+        order = _order(data.evaluation, asked.seed)
         store(answered, answers_to(compiled, (data.samples[index] for index in order), until))
         original = _labelled(_originals(kept / "f32"), data, order)
         if precision == "f32":

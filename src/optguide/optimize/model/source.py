@@ -44,6 +44,11 @@ class Port:
     layout: str = ""
     also: tuple[str, ...] = ()
 
+    @property
+    def names(self) -> tuple[str, ...]:
+        """All its names, the first one first."""
+        return (self.name, *self.also)
+
     def __str__(self) -> str:
         """``float32 [1,3,?,?]``."""
         return f"{self.dtype} [{','.join('?' if size is None else str(size) for size in self.shape)}]"
