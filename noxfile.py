@@ -119,7 +119,7 @@ def docs(session: nox.Session) -> None:
         install(session, "-e", EXTRAS)
         session.env.update(OPTGUIDE_PROFILE=profile, OPTGUIDE_BUILD_ID=uuid.uuid4().hex)
         # Stops with one sentence while another process measures, before anything is moved.
-        session.run("python", "-m", "optguide.guide.sphinxext.idle")
+        session.run("python", "-m", "optguide.guide.sphinxext.gallery")
         try:
             session.run("python", "-m", "optguide.guide.environments")
         except CommandFailed:

@@ -20,15 +20,15 @@ import sys
 
 from optguide import Recording, plots
 from optguide.guide import profiles
-from optguide.guide.workloads import readers
+from optguide.guide.workloads import retrieval
 from optguide.optimize.report import as_json, figures
 from optguide.optimize.report.recorded import add_outcome
 from optguide.paths import build_dir
 
-module, example, sizes = readers.encoder()
+module, example, sizes = retrieval.encoder()
 print(f"{sum(weight.numel() for weight in module.parameters()) / 1e6:.1f} million weights")
 print({name: tuple(tensor.shape) for name, tensor in example.items()}, sizes["input_ids"])
-texts = readers.texts()
+texts = retrieval.texts()
 print(len(texts), "texts of", min(t["input_ids"].size for t in texts), "tokens and more")
 
 # %%
@@ -42,8 +42,8 @@ folder = build_dir() / "tuned" / "sentences"
 shutil.rmtree(folder, ignore_errors=True)
 budget = "120s" if profiles.current().name == "full" else "60s"
 command = [
-    *("optguide", "optimize", "optguide.guide.workloads.readers:encoder"),
-    *("--data", "optguide.guide.workloads.readers:texts", "--goal", "throughput"),
+    *("optguide", "optimize", "optguide.guide.workloads.retrieval:encoder"),
+    *("--data", "optguide.guide.workloads.retrieval:texts", "--goal", "throughput"),
     *("--budget", budget, "--out", str(folder), "--no-claims"),
 ]
 done = subprocess.run([sys.executable, "-m", *command], capture_output=True, text=True, check=False)

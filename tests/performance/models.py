@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from optguide.guide.workloads import readers
+from optguide.guide.workloads import retrieval
 
 if TYPE_CHECKING:
     import numpy as np
@@ -58,20 +58,20 @@ def mobilenet() -> tuple[torch.nn.Module, dict[str, Any]]:
 
 def resnet50() -> tuple[torch.nn.Module, dict[str, Any]]:
     """ResNet-50 with random weights."""
-    from optguide.guide.workloads import resnet50 as residual
+    from optguide.guide.workloads.resnet50 import build
 
-    return residual.build(), _picture()
+    return build(), _picture()
 
 
 def pictures_data() -> Samples:
     """Smooth random pictures."""
-    from optguide.guide.workloads import resnet50 as residual
+    from optguide.guide.workloads.resnet50 import images
 
-    return [{"pixel_values": one[None]} for one in residual.images(SAMPLES, seed=7).numpy()]
+    return [{"pixel_values": image[None]} for image in images(SAMPLES, seed=7).numpy()]
 
 
 mobilenet_data = resnet50_data = pictures_data
-sentences, sentences_data = readers.encoder, readers.texts
+sentences, sentences_data = retrieval.encoder, retrieval.texts
 
 
 def recurrent() -> tuple[torch.nn.Module, dict[str, Any]]:

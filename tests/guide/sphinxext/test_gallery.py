@@ -7,7 +7,7 @@ import pytest
 from optguide.errors import Busy, RecordsError, StorageError
 from optguide.guide.sphinxext import gallery
 from optguide.guide.sphinxext import machine as noise
-from optguide.guide.sphinxext.store import GuideError
+from optguide.guide.sphinxext.pages import GuideError
 from optguide.machine import NoiseProbe
 from optguide.records import Recording, take_new_figures
 

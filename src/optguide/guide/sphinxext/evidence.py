@@ -9,18 +9,14 @@ from typing import TYPE_CHECKING, Any
 from docutils import nodes
 
 from optguide import format as fmt
-from optguide.guide.sphinxext.notes import depend
-from optguide.guide.sphinxext.roles import interval_text, value_text
-from optguide.guide.sphinxext.store import gallery_page, load
-from optguide.guide.sphinxext.tables import table
+from optguide.guide.sphinxext.pages import depend, gallery_page, load
+from optguide.guide.sphinxext.results import interval_text, table, value_text
 
 if TYPE_CHECKING:
     from sphinx.application import Sphinx
 
-    from optguide.guide.sphinxext.tables import Cell
+    from optguide.guide.sphinxext.results import Cell
     from optguide.records import Record, Result
-
-__all__ = ["evidence"]
 
 # What records keep under these keys (see optguide.records): words for readers, and how to write the value.
 _WORDS: dict[str, tuple[str, Callable[[Any], str]]] = {
@@ -46,10 +42,10 @@ def _append(app: Sphinx, doctree: nodes.document) -> None:
     section = next(iter(doctree.findall(nodes.section)), None)
     if example and section is not None:
         depend(app.env, example)
-        section += evidence(load().by_example[example])
+        section += _evidence(load().by_example[example])
 
 
-def evidence(record: Record) -> nodes.section:
+def _evidence(record: Record) -> nodes.section:
     """A section with every result of ``record``, each the target of links to it."""
     section = nodes.section("", nodes.title("", "Evidence"), ids=["evidence"], names=["evidence"])
     section += nodes.paragraph(

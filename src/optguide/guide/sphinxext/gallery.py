@@ -1,4 +1,7 @@
-"""How the examples are run: settings for sphinx-gallery, the order of chapters, and the lock around it."""
+"""How the examples are run: settings for sphinx-gallery, the order of chapters, and the lock around it.
+
+``python -m optguide.guide.sphinxext.gallery`` succeeds if nobody measures on this machine now.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from optguide.chapters import place_of_chapter, place_of_example
 from optguide.errors import Busy, OptGuideError, RecordsError
 from optguide.guide.sphinxext.machine import record_noise
-from optguide.guide.sphinxext.store import GuideError, load
+from optguide.guide.sphinxext.pages import GuideError, load
 from optguide.machine import measuring_lock
 from optguide.records import take_new_figures
 from optguide.records.recording import BUILD_VARIABLE
@@ -23,8 +26,6 @@ if TYPE_CHECKING:
 
     from docutils import nodes
     from sphinx.application import Sphinx
-
-__all__ = ["gallery_settings", "plain_errors"]
 
 
 def gallery_settings(root: Path, *, run: bool) -> dict[str, Any]:
@@ -106,7 +107,6 @@ def setup(app: Sphinx) -> None:
             if not load().by_example:
                 raise RecordsError("There are no records to show.", "Run `nox -s docs` to measure.")
 
-    app.add_config_value("optguide_claims", str(Path(app.confdir) / "claims"), "env", types=[str])
     # sphinx-gallery fills its settings at 10 and runs at the default of 500.
     app.connect("builder-inited", hold, priority=400)
     app.connect("builder-inited", release, priority=600)
@@ -136,3 +136,8 @@ def _edit_script(
     owner = f"{context['github_user']}/{context['github_repo']}"
     address = f"https://github.com/{owner}/edit/{context['github_version']}/examples/{script.as_posix()}"
     context["get_edit_provider_and_url"] = lambda: ("GitHub", address)
+
+
+if __name__ == "__main__":
+    with plain_errors(), measuring_lock("nox -s docs"):
+        pass

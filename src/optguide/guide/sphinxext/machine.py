@@ -1,6 +1,6 @@
 """The directive ``machine``: what measured the numbers of this guide, and how steady it was.
 
-How noisy the machine was when the gallery ran, kept beside the records.
+How noisy the machine was when the gallery ran is kept beside the records.
 """
 
 from __future__ import annotations
@@ -10,43 +10,12 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 from docutils import nodes
-from sphinx.util.docutils import SphinxDirective
 
 from optguide import format as fmt
-from optguide.guide.sphinxext.notes import depend_on_all
-from optguide.guide.sphinxext.store import measuring_machine
+from optguide.guide.sphinxext.pages import GuideDirective, depend_on_all, measuring_machine
 from optguide.machine import NoiseProbe, probe
 from optguide.paths import records_dir
 from optguide.storage import storage_errors
-
-__all__ = ["MachineFacts", "record_noise", "recorded_noise"]
-
-_NAME = "noise.json"  # not in a chapter's folder, where records are
-
-
-def record_noise() -> None:
-    """Probe the machine and keep the result; the caller holds the measuring lock.
-
-    :raises StorageError: a full disk or a folder that cannot be written.
-    """
-    found = msgspec.json.encode(probe())
-    folder = records_dir()
-    draft = folder / f".{_NAME}"
-    with storage_errors(folder):
-        folder.mkdir(parents=True, exist_ok=True)
-        draft.write_bytes(found)
-        draft.replace(folder / _NAME)
-
-
-def recorded_noise() -> NoiseProbe | None:
-    """The probe of the last build that measured; ``None`` when there is none that can be read."""
-    try:
-        found = msgspec.json.decode((records_dir() / _NAME).read_bytes(), type=dict[str, Any])
-        # JSON has no NaN, which a probe holds for what the system does not tell.
-        return msgspec.convert({name: math.nan if v is None else v for name, v in found.items()}, NoiseProbe)
-    except (OSError, msgspec.DecodeError, msgspec.ValidationError):
-        return None
-
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -54,7 +23,9 @@ if TYPE_CHECKING:
     from docutils.nodes import Node
     from sphinx.application import Sphinx
 
-    from optguide.machine import Machine, NoiseProbe
+    from optguide.machine import Machine
+
+_NAME = "noise.json"  # not in a chapter's folder, where records are
 
 
 def setup(app: Sphinx) -> None:
@@ -62,26 +33,54 @@ def setup(app: Sphinx) -> None:
     app.add_directive("machine", MachineFacts)
 
 
-class MachineFacts(SphinxDirective):
+class MachineFacts(GuideDirective):
     """The machine of the newest record: hardware, system, versions, devices, noise."""
 
-    def run(self) -> list[Node]:
-        """Build one section for each group of facts."""
+    def build(self) -> list[Node]:
+        """One section for each group of facts."""
         depend_on_all(self.env)
         machine = measuring_machine()
         noise = recorded_noise()
-        sections = [
+        return [
             _section("Hardware and system", dict(_hardware(machine))),
             _section(
                 "OpenVINO devices",
-                {d.name: f"{d.full_name} ({', '.join(d.capabilities)})" for d in machine.devices},
+                {
+                    device.name: f"{device.full_name} ({', '.join(device.capabilities)})"
+                    for device in machine.devices
+                },
             ),
             _section("Versions", {"Python": machine.python, **machine.packages}),
             _section(
                 "Noise", dict(_noise(noise)) if noise else {"Probe": "This build did not probe the noise."}
             ),
         ]
-        return list(sections)
+
+
+def record_noise() -> None:
+    """Probe the machine and keep the result; the caller holds the measuring lock.
+
+    :raises StorageError: a full disk or a folder that cannot be written.
+    """
+    measured = msgspec.json.encode(probe())
+    folder = records_dir()
+    draft = folder / f".{_NAME}"
+    with storage_errors(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+        draft.write_bytes(measured)
+        draft.replace(folder / _NAME)
+
+
+def recorded_noise() -> NoiseProbe | None:
+    """The probe of the last build that measured; ``None`` when there is none that can be read."""
+    try:
+        recorded = msgspec.json.decode((records_dir() / _NAME).read_bytes(), type=dict[str, Any])
+        # JSON has no NaN, which a probe holds for what the system does not report.
+        return msgspec.convert(
+            {name: math.nan if value is None else value for name, value in recorded.items()}, NoiseProbe
+        )
+    except (OSError, msgspec.DecodeError, msgspec.ValidationError):
+        return None
 
 
 def _hardware(machine: Machine) -> Iterator[tuple[str, str]]:

@@ -15,14 +15,11 @@ the files, later calls only look them up; nothing is downloaded. Which model sta
 
 from __future__ import annotations
 
-from optguide.guide.workloads.artifacts import cached_artifact
+from optguide.guide.workloads.artifacts import Workload, cached_artifact
 from optguide.guide.workloads.digits import digits
-from optguide.guide.workloads.images import sample_image
 from optguide.guide.workloads.minilm import sentences, sentences_dynamic
 from optguide.guide.workloads.quantized import resnet50_int8, sentences_int8
-from optguide.guide.workloads.resnet50 import resnet50
-from optguide.guide.workloads.savedmodel import resnet50_savedmodel
-from optguide.guide.workloads.store import Workload
+from optguide.guide.workloads.resnet50 import resnet50, resnet50_savedmodel, sample_image
 from optguide.guide.workloads.tiny import tiny
 from optguide.quiet import no_telemetry
 

@@ -30,7 +30,7 @@ _GUIDE = "optguide"
 _WORKLOADS = "optguide.guide.workloads"
 """Imports between modules of this package are followed: a workload may consist of several."""
 
-_NO_INFLUENCE = {f"{_WORKLOADS}.{name}" for name in ("store", "quiet", "workload", "made", "fingerprint")}
+_NO_INFLUENCE = {f"{_WORKLOADS}.artifacts", f"{_WORKLOADS}.fingerprint", "optguide.quiet"}
 """They say where files are kept and what is printed, never what is in the files."""
 
 _MISSING = object()

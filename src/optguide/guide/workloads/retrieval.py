@@ -22,13 +22,15 @@ import numpy as np
 import numpy.typing as npt
 
 from optguide.errors import InputError
-from optguide.guide.workloads import minilm, store
+from optguide.guide.workloads import minilm
+from optguide.guide.workloads.artifacts import Recipe, ensure
 from optguide.runtimes.in_flight import infer_all
 
 if TYPE_CHECKING:
     import openvino
+    import torch
 
-__all__ = ["Tokens", "calibration", "embed", "hits", "lengths", "pairs", "tokens"]
+__all__ = ["Tokens", "calibration", "embed", "encoder", "hits", "lengths", "pairs", "texts", "tokens"]
 
 Tokens = Mapping[str, npt.NDArray[np.int64]]
 Embeddings = npt.NDArray[np.float32]
@@ -39,7 +41,7 @@ QUERY_LETTERS = (25, 200)
 BODY_LETTERS = 120
 """The rest has to say something."""
 
-_TOGETHER = 8
+_BATCH = 8
 """Texts per inference: a sixth quicker than one by one, and more bring nothing."""
 
 # A list literal of these would take a line for each.
@@ -64,7 +66,7 @@ def pairs(limit: int | None = None) -> list[tuple[str, str]]:
     :param limit: this many, spread evenly over all of them; all without one.
     :raises InputError: the limit is below two.
     """
-    everything = _texts()["pairs"]
+    everything = _corpus()["pairs"]
     if limit is not None and limit < 2:
         raise InputError(f"{limit} pairs make no task.", "Take two or more; a hundred tell something.")
     if limit is None or limit >= len(everything):
@@ -78,10 +80,24 @@ def calibration(count: int) -> list[str]:
 
     :raises InputError: there are not that many.
     """
-    texts = _texts()["others"]
+    texts = _corpus()["others"]
     if not 1 <= count <= len(texts):
         raise InputError(f"There are {len(texts)} calibration texts, not {count}.", "Ask for fewer.")
     return [str(text) for text in texts[:count]]
+
+
+def encoder() -> tuple[torch.nn.Module, dict[str, torch.Tensor], dict[str, tuple[int, int]]]:
+    """The encoder as ``optguide optimize`` takes a model from Python: the module, its example inputs, shapes.
+
+    A size of -1 varies: a text has any length.
+    """
+    example = minilm.tokenize("An example, whose length says nothing about that of others.")
+    return minilm.build(), example, dict.fromkeys(example, (1, -1))
+
+
+def texts() -> list[Tokens]:
+    """Unlabelled calibration texts of their natural lengths, as ``optguide optimize --data`` takes them."""
+    return tokens(calibration(160))
 
 
 def tokens(texts: Sequence[str]) -> list[Tokens]:
@@ -95,7 +111,7 @@ def tokens(texts: Sequence[str]) -> list[Tokens]:
 
 def lengths(texts: Sequence[str]) -> npt.NDArray[np.int64]:
     """Number of tokens of each text, at most 128."""
-    return np.array([one["input_ids"].shape[1] for one in tokens(texts)], dtype=np.int64)
+    return np.array([text["input_ids"].shape[1] for text in tokens(texts)], dtype=np.int64)
 
 
 def embed(compiled: openvino.CompiledModel, texts: Sequence[str]) -> Embeddings:
@@ -106,17 +122,15 @@ def embed(compiled: openvino.CompiledModel, texts: Sequence[str]) -> Embeddings:
     :param compiled: the encoder with dynamic length; as many inferences are in flight as its hint asks for.
     """
     inputs = tokens(texts)
-    size = _TOGETHER if compiled.input(0).partial_shape[0].is_dynamic else 1
-    places = list(_same_length(inputs, size))
-    batches = [
-        {name: np.concatenate([inputs[index][name] for index in indices]) for name in inputs[0]}
-        for indices in places
-    ]
-    rows: list[Any] = [None] * len(inputs)
-    for indices, outputs in zip(places, infer_all(compiled, batches), strict=True):
-        for index, row in zip(indices, outputs[0], strict=True):
-            rows[index] = row
-    return np.stack(rows).astype(np.float32)
+    size = _BATCH if compiled.input(0).partial_shape[0].is_dynamic else 1
+    batches = list(_same_length(inputs, size))
+    arrays = (
+        {name: np.concatenate([inputs[index][name] for index in batch]) for name in inputs[0]}
+        for batch in batches
+    )
+    embeddings = np.concatenate([outputs[0] for outputs in infer_all(compiled, arrays)])
+    # Back from the order of the batches to that of the texts.
+    return embeddings[np.argsort(np.concatenate(batches))].astype(np.float32)
 
 
 def _same_length(inputs: Sequence[Tokens], size: int) -> Iterator[list[int]]:
@@ -138,26 +152,26 @@ def hits(queries: Embeddings, bodies: Embeddings) -> npt.NDArray[np.bool_]:
 
 
 @cache
-def _texts() -> dict[str, list[Any]]:
+def _corpus() -> dict[str, list[Any]]:
     """Parsing a few hundred source files takes seconds, so it is done once."""
-    recipe = store.Recipe(
+    recipe = Recipe(
         "retrieval",
         _make,
         sources=(Path(__file__),),
         packages=("numpy",),
         ingredients=(f"python {platform.python_version()}",),
     )
-    content: dict[str, list[Any]] = json.loads((store.ensure(recipe) / "texts.json").read_text("utf-8"))
+    content: dict[str, list[Any]] = json.loads((ensure(recipe) / "texts.json").read_text("utf-8"))
     return content
 
 
 def _make(folder: Path) -> None:
-    found: dict[str, str] = {}
+    bodies: dict[str, str] = {}
     for docstring in _docstrings():
         query, body = _split(docstring)
         if QUERY_LETTERS[0] <= len(query) <= QUERY_LETTERS[1] and len(body) >= BODY_LETTERS:
-            found.setdefault(query, body)
-    unique = [(query, body) for body, query in {body: query for query, body in found.items()}.items()]
+            bodies.setdefault(query, body)
+    unique = [(query, body) for body, query in {body: query for query, body in bodies.items()}.items()]
     # Every second is kept for calibration; modules follow each other, so both sets have all subjects.
     content = {"pairs": unique[::2], "others": [text for pair in unique[1::2] for text in pair]}
     (folder / "texts.json").write_text(json.dumps(content), encoding="utf-8")

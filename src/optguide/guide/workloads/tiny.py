@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from optguide.guide.workloads import export, store
-from optguide.guide.workloads.store import Workload
+from optguide.guide.workloads import export
+from optguide.guide.workloads.artifacts import Recipe, Workload, ensure
 
 __all__ = ["tiny"]
 
@@ -19,8 +19,8 @@ def tiny() -> Workload:
 
     :raises StorageError: the files cannot be written.
     """
-    folder = store.ensure(
-        store.Recipe(
+    folder = ensure(
+        Recipe(
             "tiny",
             _make,
             sources=(Path(__file__), Path(export.__file__)),

@@ -4,7 +4,7 @@ import pytest
 
 pytest.importorskip("sphinx")
 
-from optguide.guide.sphinxext.roles import interval_text, value_text
+from optguide.guide.sphinxext.results import interval_text, value_text
 from optguide.records import Result
 
 

@@ -1,0 +1,210 @@
+"""What pages show of the records, what each page depends on, and how old its numbers are.
+
+What a page used is kept in Sphinx's metadata of that page. Sphinx clears it when the page changes, and merges
+it when several processes read pages.
+"""
+
+from __future__ import annotations
+
+import functools
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from html import escape
+from typing import TYPE_CHECKING, Any
+
+from docutils import nodes
+from sphinx.util.docutils import SphinxDirective
+
+from optguide import format as fmt
+from optguide import records
+from optguide.errors import OptGuideError
+from optguide.machine import Machine
+from optguide.paths import records_dir
+
+if TYPE_CHECKING:
+    from collections.abc import Set
+
+    from docutils.nodes import Node
+    from sphinx.application import Sphinx
+    from sphinx.environment import BuildEnvironment
+
+    from optguide.records import Record, Records, Result
+
+# Keys of a page's metadata.
+_EXAMPLES = "optguide_examples"  # whose numbers the page shows
+_ALL_EXAMPLES = "optguide_all_examples"  # those that existed when a page that depends on all was read
+_PROBLEMS = "optguide_problems"
+
+
+class GuideError(SystemExit):
+    """The guide cannot be built, for the reason in the message.
+
+    Any other exception would make Sphinx print a report about a broken extension around that sentence.
+    """
+
+
+class GuideDirective(SphinxDirective):
+    """A directive that shows records; an error fails the build once every page has been read."""
+
+    def run(self) -> list[Node]:
+        """Build the nodes, or note the problem."""
+        try:
+            return self.build()
+        except OptGuideError as error:
+            return [nodes.problematic("", problem(self.env, self.lineno, error))]
+
+    def build(self) -> list[Node]:
+        """The nodes of the directive.
+
+        :raises OptGuideError: the page asks for something that does not exist.
+        """
+        raise NotImplementedError
+
+
+@dataclass(frozen=True)
+class Entry:
+    """What is recorded under one identifier.
+
+    :param record: the record that holds it.
+    :param result: the result; ``None`` where it could not be measured.
+    :param reason: why it could not; empty where it could.
+    """
+
+    id: str
+    record: Record
+    result: Result | None
+    reason: str
+
+
+def load() -> Records:
+    """All records, those of other builds and machines included: pages say so themselves.
+
+    They are read again only when a file has changed.
+
+    :raises RecordsError: a file that is corrupt or of another schema.
+    """
+    folder = records_dir()
+    state = tuple(
+        (str(path), path.stat().st_mtime_ns, path.stat().st_size) for path in sorted(folder.glob("*/*.json"))
+    )
+    return _load(str(folder), state)
+
+
+@functools.lru_cache(maxsize=1)
+def _load(_folder: str, _state: tuple[tuple[str, int, int], ...]) -> Records:
+    return records.load(allow_mixed=True)
+
+
+def look_up(env: BuildEnvironment, identifier: str) -> Entry:
+    """What was recorded under ``identifier``; the current page then depends on its record.
+
+    :raises ClaimError: nobody recorded it.
+    """
+    record = load().record_of(identifier)
+    depend(env, record.example)
+    reason = record.unavailable.get(identifier, "").rstrip(".")
+    return Entry(identifier, record, record.results.get(identifier), reason)
+
+
+def gallery_page(example: str) -> str:
+    """The page with the code and the evidence of ``example``."""
+    chapter, name = example.split("/")
+    return f"gallery/{chapter}/plot_{name}"
+
+
+def measuring_machine() -> Machine:
+    """The machine that measured last; without any record the build has stopped before a page was read."""
+    newest = max(load().by_example.values(), key=lambda record: record.finished)
+    return Machine.from_dict(newest.machine)
+
+
+def depend(env: BuildEnvironment, example: str) -> None:
+    """Re-read the current page whenever ``example`` has been measured again."""
+    env.note_dependency(str(load().path_of(example)))
+    _metadata(env).setdefault(_EXAMPLES, set()).add(example)
+
+
+def depend_on_all(env: BuildEnvironment) -> None:
+    """Re-read the current page whenever any example has been measured again, also one that is new."""
+    _metadata(env)[_ALL_EXAMPLES] = set(load().by_example)
+    for example in load().by_example:
+        depend(env, example)
+
+
+def problem(env: BuildEnvironment, line: int | None, error: OptGuideError) -> str:
+    """Note that the page cannot be built; the build fails once every page has been read.
+
+    :returns: the text to show meanwhile.
+    """
+    place = f"{env.doc2path(env.current_document.docname, base=False)}:{line or 1}"
+    _metadata(env).setdefault(_PROBLEMS, []).append(f"{place}: {error}")
+    return str(error)
+
+
+def moment(iso: str) -> str:
+    """A recorded time for readers."""
+    return f"{datetime.fromisoformat(iso).astimezone(UTC):%Y-%m-%d %H:%M} UTC"
+
+
+def setup(app: Sphinx) -> None:
+    """Watch for new records, fail on problems, and fill the context of ``measured-when.html``."""
+    app.connect("env-get-outdated", _outdated)
+    app.connect("env-updated", _fail)
+    app.connect("html-page-context", _describe)
+
+
+def _metadata(env: BuildEnvironment) -> dict[str, Any]:
+    return env.metadata[env.current_document.docname]
+
+
+def _outdated(
+    app: Sphinx, env: BuildEnvironment, added: Set[str], changed: Set[str], removed: Set[str]
+) -> list[str]:
+    # A record that appears is no changed dependency of any page.
+    existing = set(load().by_example)
+    return [
+        page
+        for page, metadata in env.metadata.items()
+        if page not in removed and metadata.get(_ALL_EXAMPLES, existing) != existing
+    ]
+
+
+def _fail(app: Sphinx, env: BuildEnvironment) -> list[str]:
+    problems = [text for page in sorted(env.metadata) for text in env.metadata[page].get(_PROBLEMS, ())]
+    if problems:
+        raise GuideError("Pages ask for what is not there:\n" + "\n".join(problems))
+    return []
+
+
+def _describe(
+    app: Sphinx, page: str, template: str, context: dict[str, Any], doctree: nodes.document | None
+) -> None:
+    loaded = load()
+    shown = app.env.metadata.get(page, {}).get(_EXAMPLES, set())
+    examples = shown & loaded.by_example.keys() or loaded.by_example.keys()
+    if not examples:
+        return
+    # The oldest number decides: a page is as old as its oldest part.
+    oldest = min((loaded.by_example[name] for name in examples), key=lambda record: record.finished)
+    machine = Machine.from_dict(oldest.machine)
+    age = datetime.now(UTC) - datetime.fromisoformat(oldest.finished)
+    context["measured"] = {
+        "finished": oldest.finished,
+        "when": moment(oldest.finished),
+        "age": fmt.age(age.total_seconds()),
+        "profile": oldest.profile,
+        "machine": f"{machine.cpu}, {machine.available_cores:g} cores",
+    }
+    if (sentences := loaded.mixed()) and "body" in context:
+        context["body"] = _warning(sentences) + context["body"]
+
+
+def _warning(sentences: list[str]) -> str:
+    items = "".join(f"<li>{escape(sentence)}</li>" for sentence in sentences)
+    count = f"{len(sentences)} difference{'s' if len(sentences) > 1 else ''}"
+    return (
+        '<div class="admonition warning mixed-numbers">'
+        '<p class="admonition-title">These numbers do not belong together</p>'
+        "<p>Compare them with care, or measure again with <code>nox -s docs</code>.</p>"
+        f"<details><summary>{count}</summary><ul>{items}</ul></details></div>"
+    )
