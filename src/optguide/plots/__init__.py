@@ -11,12 +11,10 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from optguide.plots.comparing import bars, percentile_samples, ratios, repeat_ratios, steps
-    from optguide.plots.grid import heat_map
-    from optguide.plots.load import latency_throughput, load_curve
-    from optguide.plots.over_time import memory, timeline
-    from optguide.plots.parts import layer_profile, stages, waterfall
-    from optguide.plots.sweeps import epochs, sweep
+    from optguide.plots.comparing import bars, heat_map, ratios, repeat_ratios, steps
+    from optguide.plots.latency import latency_throughput, load_curve, percentile_samples
+    from optguide.plots.parts import layer_profile, stages, timeline, waterfall
+    from optguide.plots.sweeps import epochs, memory, sweep
     from optguide.plots.themes import style
     from optguide.plots.trade_off import frontier, pareto
     from optguide.plots.verdict import verdict_interval_svg
@@ -43,33 +41,22 @@ __all__ = [
     "waterfall",
 ]
 
-_HOME = {
-    "bars": "comparing",
-    "epochs": "sweeps",
-    "frontier": "trade_off",
-    "heat_map": "grid",
-    "latency_throughput": "load",
-    "layer_profile": "parts",
-    "load_curve": "load",
-    "memory": "over_time",
-    "pareto": "trade_off",
-    "percentile_samples": "comparing",
-    "ratios": "comparing",
-    "repeat_ratios": "comparing",
-    "stages": "parts",
-    "steps": "comparing",
-    "style": "themes",
-    "sweep": "sweeps",
-    "timeline": "over_time",
-    "verdict_interval_svg": "verdict",
-    "waterfall": "parts",
+_NAMES = {
+    "comparing": ("bars", "heat_map", "ratios", "repeat_ratios", "steps"),
+    "latency": ("latency_throughput", "load_curve", "percentile_samples"),
+    "parts": ("layer_profile", "stages", "timeline", "waterfall"),
+    "sweeps": ("epochs", "memory", "sweep"),
+    "themes": ("style",),
+    "trade_off": ("frontier", "pareto"),
+    "verdict": ("verdict_interval_svg",),
 }
+_MODULES = {name: module for module, names in _NAMES.items() for name in names}
 
 
 def __getattr__(name: str) -> Any:
     # Matplotlib takes a good part of a second to import: only whoever draws pays for it.
-    if name in _HOME:
-        return getattr(import_module(f"{__name__}.{_HOME[name]}"), name)
+    if name in _MODULES:
+        return getattr(import_module(f"{__name__}.{_MODULES[name]}"), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 

@@ -1,32 +1,44 @@
-"""What a time is made of: stages of a start, steps of a pipeline.
-
-Where the time goes inside a model.
-"""
+"""What a time is made of: stages of a start, steps of a pipeline, layers of a model, work that overlaps."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from optguide.format import quantity as digits
-from optguide.plots._rows import (
+from optguide.plots._axes import (
     MIDDLE,
-    Interval,
-    Span,
+    TEXT_WIDTH,
     bar,
-    bounds,
-    limit,
+    halo,
+    linear_axis,
     row_figure,
     row_text,
-    unit_name,
     whisker,
+)
+from optguide.plots._estimates import (
+    Interval,
+    Span,
+    axis_label,
+    bounds,
+    fit,
+    reach_from_zero,
+    unit_name,
     written,
 )
-from optguide.plots.themes import add_legend, looks_of, palette, themed
+from optguide.plots.themes import WIDTH, Looks, add_legend, looks_of, palette, themed
 
-__all__ = ["layer_profile", "stages", "waterfall"]
+Work = tuple[float, float, str]
+
+_INT8 = (2, "..")
+_PRECISIONS = {"f32": (0, ""), "fp32": (0, ""), "bf16": (1, "///"), "i8": _INT8, "u8": _INT8, "int8": _INT8}
+"""Index of the series' colour, and hatch."""
+_OTHER = (3, "xx")
+_LANE = 0.32  # inches
+_NAME_WIDTH = 110  # points for the name of a lane
 
 
 @themed
@@ -42,34 +54,30 @@ def stages(rows: Sequence[tuple[str, Mapping[str, Interval], Interval]], *, quan
     unit = rows[0][2].unit if rows else "ms"
     figure, axes = row_figure(len(rows), f"{quantity} ({unit_name(unit)})", header=0.3 * -(-len(looks) // 3))
     stacked = max((sum(part.value for part in parts.values()) for _, parts, _ in rows), default=0.0)
-    right = max(limit(total for _, _, total in rows), 1.02 * stacked)
+    right = max(reach_from_zero(total for _, _, total in rows), 1.02 * stacked)
     axes.set_xlim(0, right)
     for row, (name, parts, total) in enumerate(rows):
         row_text(axes, row, name, written(total))
         left = 0.0
         for stage, part in parts.items():
-            bar(axes, row, left, part.value, *looks[stage])
-            _label_segment(axes, row, left, part, right, looks[stage][0])
+            bar(axes, row + MIDDLE, part.value, *looks[stage], left=left)
+            # A narrower part has no room for a number; hatch and legend still name it.
+            if part.value >= 0.12 * right:
+                _number(axes, left + part.value / 2, row + MIDDLE, part, looks[stage][0])
             left += part.value
-        whisker(axes, row, total, below=True)
+        # Under the bar, with a dot for the value, since the bar shows something else.
+        style: dict[str, Any] = {"path_effects": halo(3.5)}
+        whisker(axes, row + 0.99, total, cap=6.5, **style)
+        axes.plot(
+            [total.value], [row + 0.99], marker="o", markersize=5, color=palette().ink, zorder=4, **style
+        )
     add_legend(figure, looks)
     return figure
 
 
-def _label_segment(axes: Axes, row: int, left: float, part: Interval, right: float, colour: str) -> None:
-    # Narrower than this the number would cover its neighbours; the hatch and the legend still name it.
-    if part.value < 0.12 * right:
-        return
-    axes.text(
-        left + part.value / 2,
-        row + MIDDLE,
-        digits(part.value, "count"),
-        ha="center",
-        va="center",
-        size="small",
-        bbox={"facecolor": palette().background, "edgecolor": colour, "pad": 1.2, "linewidth": 0.8},
-        zorder=3,
-    )
+def _number(axes: Axes, x: float, y: float, part: Interval, colour: str) -> None:
+    box = {"facecolor": palette().background, "edgecolor": colour, "pad": 1.2, "linewidth": 0.8}
+    axes.text(x, y, digits(part.value, "count"), ha="center", va="center", size="small", bbox=box, zorder=3)
 
 
 @themed
@@ -95,31 +103,19 @@ def waterfall(
         chosen = name == highlight
         value = f"{written(step, ends=False)} ({_share(step.value, whole)})"
         row_text(axes, row, name, value, strong=chosen)
-        bar(
-            axes,
-            row,
-            start,
-            step.value,
-            colours.accent if chosen else colours.series[0],
-            "//" if chosen else "",
-        )
-        whisker(axes, row, step, shift=start)
+        colour, hatch = (colours.accent, "//") if chosen else (colours.series[0], "")
+        bar(axes, row + MIDDLE, step.value, colour, hatch, left=start)
+        end, (low, high) = start + step.value, bounds(step)
+        whisker(axes, row + MIDDLE, Span(end, start + low, start + high, unit), path_effects=halo(3.5))
         if row + 1 < len(steps):
-            end = start + step.value
-            axes.plot(
-                (end, end), (row + MIDDLE, row + 1 + MIDDLE), color=colours.muted, linewidth=1, zorder=0.9
-            )
+            link: dict[str, Any] = {"color": colours.muted, "linewidth": 1, "zorder": 0.9}
+            axes.plot((end, end), (row + MIDDLE, row + 1 + MIDDLE), **link)
     return figure
 
 
 def _share(part: float, whole: float) -> str:
     share = part / whole if whole > 0 else 0.0
     return "<1 %" if 0 < share < 0.01 else f"{100 * share:.0f} %"
-
-
-PRECISIONS = {"f32": (0, ""), "bf16": (1, "///"), "i8": (2, "..")}
-SYNONYMS = {"u8": "i8", "int8": "i8", "fp32": "f32"}
-OTHER = (3, "xx")
 
 
 @themed
@@ -139,22 +135,20 @@ def layer_profile(
     ordered = sorted(rows, key=lambda row: row[1].value, reverse=True)
     # A last row for one layer would hide its name and save nothing.
     cut = top if len(ordered) > top + 1 else len(ordered)
-    shown, rest = list(ordered[:cut]), ordered[cut:]
-    if rest:
-        kinds = {precision for _, _, precision in rest}
-        name = f"{len(rest)} other layers"
-        shown.append(
-            (name, _total([time for _, time, _ in rest]), kinds.pop() if len(kinds) == 1 else "mixed")
-        )
-    unit = shown[0][1].unit if shown else "us"
-    figure, axes = row_figure(len(shown), f"{quantity} ({unit_name(unit)})")
-    axes.set_xlim(0, limit(time for _, time, _ in shown))
-    for row, (name, time, precision) in enumerate(shown):
-        series, hatch = PRECISIONS.get(SYNONYMS.get(precision.lower(), precision.lower()), OTHER)
+    layers, others = list(ordered[:cut]), ordered[cut:]
+    if others:
+        precisions = {precision for _, _, precision in others}
+        precision = precisions.pop() if len(precisions) == 1 else "mixed"
+        layers.append((f"{len(others)} other layers", _total([time for _, time, _ in others]), precision))
+    unit = layers[0][1].unit if layers else "us"
+    figure, axes = row_figure(len(layers), f"{quantity} ({unit_name(unit)})")
+    axes.set_xlim(0, reach_from_zero(time for _, time, _ in layers))
+    for row, (name, time, precision) in enumerate(layers):
+        series, hatch = _PRECISIONS.get(precision.lower(), _OTHER)
         # Layers of one network begin alike: the end of a long name is what tells them apart.
         row_text(axes, row, name, f"{precision}   {written(time, ends=False)}", head=0.0)
-        bar(axes, row, 0, time.value, palette().series[series], hatch)
-        whisker(axes, row, time)
+        bar(axes, row + MIDDLE, time.value, palette().series[series], hatch)
+        whisker(axes, row + MIDDLE, time, path_effects=halo(3.5))
     return figure
 
 
@@ -167,3 +161,40 @@ def _total(times: Sequence[Interval]) -> Span:
         times[0].unit,
         min(time.n for time in times),
     )
+
+
+@themed
+def timeline(panels: Mapping[str, Mapping[str, Sequence[Work]]], *, unit: str = "ms") -> Figure:
+    """Work as bars on lanes, one panel per way of working, all on the same time axis.
+
+    :param panels: title to lanes, top to bottom: name of the lane to its work (start, end, kind of work).
+        Kinds are colours and hatches, in the order in which they first appear.
+    :param unit: unit of starts and ends.
+    """
+    work = [span for lanes in panels.values() for spans in lanes.values() for span in spans]
+    looks = looks_of(dict.fromkeys(kind for _, _, kind in work))
+    heights = [_LANE * max(len(lanes), 1) + 0.1 for lanes in panels.values()] or [_LANE]
+    size = (WIDTH, 0.6 + sum(heights) + 0.35 * len(heights) + 0.25 * -(-len(looks) // 3))
+    figure = Figure(figsize=size, layout="constrained")
+    grid = figure.subplots(len(heights), 1, sharex=True, squeeze=False, height_ratios=heights)[:, 0]
+    for axes, (title, lanes) in zip(grid, panels.items(), strict=False):
+        _lanes(axes, title, lanes, looks)
+    grid[-1].set_xlabel(axis_label("Time", unit))
+    edges = [0.0, *(edge for start, end, _ in work for edge in (start, end))]
+    grid[-1].set_xlim(min(edges), max(edges) or 1.0)
+    linear_axis(grid[-1].xaxis, unit)
+    add_legend(figure, looks)
+    return figure
+
+
+def _lanes(axes: Axes, title: str, lanes: Mapping[str, Sequence[Work]], looks: Looks) -> None:
+    axes.set_ylim(max(len(lanes), 1), 0)
+    axes.set_title(fit(title, TEXT_WIDTH - _NAME_WIDTH, "bold"), loc="left", weight="bold", pad=3)
+    axes.set_yticks([lane + 0.5 for lane in range(len(lanes))], [fit(name, _NAME_WIDTH) for name in lanes])
+    axes.tick_params(axis="y", length=0, labelcolor=palette().ink)
+    axes.spines["left"].set_visible(False)
+    axes.grid(axis="x")
+    for lane, spans in enumerate(lanes.values()):
+        for start, end, kind in spans:
+            colour, hatch = looks[kind]
+            bar(axes, lane + 0.5, end - start, colour, hatch, left=start, height=0.74)

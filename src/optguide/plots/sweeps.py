@@ -1,9 +1,10 @@
-"""What happens to a number as something is turned up: samples, sparsity, batch, threads, epochs."""
+"""What happens to a number as something is turned up or goes on: samples, batch, threads, epochs, calls."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from statistics import fmean
+from typing import Any
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -14,18 +15,18 @@ from optguide.plots._axes import (
     linear_axis,
     log_label,
     measured_ticks,
+    new_figure,
     value_axis,
-    whisker_line,
+    whisker,
 )
+from optguide.plots._estimates import Interval, Span, axis_label, bounds
 from optguide.plots._labels import LineName, line_names_height, name_lines
-from optguide.plots._rows import Interval, Span, bounds
-from optguide.plots.themes import WIDTH, palette, themed
+from optguide.plots.themes import palette, themed
 
-__all__ = ["epochs", "sweep"]
-
-LOOKS = (("o", "-"), ("s", "--"), ("^", "-."), ("D", ":"), ("v", (0, (5, 1))), ("P", (0, (3, 1, 1, 1, 1, 1))))
-REFERENCES = ((0, (7, 3)), (0, (1, 1.6)), (0, (7, 2, 1, 2)))
-DODGE = 0.012  # share of the axis by which the series of one x stand apart
+_LINES = ("-", "--", "-.", ":", (0, (5, 1)), (0, (3, 1, 1, 1, 1, 1)))
+_MARKERS = ("o", "s", "^", "D", "v", "P")
+_REFERENCE_LINES = ((0, (7, 3)), (0, (1, 1.6)), (0, (7, 2, 1, 2)))
+_DODGE = 0.012  # share of the axis by which the series of one x stand apart
 
 
 @themed
@@ -52,16 +53,16 @@ def sweep(
     """
     references = references or {}
     ordered = {name: sorted(points, key=lambda point: point[0]) for name, points in series.items()}
-    every = [estimate for points in ordered.values() for _, estimate in points]
+    estimates = [estimate for points in ordered.values() for _, estimate in points]
     figure, axes = _figure([*ordered, *references])
-    value_axis(axes, quantity, [*every, *references.values()])
+    value_axis(axes, quantity, [*estimates, *references.values()])
     places = [x for points in ordered.values() for x, _ in points]
     log_x = log_x and min(places, default=0.0) > 0
     _scale_x(axes, places, x_label, log_x=log_x)
     names = _draw_references(axes, references)
     for index, (name, points) in enumerate(ordered.items()):
         if points:
-            shift = (index - (len(ordered) - 1) / 2) * DODGE
+            shift = (index - (len(ordered) - 1) / 2) * _DODGE
             names.append(_draw_series(axes, name, points, index, shift))
     name_lines(axes, names)
     return figure
@@ -88,8 +89,8 @@ def epochs(
     """
     colours, references = palette(), references or {}
     figure, axes = _figure(["mean of the trainings", *references])
-    every = [Span(value, value, value, unit) for run in runs for value in run]
-    value_axis(axes, quantity, [*every, *references.values()])
+    numbers = [Span(value, value, value, unit) for run in runs for value in run]
+    value_axis(axes, quantity, [*numbers, *references.values()])
     last = first + max((len(run) for run in runs), default=1) - 1
     axes.set_xlabel("Epoch (count)")
     axes.set_xlim(first - 0.2, max(last, first + 1) + 0.2)
@@ -114,58 +115,92 @@ def epochs(
     return figure
 
 
-def _figure(names: Sequence[str]) -> tuple[Figure, Axes]:
-    figure = Figure(figsize=(WIDTH, max(3.8, 0.7 + line_names_height(names))), layout="constrained")
-    axes = figure.subplots()
-    axes.grid(axis="y")
-    return figure, axes
+@themed
+def memory(
+    series: Mapping[str, Sequence[tuple[float, float]]],
+    *,
+    x_label: str,
+    quantity: str = "Resident memory",
+    unit: str = "MB",
+    from_zero: bool = True,
+) -> Figure:
+    """Readings of memory as steps, one line per variant, named at its end.
+
+    :param series: name to readings (x, memory), in the order of x. Names stand beside the ends of the lines;
+        the part that does not fit on two lines of 15 letters is left out.
+    :param x_label: what the readings are taken over, with its unit: ``"Calls (count)"``, ``"Time (s)"``.
+    :param quantity: what was read.
+    :param unit: unit of the readings.
+    :param from_zero: show the memory from zero, so that heights compare; else only the range of the readings.
+    """
+    figure, axes = _figure(list(series), least=3.6)
+    axes.set_xlabel(x_label)
+    axes.set_ylabel(axis_label(quantity, unit))
+    for axis in (axes.xaxis, axes.yaxis):
+        linear_axis(axis, unit)
+    names: list[LineName] = []
+    for index, (name, readings) in enumerate(series.items()):
+        if readings:
+            colour = palette().series[index % len(palette().series)]
+            places, values = zip(*readings, strict=True)
+            line = _LINES[index % len(_LINES)]
+            axes.step(places, values, where="post", color=colour, linestyle=line, linewidth=2.2)
+            names.append(LineName(name, places[-1], values[-1], colour))
+    axes.margins(x=0.0)
+    if from_zero:
+        axes.set_ylim(0, axes.get_ylim()[1])
+    name_lines(axes, names)
+    return figure
+
+
+def _figure(names: Sequence[str], least: float = 3.8) -> tuple[Figure, Axes]:
+    return new_figure(max(least, 0.7 + line_names_height(names)), grid="y")
 
 
 def _scale_x(axes: Axes, places: Sequence[float], label: str, *, log_x: bool) -> None:
     axes.set_xlabel(log_label(label) if log_x else label)
     low, high = min(places, default=1.0), max(places, default=2.0)
     if log_x:
-        axes.set_xscale("log")
         pad = (high / low) ** 0.04 if high > low else 1.5
-        axes.set_xlim(low / pad, high * pad)
+        axes.set(xscale="log", xlim=(low / pad, high * pad))
     else:
         pad = 0.04 * (high - low) or 0.5
         axes.set_xlim(low - pad, high + pad)
     if places:
         measured_ticks(axes.xaxis, places, log=log_x)
     else:
-        linear_axis(axes.xaxis, "count")
+        linear_axis(axes.xaxis)
+
+
+def _moved(axes: Axes, place: float, share: float) -> float:
+    """``place`` moved to the right by a share of the axis."""
+    left, right = axes.get_xlim()
+    if axes.get_xscale() == "log":
+        return float(place * (right / left) ** share)
+    return float(place + share * (right - left))
 
 
 def _draw_references(axes: Axes, references: Mapping[str, Interval]) -> list[LineName]:
     """Horizontal lines with their intervals; what to write at their ends."""
     colours = (palette().accent, palette().muted, palette().series[3])
     # Bands that overlap cannot be told apart: several references get whiskers right of the points.
-    places = _widen(axes, len(references)) if len(references) > 1 else []
+    several = len(references) > 1
     right = axes.get_xlim()[1]
+    places = [_moved(axes, right, 0.02 + 0.035 * index) for index in range(len(references) + 1)]
+    if several:
+        axes.set_xlim(right=places[-1])
     names: list[LineName] = []
     for index, (name, reference) in enumerate(references.items()):
         colour = colours[index % len(colours)]
-        if places:
-            whisker_line(axes, places[index], reference, vertical=True, colour=colour, width=2.2)
+        if several:
+            style: dict[str, Any] = {"color": colour, "linewidth": 2.2, "zorder": 2.4, "cap": 7}
+            whisker(axes, places[index], reference, vertical=True, **style)
         else:
             _band(axes, reference, colour)
-        line = REFERENCES[index % len(REFERENCES)]
+        line = _REFERENCE_LINES[index % len(_REFERENCE_LINES)]
         axes.axhline(reference.value, color=colour, linestyle=line, zorder=1.5)
-        names.append(LineName(name, right, reference.value, colour))
+        names.append(LineName(name, axes.get_xlim()[1], reference.value, colour))
     return names
-
-
-def _widen(axes: Axes, count: int) -> list[float]:
-    """Move the right edge of the plot; ``count`` places in the room that this gives."""
-    left, right = axes.get_xlim()
-    shares = [1.02 + 0.035 * index for index in range(count + 1)]
-    if axes.get_xscale() == "log":
-        places = [float(left * (right / left) ** share) for share in shares]
-    else:
-        places = [float(left + (right - left) * share) for share in shares]
-    axes.set_xlim(left, places[-1])
-    return places[:-1]
 
 
 def _band(axes: Axes, reference: Interval, colour: str) -> None:
@@ -180,15 +215,14 @@ def _draw_series(
     axes: Axes, name: str, points: Sequence[tuple[float, Interval]], index: int, shift: float
 ) -> LineName:
     """One line with its whiskers, moved sideways by a share of the axis; what to write at its end."""
-    marker, line = LOOKS[index % len(LOOKS)]
     colour = palette().series[index % len(palette().series)]
-    left, right = axes.get_xlim()
-    if axes.get_xscale() == "log":
-        places = [x * (right / left) ** shift for x, _ in points]
-    else:
-        places = [x + shift * (right - left) for x, _ in points]
+    places = [_moved(axes, x, shift) for x, _ in points]
     values = [estimate.value for _, estimate in points]
-    axes.plot(places, values, color=colour, marker=marker, linestyle=line, zorder=3)
+    look: dict[str, Any] = {
+        "marker": _MARKERS[index % len(_MARKERS)],
+        "linestyle": _LINES[index % len(_LINES)],
+    }
+    axes.plot(places, values, color=colour, zorder=3, **look)
     for place, (_, estimate) in zip(places, points, strict=True):
-        whisker_line(axes, place, estimate, vertical=True, colour=colour)
+        whisker(axes, place, estimate, vertical=True, color=colour, linewidth=1.4, zorder=2.4, cap=7)
     return LineName(name, places[-1], values[-1], colour)

@@ -21,20 +21,6 @@ import matplotlib as mpl
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
-__all__ = [
-    "DARK",
-    "LIGHT",
-    "WIDTH",
-    "Looks",
-    "Mode",
-    "Palette",
-    "add_legend",
-    "looks_of",
-    "palette",
-    "style",
-    "themed",
-]
-
 Mode = Literal["light", "dark"]
 P = ParamSpec("P")
 

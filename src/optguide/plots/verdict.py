@@ -8,9 +8,7 @@ from html import escape
 from typing import Literal
 
 from optguide.format import estimate
-from optguide.plots._rows import Span, unit_name
-
-__all__ = ["verdict_interval_svg"]
+from optguide.plots._estimates import Span, unit_name
 
 WIDTH, HEIGHT = 320, 58
 MARGIN = 10

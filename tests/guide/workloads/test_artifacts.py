@@ -156,7 +156,7 @@ def test_interrupted_nothing_stays(build, tmp_path):
     )
     process = subprocess.Popen([sys.executable, script], stderr=subprocess.PIPE, text=True)
     deadline = time.monotonic() + 60
-    while not list(build.glob("models/.train-*.partial/half")):
+    while not list(build.glob("models/.train-*.part/half")):
         assert time.monotonic() < deadline
         assert process.poll() is None
         time.sleep(0.02)

@@ -15,7 +15,7 @@ from optguide import format as fmt
 from optguide.guide.sphinxext.pages import GuideDirective, depend_on_all, measuring_machine
 from optguide.machine import NoiseProbe, probe
 from optguide.paths import records_dir
-from optguide.storage import storage_errors
+from optguide.storage import write_file
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -62,13 +62,7 @@ def record_noise() -> None:
 
     :raises StorageError: a full disk or a folder that cannot be written.
     """
-    measured = msgspec.json.encode(probe())
-    folder = records_dir()
-    draft = folder / f".{_NAME}"
-    with storage_errors(folder):
-        folder.mkdir(parents=True, exist_ok=True)
-        draft.write_bytes(measured)
-        draft.replace(folder / _NAME)
+    write_file(records_dir() / _NAME, msgspec.json.encode(probe()))
 
 
 def recorded_noise() -> NoiseProbe | None:
