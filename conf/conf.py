@@ -13,6 +13,7 @@ from importlib.metadata import version as installed_version
 from pathlib import Path
 
 from optguide.guide.sphinxext.gallery import gallery_settings
+from optguide.openvino_release import DOCUMENTATION
 
 ROOT = Path(__file__).resolve().parent.parent
 PAGES_ONLY = os.environ.get("OPTGUIDE_PAGES_ONLY") == "1"
@@ -58,6 +59,8 @@ templates_path = ["_templates"]
 
 myst_enable_extensions = ["attrs_inline", "colon_fence", "deflist", "dollarmath", "fieldlist"]
 myst_heading_anchors = 3
+# [text](ov:page.html) is a page of OpenVINO's documentation, of the one release that the package names.
+myst_url_schemes = {"http": None, "https": None, "mailto": None, "ov": f"{DOCUMENTATION}{{{{path}}}}"}
 copybutton_prompt_text = r">>> |\.\.\. |\$ "
 copybutton_prompt_is_regexp = True
 copybutton_line_continuation_character = "\\"

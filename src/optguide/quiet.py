@@ -2,8 +2,8 @@
 
 ``openvino_telemetry`` is the one sender of OpenVINO and NNCF. ``import openvino`` sends a first event, which
 starts a process of its own and holds up the interpreter's end for three seconds where there is no network;
-conversion and quantization send more. All of them ask it to be silent in continuous integration, which it
-recognises by one of the variables ``CI``, ``TF_BUILD`` and ``JENKINS_URL``. OpenVINO asks at import.
+conversion and quantization send more. :data:`optguide.openvino_release.TELEMETRY_OFF` silences all of them,
+if it is set before OpenVINO is imported.
 """
 
 from __future__ import annotations
@@ -16,6 +16,8 @@ import sys
 import warnings
 from collections.abc import Iterator
 
+from optguide.openvino_release import TELEMETRY_OFF
+
 __all__ = ["no_telemetry", "offline", "quietly"]
 
 
@@ -25,8 +27,7 @@ def no_telemetry() -> None:
     Leaves the user's own consent file alone. Call it before ``openvino`` is imported; a later call stops what
     has not been sent yet.
     """
-    # Of the three variables, CI changes how pip, nox, pytest and rich behave; this one is hardly read.
-    os.environ["TF_BUILD"] = "optguide"
+    os.environ.update(TELEMETRY_OFF)
     loaded = sys.modules.get("openvino_telemetry.utils.sender")
     if loaded is not None:
         # Consent may have been settled already; every message passes through this method.

@@ -10,6 +10,7 @@ import pytest
 
 from optguide.errors import EnvironmentMissing, Failure, OptionError, StorageError
 from optguide.guide import environments
+from optguide.openvino_release import TELEMETRY_OFF
 from optguide.paths import repository
 
 
@@ -161,7 +162,7 @@ def test_real_environment_imports(name, module):
         pytest.skip(str(missing))
     distribution = {"tensorflow": "tensorflow-cpu", "pot": "openvino-dev"}.get(name, "openvino")
     code = f"import {module}; from importlib.metadata import version; print(version({distribution!r}))"
-    environment = {**os.environ, "TF_BUILD": "optguide"}  # keeps OpenVINO's telemetry silent
+    environment = os.environ | TELEMETRY_OFF
     done = subprocess.run(
         [python, "-I", "-c", code], capture_output=True, text=True, check=True, env=environment
     )

@@ -15,6 +15,7 @@ import msgspec
 
 from optguide.chapters import place_of_chapter
 from optguide.errors import ClaimError
+from optguide.openvino_release import documentation
 from optguide.paths import repository
 from optguide.records.model import check_id
 
@@ -30,14 +31,16 @@ class Strict(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
 
 
 class Source(Strict, frozen=True):
-    """Where the advice is given.
+    """The page that gives the advice.
 
-    :param title: of the page.
-    :param url: of the page.
+    :param url: absolute; a file may name a page of OpenVINO's documentation by its path there.
     """
 
     title: str
     url: str
+
+    def __post_init__(self) -> None:
+        msgspec.structs.force_setattr(self, "url", documentation(self.url))
 
 
 class Condition(Strict, frozen=True):

@@ -7,10 +7,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-__all__ = ["VIRTUAL", "Device", "absent", "named", "openvino_devices"]
+from optguide.openvino_release import VIRTUAL_DEVICES
 
-VIRTUAL = ("AUTO", "MULTI", "HETERO", "BATCH")
-"""Devices that hand models on to others."""
+__all__ = ["Device", "absent", "named", "openvino_devices"]
 
 
 @dataclass(frozen=True)
@@ -39,7 +38,7 @@ def named(combination: str) -> tuple[str, ...]:
     *heads, tail = combination.split(":")
     parts = [*heads, *(tail.split(",") if heads else [tail])]
     names = [part.split("(")[0].strip() for part in parts if not part.strip().startswith("-")]
-    return tuple(name for name in names if name and name not in VIRTUAL)
+    return tuple(name for name in names if name and name not in VIRTUAL_DEVICES)
 
 
 def absent(combination: str, available: Sequence[str]) -> tuple[str, ...]:

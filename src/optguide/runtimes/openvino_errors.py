@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 
 from optguide.errors import DeviceError, InputError, ModelError, OptGuideError, PropertyError
-from optguide.machine.devices import VIRTUAL, absent, named
+from optguide.machine.devices import absent, named
+from optguide.openvino_release import VIRTUAL_DEVICES
 
 __all__ = [
     "failed_running",
@@ -70,7 +71,7 @@ def refuse_unknown(core: Any, device: str, config: Mapping[str, str]) -> None:
     :raises PropertyError: for the first such name; other devices say it themselves.
     """
     virtual = device.split(":", maxsplit=1)[0]
-    if virtual not in VIRTUAL:
+    if virtual not in VIRTUAL_DEVICES:
         return
     owners = (virtual, *(named(device) or core.available_devices))
     known = {key for name in owners for key in core.get_property(name, "SUPPORTED_PROPERTIES")}
