@@ -85,6 +85,7 @@ def test_torch_eager(torch_fields, expected):
     assert reply["effective"]["compiled"] == "no"
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(
     shutil.which("g++") is None or not Path(sysconfig.get_path("include"), "Python.h").exists(),
     reason="torch.compile needs a C++ compiler and the headers of Python",

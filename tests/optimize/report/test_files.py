@@ -12,12 +12,19 @@ import pytest
 
 from optguide.errors import StorageError
 from optguide.optimize.model.source import Port
-from optguide.optimize.report import as_json, deploy, winner, write
+from optguide.optimize.report import as_json, deploy, figures, winner, write
 from optguide.optimize.report.winner import Inputs
 from tests.optimize.outcomes import CANDIDATES, FAILED, HOSTILE, RICH, SYNC, TUNED, hostile
 
 X = Inputs((Port("x", "float32", (1, 16)),), ({"x": (1, 16)},))
 OPEN = Inputs((Port("x", "float32", (None, 16)),), ({"x": (2, 16)}, {"x": (3, 16)}, {"x": (2, 16)}))
+
+
+@pytest.fixture(autouse=True)
+def no_figures(monkeypatch):
+    """Pages without figures, which take longest; the page's own tests draw them."""
+    for name, nothing in (("trade_off", None), ("frontier", None), ("load", ()), ("layers", ())):
+        monkeypatch.setattr(figures, name, lambda _, nothing=nothing: nothing)
 
 
 def won(candidate, outcome=RICH):

@@ -62,6 +62,7 @@ def flat(goal="throughput", **fields):
     return Scene(lambda candidate: 50.0, goal, **fields)
 
 
+@pytest.mark.slow
 def test_it_finds_what_is_within_three_percent_of_the_best():
     shares = []
     for seed in range(40):
@@ -74,6 +75,7 @@ def test_it_finds_what_is_within_three_percent_of_the_best():
     assert min(shares) > 0.93
 
 
+@pytest.mark.slow
 def test_two_runs_choose_within_two_percent_of_each_other():
     apart = []
     for seed in range(15):
@@ -103,6 +105,7 @@ def test_where_nothing_differs_the_default_stays(goal):
     assert kept >= 19
 
 
+@pytest.mark.slow
 def test_many_processors_are_searched_by_proposals():
     shares, tried = [], []
     for seed in range(6):
