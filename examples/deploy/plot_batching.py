@@ -18,7 +18,7 @@ from dataclasses import replace
 import numpy as np
 import openvino as ov
 
-from optguide import Recording, Variant, measure, plots
+from optguide import OpenVINO, Recording, Variant, measure, plots
 from optguide.guide import profiles, workloads
 
 core = ov.Core()
@@ -76,7 +76,9 @@ parts = min(streams, 8)  # that a batch is divided into
 
 def ways(workload, pixels, count, *chosen):
     """The ``chosen`` ways to have ``count`` images in flight, by their part of the identifiers."""
-    one = Variant("one at a time", model=workload.ir, shapes={"pixel_values": (1, 3, pixels, pixels)})
+    one = Variant(
+        "one at a time", model=workload.ir, runtime=OpenVINO(shapes={"pixel_values": (1, 3, pixels, pixels)})
+    )
     full, part = ({"shapes": {"pixel_values": (n, 3, pixels, pixels)}} for n in (count, count // parts))
     limit = {n: hint | {"PERFORMANCE_HINT_NUM_REQUESTS": n} for n in (count, parts)}
     known = {

@@ -19,7 +19,7 @@ from dataclasses import replace
 import numpy as np
 import openvino as ov
 
-from optguide import Recording, Variant, first_inference, measure, plots
+from optguide import OpenVINO, Recording, Variant, first_inference, measure, plots
 from optguide.errors import DeviceError, NotEnoughSamples
 from optguide.guide import profiles, workloads
 from optguide.guide.unavailable import measurable
@@ -59,7 +59,9 @@ def calling(path, inputs, pieces):
     return make
 
 
-whole = Variant("in one piece", device="HETERO:CPU", model=resnet50.ir, inputs=(resnet50.inputs,))
+whole = Variant(
+    "in one piece", runtime=OpenVINO(device="HETERO:CPU"), model=resnet50.ir, inputs=(resnet50.inputs,)
+)
 wanted = (2, 8, 32) if profiles.current().name == "full" else (8,)
 got = {n: in_pieces(resnet50.ir, n).get_property("HETERO_NUMBER_OF_SUBMODELS") for n in wanted}
 cut = {

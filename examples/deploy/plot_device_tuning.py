@@ -19,7 +19,7 @@ from pathlib import Path
 
 import numpy as np
 
-from optguide import Recording, Variant, measure, plots
+from optguide import OpenVINO, Recording, Variant, measure, plots
 from optguide.errors import NotEnoughSamples, PropertyError
 from optguide.guide import profiles, workloads
 from optguide.guide.workloads import retrieval
@@ -77,7 +77,9 @@ scale = np.array([1.0, *[1e-39] * 63], np.float32)[:, None]
 np.savez(folder / "usual.npz", x=usual)
 np.savez(folder / "denormal.npz", x=usual * scale)
 
-plain = Variant("usual", model=tiny.ir, batch=64, precision="f32", inputs=(folder / "usual.npz",))
+plain = Variant(
+    "usual", model=tiny.ir, runtime=OpenVINO(batch=64, precision="f32"), inputs=(folder / "usual.npz",)
+)
 denormal = plain.with_("denormal", inputs=(folder / "denormal.npz",))
 budget = profiles.current().budget
 zero = [row.with_(f"{row.name}, as zero", properties=ZEROS) for row in (plain, denormal)]
@@ -117,7 +119,12 @@ settings = {
 one_text = dict.fromkeys(INPUTS, (1, 128))
 result = measure(
     [
-        Variant(label, model=model, properties=properties, inputs=(sentence.inputs,), shapes=one_text)
+        Variant(
+            label,
+            model=model,
+            runtime=OpenVINO(properties=properties, shapes=one_text),
+            inputs=(sentence.inputs,),
+        )
         for label, model, properties in settings.values()
     ],
     replace(budget, seconds=0.8 * budget.seconds),

@@ -20,7 +20,7 @@ from functools import partial
 import numpy as np
 import openvino as ov
 
-from optguide import Estimate, Recording, Variant, first_inference, plots
+from optguide import Estimate, OpenVINO, Recording, Variant, first_inference, plots
 from optguide.bench.cold_start import FOOTPRINTS, STAGES
 from optguide.errors import NotEnoughSamples
 from optguide.format import quantity as in_words
@@ -67,7 +67,12 @@ assert np.array_equal(mapped(image)[0], compiled(image)[0])
 # All variants but the imported ones hand the path to ``compile_model``, so that reading is part of compiling.
 # Two change the threads: all of them, or only those for compiling, by a property of its own.
 
-plain = Variant("compiled at every start", model=resnet50.ir, inputs=(resnet50.inputs,), single_call=True)
+plain = Variant(
+    "compiled at every start",
+    model=resnet50.ir,
+    inputs=(resnet50.inputs,),
+    runtime=OpenVINO(single_call=True),
+)
 copying = {"ENABLE_MMAP": "NO"}
 exported = {"model": str(blob), "single_call": False}
 caches = [{"cache_dir": str(folder / mode), "properties": {"CACHE_MODE": mode}} for mode in modes]

@@ -18,7 +18,7 @@ from dataclasses import replace
 import numpy as np
 import openvino as ov
 
-from optguide import Recording, Variant, measure, plots
+from optguide import OpenVINO, Recording, Variant, measure, plots
 from optguide.guide import profiles, workloads
 
 core = ov.Core()
@@ -82,7 +82,9 @@ def matrix(workload, *chosen):
     """Variants by their part of the identifiers: every chosen hint, called in both ways."""
     model = {"model": workload.ir, "inputs": (workload.inputs,)}
     return {
-        f"{call}.{part}": Variant(f"{name}, {call}", properties=properties, requests=requests, **model)
+        f"{call}.{part}": Variant(
+            f"{name}, {call}", runtime=OpenVINO(properties=properties, requests=requests), **model
+        )
         for part, (name, properties) in hints.items()
         for call, requests in (("sync", None), ("async", 0))
         if part in chosen

@@ -20,7 +20,7 @@ from itertools import pairwise
 import numpy as np
 import openvino as ov
 
-from optguide import Recording, Variant, measure, plots
+from optguide import OpenVINO, PyTorch, Recording, Variant, measure, plots
 from optguide.guide import profiles, workloads
 
 sentences = workloads.sentences()
@@ -59,14 +59,14 @@ parts = {
 
 def variants(original: workloads.Workload, quantized: workloads.Workload) -> list[Variant]:
     inputs = (original.inputs,)
-    busy = {"properties": {"PERFORMANCE_HINT": "THROUGHPUT"}, "requests": 0}
+    busy = OpenVINO(properties={"PERFORMANCE_HINT": "THROUGHPUT"}, requests=0)
     return [
-        Variant(EAGER, "torch", model=original.torch, inputs=inputs),
-        Variant(F32, model=original.ir, precision="f32", inputs=inputs),
+        Variant(EAGER, runtime=PyTorch(), model=original.torch, inputs=inputs),
+        Variant(F32, model=original.ir, runtime=OpenVINO(precision="f32"), inputs=inputs),
         Variant(DEFAULT, model=original.ir, inputs=inputs),
         Variant(INT8, model=quantized.ir, inputs=inputs),
-        Variant(BOTH, model=quantized.ir, inputs=inputs, **busy),
-        Variant(DEPLOYED, model=original.ir, inputs=inputs, **busy),
+        Variant(BOTH, model=quantized.ir, inputs=inputs, runtime=busy),
+        Variant(DEPLOYED, model=original.ir, inputs=inputs, runtime=busy),
     ]
 
 

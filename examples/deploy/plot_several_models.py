@@ -68,7 +68,9 @@ models = tuple(
 
 
 def each(*settings: dict[str, str]) -> tuple[Variant, ...]:
-    return tuple(replace(model, properties=own) for model, own in zip(models, settings * 2, strict=False))
+    return tuple(
+        model.with_(model.name, properties=own) for model, own in zip(models, settings * 2, strict=False)
+    )
 
 
 split = {"INFERENCE_NUM_THREADS": half}

@@ -17,7 +17,7 @@ from dataclasses import replace
 
 import openvino as ov
 
-from optguide import Recording, Variant, measure, plots
+from optguide import OpenVINO, Recording, Variant, measure, plots
 from optguide.bench.streams import Setting, alternatives, corners, grid, sweet_spot
 from optguide.errors import EnvironmentMissing, NotEnoughSamples
 from optguide.guide import profiles, workloads
@@ -60,7 +60,9 @@ roles, near = corners(processors), alternatives(default, processors)
 every = [Setting(s, t) for s in streams for t in threads] if profile.name == "full" else []
 settings = sorted({*roles.values(), *near, *every})
 throughput = {"PERFORMANCE_HINT": "THROUGHPUT"}
-hint = Variant(HINT, model=model.ir, inputs=(model.inputs,), properties=throughput, requests=0)
+hint = Variant(
+    HINT, model=model.ir, inputs=(model.inputs,), runtime=OpenVINO(properties=throughput, requests=0)
+)
 variants = [hint, *(hint.with_(setting.name, properties=setting.properties) for setting in settings)]
 
 # %%

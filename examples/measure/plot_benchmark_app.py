@@ -22,7 +22,7 @@ from dataclasses import asdict, replace
 import numpy as np
 import openvino as ov
 
-from optguide import Recording, Variant, measure, plots
+from optguide import OpenVINO, Recording, Variant, measure, plots
 from optguide.bench.benchmark_app import benchmark_app
 from optguide.guide import profiles, workloads
 from optguide.machine import measuring_lock
@@ -58,9 +58,7 @@ def as_the_tool_does(workload, requests):
         "benchmark_app's way",
         model=workload.ir,
         inputs=(workload.inputs,),
-        properties=throughput,
-        requests=requests,
-        feed="preset",
+        runtime=OpenVINO(properties=throughput, requests=requests, feed="preset"),
     )
 
 

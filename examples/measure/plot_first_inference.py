@@ -79,7 +79,7 @@ cached = [
 
 def empty_cache(variant: Variant) -> None:
     if variant.name == filling.name:
-        shutil.rmtree(filling.cache_dir, ignore_errors=True)
+        shutil.rmtree(filling.openvino.cache_dir, ignore_errors=True)
 
 
 first_inference(cached, 1, label="filling the caches")

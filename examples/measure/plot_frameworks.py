@@ -19,7 +19,7 @@ import numpy as np
 import openvino as ov
 import torch
 
-from optguide import Recording, Variant, measure, plots
+from optguide import ONNXRuntime, OpenVINO, PyTorch, Recording, TensorFlow, Variant, measure, plots
 from optguide.errors import EnvironmentMissing
 from optguide.format import quantity as in_words
 from optguide.guide import environments, profiles, workloads
@@ -54,16 +54,18 @@ for settings in ({"INFERENCE_PRECISION_HINT": "f32"}, {}):
 
 machine = Machine.current()
 threads = max(1, int(min(machine.physical_cores or machine.logical_cores, machine.available_cores)))
-common = {"inputs": (resnet50.inputs,), "threads": threads}
+inputs = (resnet50.inputs,)
 inductor = {"TORCHINDUCTOR_CACHE_DIR": str(build_dir() / "caches" / "inductor")}
 
 variants = [
-    Variant("PyTorch eager", "torch", model=resnet50.torch, **common),
-    Variant("torch.compile", "torch.compile", model=resnet50.torch, environment=inductor, **common),
-    Variant("ONNX Runtime", "onnxruntime", model=resnet50.onnx, **common),
-    Variant("OpenVINO, f32", model=resnet50.ir, precision="f32", **common),
-    Variant("OpenVINO from ONNX, f32", model=resnet50.onnx, precision="f32", **common),
-    Variant("OpenVINO, default", model=resnet50.ir, **common),
+    Variant("PyTorch eager", resnet50.torch, PyTorch(threads=threads), inputs),
+    Variant(
+        "torch.compile", resnet50.torch, PyTorch(compile=True, threads=threads), inputs, environment=inductor
+    ),
+    Variant("ONNX Runtime", resnet50.onnx, ONNXRuntime(threads=threads), inputs),
+    Variant("OpenVINO, f32", resnet50.ir, OpenVINO(precision="f32", threads=threads), inputs),
+    Variant("OpenVINO from ONNX, f32", resnet50.onnx, OpenVINO(precision="f32", threads=threads), inputs),
+    Variant("OpenVINO, default", resnet50.ir, OpenVINO(threads=threads), inputs),
 ]
 
 # %%
@@ -73,14 +75,17 @@ variants = [
 missing: dict[str, str] = {}
 try:
     python = environments.python_of("openvino-older")
-    older = {"model": resnet50.onnx, "precision": "f32", "interpreter": str(python)}
-    variants.append(Variant("Older OpenVINO from ONNX, f32", **older, **common))
+    older = OpenVINO(precision="f32", threads=threads)
+    name = "Older OpenVINO from ONNX, f32"
+    variants.append(Variant(name, resnet50.onnx, older, inputs, interpreter=str(python)))
 except EnvironmentMissing as error:
     missing["Older OpenVINO from ONNX, f32"] = str(error)
 try:
     python = environments.python_of("tensorflow")
     saved = workloads.resnet50_savedmodel(python).savedmodel
-    variants.append(Variant("TensorFlow", "tensorflow", model=saved, interpreter=str(python), **common))
+    variants.append(
+        Variant("TensorFlow", saved, TensorFlow(threads=threads), inputs, interpreter=str(python))
+    )
 except EnvironmentMissing as error:
     missing["TensorFlow"] = str(error)
 

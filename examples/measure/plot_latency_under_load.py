@@ -24,7 +24,7 @@ import numpy as np
 import openvino as ov
 
 import optguide
-from optguide import Estimate, LoadPoint, Recording, Variant, plots
+from optguide import Estimate, LoadPoint, OpenVINO, Recording, Variant, plots
 from optguide.errors import NotEnoughSamples
 from optguide.guide import profiles, workloads
 from optguide.stats.estimate import ratio_of_estimates
@@ -64,10 +64,11 @@ for name, latencies in (("since it was due", waited), ("request.latency", report
 
 one, several = "LATENCY hint, one request", "THROUGHPUT hint, several requests"
 parts = {one: "latency_hint", several: "throughput_hint"}
-model = {"model": encoder.ir, "shapes": {name: array.shape for name, array in tokens.items()}}
+shapes = {name: array.shape for name, array in tokens.items()}
+latency, throughput = ({"PERFORMANCE_HINT": hint} for hint in ("LATENCY", "THROUGHPUT"))
 variants = [
-    Variant(one, **model, properties={"PERFORMANCE_HINT": "LATENCY"}),
-    Variant(several, **model, properties={"PERFORMANCE_HINT": "THROUGHPUT"}, requests=0),
+    Variant(one, encoder.ir, OpenVINO(properties=latency, shapes=shapes)),
+    Variant(several, encoder.ir, OpenVINO(properties=throughput, requests=0, shapes=shapes)),
 ]
 profile = profiles.current()
 seconds = profile.load_seconds

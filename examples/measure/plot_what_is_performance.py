@@ -18,7 +18,7 @@ how they part.
 import numpy as np
 import openvino as ov
 
-from optguide import Recording, Variant, measure, plots
+from optguide import OpenVINO, Recording, Variant, measure, plots
 from optguide.guide import profiles, workloads
 
 resnet50 = workloads.resnet50()
@@ -54,9 +54,13 @@ def variants(workload: workloads.Workload) -> list[Variant]:
     model = {"model": workload.ir, "inputs": (workload.inputs,)}
     throughput = {"PERFORMANCE_HINT": "THROUGHPUT"}
     several = [
-        Variant(f"{n} in flight", **model, properties=throughput, requests=n) for n in in_flight.values()
+        Variant(f"{n} in flight", **model, runtime=OpenVINO(properties=throughput, requests=n))
+        for n in in_flight.values()
     ]
-    return [*several, Variant("one on all cores", **model, properties={"PERFORMANCE_HINT": "LATENCY"})]
+    return [
+        *several,
+        Variant("one on all cores", **model, runtime=OpenVINO(properties={"PERFORMANCE_HINT": "LATENCY"})),
+    ]
 
 
 sentences = workloads.sentences()

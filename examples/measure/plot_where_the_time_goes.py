@@ -20,7 +20,7 @@ from datetime import timedelta
 import numpy as np
 import openvino as ov
 
-from optguide import Recording, Variant, measure, plots
+from optguide import OpenVINO, Recording, Variant, measure, plots
 from optguide.guide import profiles, workloads
 from optguide.machine import measuring_lock
 from optguide.stats.estimate import median_of_rounds
@@ -126,8 +126,15 @@ def variants(name, title):
     model, properties = CONFIGURATIONS[name]
     counting = {**properties, "PERF_COUNT": "YES"}
     return (
-        Variant(f"{title}, not counted", model=model, inputs=(resnet50.inputs,), properties=properties),
-        Variant(f"{title}, counted", model=model, inputs=(resnet50.inputs,), properties=counting),
+        Variant(
+            f"{title}, not counted",
+            model=model,
+            inputs=(resnet50.inputs,),
+            runtime=OpenVINO(properties=properties),
+        ),
+        Variant(
+            f"{title}, counted", model=model, inputs=(resnet50.inputs,), runtime=OpenVINO(properties=counting)
+        ),
     )
 
 

@@ -22,7 +22,7 @@ from pathlib import Path
 
 import numpy as np
 
-from optguide import Recording, Variant, measure, plots
+from optguide import OpenVINO, Recording, Variant, measure, plots
 from optguide.guide import profiles, workloads
 from optguide.guide.workloads import retrieval
 from optguide.guide.workloads.digits import FOLDS, data
@@ -252,10 +252,16 @@ for task, made in folders.items():
     if task == "sentences":
         inputs = (workloads.sentences().inputs,)
         shapes = dict.fromkeys(INPUTS, (1, 128))
-    given = {"shapes": shapes, "inputs": inputs}
-    variants = [Variant(NAMES["fp32"], model=originals[task][most], precision="f32", **given)]
+    variants = [
+        Variant(
+            NAMES["fp32"],
+            model=originals[task][most],
+            runtime=OpenVINO(precision="f32", shapes=shapes),
+            inputs=inputs,
+        )
+    ]
     variants += [
-        Variant(NAMES[part], model=made[most] / f"{part}.xml", **given)
+        Variant(NAMES[part], model=made[most] / f"{part}.xml", runtime=OpenVINO(shapes=shapes), inputs=inputs)
         for part in tested[task]
         if part != "fp32"
     ]

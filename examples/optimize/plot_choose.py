@@ -17,7 +17,7 @@ the choice.
 from collections import defaultdict
 from dataclasses import replace
 
-from optguide import Recording, Variant, measure, plots, records
+from optguide import OpenVINO, Recording, Variant, measure, plots, records
 from optguide.errors import RecordsError
 from optguide.guide import profiles
 from optguide.guide.workloads.minilm import INPUTS
@@ -36,7 +36,9 @@ for identifier, result in sorted(found.items(), key=lambda one: -one[1].n):
     name = result.label.removesuffix(": accuracy").removeprefix(f"{judged.task}, ")
     if name in made[judged.task]:
         name = f"{name} ({identifier.partition('.')[0]})"
-    variant = Variant(name, model=str(judged.model), precision=judged.precision, shapes=shapes)
+    variant = Variant(
+        name, model=str(judged.model), runtime=OpenVINO(precision=judged.precision, shapes=shapes)
+    )
     made[judged.task][name] = (variant, result)
     if judged.original:
         originals.setdefault(judged.task, name)

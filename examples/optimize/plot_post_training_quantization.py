@@ -193,11 +193,11 @@ BUSY = {"default": "default precision, in flight", "int8": "INT8, in flight"}
 
 
 def variants(original: Path, int8: Path, **more) -> list[Variant]:
-    pinned = Variant(NAMES["f32"], model=original, precision="f32", **more)
+    pinned = Variant(NAMES["f32"], model=original).with_(NAMES["f32"], precision="f32", **more)
     return [
         pinned,
         pinned.with_(NAMES["default"], precision=None),
-        Variant(NAMES["int8"], model=int8, **more),
+        pinned.with_(NAMES["int8"], precision=None, model=int8),
     ]
 
 

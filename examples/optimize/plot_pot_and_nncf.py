@@ -23,7 +23,7 @@ from pathlib import Path
 
 import numpy as np
 
-from optguide import Recording, Variant, measure
+from optguide import OpenVINO, Recording, Variant, measure
 from optguide.errors import EnvironmentMissing
 from optguide.guide import environments, profiles, workloads
 from optguide.guide.workloads.digits import FOLDS, data
@@ -227,7 +227,7 @@ for tool, estimate in times.items():
 # Speed of the models
 # -------------------
 
-variants = {"fp32": Variant("FP32", model=originals[0], precision="f32")}
+variants = {"fp32": Variant("FP32", model=originals[0], runtime=OpenVINO(precision="f32"))}
 for tool, folders in models.items():
     variants[tool] = Variant(NAMES[tool], model=folders[0] / "DefaultQuantization.xml")
 budget = profiles.current().budget

@@ -20,7 +20,7 @@ from pathlib import Path
 
 import numpy as np
 
-from optguide import Recording, Variant, measure, plots
+from optguide import OpenVINO, Recording, Variant, measure, plots
 from optguide.guide import profiles, workloads
 from optguide.guide.workloads.digits import FOLDS, build, correct, correct_torch, data, train
 from optguide.records.model import EvaluatedModel
@@ -173,7 +173,7 @@ record.figure(
 
 result = measure(
     [
-        Variant("FP32", model=files["fp32"], precision="f32"),
+        Variant("FP32", model=files["fp32"], runtime=OpenVINO(precision="f32")),
         Variant("INT8 after training", model=files["ptq"]),
         Variant("INT8 trained on", model=files["int8"]),
     ],

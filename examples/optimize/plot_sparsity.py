@@ -19,7 +19,7 @@ from pathlib import Path
 
 import numpy as np
 
-from optguide import Recording, Variant, measure, plots
+from optguide import OpenVINO, Recording, Variant, measure, plots
 from optguide.guide import profiles, workloads
 from optguide.guide.workloads import retrieval
 from optguide.guide.workloads.digits import build, correct, correct_torch, data, train
@@ -183,11 +183,20 @@ models = {
 inputs = (workloads.sentences().inputs,)
 packed = {"CPU_SPARSE_WEIGHTS_DECOMPRESSION_RATE": "0.8"}
 variants = [
-    Variant("f32, dense", model=models["dense"] / "f32.xml", precision="f32", inputs=inputs),
-    Variant("f32, 90 % zero", model=models["sparse"] / "f32.xml", precision="f32", inputs=inputs),
+    Variant(
+        "f32, dense", model=models["dense"] / "f32.xml", runtime=OpenVINO(precision="f32"), inputs=inputs
+    ),
+    Variant(
+        "f32, 90 % zero", model=models["sparse"] / "f32.xml", runtime=OpenVINO(precision="f32"), inputs=inputs
+    ),
     Variant("INT8, dense", model=models["dense"] / "int8.xml", inputs=inputs),
     Variant("INT8, 90 % zero", model=models["sparse"] / "int8.xml", inputs=inputs),
-    Variant("INT8, 90 % zero, packed", model=models["sparse"] / "int8.xml", properties=packed, inputs=inputs),
+    Variant(
+        "INT8, 90 % zero, packed",
+        model=models["sparse"] / "int8.xml",
+        runtime=OpenVINO(properties=packed),
+        inputs=inputs,
+    ),
 ]
 parts = ("f32", "f32_sparse", "int8", "int8_sparse", "int8_packed")
 budget = profiles.current().budget

@@ -20,7 +20,7 @@ from pathlib import Path
 
 import numpy as np
 
-from optguide import Recording, Variant, measure, plots
+from optguide import OpenVINO, Recording, Variant, measure, plots
 from optguide.guide import profiles, workloads
 from optguide.guide.workloads import retrieval
 from optguide.guide.workloads.minilm import INPUTS
@@ -237,7 +237,12 @@ for part in ("with", "without"):
 budget = profiles.current().budget
 result = measure(
     [
-        Variant(names[part], model=models[part], shapes=shapes, inputs=(workloads.sentences().inputs,))
+        Variant(
+            names[part],
+            model=models[part],
+            runtime=OpenVINO(shapes=shapes),
+            inputs=(workloads.sentences().inputs,),
+        )
         for part in timed
     ],
     replace(budget, seconds=0.7 * budget.seconds),

@@ -18,7 +18,7 @@ and retrieval accuracy against each other.
 from dataclasses import replace
 from pathlib import Path
 
-from optguide import Recording, Variant, first_inference, measure, plots
+from optguide import OpenVINO, Recording, Variant, first_inference, measure, plots
 from optguide.guide import profiles, workloads
 from optguide.guide.workloads import retrieval
 from optguide.guide.workloads.minilm import INPUTS
@@ -127,7 +127,9 @@ profile = profiles.current()
 sessions = {}
 for size, tokens in lengths.items():
     shapes = dict.fromkeys(INPUTS, (1, tokens))
-    variants = [Variant(name, model=models[part], shapes=shapes) for part, name in timed.items()]
+    variants = [
+        Variant(name, model=models[part], runtime=OpenVINO(shapes=shapes)) for part, name in timed.items()
+    ]
     sessions[size] = measure(
         variants,
         replace(profile.budget, seconds=profile.budget.seconds / 2),
@@ -155,7 +157,7 @@ for size, result in sessions.items():
 shapes = dict.fromkeys(INPUTS, (1, 128))
 loading = {part: timed[part] for part in ("f32", "int8", "int4_all")}
 starts = first_inference(
-    [Variant(name, model=models[part], shapes=shapes) for part, name in loading.items()],
+    [Variant(name, model=models[part], runtime=OpenVINO(shapes=shapes)) for part, name in loading.items()],
     min(6, profile.repeats),
     steady=1,
     label="loading compressed weights",

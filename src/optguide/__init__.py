@@ -9,6 +9,8 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING, Any
 
+from optguide.runtimes import RUNTIMES
+
 if TYPE_CHECKING:
     from optguide.bench.cold_start import ColdStart, first_inference
     from optguide.bench.load import LoadPoint, highest_rate, limit_rate, load_curve, load_curves
@@ -16,6 +18,11 @@ if TYPE_CHECKING:
     from optguide.bench.session import Budget, measure
     from optguide.bench.variant import Variant
     from optguide.records import Recording
+    from optguide.runtimes.function import Function
+    from optguide.runtimes.onnxruntime import ONNXRuntime
+    from optguide.runtimes.openvino import OpenVINO
+    from optguide.runtimes.tensorflow import TensorFlow
+    from optguide.runtimes.torch import PyTorch
     from optguide.stats.comparison import Comparison
     from optguide.stats.estimate import Estimate
 
@@ -24,9 +31,14 @@ __all__ = [
     "ColdStart",
     "Comparison",
     "Estimate",
+    "Function",
     "LoadPoint",
+    "ONNXRuntime",
+    "OpenVINO",
+    "PyTorch",
     "Recording",
     "SessionResult",
+    "TensorFlow",
     "Variant",
     "first_inference",
     "highest_rate",
@@ -51,6 +63,7 @@ _HOMES = {
     "load_curve": "bench.load",
     "load_curves": "bench.load",
     "measure": "bench.session",
+    **{name: module.removeprefix("optguide.") for module, name in (place.split(":") for place in RUNTIMES)},
 }
 
 

@@ -48,6 +48,7 @@ __all__ = [
     "WorkerError",
     "WorkerHung",
     "by_name",
+    "first_line",
 ]
 
 
@@ -139,6 +140,12 @@ class StorageError(Failure):
 
 class EnvironmentMissing(Failure):
     """An isolated environment or an optional package is not installed."""
+
+
+def first_line(error: BaseException) -> str:
+    """The first line of an exception's message, cut to a length that a person reads; else its type."""
+    lines = str(error).strip().splitlines()
+    return lines[0].strip()[:300] if lines else type(error).__name__
 
 
 def by_name(name: str) -> type[OptGuideError]:

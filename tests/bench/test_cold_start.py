@@ -8,6 +8,7 @@ from optguide import errors
 from optguide.bench import cold_start as coldstart
 from optguide.bench.cold_start import STAGES, ColdStart, first_inference
 from optguide.bench.variant import Variant
+from optguide.runtimes.openvino import OpenVINO
 
 
 def run(**stages):
@@ -79,7 +80,7 @@ def test_openvino_stages(ir):
 
 
 def test_a_single_call_reads_nothing_beforehand(ir):
-    found = first_inference([Variant("IR", model=ir, single_call=True)], 1, steady=1)
+    found = first_inference([Variant("IR", model=ir, runtime=OpenVINO(single_call=True))], 1, steady=1)
     (stages,) = found.runs["IR"]
     assert stages["read"] == 0
     assert stages["compile"] > 0

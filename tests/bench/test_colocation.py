@@ -14,6 +14,7 @@ from optguide.bench.colocation import Scene, together, work_done
 from optguide.bench.result import Block, Series, SessionResult
 from optguide.bench.session import Budget
 from optguide.bench.variant import Variant
+from optguide.runtimes.openvino import OpenVINO
 
 TINY = Budget(seconds=0.4, precision=1e-9, block=0.02)
 
@@ -263,8 +264,8 @@ def test_work_of_a_scene_that_failed():
 @pytest.fixture(scope="module")
 def openvino_pair(ir, inputs):
     """Two OpenVINO variants, one with requests in flight."""
-    base = {"model": ir, "inputs": (inputs,), "precision": "f32", "threads": 1}
-    sync, busy = Variant("sync", **base), Variant("busy", requests=2, **base)
+    sync = Variant("sync", ir, OpenVINO(precision="f32", threads=1), (inputs,))
+    busy = sync.with_("busy", requests=2)
     return together([Scene("one process", (sync, busy), "process")], Budget(seconds=0.3, block=0.02))
 
 
@@ -278,7 +279,7 @@ def test_openvino_models_in_one_process(openvino_pair):
 
 
 def test_what_cannot_take_turns(ir):
-    a, b = Variant("a", model=ir), Variant("b", model=ir, requests=2)
+    a, b = Variant("a", model=ir), Variant("b", model=ir, runtime=OpenVINO(requests=2))
     with pytest.raises(errors.OptionError, match="in flight cannot"):
         Scene("turns", (a, b), "turns")
 

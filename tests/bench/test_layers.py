@@ -14,6 +14,7 @@ from optguide import errors
 from optguide.bench import layers as module
 from optguide.bench.layers import LayerTimes, Round, layers
 from optguide.bench.variant import Variant
+from optguide.runtimes.openvino import OpenVINO
 from optguide.runtimes.openvino_layers import LayerCounter
 
 SHORT = 0.4
@@ -94,8 +95,8 @@ class OpenDevice(Device):
 
 
 def counter(device, inputs=(0,)):
-    spec = {"runtime": "openvino", "name": "m", "device": "CPU"}
-    return LayerCounter(SimpleNamespace(spec=spec, compiled=device, sets=[{"x": x} for x in inputs]))
+    settings = SimpleNamespace(device="CPU")
+    return LayerCounter(SimpleNamespace(settings=settings, compiled=device, sets=[{"x": x} for x in inputs]))
 
 
 def test_a_turn_is_the_difference_of_sums():
@@ -235,7 +236,7 @@ def test_five_rounds_are_no_interval_and_unknown_names_are_said():
 
 
 def test_fused_layers_are_in_the_time_of_the_one_they_were_fused_into(network):
-    found = layers([Variant("f32", model=network, precision="f32")], seconds=SHORT)
+    found = layers([Variant("f32", model=network, runtime=OpenVINO(precision="f32"))], seconds=SHORT)
     known = found.of("f32")
     assert {"Convolution", "Softmax"} <= {
         layer.kind.title().replace("Soft Max", "Softmax") for layer in known
@@ -253,8 +254,12 @@ def test_fused_layers_are_in_the_time_of_the_one_they_were_fused_into(network):
 
 def test_two_variants_take_turns_and_one_of_another_runtime_fails_alone(network, quick_variant):
     variants = [
-        Variant("one thread", model=network, threads=1, precision="f32"),
-        Variant("streams", model=network, properties={"NUM_STREAMS": "2"}, requests=4, precision="f32"),
+        Variant("one thread", model=network, runtime=OpenVINO(threads=1, precision="f32")),
+        Variant(
+            "streams",
+            model=network,
+            runtime=OpenVINO(properties={"NUM_STREAMS": "2"}, requests=4, precision="f32"),
+        ),
         quick_variant,
     ]
     found = layers(variants, seconds=SHORT)

@@ -7,6 +7,7 @@ from optguide import errors
 from optguide.bench import load as openloop
 from optguide.bench.load import LoadPoint, highest_rate, limit_rate, load_curve, load_curves
 from optguide.bench.variant import Variant
+from optguide.runtimes.openvino import OpenVINO
 from optguide.stats.estimate import Estimate
 
 
@@ -144,7 +145,7 @@ def test_a_limit_that_is_not_reached_has_no_rate():
 
 
 def test_variants_of_one_load_need_different_names():
-    for variants in ([], [Variant("a"), Variant("a", requests=2)]):
+    for variants in ([], [Variant("a"), Variant("a", runtime=OpenVINO(requests=2))]):
         with pytest.raises(errors.OptionError, match="different names"):
             load_curves(variants, [10.0], seconds=1.0)
 
@@ -244,7 +245,9 @@ def test_a_variant_that_cannot_be_loaded():
 
 
 def test_openvino_with_requests_in_flight(ir):
-    variant = Variant("two", model=ir, requests=2, properties={"PERFORMANCE_HINT": "THROUGHPUT"})
+    variant = Variant(
+        "two", model=ir, runtime=OpenVINO(requests=2, properties={"PERFORMANCE_HINT": "THROUGHPUT"})
+    )
     (found,) = load_curve(variant, [200.0], seconds=0.5)
     assert found.n > 50
     assert found.p50.value > 0

@@ -14,6 +14,7 @@ from optguide import errors
 from optguide.bench import session
 from optguide.bench.session import TWIN, Budget, measure
 from optguide.bench.variant import Variant
+from optguide.runtimes.openvino import OpenVINO
 
 TINY = Budget(seconds=0.3, precision=1e-9, block=0.01, patience=60.0)
 """With its six rounds on the slowest machine."""
@@ -434,15 +435,15 @@ def test_failing_sessions_release_the_machine():
 def openvino_session(ir, dynamic_ir, inputs, save_inputs, models):
     """Sync, async of two sizes, preset inputs, several input sets and a batch, in one session."""
     sets = [save_inputs(models / f"set{n}.npz", x=np.full((1, 16), n / 10)) for n in (1, 2)]
-    base = {"model": ir, "inputs": (inputs,), "precision": "f32", "threads": 1}
+    sync = Variant("sync", ir, OpenVINO(precision="f32", threads=1), (inputs,))
     throughput = {"PERFORMANCE_HINT": "THROUGHPUT"}
     variants = [
-        Variant("sync", **base),
-        Variant("preset", feed="preset", **base),
-        Variant("two", requests=2, properties={"NUM_STREAMS": "1"}, **base),
-        Variant("optimal", requests=0, properties=throughput, feed="preset", **base),
-        Variant("sets", model=ir, inputs=tuple(sets), precision="f32", requests=3),
-        Variant("batch", model=dynamic_ir, batch=8, requests=1),
+        sync,
+        sync.with_("preset", feed="preset"),
+        sync.with_("two", requests=2, properties={"NUM_STREAMS": "1"}),
+        sync.with_("optimal", requests=0, properties=throughput, feed="preset"),
+        Variant("sets", model=ir, inputs=tuple(sets), runtime=OpenVINO(precision="f32", requests=3)),
+        Variant("batch", model=dynamic_ir, runtime=OpenVINO(batch=8, requests=1)),
     ]
     return measure(variants, Budget(1.2, precision=1e-9, block=0.01, patience=60.0))
 

@@ -12,6 +12,9 @@ import pytest
 
 from optguide.bench.variant import Variant
 from optguide.errors import OptionError
+from optguide.runtimes.onnxruntime import ONNXRuntime
+from optguide.runtimes.openvino import OpenVINO
+from optguide.runtimes.torch import PyTorch
 
 FACTOR = 3
 
@@ -28,7 +31,7 @@ def call_elsewhere(variant):
     """What the variant's callable returns in a process that knows nothing of this module."""
     code = "import base64, sys, cloudpickle; print(cloudpickle.loads(base64.b64decode(sys.argv[1]))()()[0])"
     done = subprocess.run(
-        [sys.executable, "-I", "-c", code, variant.function],
+        [sys.executable, "-I", "-c", code, variant.runtime.function],
         capture_output=True,
         text=True,
         check=False,
@@ -43,19 +46,18 @@ def test_plain_data_only():
         "OpenVINO",
         model=Path("model.xml"),
         inputs=(Path("inputs.npz"),),
-        properties={"NUM_STREAMS": 2},
-        shapes={"x": [1, 3]},
+        runtime=OpenVINO(properties={"NUM_STREAMS": 2}, shapes={"x": [1, 3]}),
     )
     data = variant.to_dict()
     assert json.loads(json.dumps(data))["model"] == "model.xml"
     assert data["inputs"] == ("inputs.npz",)
     assert data["properties"] == {"NUM_STREAMS": "2"}
     assert data["shapes"] == {"x": (1, 3)}
-    assert Variant(**json.loads(json.dumps(data))) == variant
+    assert Variant.from_dict(json.loads(json.dumps(data))) == variant
 
 
 def test_evidence_is_what_differs_from_nothing():
-    evidence = Variant("f", runtime="openvino", model="model.xml").to_dict(evidence=True)
+    evidence = Variant("f", model="model.xml").to_dict(evidence=True)
     assert evidence == {
         "name": "f",
         "runtime": "openvino",
@@ -85,18 +87,18 @@ def test_evidence_is_what_differs_from_nothing():
 )
 def test_values_that_cannot_be_used(fields, message):
     with pytest.raises(OptionError, match=message):
-        Variant(**fields)
+        Variant("a").with_(**fields)
 
 
 def test_requests_of_zero_ask_the_device():
-    assert Variant("a", requests=0).requests == 0
+    assert Variant("a", runtime=OpenVINO(requests=0)).openvino.requests == 0
 
 
 def test_with_changes_a_copy():
-    first = Variant("a", batch=2, properties={"NUM_STREAMS": "1"})
+    first = Variant("a", runtime=OpenVINO(batch=2, properties={"NUM_STREAMS": "1"}))
     second = first.with_("b", batch=4)
-    assert (first.name, first.batch) == ("a", 2)
-    assert (second.name, second.batch, second.properties) == ("b", 4, {"NUM_STREAMS": "1"})
+    assert (first.name, first.openvino.batch) == ("a", 2)
+    assert (second.name, second.openvino.batch, second.openvino.properties) == ("b", 4, {"NUM_STREAMS": "1"})
     with pytest.raises(OptionError):
         first.with_("c", batch=0)
 
@@ -117,8 +119,8 @@ def test_shipping_a_function_leaves_later_pickles_alone():
 
 def test_function_variants_carry_their_frames():
     variant = Variant.from_function("f", triple, frames=8, environment={"A": "1"})
-    assert (variant.runtime, variant.frames, variant.environment) == ("function", 8, {"A": "1"})
-    assert base64.b64decode(variant.function)
+    assert (variant.runtime.name, variant.frames, variant.environment) == ("function", 8, {"A": "1"})
+    assert base64.b64decode(variant.runtime.function)
 
 
 @pytest.mark.parametrize(
@@ -134,10 +136,24 @@ def test_function_variants_carry_their_frames():
         {"cache_dir": "cache"},
     ],
 )
-def test_settings_that_another_runtime_would_ignore_are_refused(fields):
+def test_settings_that_another_runtime_lacks_are_refused(fields):
+    torch = Variant("v", model="package.module:function", runtime=PyTorch())
     with pytest.raises(OptionError, match=f"runs on torch, which has no {next(iter(fields))} to set"):
-        Variant("v", runtime="torch", model="package.module:function", **fields)
+        torch.with_("v", **fields)
 
 
-def test_other_runtimes_may_be_said_to_run_in_f32():
-    assert Variant("v", runtime="torch", model="package.module:function", precision="f32").precision == "f32"
+def test_a_changed_runtime_comes_before_its_settings():
+    variant = Variant("a").with_("b", runtime=ONNXRuntime(shapes={"x": [1, 2]}), threads=2)
+    assert variant.runtime == ONNXRuntime(threads=2, shapes={"x": (1, 2)})
+    with pytest.raises(OptionError, match="'b' runs on onnxruntime, and this is about OpenVINO"):
+        _ = variant.openvino
+
+
+@pytest.mark.parametrize(
+    "runtime", [PyTorch(), PyTorch(compile=True, threads=1), ONNXRuntime(shapes={"x": (1,)})]
+)
+def test_every_runtime_survives_json(runtime):
+    variant = Variant("v", "model", runtime)
+    data = json.loads(json.dumps(variant.to_dict()))
+    assert data["runtime"] == runtime.name
+    assert Variant.from_dict(data) == variant

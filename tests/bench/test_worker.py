@@ -12,7 +12,7 @@ from optguide.bench.concurrent import TicketLock
 from optguide.bench.variant import Variant
 from optguide.bench.worker import Worker
 from optguide.errors import DeviceError, OutputError
-from optguide.runtimes.openvino import OpenVINORunner
+from optguide.runtimes.openvino import OpenVINO, OpenVINORunner
 
 
 class Loaded:
@@ -129,7 +129,7 @@ def test_the_runner_says_what_a_call_that_fails_means(request_, device, kind):
         raise RuntimeError("Exception from x.cpp:1:\n[GPU] clWaitForEvents, error code: -36")
 
     worker = Worker()
-    worker.runner = OpenVINORunner(Variant("v", model="m.xml", device=device).to_dict())
+    worker.runner = OpenVINORunner(OpenVINO(device=device), Variant("v", model="m.xml").to_dict())
     worker.runner.calls = [lost]
     arguments = dict(request_)
     with pytest.raises(kind, match="clWaitForEvents"):
@@ -148,7 +148,7 @@ def test_a_block_without_a_turnstile_does_not_keep_an_earlier_one():
             return [partial(counted, call) for call in calls]
 
     worker, turnstile = Worker(), Watched()
-    worker.runner = OpenVINORunner(Variant("v", model="m.xml").to_dict())
+    worker.runner = OpenVINORunner(OpenVINO(), Variant("v", model="m.xml").to_dict())
     worker.runner.calls = [lambda: None]
     worker.block(0.001, 0.0)
     assert turnstile.passed == 0

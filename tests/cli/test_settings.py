@@ -42,9 +42,9 @@ def test_unknown_names_are_refused(key, complaint):
 def test_an_own_setting_wins_over_a_common_one():
     common, own = canonical({"hint": "throughput", "device": "GPU"}), canonical({"hint": "none"})
     found = to_variant("v", "m.xml", for_runtime("openvino", common, own))
-    assert found.properties == {}
-    assert found.requests is None
-    assert found.device == "GPU"
+    assert found.openvino.properties == {}
+    assert found.openvino.requests is None
+    assert found.openvino.device == "GPU"
 
 
 def test_common_settings_of_openvino_do_not_reach_other_runtimes():
@@ -84,16 +84,16 @@ def test_only_runtimes_that_a_command_line_can_give(runtime):
     ],
 )
 def test_requests_follow_the_hint_unless_given(settings, requests):
-    assert variant(**settings).requests == requests
+    assert variant(**settings).openvino.requests == requests
 
 
 def test_everything_arrives_in_the_variant():
     found = variant(device="AUTO:GPU,CPU", batch="8", threads="2", inputs="a.npz,b.npz", NUM_STREAMS="1")
-    assert found.device == "AUTO:GPU,CPU"
-    assert (found.batch, found.threads) == (8, 2)
+    assert found.openvino.device == "AUTO:GPU,CPU"
+    assert (found.openvino.batch, found.openvino.threads) == (8, 2)
     assert found.inputs == ("a.npz", "b.npz")
-    assert found.properties == {"NUM_STREAMS": "1"}
-    assert to_variant("v", "m.xml", {"shape.a.b": "1, 3,224"}).shapes == {"a.b": (1, 3, 224)}
+    assert found.openvino.properties == {"NUM_STREAMS": "1"}
+    assert to_variant("v", "m.xml", {"shape.a.b": "1, 3,224"}).openvino.shapes == {"a.b": (1, 3, 224)}
 
 
 @pytest.mark.parametrize(

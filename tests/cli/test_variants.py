@@ -83,7 +83,7 @@ def test_variants_are_built_with_names_and_merged_settings():
         "m.onnx, runtime=onnxruntime",
         "m.xml, hint=throughput",
     ]
-    assert (first.device, second.device, second.threads) == ("AUTO", "CPU", 1)
+    assert (first.openvino.device, second.runtime.name, second.runtime.threads) == ("AUTO", "onnxruntime", 1)
     assert third.properties == {"PERFORMANCE_HINT": "THROUGHPUT"}
 
 

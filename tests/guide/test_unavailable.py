@@ -5,16 +5,17 @@ import pytest
 from optguide.bench.variant import Variant
 from optguide.cli.variants import build, parse
 from optguide.guide.unavailable import command, measurable
+from optguide.runtimes.openvino import OpenVINO
 
 CUMULATIVE = {"PERFORMANCE_HINT": "CUMULATIVE_THROUGHPUT", "ENABLE_STARTUP_FALLBACK": "NO"}
 ROWS = {
     "cpu": Variant("CPU"),
-    "gpu": Variant("GPU", device="GPU"),
-    "both": Variant("both", device="AUTO:GPU,CPU", properties=CUMULATIVE, requests=0),
-    "all": Variant("all", device="AUTO:GPU,NPU,CPU", requests=4),
-    "npu": Variant("NPU", device="NPU", requests=None),
-    "queue": Variant("queue", device="NPU", requests=0),
-    "latency": Variant("latency", device="NPU", properties={"PERFORMANCE_HINT": "LATENCY"}),
+    "gpu": Variant("GPU", runtime=OpenVINO(device="GPU")),
+    "both": Variant("both", runtime=OpenVINO(device="AUTO:GPU,CPU", properties=CUMULATIVE, requests=0)),
+    "all": Variant("all", runtime=OpenVINO(device="AUTO:GPU,NPU,CPU", requests=4)),
+    "npu": Variant("NPU", runtime=OpenVINO(device="NPU", requests=None)),
+    "queue": Variant("queue", runtime=OpenVINO(device="NPU", requests=0)),
+    "latency": Variant("latency", runtime=OpenVINO(device="NPU", properties={"PERFORMANCE_HINT": "LATENCY"})),
 }
 
 
@@ -49,9 +50,9 @@ def test_the_command_measures_the_row(row, ir):
     program, verb, model, *variants = shlex.split(command(row))
     assert (program, verb, model) == ("optguide", "compare", "model.xml")
     plain, written = build(parse([str(ir), *variants]), {}, allow_pickle=False)
-    assert plain.device == "CPU"
+    assert plain.openvino.device == "CPU"
     assert (written.device, written.properties, written.requests) == (
-        row.device,
-        row.properties,
-        row.requests,
+        row.openvino.device,
+        row.openvino.properties,
+        row.openvino.requests,
     )

@@ -10,7 +10,7 @@ import pytest
 
 from optguide.errors import ClaimError, RecordsError
 from optguide.machine import Machine
-from optguide.machine.devices import Device
+from optguide.runtimes.devices import Device
 
 GPU_BOX = Machine(
     cpu="Test CPU",

@@ -20,6 +20,7 @@ from optguide.optimize.search.race import entrants, race
 from optguide.optimize.search.rounds import SearchContext
 from optguide.optimize.search.rules import Rules
 from optguide.optimize.search.space import space_of
+from optguide.runtimes.openvino import OpenVINO
 
 ROUNDS, GENERATIONS = 6, 6
 OVERTIME = 4
@@ -104,7 +105,7 @@ class Machine:
                 {},
                 self.load,
                 1,
-                variant.batch or 1,
+                getattr(variant.runtime, "batch", None) or 1,
             )
             for variant in alive
         }
@@ -116,7 +117,7 @@ class Machine:
         self._speed = 0.98 * self._speed + float(self.random.normal(0, self.drift * 0.2))
         noise = float(self.random.normal(0, self.block)) + 0.1 * (self.random.random() < 0.02)
         queue = self.in_flight(variant)
-        call = cost * (variant.batch or 1) * math.exp(bias + noise + self._speed)
+        call = cost * (getattr(variant.runtime, "batch", None) or 1) * math.exp(bias + noise + self._speed)
         calls = queue * max(1, math.ceil(length / call / queue))
         latencies = call * queue * np.exp(self.random.normal(0, 0.03, min(calls, 40))) * 1e3
         taken = max(0.1 * length, 2 * queue * call) + calls * call
@@ -156,7 +157,9 @@ class Scene:
         self.machine = Machine(self._cost, **machine)
         self.context = SearchContext(
             self.space,
-            lambda candidate: Variant(candidate.name, model="model.xml", batch=candidate.deployment.batch),
+            lambda candidate: Variant(
+                candidate.name, model="model.xml", runtime=OpenVINO(batch=candidate.deployment.batch)
+            ),
             tuple(not_eligible),
             measure=self.machine.measure,
             clock=self.machine.clock,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import openvino
 from rich.table import Table
 
-from optguide import Budget, Variant, measure
+from optguide import Budget, OpenVINO, Variant, measure
 from optguide.bench.streams import Setting, alternatives, grid, sweet_spot
 from optguide.guide import workloads
 from tests.performance.written import written
@@ -34,12 +34,11 @@ def _judged(workload: workloads.Workload, share: float) -> tuple[str, ...]:
         HINT,
         model=workload.ir,
         inputs=(workload.inputs,),
-        properties={"PERFORMANCE_HINT": "THROUGHPUT"},
-        requests=0,
+        runtime=OpenVINO(properties={"PERFORMANCE_HINT": "THROUGHPUT"}, requests=0),
     )
     core = openvino.Core()
     processors = core.get_property("CPU", "RANGE_FOR_STREAMS")[1]
-    compiled = core.compile_model(workload.ir, "CPU", dict(hint.properties))
+    compiled = core.compile_model(workload.ir, "CPU", dict(hint.openvino.properties))
     default = Setting(*(compiled.get_property(key) for key in ("NUM_STREAMS", "INFERENCE_NUM_THREADS")))
     del compiled, core
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from rich.table import Table
 
-from optguide import Budget, Variant, measure
+from optguide import Budget, OpenVINO, Variant, measure
 from optguide.bench.benchmark_app import benchmark_app
 from optguide.guide import workloads
 from optguide.stats.comparison import paired
@@ -42,9 +42,7 @@ def _ours(workload: workloads.Workload, seconds: float) -> float:
         workload.title,
         model=workload.ir,
         inputs=(workload.inputs,),
-        properties={"PERFORMANCE_HINT": "THROUGHPUT"},
-        requests=REQUESTS,
-        feed="preset",
+        runtime=OpenVINO(properties={"PERFORMANCE_HINT": "THROUGHPUT"}, requests=REQUESTS, feed="preset"),
     )
     return measure([variant], Budget(seconds, precision=1e-6)).throughput(variant.name).value
 

@@ -14,13 +14,18 @@ from optguide import errors
 from optguide.bench.process import WorkerProcess
 from optguide.bench.variant import Variant
 from optguide.runtimes import base as runner
+from optguide.runtimes import runner_for
+from optguide.runtimes.onnxruntime import ONNXRuntime
+from optguide.runtimes.openvino import OpenVINO
+from optguide.runtimes.tensorflow import TensorFlow
+from optguide.runtimes.torch import PyTorch
 
 FLOAT = {"precision": "f32"}
 
 
 def loaded(**fields):
     """A runner in this process, loaded as a worker would."""
-    found = runner.create(Variant("under test", **fields).to_dict())
+    found = runner_for(Variant("under test").with_("under test", **fields).to_dict())
     found.load()
     return found
 
@@ -69,7 +74,7 @@ def test_openvino_reads_ir_and_onnx(ir, onnx_model, inputs, expected):
 def test_onnxruntime(onnx_model, inputs, expected):
     pytest.importorskip("onnxruntime")
     output, reply = in_worker(
-        Variant("f", runtime="onnxruntime", model=onnx_model, inputs=(inputs,), threads=1)
+        Variant("f", runtime=ONNXRuntime(threads=1), model=onnx_model, inputs=(inputs,))
     )
     np.testing.assert_allclose(output, expected, atol=1e-5)
     assert reply["effective"]["intra_op_num_threads"] == "1"
@@ -79,7 +84,7 @@ def test_onnxruntime(onnx_model, inputs, expected):
 
 def test_torch_eager(torch_fields, expected):
     pytest.importorskip("torch")
-    output, reply = in_worker(Variant("f", runtime="torch", threads=1, **torch_fields))
+    output, reply = in_worker(Variant("f", runtime=PyTorch(threads=1), **torch_fields))
     np.testing.assert_allclose(output, expected, atol=1e-5)
     assert reply["effective"]["threads"] == "1"
     assert reply["effective"]["compiled"] == "no"
@@ -94,14 +99,14 @@ def test_torch_compile(torch_fields, expected):
     pytest.importorskip("torch")
     cheap = {"TORCHINDUCTOR_COMPILE_THREADS": "1", "ATEN_CPU_CAPABILITY": "default"}
     fields = torch_fields | {"environment": torch_fields["environment"] | cheap}
-    output, reply = in_worker(Variant("f", runtime="torch.compile", threads=1, **fields))
+    output, reply = in_worker(Variant("f", runtime=PyTorch(compile=True, threads=1), **fields))
     np.testing.assert_allclose(output, expected, atol=1e-5)
     assert reply["effective"]["compiled"] == "inductor"
     assert reply["stages"]["compile"] > 0
 
 
 def test_torch_export_in_both_runtimes(torch_export, inputs, expected):
-    for fields in ({"runtime": "torch"}, FLOAT):
+    for fields in ({"runtime": PyTorch()}, FLOAT):
         found = loaded(model=torch_export, inputs=(inputs,), **fields)
         np.testing.assert_allclose(found.outputs()[0], expected, atol=1e-5)
 
@@ -154,7 +159,7 @@ def test_several_devices_behind_a_virtual_one_are_told_apart(devices, expected):
         def get_property(self, key):
             return {"SUPPORTED_PROPERTIES": ["DEVICE_PROPERTIES"], "DEVICE_PROPERTIES": devices}[key]
 
-    found = OpenVINORunner(Variant("v", model="m.xml").to_dict())
+    found = OpenVINORunner(OpenVINO(), Variant("v", model="m.xml").to_dict())
     found.compiled = Compiled()
     assert found.effective() == expected
 
@@ -189,14 +194,14 @@ def test_shapes_and_batches(dynamic_ir):
 def test_dynamic_models_take_real_inputs_as_they_are(dynamic_ir, dynamic_onnx_model, save_inputs, tmp_path):
     path = save_inputs(tmp_path / "x.npz", x=np.random.default_rng(0).standard_normal((4, 16)))
     first = loaded(model=dynamic_ir, inputs=(path,), **FLOAT)
-    second = loaded(runtime="onnxruntime", model=dynamic_onnx_model, inputs=(path,))
+    second = loaded(runtime=ONNXRuntime(), model=dynamic_onnx_model, inputs=(path,))
     assert first.frames == second.frames == 4
     np.testing.assert_allclose(first.outputs()[0], second.outputs()[0], atol=1e-5)
 
 
 def test_frames_of_a_function_are_what_it_says():
     variant = Variant.from_function("f", lambda: lambda: [[1.0, 2.0]], frames=7)
-    found = runner.create(variant.to_dict())
+    found = runner_for(variant.to_dict())
     found.load()
     assert found.frames == 7
     assert [array.tolist() for array in found.outputs()] == [[1.0, 2.0]]
@@ -204,7 +209,7 @@ def test_frames_of_a_function_are_what_it_says():
 
 
 def test_a_function_may_return_nothing():
-    found = runner.create(Variant.from_function("f", lambda: lambda: None).to_dict())
+    found = runner_for(Variant.from_function("f", lambda: lambda: None).to_dict())
     found.load()
     assert found.outputs() == []
 
@@ -250,20 +255,20 @@ def test_onnxruntime_models_that_cannot_be_loaded(tmp_path, present):
     pytest.importorskip("onnxruntime")
     if present:
         (tmp_path / "model.onnx").write_bytes(b"this is no model")
-    message = refusal(errors.ModelError, runtime="onnxruntime", model=tmp_path / "model.onnx")
+    message = refusal(errors.ModelError, runtime=ONNXRuntime(), model=tmp_path / "model.onnx")
     assert message.startswith("ONNX Runtime cannot load the model")
 
 
 @pytest.mark.parametrize("reference", ["no_such_module:build", "os:no_such_function", "just_a_word", ""])
 def test_torch_references_that_name_nothing(reference, inputs):
     pytest.importorskip("torch")
-    refusal(errors.ModelError, runtime="torch", model=reference, inputs=(inputs,))
+    refusal(errors.ModelError, runtime=PyTorch(), model=reference, inputs=(inputs,))
 
 
 def test_torch_exports_that_cannot_be_read(tmp_path, inputs):
     pytest.importorskip("torch")
     (tmp_path / "model.pt2").write_bytes(b"this is no export")
-    for fields in ({"runtime": "torch"}, {}):
+    for fields in ({"runtime": PyTorch()}, {}):
         refusal(errors.ModelError, model=tmp_path / "model.pt2", inputs=(inputs,), **fields)
 
 
@@ -297,7 +302,7 @@ def test_dynamic_shapes_need_to_be_said(dynamic_ir, dynamic_onnx_model):
     assert "'x' has the dynamic shape" in refusal(errors.InputError, model=dynamic_ir)
     pytest.importorskip("onnxruntime")
     assert "'x' has the dynamic shape" in refusal(
-        errors.InputError, runtime="onnxruntime", model=dynamic_onnx_model
+        errors.InputError, runtime=ONNXRuntime(), model=dynamic_onnx_model
     )
 
 
@@ -347,7 +352,7 @@ WRONG = {
 
 @pytest.mark.parametrize("wrong", WRONG)
 @pytest.mark.parametrize(
-    "fields", [{}, {"feed": "preset"}, {"requests": 2}, {"runtime": "onnxruntime"}], ids=str
+    "fields", [{}, {"feed": "preset"}, {"requests": 2}, {"runtime": ONNXRuntime()}], ids=str
 )
 def test_inputs_that_do_not_fit(ir, onnx_model, save_inputs, tmp_path, fields, wrong):
     model = onnx_model if fields.get("runtime") else ir
@@ -358,11 +363,11 @@ def test_inputs_that_do_not_fit(ir, onnx_model, save_inputs, tmp_path, fields, w
 @pytest.mark.parametrize("wrong", ["shape", "number", "text"])
 def test_inputs_that_do_not_fit_a_torch_module(torch_in_process, save_inputs, tmp_path, wrong):
     path = save_inputs(tmp_path / "inputs.npz", **WRONG[wrong])
-    refusal(errors.InputError, runtime="torch", model=torch_in_process, inputs=(path,))
+    refusal(errors.InputError, runtime=PyTorch(), model=torch_in_process, inputs=(path,))
 
 
 def test_torch_modules_do_not_say_their_shapes(torch_in_process):
-    message = refusal(errors.InputError, runtime="torch", model=torch_in_process)
+    message = refusal(errors.InputError, runtime=PyTorch(), model=torch_in_process)
     assert "does not declare the shapes" in message
 
 
@@ -388,7 +393,7 @@ def test_pickled_inputs_are_refused(ir, tmp_path):
 )
 def test_outputs_that_mean_nothing(save_ir, tmp_path, body, message):
     path = save_ir(tmp_path / "model.xml", [1, 16], body)
-    with WorkerProcess(Variant("f", model=path, **FLOAT)) as worker:
+    with WorkerProcess(Variant("f", path, OpenVINO(**FLOAT))) as worker:
         worker.load()
         with pytest.raises(errors.OutputError, match=message):
             worker.outputs()
@@ -396,10 +401,10 @@ def test_outputs_that_mean_nothing(save_ir, tmp_path, body, message):
 
 def test_unknown_runtimes():
     with pytest.raises(errors.OptionError, match="no runtime 'abacus'"):
-        runner.create({"runtime": "abacus"})
+        runner_for({"runtime": "abacus"})
 
 
-@pytest.mark.parametrize(("runtime", "package"), [("torch", "torch"), ("onnxruntime", "onnxruntime")])
+@pytest.mark.parametrize(("runtime", "package"), [(PyTorch(), "torch"), (ONNXRuntime(), "onnxruntime")])
 def test_packages_that_are_not_installed(monkeypatch, runtime, package):
     monkeypatch.setitem(sys.modules, package, None)
     with pytest.raises(errors.EnvironmentMissing, match="is not installed") as caught:
@@ -410,7 +415,7 @@ def test_packages_that_are_not_installed(monkeypatch, runtime, package):
 def test_tensorflow_lives_elsewhere(monkeypatch):
     monkeypatch.setitem(sys.modules, "tensorflow", None)
     with pytest.raises(errors.EnvironmentMissing, match="TensorFlow is not installed for this interpreter"):
-        loaded(runtime="tensorflow", model="saved_model")
+        loaded(runtime=TensorFlow(), model="saved_model")
 
 
 def test_outputs_of_any_kind_become_arrays():
@@ -420,9 +425,9 @@ def test_outputs_of_any_kind_become_arrays():
 
 
 def test_first_line_of_an_error():
-    assert runner.first_line(ValueError("  one\ntwo")) == "one"
-    assert runner.first_line(ValueError()) == "ValueError"
-    assert len(runner.first_line(ValueError("x" * 1000))) == 300
+    assert errors.first_line(ValueError("  one\ntwo")) == "one"
+    assert errors.first_line(ValueError()) == "ValueError"
+    assert len(errors.first_line(ValueError("x" * 1000))) == 300
 
 
 # --- compiled models, and whether files are mapped ---

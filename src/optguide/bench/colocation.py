@@ -57,7 +57,7 @@ class Scene:
 
     def __post_init__(self) -> None:
         require_unique_names(self.variants, f"The scene {self.name!r}")
-        if self.sharing == "turns" and any(variant.requests is not None for variant in self.variants):
+        if self.sharing == "turns" and any(variant.runtime.asynchronous for variant in self.variants):
             raise OptionError(
                 f"In {self.name!r} variants take turns, which those with requests in flight cannot.",
                 "Leave out requests.",

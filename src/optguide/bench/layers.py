@@ -30,6 +30,7 @@ from optguide.bench.progress import Update, reporting
 from optguide.bench.variant import Variant, require_unique_names
 from optguide.errors import OptGuideError, OptionError
 from optguide.machine import OthersMeter, measuring_lock
+from optguide.runtimes.openvino import OpenVINO
 from optguide.stats.comparison import Comparison, paired_processes
 from optguide.stats.estimate import MINIMUM_ROUNDS, Estimate, median_of_rounds
 
@@ -330,6 +331,7 @@ def _again(stages: Mapping[str, float]) -> float:
 
 
 def _counting(variant: Variant) -> Variant:
-    if variant.runtime != "openvino":
+    if not isinstance(variant.runtime, OpenVINO):
         return variant  # the worker says what it has to do with layers
-    return replace(variant, properties={**variant.properties, "PERF_COUNT": "YES"}, requests=None)
+    counting = {**variant.runtime.properties, "PERF_COUNT": "YES"}
+    return variant.with_(variant.name, properties=counting, requests=None)

@@ -10,15 +10,16 @@ import base64
 import inspect
 import os
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
-from typing import Any, Literal
+from dataclasses import dataclass, field, fields, replace
+from typing import Any
 
 from optguide.errors import OptionError
+from optguide.runtimes import named
+from optguide.runtimes.base import Runtime
+from optguide.runtimes.function import Function
+from optguide.runtimes.openvino import OpenVINO
 
-__all__ = ["Feed", "Runtime", "Variant", "require_unique_names"]
-
-Runtime = Literal["openvino", "onnxruntime", "torch", "torch.compile", "tensorflow", "function"]
-Feed = Literal["each", "preset"]
+__all__ = ["Variant", "require_unique_names"]
 
 
 @dataclass(frozen=True)
@@ -26,108 +27,59 @@ class Variant:
     """One way to run one model.
 
     :param name: what tables and figures call it; unique within a session.
-    :param runtime: which runner executes it.
-    :param model: a model file, or ``package.module:function`` for ``torch`` and ``torch.compile``
-        (the function takes no argument and returns an ``nn.Module``, or a tuple that begins with one).
-        A ``.blob`` is a compiled model that OpenVINO exported; it is mapped into memory, or copied where the
-        property ``ENABLE_MMAP`` is ``NO``.
-    :param device: OpenVINO device name.
-    :param properties: OpenVINO properties, as strings (``{"PERFORMANCE_HINT": "THROUGHPUT"}``).
-    :param precision: inference precision to pin (``"f32"``); ``None`` leaves the runtime's default.
-    :param threads: inference threads to pin; ``None`` leaves the runtime's default.
-    :param requests: infer requests in flight. ``None`` is one synchronous call after another; a number
-        is an ``AsyncInferQueue`` of that size; ``0`` is a queue of the size the device calls optimal.
+    :param model: a model file, or what else the runtime reads.
+    :param runtime: what executes the model, with its settings.
     :param inputs: ``.npz`` files, one set of named inputs each, used in turn. Empty: random values
         drawn from ``seed``.
-    :param shapes: input name to static shape, applied before compilation.
-    :param batch: batch size to reshape to; ``None`` leaves the model's.
-    :param feed: ``"each"`` hands the inputs over with every call, as an application does;
-        ``"preset"`` sets them once, as ``benchmark_app`` does.
-    :param cache_dir: OpenVINO model cache folder.
-    :param single_call: hand the file to OpenVINO's ``compile_model`` instead of reading it first; it is then
-        read only if the model cache does not have it.
     :param interpreter: Python executable of an isolated environment; ``None`` is this one.
     :param environment: extra environment variables of the worker.
     :param cores: how many of the cores the worker may run on, as with ``docker run --cpuset-cpus``.
     :param quota: CPU time that the worker may use per second, in cores, as with ``docker run --cpus``; it
         sees all cores all the same.
-    :param function: payload of :meth:`from_function`.
     :param seed: seed of random inputs.
     :param frames: inputs that one call processes, where the model's batch does not tell (functions).
     """
 
     name: str
-    runtime: Runtime = "openvino"
     model: str = ""
-    device: str = "CPU"
-    properties: Mapping[str, str] = field(default_factory=dict)
-    precision: str | None = None
-    threads: int | None = None
-    requests: int | None = None
+    runtime: Runtime = field(default_factory=OpenVINO)
     inputs: tuple[str, ...] = ()
-    shapes: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
-    batch: int | None = None
-    feed: Feed = "each"
-    cache_dir: str | None = None
-    single_call: bool = False
     interpreter: str | None = None
     environment: Mapping[str, str] = field(default_factory=dict)
     cores: int | None = None
     quota: float | None = None
-    function: str | None = None
     seed: int = 0
     frames: int = 1
 
     def __post_init__(self) -> None:
         if not self.name:
             raise OptionError("A variant needs a name.", "Give each variant a short, unique name.")
-        if self.requests is not None and self.requests < 0:
-            raise OptionError(
-                f"{self.requests} infer requests cannot be in flight.",
-                "Use a number from 1, or 0 for the device's optimal number.",
-            )
-        for what in ("batch", "threads", "frames", "cores"):
-            number = getattr(self, what)
+        for key in ("frames", "cores"):
+            number = getattr(self, key)
             if number is not None and number < 1:
-                raise OptionError(f"{what} {number} is not possible.", f"Use a {what} from 1.")
+                raise OptionError(f"{key} {number} is not possible.", f"Use a {key} from 1.")
         if self.quota is not None and not self.quota > 0:
             raise OptionError(f"A quota of {self.quota:g} cores runs nothing.", "Use a quota above zero.")
-        compiled = os.fspath(self.model).endswith(".blob")
-        if (self.single_call or compiled) and (self.shapes or self.batch):
-            what = "has been compiled" if compiled else "is read and compiled in a single call"
-            raise OptionError(
-                f"A model that {what} keeps its shapes.",
-                "Leave out shapes and batch, or give the model's own file and no single_call.",
-            )
-        self._refuse_what_would_be_ignored()
         object.__setattr__(self, "model", os.fspath(self.model))
         object.__setattr__(self, "inputs", tuple(os.fspath(path) for path in self.inputs))
-        object.__setattr__(self, "properties", {k: str(v) for k, v in self.properties.items()})
-        object.__setattr__(self, "shapes", {k: tuple(v) for k, v in self.shapes.items()})
+        self.runtime.check_model(self.model)
 
-    def _refuse_what_would_be_ignored(self) -> None:
-        """Settings of OpenVINO on another runtime: the result would be labelled with what was never set."""
-        if self.runtime == "openvino":
-            return
-        ignored = {
-            "device": self.device != "CPU",
-            "properties": bool(self.properties),
-            "precision": self.precision not in {None, "f32"},  # the other runtimes run models as they are
-            "requests": self.requests is not None,
-            "batch": self.batch is not None,
-            "shapes": bool(self.shapes) and self.runtime != "onnxruntime",
-            "feed": self.feed != "each",
-            "cache_dir": self.cache_dir is not None,
-        }
-        if wrong := [name for name, given in ignored.items() if given]:
+    @property
+    def openvino(self) -> OpenVINO:
+        """The settings of a variant that runs on OpenVINO.
+
+        :raises OptionError: it runs on another runtime.
+        """
+        if not isinstance(self.runtime, OpenVINO):
             raise OptionError(
-                f"{self.name!r} runs on {self.runtime}, which has no {wrong[0]} to set.",
+                f"{self.name!r} runs on {self.runtime.name}, and this is about OpenVINO.",
                 "Leave it out, or use the runtime openvino.",
             )
+        return self.runtime
 
     @classmethod
     def from_function(
-        cls, name: str, make: Callable[[], Callable[[], Any]], *, frames: int = 1, **fields: Any
+        cls, name: str, make: Callable[[], Callable[[], Any]], *, frames: int = 1, **changes: Any
     ) -> Variant:
         """A variant whose subject is the code itself: a call style, a pipeline.
 
@@ -135,6 +87,7 @@ class Variant:
         function written in an example is timed exactly as it is read there.
 
         :param frames: how many inputs one call of the returned callable processes.
+        :param changes: other fields.
         """
         import cloudpickle
 
@@ -148,20 +101,45 @@ class Variant:
         finally:
             if module is not None:
                 cloudpickle.unregister_pickle_by_value(module)
-        return cls(name, runtime="function", function=payload, frames=frames, **fields)
+        return cls(name, runtime=Function(payload), frames=frames, **changes)
 
     def with_(self, name: str, **changes: Any) -> Variant:
-        """A copy under another name with some fields changed."""
-        return replace(self, name=name, **changes)
+        """A copy under another name with some fields, or some settings of its runtime, changed.
+
+        :raises OptionError: the runtime has no such setting.
+        """
+        runtime = changes.pop("runtime", self.runtime)
+        settings = {key: value for key, value in changes.items() if key not in _FIELDS}
+        if unknown := [key for key in settings if key not in runtime.settings()]:
+            raise OptionError(
+                f"{name!r} runs on {runtime.name}, which has no {unknown[0]} to set.",
+                "Leave it out, or use a runtime that has it.",
+            )
+        own = {key: value for key, value in changes.items() if key in _FIELDS}
+        return replace(self, name=name, runtime=replace(runtime, **settings), **own)
 
     def to_dict(self, *, evidence: bool = False) -> dict[str, Any]:
-        """JSON-ready fields; with ``evidence`` only what a reader of the record needs."""
-        data = asdict(self)
+        """JSON-ready fields and settings of the runtime side by side.
+
+        :param evidence: only what a reader of the record needs.
+        """
+        data: dict[str, Any] = {"name": self.name, "runtime": self.runtime.name, "model": self.model}
+        data |= self.runtime.to_dict(evidence=evidence)
+        data |= {key: getattr(self, key) for key in _FIELDS if key not in data}
         if evidence:
-            data["function"] = "the function in the example" if self.function else None
-            unused: tuple[object, ...] = (None, "", {}, ())
-            data = {k: value for k, value in data.items() if value not in unused and value is not False}
+            unset: tuple[object, ...] = (None, "", {}, ())
+            data = {key: value for key, value in data.items() if value not in unset and value is not False}
         return data
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> Variant:
+        """The variant that :meth:`to_dict` described, also when it went through JSON."""
+        runtime, _ = named(data["runtime"])
+        own = {key: value for key, value in data.items() if key in _FIELDS}
+        return cls(**own | {"runtime": runtime.from_dict(data)})
+
+
+_FIELDS = tuple(each.name for each in fields(Variant))
 
 
 def require_unique_names(variants: Sequence[Variant], what: str) -> None:

@@ -25,8 +25,7 @@ from optguide.bench import footprint
 from optguide.bench import loops as arrivals
 from optguide.bench import loops as blocks
 from optguide.errors import OptGuideError, OutputError
-from optguide.runtimes import base as runner
-from optguide.runtimes import openvino_layers
+from optguide.runtimes import runner_for
 
 __all__ = ["Worker", "main"]
 
@@ -36,13 +35,13 @@ class Worker:
 
     def __init__(self) -> None:
         self.runner: Any = None
-        self.counter: openvino_layers.LayerCounter | None = None
+        self.counter: Any = None
         self._turn: blocks.Turn | None = None
 
     def load(self, spec: dict[str, Any]) -> dict[str, Any]:
         """Load the variant; reply with the seconds of each stage and the resolved properties."""
         self.runner = self.counter = self._turn = None  # loaded anew, the old model makes room first
-        self.runner = runner.create(spec)
+        self.runner = runner_for(spec)
         self.runner.load()
         return {
             "stages": self.runner.stages,
@@ -66,9 +65,9 @@ class Worker:
 
         :param turnstile: lets one call at a time pass, where variants of one process take turns.
         """
-        queue = getattr(self.runner, "queue", None)
+        queue = self.runner.queue
         if self._turn is None:
-            self._turn = self._new_turn(self.runner.calls if queue is None else self._feeds())
+            self._turn = self._new_turn(self.runner.calls if queue is None else self.runner.feeds())
         with self._running():
             if queue is not None:
                 return asdict(blocks.asynchronous(queue, self._turn, seconds, discard, linger))
@@ -86,17 +85,17 @@ class Worker:
 
     def serve(self, rate: float, seconds: float, seed: int, patience: float) -> dict[str, Any]:
         """One open-loop schedule."""
-        queue = getattr(self.runner, "queue", None)
+        queue = self.runner.queue
         schedule = arrivals.poisson(rate, seconds, seed)
         with self._running():
-            return asdict(arrivals.serve(queue, self.runner.calls, self._feeds(), schedule, patience))
+            return asdict(arrivals.serve(queue, self.runner.calls, self.runner.feeds(), schedule, patience))
 
     def layers(self, seconds: float, discard: float) -> dict[str, Any]:
         """Times by layer; see :meth:`optguide.runtimes.openvino_layers.LayerCounter.turn`."""
         if self.counter is None:
-            self.counter = openvino_layers.LayerCounter(self.runner)
+            self.counter = self.runner.layer_counter()
         with self._running():
-            return self.counter.turn(seconds, discard)
+            return dict(self.counter.turn(seconds, discard))
 
     def memory(self) -> dict[str, Any]:
         """Bytes of memory by kind; see :func:`optguide.bench.footprint.footprint`."""
@@ -112,11 +111,6 @@ class Worker:
             if blamed is error:
                 raise
             raise blamed from error
-
-    def _feeds(self) -> list[Any]:
-        if self.runner.spec["feed"] == "preset":
-            return []
-        return [list(arrays.values()) for arrays in getattr(self.runner, "sets", [])]
 
 
 def _refuse_meaningless(outputs: list[Any]) -> None:

@@ -99,8 +99,8 @@ def run(model: str, options: Mapping[str, Any], *, as_json: bool) -> None:
         found = own.verdicts(
             plain.model,
             inputs=plain.inputs,
-            shapes=plain.shapes,
-            device=plain.device,
+            shapes=plain.openvino.shapes,
+            device=plain.openvino.device,
             int8=int8,
             seconds=budget,
             only=options["only"] or None,

@@ -35,18 +35,6 @@ PROPERTIES = {
 }
 """Properties of the CPU that can be set, with values worth offering. Others can be written all the same."""
 
-_SETTINGS = {
-    "device": ("CPU", "GPU", "NPU", "AUTO"),
-    "hint": ("latency", "throughput", "cumulative", "none"),
-    "precision-hint": ("f32", "bf16", "f16"),
-    "requests": ("auto", "sync", "2", "4"),
-    "batch": (),
-    "threads": (),
-    "inputs": (),
-    "runtime": ("openvino", "onnxruntime", "torch", "torch.compile"),
-    "name": (),
-}
-
 
 def complete_variant(
     ctx: click.Context, param: click.Parameter, incomplete: str
@@ -54,11 +42,13 @@ def complete_variant(
     """Files up to an ``@``; behind it names of settings and, behind their ``=``, values."""
     from click.shell_completion import CompletionItem
 
+    from optguide.cli.variants import keys
+
     model, at, settings = incomplete.rpartition("@")
     if not at:
         return [CompletionItem(incomplete, type="file")]
     done, comma, last = settings.rpartition(",")
-    return _items(f"{model}@{done}{comma}", last, _SETTINGS | PROPERTIES)
+    return _items(f"{model}@{done}{comma}", last, keys() | PROPERTIES)
 
 
 def complete_property(

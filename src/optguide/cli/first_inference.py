@@ -250,11 +250,12 @@ def _cached(variants: Sequence[Variant]) -> Iterator[tuple[list[Variant], list[s
     :raises OptionError: there is none, or one has a cache of its own.
     """
     from optguide.bench.cold_start import first_inference as start
+    from optguide.runtimes.openvino import OpenVINO
 
-    ours = [variant for variant in variants if variant.runtime == "openvino"]
+    ours = [variant for variant in variants if isinstance(variant.runtime, OpenVINO)]
     if variants and not ours:
         raise OptionError("Only OpenVINO has a model cache.", "Leave out --cache.")
-    if any("CACHE_DIR" in variant.properties for variant in ours):
+    if any("CACHE_DIR" in variant.openvino.properties for variant in ours):
         raise OptionError("CACHE_DIR is set, and --cache sets it too.", "Leave out one of them.")
     with tempfile.TemporaryDirectory(prefix="optguide-cache-") as folder:
         found = [
@@ -265,6 +266,6 @@ def _cached(variants: Sequence[Variant]) -> Iterator[tuple[list[Variant], list[s
         empty = [
             f"OpenVINO stored nothing in the model cache of {variant.name!r}, so it says nothing about one."
             for variant in found
-            if variant.name not in failures and not any(Path(str(variant.cache_dir)).rglob("*.blob"))
+            if variant.name not in failures and not any(Path(str(variant.openvino.cache_dir)).rglob("*.blob"))
         ]
         yield found, empty

@@ -188,7 +188,7 @@ def _settings(model: str, options: dict[str, Any]) -> Settings:
     from optguide.cli.variants import canonical, common_settings, to_variant
     from optguide.optimize.config import Settings
 
-    shapes = to_variant("model", model, canonical(common_settings({"shapes": options["shapes"]}))).shapes
+    variant = to_variant("model", model, canonical(common_settings({"shapes": options["shapes"]})))
     return Settings(
         model=model,
         data=options["data"],
@@ -199,7 +199,7 @@ def _settings(model: str, options: dict[str, Any]) -> Settings:
         goal=options["goal"],
         budget=options["budget"],
         device=options["device"],
-        shapes=shapes,
+        shapes=variant.openvino.shapes,
         allow_pickle=options["allow_pickle"],
         claims=options["claims"],
     )

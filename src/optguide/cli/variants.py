@@ -18,20 +18,22 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePath
-from typing import Any, get_args
 
-from optguide.bench.variant import Runtime, Variant
+from optguide.bench.variant import Variant
 from optguide.errors import OptionError
+from optguide.runtimes import named, runtime_classes
+from optguide.runtimes.base import Runtime
 from optguide.runtimes.models import check_inputs, check_model
+from optguide.runtimes.openvino import OpenVINO
 
 __all__ = [
-    "OWN_NAMES",
     "Spec",
     "assign",
     "build",
     "canonical",
     "common_settings",
     "for_runtime",
+    "keys",
     "labels",
     "parse",
     "refuse",
@@ -88,27 +90,12 @@ def _numbered(names: Sequence[str]) -> list[str]:
     return unique
 
 
-OWN_NAMES = (
-    *("device", "hint", "precision-hint", "requests", "batch", "threads", "inputs", "shape.<input>"),
-    *("runtime", "name"),
-)
-"""Settings besides OpenVINO's properties."""
-
-RUNTIMES = tuple(
-    name for name in get_args(Runtime) if name not in ("function", "tensorflow")
-)  # those need code or an environment that a command line cannot give
-
-_HINTS = {
-    "latency": "LATENCY",
-    "throughput": "THROUGHPUT",
-    "cumulative": "CUMULATIVE_THROUGHPUT",
-    "none": "",
-}
-_QUEUED = ("THROUGHPUT", "CUMULATIVE_THROUGHPUT")
-
-# What runtimes other than OpenVINO have a counterpart for.
-_ELSEWHERE = {"onnxruntime": ("name", "inputs", "threads", "shape"), "torch": ("name", "inputs", "threads")}
-_ELSEWHERE["torch.compile"] = _ELSEWHERE["torch"]
+def keys() -> dict[str, tuple[str, ...]]:
+    """Settings besides OpenVINO's properties, each with values worth offering."""
+    classes = [runtime for runtime in runtime_classes() if runtime.on_command_line]
+    own = {key: values for runtime in reversed(classes) for key, values in runtime.keys.items()}
+    names = tuple(name for runtime in classes for name in runtime.names)
+    return own | {"inputs": (), "runtime": names, "name": ()}
 
 
 def assign(pairs: Sequence[str], where: str) -> dict[str, str]:
@@ -134,23 +121,21 @@ def canonical(settings: Mapping[str, str]) -> dict[str, str]:
 
     :raises OptionError: a name that is no setting.
     """
-    done: dict[str, str] = {}
+    written_out: dict[str, str] = {}
     for key, value in settings.items():
-        if key == "hint":
-            done["PERFORMANCE_HINT"] = _choice(key, value, _HINTS)
-        elif key == "precision-hint":
-            done["INFERENCE_PRECISION_HINT"] = value
-        elif _is_property(key) or key in OWN_NAMES or (key.startswith("shape.") and len(key) > 6):
-            done[key] = value
-        else:
-            close = difflib.get_close_matches(key.lower(), OWN_NAMES, n=1)
+        known = keys()
+        if not (_is_property(key) or _head(key) in known) or key in ("shape", "shape."):
+            names = [f"{name}.<input>" if name == "shape" else name for name in known]
+            close = difflib.get_close_matches(key.lower(), names, n=1)
             raise OptionError(
                 f"{key!r} is no setting of a variant.",
                 f"Did you mean {close[0]}?"
                 if close
-                else f"Use {', '.join(OWN_NAMES)}, or an OpenVINO property in capitals.",
+                else f"Use {', '.join(names)}, or an OpenVINO property in capitals.",
             )
-    return done
+        name, text = OpenVINO.canonical(key, value)
+        written_out[name] = text
+    return written_out
 
 
 def for_runtime(runtime: str, common: Mapping[str, str], own: Mapping[str, str]) -> dict[str, str]:
@@ -161,20 +146,33 @@ def for_runtime(runtime: str, common: Mapping[str, str], own: Mapping[str, str])
 
     :raises OptionError: the runtime is unknown or lacks a setting.
     """
-    _choice("runtime", runtime, {name: name for name in RUNTIMES})
-    if runtime == "openvino":
-        return {**common, **own}
-    known = (*_ELSEWHERE[runtime], "runtime")
+    names = keys()["runtime"]
+    if runtime not in names:
+        raise OptionError(f"There is no runtime {runtime!r}.", f"Use one of: {', '.join(names)}.")
+    chosen, _ = named(runtime)
     for key in own:
-        if key.split(".")[0] not in known:
+        if not _has(chosen, key):
+            known = ("name", "inputs", *chosen.keys, "runtime")
             raise OptionError(f"The runtime {runtime} has no setting {key}.", f"It has {', '.join(known)}.")
     for key in ("batch", "requests"):
-        if key in common:
+        if key in common and not _has(chosen, key):
             raise OptionError(
                 f"--{key} is for OpenVINO, and a variant runs with {runtime}.",
                 f"Write it on the OpenVINO variants instead: model.xml@{key}={common[key]}.",
             )
-    return {key: value for key, value in common.items() if key.split(".")[0] in known} | dict(own)
+    return {key: value for key, value in common.items() if _has(chosen, key)} | dict(own)
+
+
+def _has(runtime: type[Runtime], key: str) -> bool:
+    """Whether a runtime has a setting. OpenVINO's properties, in capitals, are those of OpenVINO alone."""
+    if _is_property(key):
+        return runtime is OpenVINO
+    return _head(key) in ("name", "inputs", "runtime", *runtime.keys)
+
+
+def _head(key: str) -> str:
+    """``shape`` of ``shape.<input>``; other keys as they are."""
+    return "shape" if key.startswith("shape.") else key
 
 
 def to_variant(name: str, model: str, settings: Mapping[str, str]) -> Variant:
@@ -182,62 +180,13 @@ def to_variant(name: str, model: str, settings: Mapping[str, str]) -> Variant:
 
     :raises OptionError: a value that cannot be used.
     """
-    properties = {key: value for key, value in settings.items() if _is_property(key) and value}
-    fields: dict[str, Any] = {
-        key: _number(key, settings[key]) for key in ("batch", "threads") if key in settings
-    }
-    return Variant(
-        name,
-        runtime=settings.get("runtime", "openvino"),  # type: ignore[arg-type] # checked by for_runtime
-        model=model,
-        device=settings.get("device", "CPU"),
-        properties=properties,
-        requests=_requests(settings.get("requests"), properties),
-        inputs=tuple(settings["inputs"].split(",")) if "inputs" in settings else (),
-        shapes={key[6:]: _shape(key, value) for key, value in settings.items() if key.startswith("shape.")},
-        **fields,
-    )
+    runtime, _ = named(settings.get("runtime", "openvino"))
+    inputs = tuple(settings["inputs"].split(",")) if "inputs" in settings else ()
+    return Variant(name, model, runtime.from_texts(settings), inputs)
 
 
 def _is_property(key: str) -> bool:
     return key.isupper()
-
-
-def _choice(key: str, value: str, choices: Mapping[str, str]) -> str:
-    try:
-        return choices[value]
-    except KeyError:
-        raise OptionError(f"There is no {key} {value!r}.", f"Use one of: {', '.join(choices)}.") from None
-
-
-def _number(key: str, value: str) -> int:
-    if not value.isdecimal() or int(value) < 1:
-        raise OptionError(f"{key}={value} is not possible.", "Use a whole number from 1.")
-    return int(value)
-
-
-def _requests(value: str | None, properties: Mapping[str, str]) -> int | None:
-    """As :class:`Variant` has it: none for synchronous calls, zero for the device's optimal number."""
-    if value is None:
-        # A device that is told to go for throughput prepares for several requests; one after another would
-        # measure a configuration that nobody deploys.
-        return 0 if properties.get("PERFORMANCE_HINT") in _QUEUED else None
-    if value in ("auto", "sync"):
-        return 0 if value == "auto" else None
-    try:
-        return _number("requests", value)
-    except OptionError as error:
-        raise OptionError(error.message, "Use a whole number from 1, auto or sync.") from None
-
-
-def _shape(key: str, value: str) -> tuple[int, ...]:
-    sizes = [size.strip() for size in value.split(",")]
-    if not all(size.isdecimal() and int(size) > 0 for size in sizes):
-        raise OptionError(
-            f"{key}={value} is no static shape.",
-            f"Write sizes from 1 with commas between: {key}=1,3,224,224.",
-        )
-    return tuple(int(size) for size in sizes)
 
 
 @dataclass(frozen=True)

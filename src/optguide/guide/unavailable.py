@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from optguide.bench.variant import Variant
-from optguide.machine.devices import absent
+from optguide.runtimes.devices import absent
 
 __all__ = ["command", "measurable"]
 
@@ -23,7 +23,7 @@ def measurable(
     :param rows: part of the identifier to variant.
     :param available: names as in ``openvino.Core().available_devices``.
     """
-    missing = {part: " and ".join(absent(row.device, available)) for part, row in rows.items()}
+    missing = {part: " and ".join(absent(row.openvino.device, available)) for part, row in rows.items()}
     here = {part: row for part, row in rows.items() if not missing[part]}
     reasons = {
         part: f"this machine has no {names}; where there is one: {command(rows[part])}"
@@ -35,9 +35,10 @@ def measurable(
 
 def command(row: Variant) -> str:
     """The command that measures a row's device and properties beside the default, on a reader's model."""
-    settings = {"device": row.device}
-    for key, value in row.properties.items():
+    openvino = row.openvino
+    settings = {"device": openvino.device}
+    for key, value in openvino.properties.items():
         settings |= {"hint": HINTS[value]} if key == "PERFORMANCE_HINT" and value in HINTS else {key: value}
-    if row.requests is not None and not (row.requests == 0 and "hint" in settings):
-        settings["requests"] = str(row.requests or "auto")
+    if openvino.requests is not None and not (openvino.requests == 0 and "hint" in settings):
+        settings["requests"] = str(openvino.requests or "auto")
     return "optguide compare model.xml @" + ",".join(f"{key}={value}" for key, value in settings.items())

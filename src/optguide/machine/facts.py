@@ -20,7 +20,7 @@ import psutil
 
 from optguide.errors import ClaimError, RecordsError
 from optguide.machine.cgroup import cpu_quota
-from optguide.machine.devices import Device, openvino_devices
+from optguide.runtimes.devices import Device, openvino_devices
 
 __all__ = ["FLAGS", "PACKAGES", "Machine"]
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from optguide.bench.variant import Variant
+from optguide.runtimes.openvino import OpenVINO
 
 __all__ = ["PRECISIONS", "Candidate", "Deployment", "Goal", "Precision"]
 
@@ -99,10 +100,12 @@ class Candidate:
         return Variant(
             self.name,
             model=model,
-            device=device,
-            properties=self.deployment.properties,
-            precision="f32" if self.precision == "f32" else None,
-            requests=self.deployment.requests,
+            runtime=OpenVINO(
+                device=device,
+                properties=self.deployment.properties,
+                precision="f32" if self.precision == "f32" else None,
+                requests=self.deployment.requests,
+                batch=self.deployment.batch,
+            ),
             inputs=inputs,
-            batch=self.deployment.batch,
         )

@@ -78,8 +78,8 @@ def load(
     if length < SHORTEST:
         return {}
     found: dict[str, tuple[LoadSample, ...]] = {}
-    for batch in dict.fromkeys(variant.batch or 1 for variant in variants):
-        same = [variant for variant in variants if (variant.batch or 1) == batch]
+    for batch in dict.fromkeys(variant.openvino.batch or 1 for variant in variants):
+        same = [variant for variant in variants if (variant.openvino.batch or 1) == batch]
         curves = load_curves(same, [rate / batch for rate in offered], seconds=length, seed=seed)
         found |= {name: tuple(_sample(point, batch) for point in points) for name, points in curves.items()}
     return {variant.name: found[variant.name] for variant in variants}

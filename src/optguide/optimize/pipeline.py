@@ -16,7 +16,6 @@ from optguide.bench.progress import Overview, overview
 from optguide.errors import DeviceError, OptGuideError, OptionError, RecordsError, StorageError
 from optguide.format import duration, quantity
 from optguide.machine import Machine
-from optguide.machine.devices import absent
 from optguide.machine.noise import LIMITS
 from optguide.optimize import state as states
 from optguide.optimize.budget import Clock
@@ -29,6 +28,7 @@ from optguide.optimize.report import Written, write
 from optguide.optimize.search.race_state import inverse
 from optguide.optimize.state import State, Store
 from optguide.optimize.summary import sentences, told_apart
+from optguide.runtimes.devices import absent
 from optguide.stats.estimate import Estimate
 
 __all__ = ["begin", "resume"]

@@ -1,1 +1,59 @@
-"""Runtimes that execute a model, also under foreign interpreters: NumPy and the standard library only."""
+"""The runtimes that can execute a variant: one module each, and one line in :data:`RUNTIMES`."""
+
+from __future__ import annotations
+
+import functools
+import importlib
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from optguide.errors import OptionError
+
+if TYPE_CHECKING:
+    from optguide.runtimes.base import Runner, Runtime
+
+__all__ = ["RUNTIMES", "named", "runner_for", "runtime_classes"]
+
+RUNTIMES = (
+    "optguide.runtimes.openvino:OpenVINO",
+    "optguide.runtimes.onnxruntime:ONNXRuntime",
+    "optguide.runtimes.torch:PyTorch",
+    "optguide.runtimes.tensorflow:TensorFlow",
+    "optguide.runtimes.function:Function",
+)
+"""Where the settings class of each runtime lives; ``optguide`` exports it under its own name."""
+
+
+@functools.cache
+def runtime_classes() -> tuple[type[Runtime], ...]:
+    """The classes that :data:`RUNTIMES` names. Importing them needs NumPy, and no framework."""
+    places = (place.split(":") for place in RUNTIMES)
+    return tuple(getattr(importlib.import_module(module), name) for module, name in places)
+
+
+@functools.cache
+def _by_name() -> dict[str, tuple[type[Runtime], Mapping[str, Any]]]:
+    return {
+        name: (runtime, preset) for runtime in runtime_classes() for name, preset in runtime.names.items()
+    }
+
+
+def named(name: str) -> tuple[type[Runtime], Mapping[str, Any]]:
+    """The class of the runtime called ``name``, and the settings that the name implies.
+
+    :raises OptionError: there is no such runtime.
+    """
+    try:
+        return _by_name()[name]
+    except KeyError:
+        raise OptionError(f"There is no runtime {name!r}.", f"Use one of: {', '.join(_by_name())}.") from None
+
+
+def runner_for(spec: Mapping[str, Any]) -> Runner[Any]:
+    """The runner for a variant, not yet loaded.
+
+    :param spec: what :meth:`optguide.bench.variant.Variant.to_dict` returned, also when it went through JSON.
+    :raises OptionError: there is no such runtime.
+    """
+    runtime, _ = named(spec["runtime"])
+    return runtime.from_dict(spec).runner(dict(spec))

@@ -1,44 +1,147 @@
-"""What every runtime's runner provides, and the registry that finds one."""
+"""What each runtime provides: its settings as plain data, and a runner that executes a model under them."""
 
 from __future__ import annotations
 
-import importlib
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Any
+from dataclasses import asdict, dataclass, fields
+from typing import Any, ClassVar, Generic, Self, TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
-from optguide.errors import InputError, ModelError, OptionError
+from optguide.errors import InputError, OptionError
 from optguide.runtimes import inputs as inputs_module
 
-__all__ = ["Outputs", "Runner", "as_arrays", "create", "first_line", "frames_of", "misfit", "resolve"]
+__all__ = ["Outputs", "Runner", "Runtime", "as_arrays", "frames_of", "misfit", "parse_number"]
 
 Outputs = list[npt.NDArray[np.generic]]
 
-_MODULES = {
-    "openvino": "openvino",
-    "onnxruntime": "onnxruntime",
-    "torch": "torch",
-    "torch.compile": "torch",
-    "tensorflow": "tensorflow",
-    "function": "function",
-}
+
+@dataclass(frozen=True)
+class Runtime(ABC):
+    """Settings of one runtime, as plain data that JSON can hold. What a runtime cannot be told is no field.
+
+    :cvar names: what the runtime is called on the command line and in records, each name with the settings
+        that it implies.
+    :cvar title: what the runtime is called in text.
+    :cvar formats: suffixes of the files that it reads, with what a file of that kind is called. The empty
+        suffix stands for the folder of a SavedModel.
+    :cvar reads_references: whether a model may be a Python function, ``package.module:function``.
+    :cvar needs_inputs: why no random inputs can be drawn, as a clause; empty where they can.
+    :cvar packages: distributions whose versions are facts about a number.
+    :cvar on_command_line: whether a command line can name all that the runtime needs.
+    :cvar keys: settings on the command line, each with values that are worth offering. ``shape`` stands for
+        ``shape.<input>``.
+    """
+
+    names: ClassVar[Mapping[str, Mapping[str, Any]]]
+    title: ClassVar[str]
+    formats: ClassVar[Mapping[str, str]] = {}
+    reads_references: ClassVar[bool] = False
+    needs_inputs: ClassVar[str] = ""
+    packages: ClassVar[tuple[str, ...]] = ()
+    on_command_line: ClassVar[bool] = True
+    keys: ClassVar[Mapping[str, tuple[str, ...]]] = {}
+
+    def __post_init__(self) -> None:
+        for name in ("batch", "threads"):
+            number = getattr(self, name, None)
+            if number is not None and number < 1:
+                raise OptionError(f"{name} {number} is not possible.", f"Use a {name} from 1.")
+        if shapes := getattr(self, "shapes", None):
+            object.__setattr__(self, "shapes", {name: tuple(shape) for name, shape in shapes.items()})
+
+    @property
+    def name(self) -> str:
+        """The name in :attr:`names` that implies these settings."""
+        return next(
+            name
+            for name, preset in self.names.items()
+            if all(getattr(self, key) == value for key, value in preset.items())
+        )
+
+    @property
+    def asynchronous(self) -> bool:
+        """Whether several inferences are in flight at once."""
+        return False
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> Self:
+        """The settings among the ``data`` of a variant."""
+        settings = {name: value for name, value in data.items() if name in cls.settings()}
+        return cls(**settings, **cls.names[data["runtime"]])
+
+    @classmethod
+    def canonical(cls, key: str, value: str) -> tuple[str, str]:
+        """A setting on the command line with its shorthand written out.
+
+        :raises OptionError: a value that the shorthand does not have.
+        """
+        return key, value
+
+    @classmethod
+    def from_texts(cls, settings: Mapping[str, str]) -> Self:
+        """The settings that a command line describes.
+
+        :param settings: texts by key of :attr:`keys`; other keys are not looked at.
+        :raises OptionError: a value that cannot be used.
+        """
+        values = dict(cls.names.get(settings.get("runtime", ""), {}))
+        if "threads" in cls.keys and "threads" in settings:
+            values["threads"] = parse_number("threads", settings["threads"])
+        if "shape" in cls.keys:
+            values["shapes"] = {
+                key.removeprefix("shape."): _parse_shape(key, value)
+                for key, value in settings.items()
+                if key.startswith("shape.")
+            }
+        return cls(**values)
+
+    @classmethod
+    def settings(cls) -> tuple[str, ...]:
+        """Names of the settings."""
+        return tuple(field.name for field in fields(cls))
+
+    def to_dict(self, *, evidence: bool = False) -> dict[str, Any]:
+        """JSON-ready settings, besides those that the name implies; for ``evidence`` readable."""
+        return {key: value for key, value in asdict(self).items() if key not in self.names[self.name]}
+
+    def check_model(self, model: str) -> None:  # noqa: B027 - most runtimes have nothing to refuse
+        """Refuse a model that these settings do not suit.
+
+        :raises OptionError: they do not.
+        """
+
+    @abstractmethod
+    def runner(self, spec: dict[str, Any]) -> Runner[Any]:
+        """The runner of a variant with these settings, not yet loaded.
+
+        :param spec: the variant, as :meth:`optguide.bench.variant.Variant.to_dict` describes it.
+        """
 
 
-class Runner(ABC):
+Settings = TypeVar("Settings", bound=Runtime)
+
+
+class Runner(ABC, Generic[Settings]):
     """One variant, loaded in this process.
 
+    :ivar settings: of the runtime.
+    :ivar spec: the whole variant, as plain data.
     :ivar stages: seconds spent in ``import``, ``read`` and ``compile``.
     :ivar calls: one callable per input set; each runs one inference and returns its outputs.
+    :ivar queue: of requests, where :attr:`Runtime.asynchronous`.
     :ivar frames: inputs that one call processes.
     :ivar varied: whether the input sets differ in shape.
     """
 
-    def __init__(self, spec: dict[str, Any]) -> None:
+    queue: Any = None
+
+    def __init__(self, settings: Settings, spec: dict[str, Any]) -> None:
+        self.settings = settings
         self.spec = spec
         self.stages: dict[str, float] = {}
         self.calls: list[Callable[[], Any]] = []
@@ -64,6 +167,20 @@ class Runner(ABC):
     def versions(self) -> dict[str, str]:
         """Versions of the packages that execute the model."""
 
+    def feeds(self) -> list[Any]:
+        """Inputs for :attr:`queue`, one set each; none where its requests hold them already."""
+        return []
+
+    def layer_counter(self) -> Any:
+        """What counts the time of each layer.
+
+        :raises OptionError: the runtime does not count them.
+        """
+        raise OptionError(
+            f"Layers are counted by OpenVINO, and {self.spec['name']!r} runs on {self.settings.name}.",
+            "Leave it out, or use the runtime openvino.",
+        )
+
     def blame(self, error: RuntimeError) -> Exception:
         """The error to report for a call that failed although the model had loaded."""
         return error
@@ -76,9 +193,9 @@ class Runner(ABC):
         """The variant's input sets, ordered as ``specs``; random ones where it names no file."""
         if not self.spec["inputs"]:
             return [inputs_module.random_inputs(specs, self.spec["seed"])]
-        read = inputs_module.from_files(self.spec["inputs"])
-        self.varied = len({tuple(array.shape for array in arrays.values()) for arrays in read}) > 1
-        return [inputs_module.match(arrays, list(specs), "The input file") for arrays in read]
+        sets = inputs_module.from_files(self.spec["inputs"])
+        self.varied = len({tuple(array.shape for array in arrays.values()) for arrays in sets}) > 1
+        return [inputs_module.match(arrays, list(specs), "The input file") for arrays in sets]
 
 
 def as_arrays(result: Any) -> Outputs:
@@ -88,12 +205,6 @@ def as_arrays(result: Any) -> Outputs:
     if not isinstance(result, (list, tuple)):
         result = [result]
     return [np.asarray(item.detach() if hasattr(item, "detach") else item) for item in result]
-
-
-def first_line(error: BaseException) -> str:
-    """The first line of a runtime's message, cut to a length a person reads."""
-    lines = str(error).strip().splitlines()
-    return lines[0].strip()[:300] if lines else type(error).__name__
 
 
 def misfit(cause: str) -> InputError:
@@ -108,28 +219,24 @@ def frames_of(first: Any) -> int:
     return int(first.shape[0]) if first.ndim > 1 else 1
 
 
-def create(spec: dict[str, Any]) -> Runner:
-    """The runner for ``spec["runtime"]``, not yet loaded."""
-    try:
-        module = _MODULES[spec["runtime"]]
-    except KeyError:
-        raise OptionError(
-            f"There is no runtime {spec['runtime']!r}.", f"Use one of: {', '.join(_MODULES)}."
-        ) from None
-    runner: Runner = importlib.import_module(f"optguide.runtimes.{module}").create(spec)
-    return runner
+def parse_number(key: str, value: str, also: Sequence[str] = ()) -> int:
+    """The whole number from 1 in ``value``.
 
-
-def resolve(reference: str) -> Any:
-    """The object named by ``package.module:name``.
-
-    :raises ModelError: it is no such reference, or importing it fails.
+    :param also: texts that the setting takes besides numbers, for the message.
+    :raises OptionError: it is none.
     """
-    module_name, _, attribute = reference.partition(":")
-    try:
-        return getattr(importlib.import_module(module_name), attribute)
-    except (ImportError, AttributeError, ValueError) as error:
-        raise ModelError(
-            f"{reference!r} does not name a Python function ({error}).",
-            "Write it as package.module:function, importable from here.",
-        ) from error
+    if not value.isdecimal() or int(value) < 1:
+        words = ["a whole number from 1", *also]
+        choices = " or ".join([", ".join(words[:-1]), words[-1]]) if also else words[0]
+        raise OptionError(f"{key}={value} is not possible.", f"Use {choices}.")
+    return int(value)
+
+
+def _parse_shape(key: str, value: str) -> tuple[int, ...]:
+    sizes = [size.strip() for size in value.split(",")]
+    if not all(size.isdecimal() and int(size) > 0 for size in sizes):
+        raise OptionError(
+            f"{key}={value} is no static shape.",
+            f"Write sizes from 1 with commas between: {key}=1,3,224,224.",
+        )
+    return tuple(int(size) for size in sizes)

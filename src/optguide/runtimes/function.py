@@ -4,14 +4,35 @@ from __future__ import annotations
 
 import base64
 import sys
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, ClassVar
 
-from optguide.runtimes.base import Outputs, Runner, as_arrays
+from optguide.runtimes.base import Outputs, Runner, Runtime, as_arrays
 
-__all__ = ["FunctionRunner", "create"]
+__all__ = ["Function", "FunctionRunner"]
 
 
-class FunctionRunner(Runner):
+@dataclass(frozen=True)
+class Function(Runtime):
+    """Python code itself: a call style, a pipeline. :meth:`optguide.Variant.from_function` makes one.
+
+    :param function: the function that returns what is timed, pickled by value and in base 64.
+    """
+
+    names: ClassVar = {"function": {}}
+    title: ClassVar = "Python"
+    on_command_line: ClassVar = False  # it needs code
+
+    function: str
+
+    def to_dict(self, *, evidence: bool = False) -> dict[str, Any]:
+        return {"function": "the function in the example" if evidence else self.function}
+
+    def runner(self, spec: dict[str, Any]) -> FunctionRunner:
+        return FunctionRunner(self, spec)
+
+
+class FunctionRunner(Runner[Function]):
     """Calls the maker once, times what it returns.
 
     The payload comes from the parent process through its own pipe, never from a file.
@@ -21,7 +42,7 @@ class FunctionRunner(Runner):
         with self.stage("import"):
             import cloudpickle
         with self.stage("read"):
-            make = cloudpickle.loads(base64.b64decode(self.spec["function"]))
+            make = cloudpickle.loads(base64.b64decode(self.settings.function))
         with self.stage("compile"):
             self.calls = [make()]
 
@@ -35,8 +56,3 @@ class FunctionRunner(Runner):
     def versions(self) -> dict[str, str]:
         names = ("openvino", "torch", "onnxruntime")
         return {name: str(sys.modules[name].__version__) for name in names if name in sys.modules}
-
-
-def create(spec: dict[str, Any]) -> FunctionRunner:
-    """The runner for ``spec``, not yet loaded."""
-    return FunctionRunner(spec)

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from functools import partial
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
-from optguide.errors import EnvironmentMissing, InputError, ModelError
+from optguide.errors import EnvironmentMissing, InputError, ModelError, first_line
 from optguide.runtimes import inputs
-from optguide.runtimes.base import Outputs, Runner, first_line, frames_of, misfit
+from optguide.runtimes.base import Outputs, Runner, Runtime, frames_of, misfit
 from optguide.runtimes.inputs import InputSpec
 
-__all__ = ["OnnxRuntimeRunner", "create"]
+__all__ = ["ONNXRuntime", "OnnxRuntimeRunner"]
 
 _TYPES = {
     "tensor(float)": np.float32,
@@ -26,7 +28,28 @@ _TYPES = {
 }
 
 
-class OnnxRuntimeRunner(Runner):
+@dataclass(frozen=True)
+class ONNXRuntime(Runtime):
+    """ONNX Runtime's CPU execution provider.
+
+    :param threads: of one operation; ``None`` leaves the runtime's default.
+    :param shapes: input name to static shape, for the random inputs of a model with dynamic shapes.
+    """
+
+    names: ClassVar = {"onnxruntime": {}}
+    title: ClassVar = "ONNX Runtime"
+    formats: ClassVar = {".onnx": "ONNX"}
+    packages: ClassVar = ("onnxruntime", "onnx")
+    keys: ClassVar = {"threads": (), "shape": ()}
+
+    threads: int | None = None
+    shapes: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
+
+    def runner(self, spec: dict[str, Any]) -> OnnxRuntimeRunner:
+        return OnnxRuntimeRunner(self, spec)
+
+
+class OnnxRuntimeRunner(Runner[ONNXRuntime]):
     """An ``InferenceSession`` with pinned threads and all graph optimizations."""
 
     def load(self) -> None:
@@ -39,8 +62,8 @@ class OnnxRuntimeRunner(Runner):
                 ) from error
         self._runtime = onnxruntime
         options = onnxruntime.SessionOptions()
-        if self.spec["threads"] is not None:
-            options.intra_op_num_threads = self.spec["threads"]
+        if self.settings.threads is not None:
+            options.intra_op_num_threads = self.settings.threads
         # Waiting threads of an idle session would otherwise spin into the next variant's turn.
         options.add_session_config_entry("session.force_spinning_stop", "1")
         self.stages["read"] = 0.0  # reading and compiling are one call
@@ -55,8 +78,8 @@ class OnnxRuntimeRunner(Runner):
                     "Check that it is a complete ONNX file.",
                 ) from error
         nodes, given = self.session.get_inputs(), bool(self.spec["inputs"])
-        inputs.refuse_unknown(self.spec["shapes"], [node.name for node in nodes])
-        sets = self.input_sets({node.name: _spec(node, self.spec["shapes"], given) for node in nodes})
+        inputs.refuse_unknown(self.settings.shapes, [node.name for node in nodes])
+        sets = self.input_sets({node.name: _spec(node, self.settings.shapes, given) for node in nodes})
         self.calls = [partial(self.session.run, None, arrays) for arrays in sets]
         self.frames = frames_of(next(iter(sets[0].values())))
 
@@ -78,12 +101,7 @@ class OnnxRuntimeRunner(Runner):
         return {"onnxruntime": self._runtime.__version__}
 
 
-def create(spec: dict[str, Any]) -> OnnxRuntimeRunner:
-    """The runner for ``spec``, not yet loaded."""
-    return OnnxRuntimeRunner(spec)
-
-
-def _spec(node: Any, shapes: dict[str, list[int]], given: bool) -> InputSpec:
+def _spec(node: Any, shapes: Mapping[str, tuple[int, ...]], given: bool) -> InputSpec:
     shape = shapes.get(node.name, node.shape)
     if given:  # the files have shapes of their own
         shape = ()

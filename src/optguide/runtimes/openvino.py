@@ -6,15 +6,16 @@ Compiled models in files: what ``export_model`` wrote, ``import_model`` takes ba
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 
-from optguide.errors import EnvironmentMissing, InputError, ModelError
+from optguide.errors import EnvironmentMissing, InputError, ModelError, OptionError
 from optguide.runtimes import inputs
-from optguide.runtimes.base import Outputs, Runner, frames_of, misfit
+from optguide.runtimes.base import Outputs, Runner, Runtime, frames_of, misfit, parse_number
 from optguide.runtimes.inputs import Arrays, InputSpec
 from optguide.runtimes.openvino_errors import (
     failed_running,
@@ -25,11 +26,13 @@ from optguide.runtimes.openvino_errors import (
     refuse_unknown,
     telling_line,
 )
+from optguide.runtimes.openvino_layers import LayerCounter
 
 __all__ = [
     "SUFFIX",
+    "Feed",
+    "OpenVINO",
     "OpenVINORunner",
-    "create",
     "exported",
     "not_imported",
     "port_name",
@@ -39,10 +42,136 @@ __all__ = [
 ]
 
 
-class OpenVINORunner(Runner):
+Feed = Literal["each", "preset"]
+
+SUFFIX = ".blob"
+"""Of compiled models."""
+
+_HINTS = {
+    "latency": "LATENCY",
+    "throughput": "THROUGHPUT",
+    "cumulative": "CUMULATIVE_THROUGHPUT",
+    "none": "",
+}
+_QUEUED = ("THROUGHPUT", "CUMULATIVE_THROUGHPUT")
+
+
+@dataclass(frozen=True)
+class OpenVINO(Runtime):
+    """OpenVINO, and how it runs a model.
+
+    A model may also be a ``.blob``, a compiled model that OpenVINO exported. It is mapped into memory, or
+    copied where the property ``ENABLE_MMAP`` is ``NO``.
+
+    :param device: name of a device, or of a combination such as ``AUTO:GPU,CPU``.
+    :param properties: OpenVINO properties, as strings (``{"PERFORMANCE_HINT": "THROUGHPUT"}``).
+    :param precision: inference precision to pin (``"f32"``); ``None`` leaves the device's default.
+    :param threads: inference threads to pin; ``None`` leaves the device's default.
+    :param requests: infer requests in flight. ``None`` is one synchronous call after another; a number
+        is an ``AsyncInferQueue`` of that size; ``0`` is a queue of the size the device calls optimal.
+    :param shapes: input name to static shape, applied before compilation.
+    :param batch: batch size to reshape to; ``None`` leaves the model's.
+    :param feed: ``"each"`` hands the inputs over with every call, as an application does;
+        ``"preset"`` sets them once, as ``benchmark_app`` does.
+    :param cache_dir: folder of the model cache.
+    :param single_call: hand the file to ``compile_model`` instead of reading it first; it is then read only
+        if the model cache does not have it.
+    """
+
+    names: ClassVar = {"openvino": {}}
+    title: ClassVar = "OpenVINO"
+    formats: ClassVar = {
+        ".xml": "OpenVINO IR",
+        ".onnx": "ONNX",
+        ".tflite": "TensorFlow Lite",
+        ".pdmodel": "PaddlePaddle",
+        ".pb": "TensorFlow frozen graph",
+        ".pt2": "torch.export",
+        "": "the folder of a TensorFlow SavedModel",
+    }
+    packages: ClassVar = ("openvino", "openvino-tokenizers", "nncf")
+    keys: ClassVar = {
+        "device": ("CPU", "GPU", "NPU", "AUTO"),
+        "hint": tuple(_HINTS),
+        "precision-hint": ("f32", "bf16", "f16"),
+        "requests": ("auto", "sync", "2", "4"),
+        "batch": (),
+        "threads": (),
+        "shape": (),
+    }
+
+    device: str = "CPU"
+    properties: Mapping[str, str] = field(default_factory=dict)
+    precision: str | None = None
+    threads: int | None = None
+    requests: int | None = None
+    shapes: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
+    batch: int | None = None
+    feed: Feed = "each"
+    cache_dir: str | None = None
+    single_call: bool = False
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.requests is not None and self.requests < 0:
+            raise OptionError(
+                f"{self.requests} infer requests cannot be in flight.",
+                "Use a number from 1, or 0 for the device's optimal number.",
+            )
+        texts = {key: str(value) for key, value in self.properties.items()}
+        object.__setattr__(self, "properties", texts)
+
+    @property
+    def asynchronous(self) -> bool:
+        return self.requests is not None
+
+    def check_model(self, model: str) -> None:
+        compiled = model.endswith(SUFFIX)
+        if (self.single_call or compiled) and (self.shapes or self.batch):
+            cause = "has been compiled" if compiled else "is read and compiled in a single call"
+            raise OptionError(
+                f"A model that {cause} keeps its shapes.",
+                "Leave out shapes and batch, or give the model's own file and no single_call.",
+            )
+
+    @classmethod
+    def canonical(cls, key: str, value: str) -> tuple[str, str]:
+        if key == "hint":
+            if value not in _HINTS:
+                raise OptionError(f"There is no hint {value!r}.", f"Use one of: {', '.join(_HINTS)}.")
+            return "PERFORMANCE_HINT", _HINTS[value]
+        return ("INFERENCE_PRECISION_HINT" if key == "precision-hint" else key), value
+
+    @classmethod
+    def from_texts(cls, settings: Mapping[str, str]) -> OpenVINO:
+        common = super().from_texts(settings)
+        properties = {key: value for key, value in settings.items() if key.isupper() and value}
+        return replace(
+            common,
+            device=settings.get("device", "CPU"),
+            properties=properties,
+            requests=_parse_requests(settings.get("requests"), properties),
+            batch=parse_number("batch", settings["batch"]) if "batch" in settings else None,
+        )
+
+    def runner(self, spec: dict[str, Any]) -> OpenVINORunner:
+        return OpenVINORunner(self, spec)
+
+
+def _parse_requests(value: str | None, properties: Mapping[str, str]) -> int | None:
+    """None for synchronous calls, zero for the device's optimal number."""
+    if value is None:
+        # A device that is told to go for throughput prepares for several requests; one after another would
+        # measure a configuration that nobody deploys.
+        return 0 if properties.get("PERFORMANCE_HINT") in _QUEUED else None
+    if value in ("auto", "sync"):
+        return 0 if value == "auto" else None
+    return parse_number("requests", value, ("auto", "sync"))
+
+
+class OpenVINORunner(Runner[OpenVINO]):
     """Reads, reshapes and compiles a model; ``queue`` is set for asynchronous variants."""
 
-    queue: Any = None
     _mapping: Any = None  # of a blob that the compiled model reads its weights from
 
     def load(self) -> None:
@@ -52,7 +181,7 @@ class OpenVINORunner(Runner):
             core = openvino.Core()  # looks for devices: part of what an application starts with
         self._openvino = openvino
         path = Path(self.spec["model"])
-        if self.spec["single_call"]:
+        if self.settings.single_call:
             self.stages["read"] = 0.0  # part of compiling, if it happens at all
             source: Any = self.spec["model"]
         else:
@@ -60,27 +189,27 @@ class OpenVINORunner(Runner):
                 source = self._blob(path) if path.suffix == SUFFIX else self._read(core, path)
         with self.stage("compile"):
             self.compiled = self._compile(core, source)
-        refuse_unbatched(self.spec["device"], self.compiled)
+        refuse_unbatched(self.settings.device, self.compiled)
         ports = enumerate(self.compiled.inputs)
         self.specs = {port_name(port, index): _spec(port, index) for index, port in ports}
         self.sets = self.input_sets(self.specs)
         for arrays in self.sets:
             _refuse_other_types(arrays, self.specs)
-        if self.spec["batch"] is not None:
-            self.frames = self.spec["batch"]
+        if self.settings.batch is not None:
+            self.frames = self.settings.batch
         else:
             self.frames = frames_of(next(iter(self.sets[0].values()))) if self.sets[0] else 1
         self._bind()
 
     def _blob(self, path: Path) -> Any:
-        mapped = self.spec["properties"].get("ENABLE_MMAP", "YES") == "YES"
+        mapped = self.settings.properties.get("ENABLE_MMAP", "YES") == "YES"
         blob = read(self._openvino, path, mapped=mapped)
         self._mapping = blob if mapped else None  # has to outlive the model
         return blob
 
     def _read(self, core: Any, path: Path) -> Any:
         # Mapping is decided now: OpenVINO also takes the property once a model has been read, and ignores it.
-        early = {key: value for key, value in self.spec["properties"].items() if key == "ENABLE_MMAP"}
+        early = {key: value for key, value in self.settings.properties.items() if key == "ENABLE_MMAP"}
         options = {"config": early} if early else {}
         try:
             unpickled = path.suffix == ".pt2"
@@ -97,15 +226,15 @@ class OpenVINORunner(Runner):
         return model
 
     def _reshape(self, model: Any) -> None:
-        shapes = self.spec["shapes"]
+        shapes = self.settings.shapes
         names = [port_name(port, index) for index, port in enumerate(model.inputs)]
         inputs.refuse_unknown(shapes, names)
         try:
             if shapes:
                 ports = zip(names, model.inputs, strict=True)
                 model.reshape({port: list(shapes[name]) for name, port in ports if name in shapes})
-            if self.spec["batch"] is not None:
-                set_batch(self._openvino, model, self.spec["batch"])
+            if self.settings.batch is not None:
+                set_batch(self._openvino, model, self.settings.batch)
         except RuntimeError as error:
             asked = "these shapes" if shapes else f"a batch of {self.spec['batch']}"
             raise InputError(
@@ -120,14 +249,14 @@ class OpenVINORunner(Runner):
                 )
 
     def _compile(self, core: Any, source: Any) -> Any:
-        config = dict(self.spec["properties"])
-        if self.spec["precision"] is not None:
-            config.setdefault("INFERENCE_PRECISION_HINT", self.spec["precision"])
-        if self.spec["threads"] is not None:
-            config.setdefault("INFERENCE_NUM_THREADS", str(self.spec["threads"]))
-        if self.spec["cache_dir"] is not None:
-            config.setdefault("CACHE_DIR", self.spec["cache_dir"])
-        device = self.spec["device"]
+        config = dict(self.settings.properties)
+        if self.settings.precision is not None:
+            config.setdefault("INFERENCE_PRECISION_HINT", self.settings.precision)
+        if self.settings.threads is not None:
+            config.setdefault("INFERENCE_NUM_THREADS", str(self.settings.threads))
+        if self.settings.cache_dir is not None:
+            config.setdefault("CACHE_DIR", self.settings.cache_dir)
+        device = self.settings.device
         refuse_absent(core, device)
         path = Path(self.spec["model"])
         imported = path.suffix == SUFFIX
@@ -142,8 +271,8 @@ class OpenVINORunner(Runner):
 
     def _bind(self) -> None:
         """Make the callables: inputs handed over with each call, or set once beforehand."""
-        preset = self.spec["feed"] == "preset"
-        requests = self.spec["requests"]
+        preset = self.settings.feed == "preset"
+        requests = self.settings.requests
         if requests is not None:
             self.queue = self._openvino.AsyncInferQueue(self.compiled, requests)
             for request, index in zip(self.queue, range(len(self.queue)), strict=True):
@@ -190,13 +319,15 @@ class OpenVINORunner(Runner):
     def versions(self) -> dict[str, str]:
         return {"openvino": self._openvino.__version__}
 
+    def feeds(self) -> list[Any]:
+        preset = self.settings.feed == "preset"
+        return [] if preset else [list(arrays.values()) for arrays in self.sets]
+
+    def layer_counter(self) -> LayerCounter:
+        return LayerCounter(self)
+
     def blame(self, error: RuntimeError) -> Exception:
-        return failed_running(self.spec["device"], error)
-
-
-def create(spec: dict[str, Any]) -> OpenVINORunner:
-    """The runner for ``spec``, not yet loaded."""
-    return OpenVINORunner(spec)
+        return failed_running(self.settings.device, error)
 
 
 def port_name(port: Any, index: int) -> str:
@@ -266,9 +397,6 @@ def exported(openvino: Any, path: Path) -> Any:
     model = openvino.convert_model(program)
     model.reshape(dict(enumerate(openvino.PartialShape(shape) for shape in shapes)))
     return model
-
-
-SUFFIX = ".blob"
 
 
 def read(openvino: Any, path: Path, *, mapped: bool) -> Any:

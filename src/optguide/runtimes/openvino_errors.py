@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 
 from optguide.errors import DeviceError, InputError, ModelError, OptGuideError, PropertyError
-from optguide.machine.devices import absent, named
 from optguide.openvino_release import VIRTUAL_DEVICES
+from optguide.runtimes.devices import absent, named
 
 __all__ = [
     "failed_running",

@@ -13,7 +13,7 @@ import time
 from datetime import timedelta
 from typing import Any
 
-from optguide.errors import ModelError, OptionError
+from optguide.errors import ModelError
 
 __all__ = ["LayerCounter"]
 
@@ -25,17 +25,11 @@ _NO_WORK = ("Parameter", "Input", "Output", "Result", "Const", "Constant")
 class LayerCounter:
     """Counts the inferences of one compiled model; nobody else may make any.
 
-    :param runner: has loaded its model, and has not called it yet.
-    :raises OptionError: another runtime than OpenVINO.
+    :param runner: an :class:`~optguide.runtimes.openvino.OpenVINORunner` that has loaded its model and has
+        not called it yet.
     """
 
     def __init__(self, runner: Any) -> None:
-        if runner.spec["runtime"] != "openvino":
-            raise OptionError(
-                f"Layers are counted by OpenVINO, and {runner.spec['name']!r} runs on"
-                f" {runner.spec['runtime']}.",
-                "Leave it out, or use the runtime openvino.",
-            )
         self.runner = runner
         self._compiled = runner.compiled
         self._feeds = [list(arrays.values()) for arrays in runner.sets]
@@ -58,7 +52,7 @@ class LayerCounter:
         after = self._sums()
         if not after:
             raise ModelError(
-                f"{self.runner.spec['device']} reports no layer times for this model.",
+                f"{self.runner.settings.device} reports no layer times for this model.",
                 "Look at its layers on another device, such as CPU.",
             )
         return {

@@ -3,18 +3,39 @@
 from __future__ import annotations
 
 import os
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from optguide.errors import EnvironmentMissing, InputError, ModelError
 from optguide.runtimes import inputs
-from optguide.runtimes.base import Runner, frames_of
+from optguide.runtimes.base import Runner, Runtime, frames_of
 
-__all__ = ["TensorFlowRunner", "create"]
+__all__ = ["TensorFlow", "TensorFlowRunner"]
 
 
-class TensorFlowRunner(Runner):
+@dataclass(frozen=True)
+class TensorFlow(Runtime):
+    """TensorFlow on the CPU; a SavedModel does not declare the shapes of its inputs.
+
+    :param threads: of one operation; operations then run one after another. ``None`` leaves the defaults.
+    """
+
+    names: ClassVar = {"tensorflow": {}}
+    title: ClassVar = "TensorFlow"
+    formats: ClassVar = {"": "the folder of a TensorFlow SavedModel"}
+    needs_inputs: ClassVar = "a SavedModel is measured on real inputs"
+    packages: ClassVar = ("tensorflow",)
+    on_command_line: ClassVar = False  # it needs an environment of its own
+
+    threads: int | None = None
+
+    def runner(self, spec: dict[str, Any]) -> TensorFlowRunner:
+        return TensorFlowRunner(self, spec)
+
+
+class TensorFlowRunner(Runner[TensorFlow]):
     """A concrete function with pinned threads."""
 
     def load(self) -> None:
@@ -27,7 +48,7 @@ class TensorFlowRunner(Runner):
                     "TensorFlow is not installed for this interpreter.", "Run: nox -s environments."
                 ) from error
         self._tensorflow = tensorflow
-        threads = self.spec["threads"]
+        threads = self.settings.threads
         if threads is not None:
             tensorflow.config.threading.set_intra_op_parallelism_threads(threads)
             tensorflow.config.threading.set_inter_op_parallelism_threads(1)
@@ -61,8 +82,3 @@ class TensorFlowRunner(Runner):
 
     def versions(self) -> dict[str, str]:
         return {"tensorflow": str(self._tensorflow.__version__)}
-
-
-def create(spec: dict[str, Any]) -> TensorFlowRunner:
-    """The runner for ``spec``, not yet loaded."""
-    return TensorFlowRunner(spec)

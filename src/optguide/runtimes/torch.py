@@ -4,20 +4,48 @@ from __future__ import annotations
 
 import os
 import shutil
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
-from optguide.errors import EnvironmentMissing, InputError, ModelError
+from optguide import references
+from optguide.errors import EnvironmentMissing, InputError, ModelError, first_line
 from optguide.runtimes import inputs
-from optguide.runtimes.base import Outputs, Runner, first_line, frames_of, misfit, resolve
+from optguide.runtimes.base import Outputs, Runner, Runtime, frames_of, misfit
 
-__all__ = ["TorchRunner", "create"]
+__all__ = ["PyTorch", "TorchRunner"]
 
 
-class TorchRunner(Runner):
+@dataclass(frozen=True)
+class PyTorch(Runtime):
+    """PyTorch in inference mode.
+
+    A model is a ``.pt2`` file, or ``package.module:function``: the function takes no argument and returns an
+    ``nn.Module``, or a tuple that begins with one.
+
+    :param compile: whether ``torch.compile`` compiles the module.
+    :param threads: of one operation; ``None`` leaves the default.
+    """
+
+    names: ClassVar = {"torch": {"compile": False}, "torch.compile": {"compile": True}}
+    title: ClassVar = "PyTorch"
+    formats: ClassVar = {".pt2": "torch.export"}
+    reads_references: ClassVar = True
+    needs_inputs: ClassVar = "a PyTorch module does not declare their shapes"
+    packages: ClassVar = ("torch",)
+    keys: ClassVar = {"threads": ()}
+
+    compile: bool = False
+    threads: int | None = None
+
+    def runner(self, spec: dict[str, Any]) -> TorchRunner:
+        return TorchRunner(self, spec)
+
+
+class TorchRunner(Runner[PyTorch]):
     """A module in inference mode; the compiler's work is timed as the stage ``compile``."""
 
     def load(self) -> None:
@@ -29,8 +57,8 @@ class TorchRunner(Runner):
                     "PyTorch is not installed.", 'Run: pip install "optguide[frameworks]".'
                 ) from error
         self._torch = torch
-        if self.spec["threads"] is not None:
-            torch.set_num_threads(self.spec["threads"])
+        if self.settings.threads is not None:
+            torch.set_num_threads(self.settings.threads)
         with self.stage("read"):
             module = self._module()
         if not self.spec["inputs"]:
@@ -45,14 +73,14 @@ class TorchRunner(Runner):
             raise misfit(first_line(error)) from error
         self.frames = frames_of(sets[0][0])
         with self.stage("compile"):
-            if self.spec["runtime"] == "torch.compile":
+            if self.settings.compile:
                 module = self._compiled(module, sets)
         self.calls = [partial(self._run, module, arguments) for arguments in sets]
 
     def _module(self) -> Any:
         model = self.spec["model"]
         if not model.endswith(".pt2"):
-            module = resolve(model)()
+            module = references.function(model, ModelError)()
             if isinstance(module, tuple):  # with examples of its inputs, for whoever converts it
                 module = module[0]
             return module.eval() if hasattr(module, "eval") else module
@@ -94,13 +122,8 @@ class TorchRunner(Runner):
             "threads": str(self._torch.get_num_threads()),
             "float32_matmul_precision": self._torch.get_float32_matmul_precision(),
             "mkldnn": str(self._torch.backends.mkldnn.is_available()),
-            "compiled": "inductor" if self.spec["runtime"] == "torch.compile" else "no",
+            "compiled": "inductor" if self.settings.compile else "no",
         }
 
     def versions(self) -> dict[str, str]:
         return {"torch": str(self._torch.__version__)}
-
-
-def create(spec: dict[str, Any]) -> TorchRunner:
-    """The runner for ``spec``, not yet loaded."""
-    return TorchRunner(spec)

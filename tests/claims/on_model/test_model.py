@@ -5,6 +5,7 @@ import pytest
 from optguide.bench.variant import Variant
 from optguide.claims.on_model.model import look
 from optguide.errors import DeviceError, InputError, ModelError
+from optguide.runtimes.openvino import OpenVINO
 
 
 def test_an_ir_is_looked_at(ir, tmp_path):
@@ -19,7 +20,9 @@ def test_an_ir_is_looked_at(ir, tmp_path):
 
 
 def test_a_dynamic_onnx_model_gets_its_shapes_and_an_ir(dynamic_onnx_model, tmp_path):
-    subject = look(Variant("linear", model=dynamic_onnx_model, shapes={"x": (3, 16)}), None, tmp_path)
+    subject = look(
+        Variant("linear", model=dynamic_onnx_model, runtime=OpenVINO(shapes={"x": (3, 16)})), None, tmp_path
+    )
     assert Path(subject.ir) == tmp_path / "model.xml"
     assert Path(subject.ir).is_file()
     assert (subject.suffix, subject.dynamic, subject.batch) == (".onnx", True, 3)
@@ -36,7 +39,7 @@ def test_what_cannot_be_used_is_told(ir, dynamic_ir, tmp_path):
     with pytest.raises(InputError, match="dynamic shape"):
         look(Variant("linear", model=dynamic_ir), None, tmp_path)
     with pytest.raises(DeviceError, match=r"There is no device 'GPU\.7'"):
-        look(Variant("linear", model=ir, device="GPU.7"), None, tmp_path)
+        look(Variant("linear", model=ir, runtime=OpenVINO(device="GPU.7")), None, tmp_path)
     broken = tmp_path / "broken.xml"
     broken.write_text("<net>")
     with pytest.raises(ModelError, match=r"broken\.xml cannot be read"):

@@ -13,6 +13,8 @@ from optguide.bench.variant import Variant
 from optguide.errors import EnvironmentMissing, InputError, ModelError, StorageError, UserError
 from optguide.optimize.config import Settings
 from optguide.optimize.model.source import Port, SourceModel, decode, encode, read, read_source_model
+from optguide.runtimes.onnxruntime import ONNXRuntime
+from optguide.runtimes.torch import PyTorch
 
 WIDTH = 16
 
@@ -66,7 +68,7 @@ def test_a_subject_survives_json():
         (Port("x", "float32", (None, 3), "NC", ("y",)),),
         (Port("o", "float32", (1, 3)),),
         "abc",
-        Variant("ONNX Runtime", runtime="onnxruntime", model="m.onnx"),
+        Variant("ONNX Runtime", runtime=ONNXRuntime(), model="m.onnx"),
         True,
     )
     assert decode(json.loads(json.dumps(encode(subject)))) == subject
@@ -105,7 +107,7 @@ def test_both_files_of_an_ir_make_its_checksum(tmp_path, ir):
 def test_onnx_runs_in_its_own_framework_too(tmp_path, dynamic_onnx_model):
     subject = read_here(tmp_path, dynamic_onnx_model)
     assert subject.framework == "ONNX"
-    assert subject.reference == Variant("ONNX Runtime", runtime="onnxruntime", model=str(dynamic_onnx_model))
+    assert subject.reference == Variant("ONNX Runtime", runtime=ONNXRuntime(), model=str(dynamic_onnx_model))
     assert subject.ports[0].shape == (None, WIDTH), "an open batch stays open, and random data takes one"
     assert subject.batch == 1
     assert subject.batchable
@@ -232,13 +234,14 @@ def test_a_module_with_an_example(tmp_path, module_file):
     assert (subject.name, subject.framework, subject.sha256) == ("build", "PyTorch", "")
     assert [(port.name, str(port)) for port in subject.ports] == [("x", "float32 [1,16]")]
     assert subject.outputs[0].shape == (1, 4)
-    assert subject.reference == Variant("PyTorch", runtime="torch", model=reference)
+    assert subject.reference == Variant("PyTorch", runtime=PyTorch(), model=reference)
     assert subject.batchable, "dropout is off: the module is converted as it answers"
-    from optguide.runtimes.base import resolve
+    from optguide.errors import ModelError
+    from optguide.references import function
 
     x = torch.rand(1, 16)
     with torch.no_grad():
-        expected = resolve(reference)()[0].eval()(x).numpy()
+        expected = function(reference, ModelError)()[0].eval()(x).numpy()
     np.testing.assert_allclose(answer(subject.file, x.numpy()), expected, rtol=1e-4, atol=1e-5)
 
 
@@ -277,7 +280,7 @@ def test_inputs_have_the_names_and_the_order_of_the_arguments(tmp_path, module_f
 def test_the_reference_answers_what_the_ir_answers(tmp_path, module_file, dynamic_onnx_model):
     """Inputs written for the one are inputs of the other, by position or by name."""
     from optguide.optimize.data.dataset import read_data, write_inputs
-    from optguide.runtimes import base as runner
+    from optguide.runtimes import runner_for
 
     example = "{'mask': ids.float(), 'ids': ids}"
     reference = module_file(TWO + f"def build():\n    return Net(), {example}\n")
@@ -285,7 +288,7 @@ def test_the_reference_answers_what_the_ir_answers(tmp_path, module_file, dynami
         settings = Settings(model)
         subject = read_here(tmp_path / "run", model)
         files = write_inputs(read_data(settings, subject), subject, tmp_path / "inputs", None, 2)
-        loaded = runner.create(subject.reference.with_("own", inputs=files).to_dict())
+        loaded = runner_for(subject.reference.with_("own", inputs=files).to_dict())
         loaded.load()
         with np.load(files[0]) as arrays:
             expected = answer(subject.file, [arrays[port.name] for port in subject.ports])
@@ -382,7 +385,7 @@ def test_an_export_is_read_where_its_author_is_trusted(tmp_path, torch_export):
     subject = read_here(tmp_path / "run", torch_export, allow_pickle=True)
     assert subject.framework == "PyTorch"
     assert subject.ports[0].shape == (1, WIDTH)
-    assert subject.reference == Variant("PyTorch", runtime="torch", model=str(torch_export))
+    assert subject.reference == Variant("PyTorch", runtime=PyTorch(), model=str(torch_export))
 
 
 def test_without_pytorch_a_module_is_refused(tmp_path, monkeypatch):

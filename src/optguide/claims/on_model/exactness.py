@@ -69,10 +69,10 @@ def errors(spec: Mapping[str, Any], draws: int) -> list[float]:
 
 
 def _outputs(spec: dict[str, Any], draws: int) -> list[Any]:
-    from optguide.runtimes import openvino as openvino_runner
+    from optguide.runtimes import runner_for
     from optguide.runtimes.inputs import random_inputs
 
-    runner = openvino_runner.create(spec)
+    runner: Any = runner_for(spec)
     runner.load()
     sets = runner.sets if spec["inputs"] else [random_inputs(runner.specs, seed) for seed in range(draws)]
     return [runner.compiled(list(arrays.values()))[0] for arrays in sets]

@@ -14,7 +14,7 @@ from optguide.bench import child
 from optguide.bench.process import LOAD_SECONDS
 from optguide.bench.variant import Variant
 from optguide.machine import Machine
-from optguide.machine.devices import named
+from optguide.runtimes.devices import named
 
 __all__ = ["Subject", "look"]
 
@@ -59,9 +59,14 @@ class Subject:
         return "" if Path(self.plain.model).is_dir() else Path(self.plain.model).suffix.lower()
 
     @property
+    def device(self) -> str:
+        """OpenVINO's name of the device or the combination of devices."""
+        return self.plain.openvino.device
+
+    @property
     def on_cpu(self) -> bool:
         """Whether the device is the CPU, by its own name."""
-        return named(self.plain.device) == ("CPU",) == (self.plain.device,)
+        return named(self.device) == ("CPU",) == (self.device,)
 
     @property
     def processors(self) -> int:

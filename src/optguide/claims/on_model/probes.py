@@ -16,6 +16,7 @@ from optguide.claims.on_model.sessions import Quantity, Ratio, Session, applies,
 from optguide.claims.on_model.starts import STARTS
 from optguide.machine import Machine
 from optguide.runtimes.inputs import from_files, save
+from optguide.runtimes.onnxruntime import ONNXRuntime
 
 __all__ = ["PROBES"]
 
@@ -138,11 +139,9 @@ def _runtimes(subject: Subject) -> Mapping[str, Variant]:
         "openvino": plain.with_("OpenVINO, f32", precision="f32", threads=threads),
         "onnxruntime": Variant(
             "ONNX Runtime",
-            runtime="onnxruntime",
+            runtime=ONNXRuntime(threads=threads, shapes=plain.openvino.shapes),
             model=plain.model,
-            threads=threads,
             inputs=plain.inputs,
-            shapes=plain.shapes,
         ),
     }
 

@@ -18,6 +18,7 @@ from optguide.bench.variant import Variant
 from optguide.claims.on_model.model import Subject
 from optguide.claims.on_model.probe import Asked, Found, gather, measuring_seconds, reason
 from optguide.errors import OptGuideError
+from optguide.runtimes.openvino import OpenVINO
 from optguide.stats.estimate import MINIMUM_ROUNDS
 
 __all__ = ["Quantity", "Ratio", "Session", "Style", "Why", "applies", "calling", "on_the_cpu"]
@@ -34,9 +35,9 @@ def calling(style: Style, plain: Variant, frames: int) -> Variant:
 
     def make() -> Callable[[], Any]:
         # By name: this function is shipped by value, and what it needs is imported in the worker.
-        from optguide.runtimes import openvino as openvino_runner
+        from optguide.runtimes import runner_for
 
-        runner = openvino_runner.create(spec)
+        runner: Any = runner_for(spec)
         runner.load()
         sets = itertools.cycle([list(arrays.values()) for arrays in runner.sets])
         compiled, request = runner.compiled, runner.compiled.create_infer_request()
@@ -146,7 +147,7 @@ def applies(holds: Callable[[Subject], bool], why_not: str) -> Why:
 
 def on_the_cpu(subject: Subject) -> str:
     """The obstacle of ratios that say something about the CPU."""
-    return "" if subject.on_cpu else f"It is about the CPU, and the device is {subject.plain.device}."
+    return "" if subject.on_cpu else f"It is about the CPU, and the device is {subject.device}."
 
 
 def _asked(session: SessionResult, base: str, better: str, ratio: Ratio) -> Asked:
@@ -157,5 +158,7 @@ def _asked(session: SessionResult, base: str, better: str, ratio: Ratio) -> Aske
 
 def _inferences(variant: Variant, subject: Subject) -> float:
     """What a turn takes at least, in inferences one after another: as many as optimal overlap."""
-    in_flight = max(1, variant.requests or 0)
-    return CALLS * (variant.batch or 1) * max(1.0, in_flight / subject.requests)
+    if not isinstance(variant.runtime, OpenVINO):
+        return CALLS
+    in_flight = max(1, variant.runtime.requests or 0)
+    return CALLS * (variant.runtime.batch or 1) * max(1.0, in_flight / subject.requests)

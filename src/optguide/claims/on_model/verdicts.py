@@ -27,6 +27,7 @@ from optguide.errors import ClaimError
 from optguide.machine import Machine, measuring_lock
 from optguide.optimize import outcome as tuning
 from optguide.records import Result
+from optguide.runtimes.openvino import OpenVINO
 
 __all__ = ["FILE", "NOT_TRIED", "OwnVerdict", "chosen", "load", "verdicts"]
 
@@ -147,7 +148,9 @@ def verdicts(  # noqa: PLR0913 - what a model needs to run, and how long
     if only is not None:
         asked = chosen(asked, only)
     name = Path(model).stem
-    plain = Variant(name, model=model, inputs=tuple(inputs), device=device, shapes=shapes or {})
+    plain = Variant(
+        name, model=model, inputs=tuple(inputs), runtime=OpenVINO(device=device, shapes=shapes or {})
+    )
     with measuring_lock(label), tempfile.TemporaryDirectory(prefix="optguide-own-") as folder:
         subject = look(plain, int8, Path(folder))
         search = _Search(asked, subject, end, found)

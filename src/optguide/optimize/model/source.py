@@ -18,8 +18,10 @@ from optguide.optimize.config import Settings
 from optguide.optimize.model.structure import batchable
 from optguide.references import is_reference
 from optguide.runtimes.inputs import refuse_unknown
+from optguide.runtimes.onnxruntime import ONNXRuntime
 from optguide.runtimes.openvino import exported, port_name
 from optguide.runtimes.openvino_errors import not_read, telling_line
+from optguide.runtimes.torch import PyTorch
 
 __all__ = ["FRAMEWORKS", "Port", "SourceModel", "decode", "encode", "read", "read_source_model"]
 
@@ -298,9 +300,9 @@ def _reference(model: str) -> Variant | None:
     """The model in its own framework, where that is installed; PyTorch is what has just read it."""
     suffix = "" if is_reference(model) else Path(model).suffix.lower()
     if is_reference(model) or suffix == ".pt2":
-        return Variant("PyTorch", runtime="torch", model=model)
+        return Variant("PyTorch", runtime=PyTorch(), model=model)
     if suffix == ".onnx" and find_spec("onnxruntime") is not None:
-        return Variant("ONNX Runtime", runtime="onnxruntime", model=model)
+        return Variant("ONNX Runtime", runtime=ONNXRuntime(), model=model)
     return None
 
 

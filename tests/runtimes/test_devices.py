@@ -1,6 +1,6 @@
 import pytest
 
-from optguide.machine.devices import absent, named
+from optguide.runtimes.devices import absent, named
 
 
 @pytest.mark.parametrize(
