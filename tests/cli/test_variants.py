@@ -84,7 +84,7 @@ def test_variants_are_built_with_names_and_merged_settings():
         "m.xml, hint=throughput",
     ]
     assert (first.openvino.device, second.runtime.name, second.runtime.threads) == ("AUTO", "onnxruntime", 1)
-    assert third.properties == {"PERFORMANCE_HINT": "THROUGHPUT"}
+    assert third.openvino.properties == {"PERFORMANCE_HINT": "THROUGHPUT"}
 
 
 def test_models_and_inputs_are_looked_at_first():

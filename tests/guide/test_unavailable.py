@@ -51,7 +51,7 @@ def test_the_command_measures_the_row(row, ir):
     assert (program, verb, model) == ("optguide", "compare", "model.xml")
     plain, written = build(parse([str(ir), *variants]), {}, allow_pickle=False)
     assert plain.openvino.device == "CPU"
-    assert (written.device, written.properties, written.requests) == (
+    assert (written.openvino.device, written.openvino.properties, written.openvino.requests) == (
         row.openvino.device,
         row.openvino.properties,
         row.openvino.requests,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -114,6 +114,8 @@ def encode(subject: SourceModel) -> dict[str, Any]:
     import msgspec
 
     data: dict[str, Any] = msgspec.to_builtins(subject, enc_hook=str)
+    if subject.reference is not None:
+        data["reference"] = subject.reference.to_dict()
     return data
 
 
@@ -124,7 +126,11 @@ def decode(data: Mapping[str, Any]) -> SourceModel:
     """
     import msgspec
 
-    return msgspec.convert(dict(data), SourceModel, dec_hook=lambda kind, value: kind(value))
+    # A variant knows itself of which class its runtime is.
+    reference = Variant.from_dict(data["reference"]) if data.get("reference") else None
+    plain = {**data, "reference": None}
+    model = msgspec.convert(plain, SourceModel, dec_hook=lambda kind, value: kind(value))
+    return replace(model, reference=reference)
 
 
 FRAMEWORKS = {
