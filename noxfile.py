@@ -37,7 +37,7 @@ SPHINX = (
     "--keep-going",
 )
 # One file stays in one process, which builds what its tests share once.
-PARALLEL = ("--numprocesses=logical", "--maxprocesses=4", "--dist=loadfile")
+PARALLEL = ("--numprocesses=logical", "--maxprocesses=4", "--dist=loadfile", "--no-loadscope-reorder")
 SETTINGS = {
     "OPTGUIDE_BUILD": str(BUILD),  # the sessions write what they protect, whatever the caller has set
     "MPLBACKEND": "Agg",

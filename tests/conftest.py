@@ -17,9 +17,31 @@ from optguide.bench.variant import Variant
 
 WIDTH = 16
 
+LONGEST_FIRST = (
+    "optimize/test_pipeline.py",
+    "bench/test_session.py",
+    "cli/test_optimize.py",
+    "optimize/report/test_files.py",
+    "plots/test_plots.py",
+    "site/test_sphinxext.py",
+    "claims/on_model/test_probes.py",
+    "optimize/search/test_race.py",
+    "optimize/report/test_page.py",
+    "bench/test_load_search.py",
+    "test_quiet.py",
+)
+"""Files that parallel processes begin with, so that none is left with a long one at the end."""
+
 # The same examples in every run, and no deadline: a busy machine is no reason to fail.
 settings.register_profile("optguide", max_examples=60, deadline=None, derandomize=True, database=None)
 settings.load_profile("optguide")
+
+
+def pytest_collection_modifyitems(items):
+    """Put the files that take longest first."""
+    place = {name: index for index, name in enumerate(LONGEST_FIRST)}
+    root = Path(__file__).parent
+    items.sort(key=lambda item: place.get(item.path.relative_to(root).as_posix(), len(place)))
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -162,8 +184,16 @@ def quick_variant():
 
 @pytest.fixture
 def optguide(capsys, monkeypatch):
-    """Run the command in this process: ``optguide("measure", path)`` has ``status``, ``out`` and ``err``."""
+    """Run the command in this process: ``optguide("measure", path)`` has ``status``, ``out`` and ``err``.
+
+    Lines are as long as they need to be, whatever this machine is called, and sessions get their first six
+    rounds however slow it is.
+    """
+    from optguide.bench import session
     from optguide.cli import main
+
+    monkeypatch.setenv("COLUMNS", "500")
+    monkeypatch.setattr(session, "OVERTIME", 1000.0)
 
     def run(*arguments):
         monkeypatch.setattr(sys, "argv", ["optguide", *map(str, arguments)])

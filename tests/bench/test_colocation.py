@@ -16,7 +16,7 @@ from optguide.bench.session import Budget
 from optguide.bench.variant import Variant
 from optguide.runtimes.openvino import OpenVINO
 
-TINY = Budget(seconds=0.4, precision=1e-9, block=0.02)
+TINY = Budget(seconds=0.4, precision=1e-9, block=0.02, patience=60)
 
 
 def pid_call(name, folder, **fields):
@@ -73,7 +73,7 @@ def everything(tmp_path_factory):
         Scene("one process", (a, b), "process"),
         Scene("turns", (a, b), "turns"),
     ]
-    return together(scenes, Budget(seconds=1.0, block=0.03))
+    return together(scenes, Budget(seconds=1.0, block=0.03, patience=60))
 
 
 ALL = [
@@ -144,7 +144,7 @@ def test_timed_calls_have_company_from_start_to_end(tmp_path, monkeypatch, shari
 
     monkeypatch.setattr(module.Block, "from_reply", keep)
     a, b = pid_call("a", tmp_path), pid_call("b", tmp_path)
-    together([Scene("together", (a, b), sharing)], Budget(seconds=0.6, block=0.1))
+    together([Scene("together", (a, b), sharing)], Budget(seconds=0.6, block=0.1, patience=60))
     found = {name: calls(tmp_path, name) for name in "ab"}
     timed = sum(windows)
     beside = overlapping(found["a"], found["b"]) + overlapping(found["b"], found["a"])
@@ -168,7 +168,7 @@ def test_a_short_call_does_not_shut_a_long_one_out():
         return Variant.from_function(name, make)
 
     pair = (sleeping("short", 0.001), sleeping("long", 0.005))
-    found = together([Scene("turns", pair, "turns")], Budget(seconds=0.9, block=0.1))
+    found = together([Scene("turns", pair, "turns")], Budget(seconds=0.9, block=0.1, patience=60))
     rates = [found.throughput(name).value for name in ("short, turns", "long, turns")]
     assert 0.6 < rates[0] / rates[1] < 1.6
 
@@ -206,7 +206,8 @@ def test_a_worker_killed_beside_another_is_reported_and_the_rest_goes_on(tmp_pat
 
     thread = threading.Thread(target=kill)
     thread.start()
-    found = together([Scene("alone", (a,)), Scene("pair", (a, b))], Budget(seconds=1.5, block=0.02))
+    budget = Budget(seconds=1.5, block=0.02, patience=60)
+    found = together([Scene("alone", (a,)), Scene("pair", (a, b))], budget)
     thread.join()
     assert set(found.failures) == {"a, pair", "b, pair"}
     assert isinstance(found.failures["b, pair"], errors.WorkerDied)
@@ -266,7 +267,8 @@ def openvino_pair(ir, inputs):
     """Two OpenVINO variants, one with requests in flight."""
     sync = Variant("sync", ir, OpenVINO(precision="f32", threads=1), (inputs,))
     busy = sync.with_("busy", requests=2)
-    return together([Scene("one process", (sync, busy), "process")], Budget(seconds=0.3, block=0.02))
+    budget = Budget(seconds=0.3, block=0.02, patience=60)
+    return together([Scene("one process", (sync, busy), "process")], budget)
 
 
 def test_openvino_models_in_one_process(openvino_pair):

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import math
 import threading
 import time
 from dataclasses import replace
@@ -235,6 +236,14 @@ def test_five_rounds_are_no_interval_and_unknown_names_are_said():
 # --- real models ---
 
 
+@pytest.fixture
+def patient(monkeypatch):
+    """All rounds are counted, on the slowest machine too."""
+    monkeypatch.setattr(module, "OVERTIME", math.inf)
+    monkeypatch.setattr(module, "PATIENCE", math.inf)
+
+
+@pytest.mark.usefixtures("patient")
 def test_fused_layers_are_in_the_time_of_the_one_they_were_fused_into(network):
     found = layers([Variant("f32", model=network, runtime=OpenVINO(precision="f32"))], seconds=SHORT)
     known = found.of("f32")
@@ -252,6 +261,7 @@ def test_fused_layers_are_in_the_time_of_the_one_they_were_fused_into(network):
     assert found.versions["openvino"]
 
 
+@pytest.mark.usefixtures("patient")
 def test_two_variants_take_turns_and_one_of_another_runtime_fails_alone(network, quick_variant):
     variants = [
         Variant("one thread", model=network, runtime=OpenVINO(threads=1, precision="f32")),
@@ -275,6 +285,7 @@ def test_two_variants_take_turns_and_one_of_another_runtime_fails_alone(network,
         found.of("quick")
 
 
+@pytest.mark.usefixtures("patient")
 def test_a_model_is_compiled_anew_for_every_turn_where_that_is_quick(network, monkeypatch):
     loads = []
 
@@ -294,6 +305,7 @@ def test_a_model_is_compiled_anew_for_every_turn_where_that_is_quick(network, mo
     assert len(loads) == module.ROUNDS + 1
 
 
+@pytest.mark.usefixtures("patient")
 def test_a_model_that_returns_nan_is_a_failure(network, tmp_path, save_ir):
     broken = save_ir(
         tmp_path / "nan.xml", [1, 4], lambda ops, x: ops.sqrt(ops.subtract(ops.abs(x), np.float32(9)))
@@ -303,6 +315,7 @@ def test_a_model_that_returns_nan_is_a_failure(network, tmp_path, save_ir):
     assert found.of("good")
 
 
+@pytest.mark.usefixtures("patient")
 def test_a_worker_killed_meanwhile_costs_only_its_variant(network):
     variants = [Variant("a", model=network), Variant("b", model=network)]
 

@@ -222,4 +222,7 @@ def test_an_interrupt_ends_the_workers(ir, alive):
     assert command.returncode == 130
     assert out == ""
     assert err.strip().endswith("Interrupted; the measurement was ended and nothing of it is kept.")
+    psutil.wait_procs(
+        children, timeout=60
+    )  # one that was just being started ends when it sees that it is alone
     assert not any(alive(child.pid) for child in children)
