@@ -93,7 +93,7 @@ solos = [Scene(ALONE, (model,)) for model in models]
 # that wait is part of its latency.
 
 budget = profiles.current().budget
-budget = replace(budget, seconds=max(4.0, 1.35 * budget.seconds))
+budget = replace(budget, seconds=max(12.0, 1.35 * budget.seconds))
 result = together([*solos, *scenes.values()], budget, label="two models at once")
 
 parts = {model.name: part for model, part in zip(models, ("resnet50", "minilm"), strict=True)}

@@ -177,7 +177,7 @@ boxes = [
     alone.with_("quota, default threads", quota=quota),
     alone.with_("quota, threads matched", quota=quota, threads=whole),
 ]
-seconds = max(2.0, 0.4 * profile.budget.seconds)
+seconds = max(5.0, 0.4 * profile.budget.seconds)
 contained = measure(boxes, replace(profile.budget, seconds=seconds), label="in a container")
 
 parts = dict(zip((box.name for box in boxes), ("free", "named", "blind", "matched"), strict=True))

@@ -64,7 +64,8 @@ def as_the_tool_does(workload, requests):
 
 def pairs(workload, requests, iterations, repeats=6):
     variant = as_the_tool_does(workload, requests)
-    short = replace(profile.budget, seconds=seconds, precision=1e-6, block=0.2)
+    # Of so short a session, two fifths are for measuring and the rest for loading.
+    short = replace(profile.budget, seconds=2.5 * seconds, precision=1e-6, block=0.2)
     reports, sessions = [], []
     turns = [
         lambda: reports.append(
@@ -124,7 +125,7 @@ with measuring_lock("benchmark_app and the guide's loop"):
 way = as_the_tool_does(resnet50, 0)
 handed = way.with_("inputs handed over with each call", feed="each")
 application = Variant("an application's defaults", model=resnet50.ir, inputs=(resnet50.inputs,))
-budget = replace(profile.budget, seconds=5.0 if full else 1.5, block=0.1)
+budget = replace(profile.budget, seconds=7.5 if full else 4.0, block=0.1)
 large = measure([way, handed, application], budget, label="defaults, ResNet-50")
 names = {way.name: "app_way", handed.name: "handed_over", application.name: "application"}
 record.add_session("benchmark.resnet50", large, names=names, title=resnet50.title)

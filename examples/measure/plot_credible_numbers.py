@@ -179,7 +179,7 @@ record.figure(
 # ``n`` of them are picked evenly from the whole session.
 
 variant = Variant("default", model=tiny.ir, inputs=(tiny.inputs,))
-budget = replace(profiles.current().budget, seconds=8.0 if full else 2.5, precision=1e-6, block=0.1)
+budget = replace(profiles.current().budget, seconds=15.0 if full else 4.0, precision=1e-6, block=0.1)
 session = measure([variant], budget, control=True)
 record.add_comparison("credible.control", session.control, label="A model against itself, latency")
 

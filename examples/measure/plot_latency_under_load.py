@@ -72,7 +72,7 @@ variants = [
 ]
 profile = profiles.current()
 seconds = profile.load_seconds
-budget = replace(profile.budget, seconds=seconds, block=0.1)
+budget = replace(profile.budget, seconds=seconds + 2, block=0.1)
 closed = optguide.measure(variants, budget, label="capacity in a closed loop")
 
 capacity = closed.throughput(several).value

@@ -86,7 +86,7 @@ def test_every_round_has_every_scene(everything):
     for series in everything.series.values():
         assert [block.round for block in series.blocks] == list(range(everything.rounds))
     assert everything.rounds >= 6
-    assert everything.seconds >= 1.0
+    assert everything.seconds >= 0.4  # of a budget of one second, loading included
     assert everything.failures == {}
 
 

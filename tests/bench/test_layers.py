@@ -290,9 +290,9 @@ def test_a_model_is_compiled_anew_for_every_turn_where_that_is_quick(network, mo
     loads = []
 
     class Recording(module.WorkerProcess):
-        def load(self, seat=0):
+        def load(self, slot=0):
             loads.append(self.pid)
-            return super().load(seat)
+            return super().load(slot)
 
     monkeypatch.setattr(module, "WorkerProcess", Recording)
     variant = Variant("a", model=network)

@@ -88,10 +88,10 @@ def test_two_workers_work_at_the_same_time(quick_variant):
 
 def test_a_process_with_two_variants(quick_variant):
     second = Variant.from_function("second", lambda: lambda: [[1.0, 2.0]])
-    with WorkerProcess(quick_variant, [second]) as worker:
-        for seat in (0, 1):
-            worker.load(seat)
-            worker.warm_up(seat)
+    with WorkerProcess(quick_variant, second) as worker:
+        for slot in (0, 1):
+            worker.load(slot)
+            worker.warm_up(slot)
         np.testing.assert_array_equal(worker.outputs()[0], np.arange(256.0) * 2)
         np.testing.assert_array_equal(worker.outputs(1)[0], [1.0, 2.0])
         os.kill(worker.pid, signal.SIGKILL)

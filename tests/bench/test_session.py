@@ -9,12 +9,17 @@ import time
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from optguide import errors
 from optguide.bench import session
-from optguide.bench.session import TWIN, Budget, measure
+from optguide.bench.process import WorkerProcess
+from optguide.bench.rotation import Host, Rotation
+from optguide.bench.session import MEASURING_SHARE, TWIN, Budget, Plan, Spent, measure
 from optguide.bench.variant import Variant
 from optguide.runtimes.openvino import OpenVINO
+from tests.optimize.simulated import Machine
 
 TINY = Budget(seconds=0.3, precision=1e-9, block=0.01, patience=60.0)
 """With its six rounds on the slowest machine."""
@@ -84,7 +89,7 @@ def test_blocks_hold_together(pair):
 
 def test_the_budget_is_spent_and_said_so(pair):
     assert pair.ended == "budget spent"
-    assert pair.seconds >= TINY.seconds
+    assert pair.seconds >= MEASURING_SHARE * TINY.seconds
     assert pair.failures == {}
 
 
@@ -106,24 +111,17 @@ def test_questions_to_a_real_session(pair):
     assert pair.agreement("a", "b").max_abs == 0
 
 
-@pytest.fixture
-def turns(monkeypatch):
-    """The variants' names in the order in which their blocks were asked for."""
-    order = []
+def test_turns_interleave_in_an_order_that_changes():
+    turns = []
 
-    class Recording(session.WorkerProcess):
+    class Recording(WorkerProcess):
         def ask(self, timeout, **request):
             if request["do"] == "block":
-                order.append(self.variant.name)
+                turns.append(self.variants[0].name)
                 assert 0 < request["discard"] < request["seconds"]
             return super().ask(timeout, **request)
 
-    monkeypatch.setattr(session, "WorkerProcess", Recording)
-    return order
-
-
-def test_turns_interleave_in_an_order_that_changes(turns):
-    result = measure([numpy_call(name) for name in "abc"], TINY)
+    result = measure([numpy_call(name) for name in "abc"], TINY, host=Host(Recording))
     rounds = [tuple(turns[index : index + 3]) for index in range(0, len(turns), 3)]
     assert len(rounds) == result.rounds
     assert all(set(order) == {"a", "b", "c"} for order in rounds)
@@ -132,8 +130,8 @@ def test_turns_interleave_in_an_order_that_changes(turns):
 
 def test_the_order_of_turns_is_seeded():
     def order(seed):
-        run = session._Session([numpy_call(name) for name in "abc"], TINY, seed)
-        return [tuple(run.random.permutation(run.alive())) for _ in range(20)]
+        rotation = Rotation({name: [numpy_call(name)] for name in "abc"}, seed=seed)
+        return [tuple(rotation.shuffled(rotation.alive, done=0.0)) for _ in range(20)]
 
     assert order(1) == order(1)
     assert order(1) != order(2)
@@ -321,6 +319,55 @@ def test_budgets_that_measure_nothing(fields, message):
         Budget(**fields)
 
 
+seconds = st.floats(0.05, 1e4)
+loading = st.floats(1e-3, 1e3)
+
+
+@given(seconds, loading, st.integers(1, 20))
+def test_a_plan_fits_loading_and_measuring_into_the_budget(seconds, loading, members):
+    plan = Plan(Budget(seconds), loading, members)
+    loads = 6 if plan.redraws else 1
+    assert plan.measuring > 0
+    assert plan.redraws == (seconds >= 11 * loading)
+    if 0.6 * seconds > loading:
+        assert plan.measuring + loads * loading == pytest.approx(seconds)
+    assert 0 < plan.block * members * 6 <= plan.measuring * (1 + 1e-9)
+
+
+def test_workers_that_cannot_be_replaced_are_loaded_once():
+    plan = Plan(Budget(100.0), 1.0, 2, replaceable=False)
+    assert not plan.redraws
+    assert plan.measuring == 99
+
+
+@given(seconds, loading, st.floats(1e-3, 2.0))
+def test_a_session_by_its_plan_takes_about_its_budget(seconds, loading, turn):
+    """Every turn as long as ``turn``, or as the plan's blocks where they are longer."""
+    budget = Budget(seconds)
+    plan, spent = Plan(budget, loading, 1), Spent()
+    turn = max(turn, plan.block)
+    while spent.generations == 0 or plan.wants_generation(spent, precise=False):
+        spent.start_generation(loading)
+        while True:
+            spent.add_turn(turn)
+            spent.add_round()
+            if not plan.wants_round(spent, precise=False):
+                break
+    if spent.measuring < budget.longest:
+        assert spent.rounds >= 6
+    if 6 * turn <= 0.5 * plan.measuring and loading <= 0.5 * seconds:  # six turns fit with room to spare
+        cycle = spent.seconds / spent.generations if plan.redraws else turn
+        assert 0.9 * seconds - cycle <= spent.seconds <= 1.1 * seconds + cycle
+
+
+def test_a_precise_session_ends_after_six_generations():
+    plan, spent = Plan(Budget(100.0), 1.0, 2), Spent(generations=5, rounds=15, loading=5.0, measuring=9.0)
+    assert plan.wants_generation(spent, precise=True)
+    spent.start_generation(1.0)
+    assert not plan.wants_generation(spent, precise=True)
+    assert plan.wants_generation(spent, precise=False)
+
+
 @pytest.fixture(scope="module")
 def precise(tmp_path_factory):
     """A session that has more time than it needs, and the folder with the identifiers of a's processes."""
@@ -337,11 +384,9 @@ def test_precision_ends_a_session_early_but_not_too_early(precise):
     assert result.seconds < 600
 
 
-def test_every_generation_has_a_round_where_a_round_exceeds_its_part(monkeypatch):
-    monkeypatch.setattr(session._Session, "_plan", lambda self, _: setattr(self, "replaced", True))
-    # Two turns of one discarded and one timed call: a round takes 0.2 s, a sixth of the budget 0.1 s.
-    both = [slow_call(name, 0.05) for name in ("a", "b")]
-    result = measure(both, Budget(0.6, precision=1e-9, patience=60.0))
+def test_every_generation_has_a_round_where_a_round_exceeds_its_part():
+    machine = Machine(lambda _: 0.3, load=0.4)
+    result = machine.measure([Variant("a"), Variant("b")], Budget(10, precision=1e-9))
     assert [block.generation for block in result.series["a"].blocks] == list(range(6))
     assert result.compare("a", "b").ratio.n == 6
 

@@ -48,7 +48,7 @@ def asked(monkeypatch):
     class Recording(traces.WorkerProcess):
         def ask(self, timeout, **request):
             if request["do"] == "consecutive":
-                order.append((self.variant.name, request["count"]))
+                order.append((self.variants[0].name, request["count"]))
             return super().ask(timeout, **request)
 
     monkeypatch.setattr(traces, "WorkerProcess", Recording)

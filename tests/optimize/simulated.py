@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from functools import partial
 from typing import Any
 
 import numpy as np
 
 from optguide.bench.load import Limit
-from optguide.bench.result import Block, Series, SessionResult
-from optguide.bench.session import Budget
+from optguide.bench.result import SessionResult
+from optguide.bench.rotation import Host
+from optguide.bench.session import Budget, measure
 from optguide.bench.variant import Variant
-from optguide.errors import OptGuideError
 from optguide.optimize.candidate import PRECISIONS, Candidate, Deployment, Goal, Precision
 from optguide.optimize.outcome import RaceRound
 from optguide.optimize.search.confirmation import confirm
@@ -22,12 +24,9 @@ from optguide.optimize.search.rules import Rules
 from optguide.optimize.search.space import space_of
 from optguide.runtimes.openvino import OpenVINO
 
-ROUNDS, GENERATIONS = 6, 6
-OVERTIME = 4
-
 
 class Machine:
-    """Takes turns as a session does, with a clock of its own.
+    """Where sessions run in tests: the workers cost no time, and the clock says what they would have taken.
 
     :param cost: true seconds per input of a variant; it may raise.
     :param in_flight: inferences in flight of a variant.
@@ -54,6 +53,7 @@ class Machine:
         self.random = np.random.default_rng(seed)
         self.now = 0.0
         self.sessions: list[tuple[str, ...]] = []
+        self.host = Host(partial(SimulatedWorker, self), self.clock, _unheld, lambda _pids: _Quiet())
         self._speed = 0.0  # logarithm, drifting
 
     def clock(self) -> float:
@@ -63,65 +63,79 @@ class Machine:
         self, variants: Sequence[Variant], budget: Budget, *, seed: int = 0, label: str = ""
     ) -> SessionResult:
         self.sessions.append(tuple(variant.name for variant in variants))
-        costs: dict[str, float] = {}
-        failures: dict[str, OptGuideError] = {}
-        for variant in variants:
-            try:
-                costs[variant.name] = self.cost(variant)
-            except OptGuideError as error:
-                failures[variant.name] = error
-        loading = self.load * len(variants)
-        self.now += loading
-        alive = [variant for variant in variants if variant.name in costs]
-        if not alive:
-            raise next(iter(failures.values()))
-        replaced = (GENERATIONS - 1) * loading <= budget.seconds
-        turns = len(alive) * ROUNDS * (3 if replaced else 1)
-        length = min(budget.block, budget.seconds / turns)
-        blocks: dict[str, list[Block]] = {name: [] for name in costs}
-        spent, rounds, generation = 0.0, 0, 0
-        while generation < (GENERATIONS if replaced else 1):
-            if generation:
-                self.now += loading
-            bias = {v.name: float(self.random.normal(0, self.process)) for v in alive}
-            part = budget.seconds / (GENERATIONS if replaced else 1)
-            begun, first = spent, rounds
-            while rounds - first < (3 if replaced else ROUNDS) or spent - begun < part:
-                for index in self.random.permutation(len(alive)):
-                    variant = alive[index]
-                    taken, block = self._turn(variant, costs[variant.name], bias[variant.name], length)
-                    blocks[variant.name].append(Block(rounds, generation, *block))
-                    spent += taken
-                    self.now += taken
-                rounds += 1
-                if spent >= OVERTIME * budget.seconds:
-                    break
-            generation += 1
-        series = {
-            variant.name: Series(
-                variant,
-                tuple(blocks[variant.name]),
-                self.effective(variant),
-                {},
-                self.load,
-                1,
-                getattr(variant.runtime, "batch", None) or 1,
-            )
-            for variant in alive
-        }
-        return SessionResult(series, failures, "budget spent", spent, rounds, 0.01)
+        return measure(variants, budget, seed=seed, label=label, host=self.host)
 
-    def _turn(
-        self, variant: Variant, cost: float, bias: float, length: float
-    ) -> tuple[float, tuple[np.ndarray, float, float, int]]:
+    def turn(self, cost: float, batch: int, queue: int, length: float) -> dict[str, Any]:
+        """What a worker replies after a block of so many seconds."""
         self._speed = 0.98 * self._speed + float(self.random.normal(0, self.drift * 0.2))
         noise = float(self.random.normal(0, self.block)) + 0.1 * (self.random.random() < 0.02)
-        queue = self.in_flight(variant)
-        call = cost * (getattr(variant.runtime, "batch", None) or 1) * math.exp(bias + noise + self._speed)
+        call = cost * batch * math.exp(noise + self._speed)
         calls = queue * max(1, math.ceil(length / call / queue))
-        latencies = call * queue * np.exp(self.random.normal(0, 0.03, min(calls, 40))) * 1e3
-        taken = max(0.1 * length, 2 * queue * call) + calls * call
-        return taken, (latencies, calls * call, 0.0, calls)
+        latencies = call * queue * np.exp(self.random.normal(0, 0.03, min(calls, 40)))
+        self.now += max(0.1 * length, 2 * queue * call) + calls * call
+        return {"latencies_ns": latencies * 1e9, "wall_ns": calls * call * 1e9, "cpu_ns": 0, "calls": calls}
+
+
+class SimulatedWorker:
+    """A process on such a machine; each differs a little from the next one of the same variant."""
+
+    pid = 0
+
+    def __init__(self, machine: Machine, variant: Variant) -> None:
+        self.machine, self.variant = machine, variant
+        self.batch = getattr(variant.runtime, "batch", None) or 1
+        self.bias = math.exp(machine.random.normal(0, machine.process))
+
+    def load(self, slot: int = 0) -> dict[str, Any]:
+        machine = self.machine
+        machine.now += machine.load
+        self.cost = machine.cost(self.variant) * self.bias
+        effective = machine.effective(self.variant)
+        reply = {"stages": {"compile": machine.load}, "frames": self.batch}
+        return reply | {"effective": effective, "versions": {}}
+            "stages": {"compile": machine.load},
+            "frames": self.batch,
+            "effective": effective,
+            "versions": {},
+        }
+
+    def outputs(self, slot: int = 0) -> tuple[np.ndarray, ...]:
+        return ()
+
+    def warm_up(self, slot: int = 0) -> None:
+        pass
+
+    def ask(self, timeout: float, *, do: str, seconds: float = 0.0, discard: float = 0.0) -> dict[str, Any]:
+        if do == "memory":
+            return {"peak_rss": 1}
+        queue = self.machine.in_flight(self.variant)
+        return self.machine.turn(self.cost, self.batch, queue, seconds)
+
+    def end(self) -> None:
+        pass
+
+    def __enter__(self) -> SimulatedWorker:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        pass
+
+
+class _Quiet:
+    """A meter that finds hardly anybody else on the machine."""
+
+    share = 0.01
+
+    def __enter__(self) -> _Quiet:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        pass
+
+
+@contextmanager
+def _unheld(label: str, seconds: float) -> Iterator[Callable[[float, str], None]]:
+    yield lambda done, what: None
 
 
 class Scene:

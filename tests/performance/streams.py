@@ -13,7 +13,7 @@ from tests.performance.written import written
 __all__ = ["run"]
 
 HINT = "THROUGHPUT hint"
-SECONDS_PER_VARIANT = 2.0
+SECONDS_PER_VARIANT = 3.0
 
 
 def run(share: float) -> Table:
@@ -64,4 +64,4 @@ def _asking(hint: Variant, setting: Setting) -> Variant:
 
 
 def _budget(variants: list[Variant], share: float) -> Budget:
-    return Budget(max(0.5, SECONDS_PER_VARIANT * share) * len(variants), precision=0.005)
+    return Budget(max(1.2, SECONDS_PER_VARIANT * share) * len(variants), precision=0.005)

@@ -29,11 +29,11 @@ __all__ = ["run"]
 SECONDS = 75.0
 """Budget of a run: the default of ten minutes would ask for a search of hours beside it."""
 
-SECONDS_PER_CANDIDATE = 4.0
-"""Of measuring, for every candidate there is; the best of them are then measured longer."""
+SECONDS_PER_CANDIDATE = 5.0
+"""Loading included, for every candidate there is; the best of them are then measured longer."""
 
-SECONDS_PER_FINALIST = 12.0
-"""Of measuring, for the best of the search and for the comparison: the default of ``optguide measure``."""
+SECONDS_PER_FINALIST = 18.0
+"""Loading included, for the best of the search and for the comparison."""
 
 AT_ONCE = 6
 """Candidates that take turns in one session of the search, one of which is always the default."""

@@ -21,7 +21,7 @@ import numpy as np
 from optguide.bench.process import GRACE_SECONDS, WorkerProcess
 from optguide.bench.progress import Update, reporting
 from optguide.bench.result import Block, Series, SessionResult
-from optguide.bench.session import Budget
+from optguide.bench.session import Budget, Plan
 from optguide.bench.variant import Variant, require_unique_names
 from optguide.errors import OptGuideError, OptionError
 from optguide.machine import OthersMeter, measuring_lock
@@ -149,19 +149,23 @@ class _Session:
         self.spent = 0.0
         self.rounds = 0
         self.others_share = math.nan
-        self.block = min(budget.block, budget.seconds / (MINIMUM_ROUNDS * max(1, len(scenes))))
+        self.plan = Plan(budget, 0.0, len(scenes), replaceable=False)
+        self.block = self.plan.block
 
     def run(self, update: Update) -> None:
         """Load everything, then take turns until the budget is spent."""
+        begun = time.perf_counter()
         with ExitStack() as stack:
             for crew in {_key(crew): crew for scene in self.scenes for crew in scene.crews}.values():
                 update(0.0, f"loading {' and '.join(variant.name for variant in crew)}")
                 self._start(stack, crew)
+            self.plan = replace(self.plan, load_seconds=time.perf_counter() - begun)
+            self.block = self.plan.block
             meter = OthersMeter([os.getpid(), *(worker.pid for worker in self.workers.values())])
             meter.start()
             while self.alive() and not self._enough():
                 for index in self.random.permutation(len(self.scenes)):
-                    update(self.spent / self.budget.seconds, self.scenes[index].name)
+                    update(self.spent / self.plan.measuring, self.scenes[index].name)
                     self._turn(self.scenes[index])
                 self.rounds += 1
             self.others_share = meter.stop()
@@ -175,26 +179,26 @@ class _Session:
         """What is known of every variant in every scene that did not fail."""
         found = {}
         for scene in self.alive():
-            members = [(_key(crew), seat) for crew in scene.crews for seat in range(len(crew))]
-            for name, (key, seat) in zip(scene.names, members, strict=True):
-                known, blocks = self.loaded[key][seat], tuple(self.blocks[name])
+            members = [(_key(crew), slot) for crew in scene.crews for slot in range(len(crew))]
+            for name, (key, slot) in zip(scene.names, members, strict=True):
+                known, blocks = self.loaded[key][slot], tuple(self.blocks[name])
                 found[name] = replace(known, blocks=blocks, peak_rss=self.peaks.get(key, 0))
         return found
 
     def _enough(self) -> bool:
         if self.rounds < MINIMUM_ROUNDS:
             return self.spent >= self.budget.longest
-        return self.spent >= self.budget.seconds
+        return self.spent >= self.plan.measuring
 
     def _start(self, stack: ExitStack, crew: Crew) -> None:
         worker = None
         try:
-            worker = stack.enter_context(WorkerProcess(crew[0], crew[1:]))
+            worker = stack.enter_context(WorkerProcess(*crew))
             found = []
-            for seat, variant in enumerate(crew):
-                reply = worker.load(seat)
-                found.append(Series.from_reply(variant, reply, worker.outputs(seat)))
-                worker.warm_up(seat)
+            for slot, variant in enumerate(crew):
+                reply = worker.load(slot)
+                found.append(Series.from_reply(variant, reply, worker.outputs(slot)))
+                worker.warm_up(slot)
         except OptGuideError as error:
             self._fail(crew, error)
             if worker is not None:

@@ -32,6 +32,9 @@ CLOSE = 1.1
 SHORTEST, LONGEST = 5.0, 60.0
 """Seconds for each rate."""
 
+CAPACITY_SECONDS = 10.0
+"""For the closed loop that finds the capacity, loading included."""
+
 SPARE = 1.2
 """How many times the requests that a percentile needs are scheduled: Poisson arrivals can be fewer."""
 
@@ -70,7 +73,7 @@ def search_load(
     """
     with measuring_lock(label):
         closed = measure(
-            variants, Budget(SHORTEST, precision=0.05), label=f"{label}: capacity in a closed loop"
+            variants, Budget(CAPACITY_SECONDS, precision=0.05), label=f"{label}: capacity in a closed loop"
         )
         capacity = {
             name: closed.throughput(name).scaled(1 / series.frames, "requests/s")

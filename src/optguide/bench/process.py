@@ -10,11 +10,9 @@ import subprocess
 import sys
 import tempfile
 import threading
-from collections.abc import Sequence
 from contextlib import ExitStack, suppress
 from pathlib import Path
-from types import TracebackType
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -52,16 +50,16 @@ main()
 class WorkerProcess:
     """A spawned process that holds one loaded variant, or several; a context manager that always ends it.
 
-    Variants of one process are addressed by their ``seat``, from zero in the order given here. A request
-    without a seat is about the first.
+    Variants of one process are addressed by their ``slot``, from zero in the order given here. A request
+    without a slot is about the first. All of them run under the interpreter and the environment variables of
+    the first, and within its limits.
 
-    :param variant: what it will load.
-    :param beside: further variants for the same process.
+    :param variants: what it will load.
     """
 
-    def __init__(self, variant: Variant, beside: Sequence[Variant] = ()) -> None:
-        self.variant = variant
-        self.variants = (variant, *beside)
+    def __init__(self, *variants: Variant) -> None:
+        variant = variants[0]
+        self.variants = variants
         self._name = " and ".join(member.name for member in self.variants)
         interpreter = variant.interpreter or sys.executable
         if not Path(interpreter).exists():
@@ -93,25 +91,25 @@ class WorkerProcess:
         """Process identifier."""
         return self._process.pid
 
-    def load(self, seat: int = 0) -> dict[str, Any]:
+    def load(self, slot: int = 0) -> dict[str, Any]:
         """Load a variant; see :meth:`optguide.bench.worker.Worker.load`."""
-        return self.ask(LOAD_SECONDS, do="load", seat=seat, spec=self.variants[seat].to_dict())
+        return self.ask(LOAD_SECONDS, do="load", slot=slot, spec=self.variants[slot].to_dict())
 
-    def outputs(self, seat: int = 0) -> tuple[npt.NDArray[Any], ...]:
+    def outputs(self, slot: int = 0) -> tuple[npt.NDArray[Any], ...]:
         """Outputs on the first input set.
 
         :raises OutputError: they are NaN, infinite or constant.
         """
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder) / "outputs.npz"
-            self.ask(LOAD_SECONDS, do="check", seat=seat, path=str(path))
+            self.ask(LOAD_SECONDS, do="check", slot=slot, path=str(path))
             with np.load(path, allow_pickle=False) as archive:
                 return tuple(archive[name] for name in archive.files)
 
-    def warm_up(self, seat: int = 0) -> None:
+    def warm_up(self, slot: int = 0) -> None:
         """Run every input set once: the first inference with a shape can compile for it."""
-        count = max(1, len(self.variants[seat].inputs))
-        self.ask(LOAD_SECONDS, do="consecutive", seat=seat, count=count)
+        count = max(1, len(self.variants[slot].inputs))
+        self.ask(LOAD_SECONDS, do="consecutive", slot=slot, count=count)
 
     def ask(self, timeout: float, **request: Any) -> dict[str, Any]:
         """Send one request and wait for its reply.
@@ -175,12 +173,10 @@ class WorkerProcess:
         self._errors.close()
         self._limits.close()
 
-    def __enter__(self) -> WorkerProcess:
+    def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.end()
 
     def _read(self) -> None:

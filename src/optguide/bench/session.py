@@ -1,33 +1,32 @@
 """Interleaved measurement: variants take turns in short blocks, in a new order every round.
 
-Whatever the machine does for longer than a block, such as a change of clock frequency or another process
-that runs for a second, meets all variants alike and cancels in their ratios. Each variant has a process of
-its own, so none inherits another's thread pools, allocator state or environment.
+Each variant has a process of its own, so none inherits another's thread pools, allocator state or
+environment. Two processes of the same variant differ too, and where loading is quick a session replaces its
+processes and measures several of each variant.
 """
 
 from __future__ import annotations
 
 import math
-import os
-import time
 from collections.abc import Sequence
-from contextlib import ExitStack
 from dataclasses import dataclass, replace
 
 import numpy as np
 
-from optguide.bench.process import GRACE_SECONDS, WorkerProcess
-from optguide.bench.progress import Update, reporting
+from optguide.bench.process import GRACE_SECONDS
 from optguide.bench.result import Block, Series, SessionResult
+from optguide.bench.rotation import THIS_MACHINE, Host, Rotation, Worker
 from optguide.bench.variant import Variant, require_unique_names
-from optguide.errors import OptGuideError, OptionError
-from optguide.machine import OthersMeter, measuring_lock
+from optguide.errors import OptionError
 from optguide.stats.comparison import paired_processes
 from optguide.stats.estimate import MINIMUM_ROUNDS, median_of_rounds
 
-__all__ = ["Budget", "measure"]
+__all__ = ["Budget", "Plan", "Spent", "measure"]
 
 TWIN = " (A/A control)"
+
+DISCARD = 0.1
+"""Share of a block that is called before its timed window."""
 
 ROUNDS_BEFORE_STOPPING = 12
 """Precision is not asked before this many rounds: an interval of few rounds is narrow by luck too often."""
@@ -38,12 +37,15 @@ ROUNDS_PER_GENERATION = 3
 OVERTIME = 4.0
 """How many times its seconds the first six rounds or generations of a budget may take."""
 
+MEASURING_SHARE = 0.4
+"""Share of a budget that goes into measuring at least, even where loading alone exceeds the rest."""
+
 
 @dataclass(frozen=True)
 class Budget:
-    """How long to measure and when to stop earlier.
+    """How long a session may take and when it stops earlier.
 
-    :param seconds: time for blocks, shared by all variants; loading comes on top.
+    :param seconds: of the whole session, loading included, for all variants together.
     :param precision: stop once the interval of every variant's throughput ratio to the first, or of the rate
         of a single variant, has a half-width of at most this share.
     :param block: length of one turn in seconds.
@@ -51,20 +53,122 @@ class Budget:
         times ``seconds``. Without them there is no interval at all, which some callers cannot do without.
     """
 
-    seconds: float = 12.0
+    seconds: float = 20.0
     precision: float = 0.02
     block: float = 0.2
     patience: float = 0.0
 
     def __post_init__(self) -> None:
-        for what, value in (("budget", self.seconds), ("block", self.block), ("precision", self.precision)):
+        for name, value in (("budget", self.seconds), ("block", self.block), ("precision", self.precision)):
             if not value > 0:
-                raise OptionError(f"A {what} of {value:g} measures nothing.", f"Use a {what} above zero.")
+                raise OptionError(f"A {name} of {value:g} measures nothing.", f"Use a {name} above zero.")
 
     @property
     def longest(self) -> float:
-        """Seconds that the first six rounds or generations may take."""
+        """Seconds that the turns of the first six rounds or generations may take."""
         return max(OVERTIME * self.seconds, self.patience)
+
+
+@dataclass
+class Spent:
+    """What a session has used of its budget; failed starts and turns cost the others nothing.
+
+    :param generations: sets of workers that have been started.
+    :param rounds: completed rounds of all generations.
+    :param loading: seconds of starting and loading all generations.
+    :param measuring: seconds of the turns of all generations.
+    :param generation_rounds: completed rounds of the present generation.
+    :param generation_measuring: seconds of its turns.
+    """
+
+    generations: int = 0
+    rounds: int = 0
+    loading: float = 0.0
+    measuring: float = 0.0
+    generation_rounds: int = 0
+    generation_measuring: float = 0.0
+
+    @property
+    def seconds(self) -> float:
+        """Of the whole session so far."""
+        return self.loading + self.measuring
+
+    def start_generation(self, load_seconds: float) -> None:
+        """Count a set of workers that has been loaded."""
+        self.generations += 1
+        self.loading += load_seconds
+        self.generation_rounds, self.generation_measuring = 0, 0.0
+
+    def add_turn(self, seconds: float) -> None:
+        """Count one turn."""
+        self.measuring += seconds
+        self.generation_measuring += seconds
+
+    def add_round(self) -> None:
+        """Count a round that every variant has completed."""
+        self.rounds += 1
+        self.generation_rounds += 1
+
+
+@dataclass(frozen=True)
+class Plan:
+    """The policy of a session: how it divides its budget, and when it stops.
+
+    It is made once the first workers have been loaded. Two processes of one variant differ most where
+    inference is short, and there loading is quick too, so that six sets of workers fit into the budget.
+
+    :param load_seconds: of all members of the session, once.
+    :param members: how many take their turn in a round.
+    :param replaceable: whether this kind of session can replace its workers at all.
+    """
+
+    budget: Budget
+    load_seconds: float
+    members: int
+    replaceable: bool = True
+
+    @property
+    def redraws(self) -> bool:
+        """Whether workers are replaced: where about half of the budget is then left for measuring."""
+        return self.replaceable and self.budget.seconds >= (2 * MINIMUM_ROUNDS - 1) * self.load_seconds
+
+    @property
+    def measuring(self) -> float:
+        """Seconds for turns, shared by all variants."""
+        loads = MINIMUM_ROUNDS if self.redraws else 1
+        left = self.budget.seconds - loads * self.load_seconds
+        return max(left, MEASURING_SHARE * self.budget.seconds)
+
+    @property
+    def block(self) -> float:
+        """Length of a turn. Six rounds have to fit: slow variants get shorter ones, down to a single call."""
+        rounds = MINIMUM_ROUNDS * (ROUNDS_PER_GENERATION if self.redraws else 1)
+        return min(self.budget.block, self.measuring / (rounds * self.members))
+
+    def wants_generation(self, spent: Spent, *, precise: bool) -> bool:
+        """Whether another set of workers is due after the first.
+
+        :param precise: whether intervals are as narrow as the budget asks for.
+        """
+        if not self.redraws:
+            return False
+        if spent.generations < MINIMUM_ROUNDS:
+            return spent.measuring < self.budget.longest
+        half = spent.seconds / spent.generations / 2  # ends as close to the budget as whole ones can
+        return spent.seconds + half <= self.budget.seconds and not precise
+
+    def wants_round(self, spent: Spent, *, precise: bool) -> bool:
+        """Whether the present set of workers takes another round; parameter as above."""
+        if self.redraws:
+            if spent.generation_measuring >= self.measuring / MINIMUM_ROUNDS:
+                return False
+            return (
+                spent.generation_rounds < ROUNDS_PER_GENERATION
+                or spent.generation_measuring < self.load_seconds
+            )
+        if spent.rounds < MINIMUM_ROUNDS:
+            return spent.measuring < self.budget.longest
+        return spent.measuring < self.measuring and not precise
 
 
 def measure(
@@ -74,6 +178,7 @@ def measure(
     control: bool = False,
     seed: int = 0,
     label: str = "measuring",
+    host: Host = THIS_MACHINE,
 ) -> SessionResult:
     """Measure variants against each other in one session.
 
@@ -82,6 +187,7 @@ def measure(
     :param control: add a second worker of the first variant, the A/A control.
     :param seed: of the order of turns.
     :param label: what progress shows and what another process is told while this one holds the machine.
+    :param host: where the workers run.
     :raises Busy: another measurement is running.
     :raises OptGuideError: every variant failed; the first one's error.
     """
@@ -91,173 +197,96 @@ def measure(
     if twin in names:
         raise OptionError(f"{twin!r} is the name of the A/A control.", "Give the variant another name.")
     everyone = [*variants, variants[0].with_(twin)] if twin else list(variants)
-    session = _Session(everyone, budget or Budget(), seed)
-    with measuring_lock(label), reporting(label, session.budget.seconds) as update:
-        session.run(update)
-    if not session.series():
-        raise next(session.failures[name] for name in session.variants if name in session.failures)
-    return SessionResult(
-        session.series(),
-        session.failures,
-        session.ended,
-        session.spent,
-        session.rounds,
-        session.others_share(),
-        twin,
-    )
+    rotation = Rotation({variant.name: (variant,) for variant in everyone}, seed=seed, host=host)
+    session = _ClosedLoop(everyone, budget or Budget(), rotation)
+    session.run(label)
+    return session.result(twin)
 
 
-class _Session:
-    """State of one run: who is alive, what was measured, how much is left."""
+class _ClosedLoop:
+    """State of one session: what was measured and what it cost."""
 
-    def __init__(self, variants: Sequence[Variant], budget: Budget, seed: int) -> None:
+    def __init__(self, variants: Sequence[Variant], budget: Budget, rotation: Rotation) -> None:
         self.variants = {variant.name: variant for variant in variants}
         self.budget = budget
-        self.random = np.random.default_rng(seed)
-        self.workers: dict[str, WorkerProcess] = {}
+        self.rotation = rotation
+        self.plan = Plan(budget, 0.0, len(variants))
+        self.spent = Spent()
         self.loaded: dict[str, Series] = {}
         self.blocks: dict[str, list[Block]] = {name: [] for name in self.variants}
-        self.failures: dict[str, OptGuideError] = {}
-        self.spent = 0.0
-        self.rounds = 0
-        self.generation = 0
-        self.replaced = False
-        self.others: list[float] = []
-        # Six rounds have to fit: slow variants get shorter blocks, down to a single call.
-        self.block = min(budget.block, budget.seconds / (MINIMUM_ROUNDS * len(variants)))
 
-    def run(self, update: Update) -> None:
+    def run(self, label: str) -> None:
         """Measure with one set of workers, or with one after the other where loading is quick."""
-        while self._goes_on():
-            begun = time.perf_counter()
-            with ExitStack() as stack:
-                self._start(stack, update)
-                load_seconds = time.perf_counter() - begun
-                if self.generation == 0:
-                    self._plan(load_seconds)
-                meter = OthersMeter([os.getpid(), *(worker.pid for worker in self.workers.values())])
-                meter.start()
-                self._take_turns(load_seconds, update)
-                self.others.append(meter.stop())
-                self._remember_memory()
-            self.generation += 1
+        with self.rotation.held(label, self.budget.seconds):
+            self._generation()
+            while self.rotation.alive and self.plan.wants_generation(self.spent, precise=self._precise()):
+                self._generation()
 
-    def _plan(self, load_seconds: float) -> None:
-        """Where inference is short, two processes differ noticeably, and there loading is quick too."""
-        self.replaced = (MINIMUM_ROUNDS - 1) * load_seconds <= self.budget.seconds
-        if self.replaced:
-            turns = ROUNDS_PER_GENERATION * MINIMUM_ROUNDS * len(self.variants)
-            self.block = min(self.budget.block, self.budget.seconds / turns)
-
-    def _goes_on(self) -> bool:
-        """Whether another set of workers is due."""
-        if self.generation == 0 or not self.alive():
-            return self.generation == 0
-        if not self.replaced:
-            return False
-        if self.generation < MINIMUM_ROUNDS:
-            return self.spent < self.budget.longest
-        return self.spent < self.budget.seconds and not self._precise()
-
-    def alive(self) -> list[str]:
-        """Variants that have not failed."""
-        return [name for name in self.variants if name not in self.failures]
-
-    def series(self) -> dict[str, Series]:
+    def result(self, twin: str | None) -> SessionResult:
         """What is known of every variant that did not fail."""
-        return {name: replace(self.loaded[name], blocks=tuple(self.blocks[name])) for name in self.alive()}
+        rotation = self.rotation
+        series = {
+            name: replace(
+                self.loaded[name], blocks=tuple(self.blocks[name]), peak_rss=rotation.peaks.get(name, 0)
+            )
+            for name in rotation.alive
+        }
+        ended = "precision reached" if self._precise() else "budget spent"
+        spent = self.spent
+        return SessionResult(
+            series, rotation.failures, ended, spent.measuring, spent.rounds, rotation.others_share, twin
+        )
 
     @property
-    def ended(self) -> str:
-        """Why measuring stopped."""
-        return "precision reached" if self._precise() else "budget spent"
+    def _done(self) -> float:
+        return self.spent.seconds / self.budget.seconds
 
-    def others_share(self) -> float:
-        """Mean over the generations, which are of about equal length."""
-        known = [share for share in self.others if not math.isnan(share)]
-        return sum(known) / len(known) if known else math.nan
+    def _generation(self) -> None:
+        rotation = self.rotation
+        with rotation.generation(self._load, done=self._done):
+            if self.spent.generations == 0:
+                self.plan = replace(self.plan, load_seconds=rotation.load_seconds)
+            self.spent.start_generation(rotation.load_seconds)
+            while rotation.alive:
+                rotation.visit(self._turn, done=self._done, doing="{}" + self._so_far())
+                self.spent.add_round()
+                if not self.plan.wants_round(self.spent, precise=self._precise()):
+                    return
 
-    def _start(self, stack: ExitStack, update: Update) -> None:
-        self.workers = {}
-        # In a new order every time: what loading leaves behind must not always meet the same variant.
-        for name in map(str, self.random.permutation(self.alive())):
-            update(self.spent / self.budget.seconds, f"loading {name}")
-            worker = None
-            try:
-                worker = stack.enter_context(WorkerProcess(self.variants[name]))
-                reply = worker.load()
-                outputs = self.loaded[name].outputs if name in self.loaded else worker.outputs()
-                worker.warm_up()
-            except OptGuideError as error:
-                self.failures[name] = error
-                if worker is not None:
-                    worker.end()
-                continue
-            self.workers[name] = worker
-            if name not in self.loaded:
-                self.loaded[name] = Series.from_reply(self.variants[name], reply, outputs)
-
-    def _take_turns(self, load_seconds: float, update: Update) -> None:
-        rounds, spent = self.rounds, self.spent
-        while self.alive():
-            for name in map(str, self.random.permutation(self.alive())):
-                update(self.spent / self.budget.seconds, f"{name}{self._so_far()}")
-                self._turn(name)
-            self.rounds += 1
-            if self._enough(self.rounds - rounds, self.spent - spent, load_seconds):
-                return
-
-    def _enough(self, rounds: int, spent: float, load_seconds: float) -> bool:
-        """Whether these workers have done their part, after ``rounds`` in ``spent`` seconds."""
-        if self.replaced:
-            part = self.budget.seconds / MINIMUM_ROUNDS
-            return spent >= part or (rounds >= ROUNDS_PER_GENERATION and spent >= load_seconds)
-        if rounds < MINIMUM_ROUNDS:
-            return spent >= self.budget.longest
-        return spent >= self.budget.seconds or self._precise()
+    def _load(self, name: str, worker: Worker) -> None:
+        reply = worker.load()
+        outputs = self.loaded[name].outputs if name in self.loaded else worker.outputs()
+        worker.warm_up()
+        if name not in self.loaded:
+            self.loaded[name] = Series.from_reply(self.variants[name], reply, outputs)
 
     def _turn(self, name: str) -> None:
-        start = time.perf_counter()
-        try:
-            reply = self.workers[name].ask(
-                self.block + GRACE_SECONDS, do="block", seconds=self.block, discard=self.block / 10
-            )
-        except OptGuideError as error:
-            self.failures[name] = error
-            self.workers[name].end()  # its threads may still be busy, and the others go on
-            return
+        clock, length = self.rotation.host.clock, self.plan.block
+        start = clock()
+        reply = self.rotation.workers[name].ask(
+            length + GRACE_SECONDS, do="block", seconds=length, discard=DISCARD * length
+        )
         # A turn that failed is not counted: one that hung would have used up the budget of the others.
-        self.spent += time.perf_counter() - start
-        self.blocks[name].append(Block.from_reply(self.rounds, self.generation, reply))
+        self.spent.add_turn(clock() - start)
+        self.blocks[name].append(Block.from_reply(self.spent.rounds, self.spent.generations - 1, reply))
 
     def _precise(self) -> bool:
-        return self.rounds >= ROUNDS_BEFORE_STOPPING and self._widest() <= self.budget.precision
+        return self.spent.rounds >= ROUNDS_BEFORE_STOPPING and self._widest() <= self.budget.precision
 
     def _widest(self) -> float:
         """The largest relative half-width of what readers will look at; infinite before six rounds."""
-        taken = [self.blocks[name] for name in self.alive()]
-        if not taken or len(taken[0]) < MINIMUM_ROUNDS:
+        series = [self.blocks[name] for name in self.rotation.alive]
+        if not series or len(series[0]) < MINIMUM_ROUNDS:
             return math.inf
-        first, *others = (np.array([block.seconds / block.calls for block in blocks]) for blocks in taken)
-        generations = [block.generation for block in taken[0]]
-        found = [
+        first, *others = (np.array([block.seconds / block.calls for block in blocks]) for blocks in series)
+        generations = [block.generation for block in series[0]]
+        ratios = [
             paired_processes(first / other, generations, float(min(np.median(first), np.median(other))))
             for other in others
             if other.size == first.size
         ]
-        return max(ratio.relative_half_width for ratio in found or [median_of_rounds(first, "s")])
+        return max(ratio.relative_half_width for ratio in ratios or [median_of_rounds(first, "s")])
 
     def _so_far(self) -> str:
         widest = self._widest()
         return f", interval so far ±{widest:.1%}" if math.isfinite(widest) else ""
-
-    def _remember_memory(self) -> None:
-        for name, worker in self.workers.items():
-            if name in self.failures:
-                continue
-            try:
-                peak = worker.ask(GRACE_SECONDS, do="memory")["peak_rss"]
-            except OptGuideError:
-                continue  # everything else of it has been measured
-            known = self.loaded[name]
-            self.loaded[name] = replace(known, peak_rss=max(peak, known.peak_rss))

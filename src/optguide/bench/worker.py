@@ -143,15 +143,15 @@ def die_with_parent() -> None:
 
 
 def _answer(hosted: list[Worker], request: dict[str, Any]) -> dict[str, Any]:
-    """The reply to one request: about the worker in its ``seat``, or about all of this process."""
+    """The reply to one request: about the worker in its ``slot``, or about all of this process."""
     try:
         name = request.pop("do")
         if name == "company":
             return {"ok": {"blocks": company.blocks([worker.block for worker in hosted], **request)}}
-        seat = request.pop("seat", 0)
-        if seat == len(hosted):
+        slot = request.pop("slot", 0)
+        if slot == len(hosted):
             hosted.append(Worker())
-        return {"ok": _handler(hosted[seat], name)(**request)}
+        return {"ok": _handler(hosted[slot], name)(**request)}
     except OptGuideError as error:
         kind, message, remedy = type(error).__name__, error.message, error.remedy
         detail = traceback.format_exc()

@@ -185,10 +185,10 @@ _SESSION = (
     click.option(
         "--budget",
         type=Duration(),
-        default="12s",
+        default="20s",
         show_default=True,
         metavar="TIME",
-        help="Time for measuring, shared by all variants; loading comes on top.",
+        help="Time for the session, loading included, shared by all variants.",
     ),
     click.option(
         "--precision",

@@ -27,7 +27,7 @@ class Measured:
     :param result: the session.
     :param first: name of the first variant that was measured, to which the others are compared.
     :param seconds: wall time of everything, loading included.
-    :param budget: seconds that were allowed for measuring.
+    :param budget: seconds that were allowed, loading included.
     :param precision: relative half-width at which it would have stopped.
     """
 

@@ -40,13 +40,13 @@ PATIENCE = 90.0
 PROFILES = {
     "quick": Profile(
         "quick",
-        Budget(seconds=2.0, precision=0.05, block=0.1, patience=PATIENCE),
+        Budget(seconds=5.0, precision=0.05, block=0.1, patience=PATIENCE),
         repeats=6,
         load_seconds=1.0,
     ),
     "full": Profile(
         "full",
-        Budget(seconds=15.0, precision=0.01, block=0.2, patience=PATIENCE),
+        Budget(seconds=24.0, precision=0.01, block=0.2, patience=PATIENCE),
         repeats=9,
         load_seconds=3.5,
     ),

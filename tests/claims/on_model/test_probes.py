@@ -49,11 +49,11 @@ def test_all_variants_of_a_session_run(title, subject, onnx_subject):
             ratio.result, chosen
         )
     first, *others = variants.values()
-    with WorkerProcess(first, others) as worker:
-        for seat in range(len(variants)):
-            worker.load(seat)
-            assert worker.outputs(seat)[0].size
-            worker.ask(60, do="block", seat=seat, seconds=0.01, discard=0.0)
+    with WorkerProcess(first, *others) as worker:
+        for slot in range(len(variants)):
+            worker.load(slot)
+            assert worker.outputs(slot)[0].size
+            worker.ask(60, do="block", slot=slot, seconds=0.01, discard=0.0)
 
 
 def test_a_session_measures_what_is_wanted_and_nothing_else(subject):
@@ -71,11 +71,11 @@ def test_a_session_measures_what_is_wanted_and_nothing_else(subject):
 def test_ways_of_calling_differ_in_nothing_but_the_call(subject):
     variants = SESSIONS["calls"].variants(subject)
     first, *others = variants.values()
-    with WorkerProcess(first, others) as worker:
+    with WorkerProcess(first, *others) as worker:
         outputs = []
-        for seat in range(len(variants)):
-            worker.load(seat)
-            outputs.append(worker.outputs(seat)[0])
+        for slot in range(len(variants)):
+            worker.load(slot)
+            outputs.append(worker.outputs(slot)[0])
     for other in outputs[1:]:
         np.testing.assert_array_equal(outputs[0], other)
 

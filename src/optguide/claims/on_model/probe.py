@@ -8,9 +8,9 @@ from typing import Any, Protocol
 from optguide.claims.on_model.model import Subject
 from optguide.errors import Busy, OptGuideError
 from optguide.records import Result
-from optguide.stats.estimate import MINIMUM_ROUNDS, Estimate
+from optguide.stats.estimate import Estimate
 
-__all__ = ["Asked", "Found", "Probe", "gather", "measuring_seconds", "reason"]
+__all__ = ["Asked", "Found", "Probe", "gather", "reason"]
 
 Asked = tuple[str, Callable[[], Estimate]]
 """What sentences call a result, and what estimates it."""
@@ -57,18 +57,6 @@ def reason(error: OptGuideError) -> str:
     if isinstance(error, Busy):
         raise error
     return error.message
-
-
-def measuring_seconds(seconds: float, loading: float) -> float:
-    """The budget of a session that is to take ``seconds`` with everything.
-
-    A session loads its variants once, or six times where five times of that fit into its budget.
-
-    :param loading: of all its variants, once.
-    """
-    if seconds >= (2 * MINIMUM_ROUNDS - 1) * loading:
-        return seconds - MINIMUM_ROUNDS * loading
-    return min(seconds - loading, 0.95 * (MINIMUM_ROUNDS - 1) * loading)
 
 
 def _result(label: str, estimated: Callable[[], Estimate], evidence: Mapping[str, Any]) -> Result | str:

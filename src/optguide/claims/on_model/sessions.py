@@ -16,7 +16,7 @@ from optguide.bench.result import SessionResult
 from optguide.bench.session import Budget, measure
 from optguide.bench.variant import Variant
 from optguide.claims.on_model.model import Subject
-from optguide.claims.on_model.probe import Asked, Found, gather, measuring_seconds, reason
+from optguide.claims.on_model.probe import Asked, Found, gather, reason
 from optguide.errors import OptGuideError
 from optguide.runtimes.openvino import OpenVINO
 from optguide.stats.estimate import MINIMUM_ROUNDS
@@ -120,8 +120,7 @@ class Session:
     def run(self, wanted: Collection[str], subject: Subject, seconds: float, label: str) -> Found:
         """Measure the variants that ``wanted`` needs, and compare them."""
         variants = self._needed(wanted, subject)
-        measuring = measuring_seconds(seconds, subject.loading * len(variants))
-        budget = Budget(max(measuring, SECONDS_EACH * len(variants)), PRECISION)
+        budget = Budget(max(seconds, self.least(wanted, subject)), PRECISION)
         try:
             session = measure(list(variants.values()), budget, label=f"{label}: {self.title}")
         except OptGuideError as error:

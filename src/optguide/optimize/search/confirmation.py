@@ -17,12 +17,11 @@ from optguide.bench.session import Budget
 from optguide.bench.variant import Variant
 from optguide.optimize.candidate import Candidate
 from optguide.optimize.outcome import CONFIRMATION, RaceRound, Speed
-from optguide.optimize.search.planning import LOADING, entrants, open_candidates
+from optguide.optimize.search.planning import entrants, open_candidates
 from optguide.optimize.search.race_state import RaceState
 from optguide.optimize.search.rounds import Choose, RoundPlan, SearchContext, run_round
 from optguide.optimize.search.rules import Rules
 from optguide.stats.comparison import EQUIVALENT
-from optguide.stats.estimate import MINIMUM_ROUNDS
 
 __all__ = ["confirm", "provisional_winner"]
 
@@ -77,21 +76,9 @@ def confirm(
     references = references[: max(0, context.fitting - len(contenders))]
     everyone = [*contenders, *shown[: max(0, context.fitting - len(contenders) - len(references))]]
     precision = PRECISION if rules.limit is None else 1e-6  # a percentile takes all the time there is
-    budget = Budget(_measuring(rounds, len(everyone) + len(references), seconds), precision=precision)
+    budget = Budget(seconds, precision=precision)
     plan = RoundPlan(CONFIRMATION, tuple(everyone), budget, tuple(references), seed + len(rounds))
     return run_round(plan, context, rules, _winner(contenders, rules))
-
-
-def _measuring(rounds: Sequence[RaceRound], variants: int, seconds: float) -> float:
-    """Seconds of measuring in a session that takes so long as a whole.
-
-    Where loading is quick, a session starts its processes six times (see ``measuring.session``).
-    """
-    known = [race_round for race_round in rounds if race_round.speeds]
-    loading = variants * (known[-1].loading / len(known[-1].speeds) if known else LOADING)
-    often = seconds - MINIMUM_ROUNDS * loading
-    enough = (MINIMUM_ROUNDS - 1) * loading
-    return often if often >= enough else max(min(seconds - loading, 0.99 * enough), 0.3 * seconds, 0.1)
 
 
 def _keeping(context: SearchContext, rules: Rules, rounds: Sequence[RaceRound]) -> list[Candidate]:

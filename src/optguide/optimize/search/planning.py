@@ -26,8 +26,8 @@ __all__ = ["entrants", "next_round", "open_candidates"]
 SCREENING = 1.2
 """Seconds of measuring per candidate in its first round: six rounds of 0.2 s, the fewest with an interval."""
 
-REFINEMENT = (3.0, 6.0, 12.0)
-"""Seconds of measuring per candidate in rounds of those that are still open, one after the other."""
+REFINEMENT = (4.0, 12.0, 18.0)
+"""Seconds per candidate, loading included, in rounds of those that are still open, one after the other."""
 
 PRECISION = 0.01
 """Half-width of the intervals at which a round ends before its time."""
@@ -71,7 +71,7 @@ def next_round(
     if left > RESERVED * of:
         for title, found in plan.screenings():
             if found:
-                return plan.plan(title, found, SCREENING)
+                return plan.plan(title, found, plan.screening)
     return plan.refinement()
 
 
@@ -102,27 +102,30 @@ class _Plan:
     def plan(self, title: str, wanted: Sequence[Candidate], seconds: float) -> RoundPlan | None:
         """As many of those wanted as there is room and time for, against the leader.
 
-        :param seconds: of measuring per candidate, more where that is too little for six turns.
+        :param seconds: per candidate, loading included; more where that is too little for six turns.
         """
-        incumbent = self.state.incumbent
+        incumbent, loading = self.state.incumbent, self._loading()
         first = (
             () if self.state.out(incumbent) else (incumbent,)
         )  # a default that does not run is not asked again
         others = [candidate for candidate in wanted if candidate != incumbent]
-        seconds = max(seconds, *map(_six_turns, self.rounds), 0.0)
-        room = min(self.context.at_once, int(self.left / (seconds + self._loading())))
+        seconds = max(seconds, *(loading + _six_turns(race_round) for race_round in self.rounds), 0.0)
+        room = min(self.context.at_once, int(self.left / seconds))
         candidates = (*first, *others[: max(0, room - len(first))])
         if room < 2 or not candidates or (len(candidates) == 1 and self.state.seen(candidates[0])):
             return None
-        whole = sum(max(seconds, self.predictor.six_turns(candidate.deployment)) for candidate in candidates)
-        if title != OPEN:  # a longer session would replace its processes, which triples its rounds
-            whole = max(whole / 2, min(whole, (MINIMUM_ROUNDS - 1) * len(candidates) * self._loading() * 0.9))
+        whole = sum(max(seconds, loading + self.predictor.six_turns(c.deployment)) for c in candidates)
         return self._lineup(title, candidates, Budget(whole, precision=PRECISION))
 
+    @property
+    def screening(self) -> float:
+        """Seconds per candidate, loading included, in its first round."""
+        return SCREENING + self._loading()
+
     def _loading(self) -> float:
-        """Seconds to start the process of a candidate."""
-        known = [race_round for race_round in self.rounds if race_round.speeds]
-        return known[-1].loading / len(known[-1].speeds) if known else LOADING
+        """Seconds to start the process of a candidate once; some rounds have started theirs several times."""
+        starts = [played.loading / len(played.speeds) for played in self.rounds if played.speeds]
+        return min(starts, default=LOADING)
 
     def _lineup(self, title: str, candidates: tuple[Candidate, ...], budget: Budget) -> RoundPlan:
         return RoundPlan(title, candidates, budget, seed=self.seed + len(self.rounds))
@@ -205,7 +208,8 @@ class _Plan:
         open_ = open_candidates(self.rounds, self.context, self.rules)
         if done >= len(REFINEMENT) or not open_:
             return None
-        seconds = max(REFINEMENT[done], *(self._for_limit(candidate) for candidate in open_[:3]), 0.0)
+        for_limit = (self._for_limit(candidate) for candidate in open_[:3])
+        seconds = max(REFINEMENT[done], *(self._loading() + needed for needed in for_limit), 0.0)
         incumbent = self.state.incumbent
         rivals = [candidate for candidate in open_ if candidate != incumbent]
         if not rivals and incumbent.name in self.state.ratios:  # only the leader's limit is open

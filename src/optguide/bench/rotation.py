@@ -1,0 +1,224 @@
+"""The rotation that every kind of session is written on: processes that take turns on one machine.
+
+Whatever the machine does for longer than a turn, such as a change of clock frequency or another process that
+runs for a second, meets all members of a rotation alike and cancels in their ratios. So members are started
+and visited in an order that is drawn anew each time, and a member that fails is given up without ending the
+others. The processes of a rotation can be replaced by fresh ones as often as a session wants: each set of
+them is a *generation*.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
+from dataclasses import dataclass
+from typing import Any, Protocol, Self
+
+import numpy as np
+import numpy.typing as npt
+
+from optguide.bench.process import GRACE_SECONDS, WorkerProcess
+from optguide.bench.progress import Update, reporting
+from optguide.bench.variant import Variant
+from optguide.errors import OptGuideError
+from optguide.machine import OthersMeter, measuring_lock
+
+__all__ = ["THIS_MACHINE", "Host", "Rotation", "Worker"]
+
+
+class Worker(Protocol):
+    """What a rotation needs of a process that holds variants; see :class:`.process.WorkerProcess`."""
+
+    @property
+    def pid(self) -> int:
+        """Process identifier."""
+
+    def load(self, slot: int = 0) -> dict[str, Any]:
+        """Load a variant."""
+
+    def outputs(self, slot: int = 0) -> tuple[npt.NDArray[Any], ...]:
+        """Outputs on the first input set."""
+
+    def warm_up(self, slot: int = 0) -> None:
+        """Run every input set once."""
+
+    def ask(self, timeout: float, **request: Any) -> dict[str, Any]:
+        """Send one request and wait for its reply."""
+
+    def send(self, **request: Any) -> None:
+        """Send one request, to be followed by :meth:`receive`."""
+
+    def receive(self, timeout: float) -> dict[str, Any]:
+        """The reply to the request that was sent."""
+
+    def end(self) -> None:
+        """End the process."""
+
+    def __enter__(self) -> Self:
+        """The worker itself."""
+
+    def __exit__(self, *_: object) -> None:
+        """End the process."""
+
+
+class Meter(Protocol):
+    """Tells which share of the machine other processes used; see :class:`optguide.machine.OthersMeter`."""
+
+    share: float
+
+    def __enter__(self) -> Self:
+        """Start metering."""
+
+    def __exit__(self, *_: object) -> None:
+        """Set the share."""
+
+
+@contextmanager
+def _held(label: str, seconds: float) -> Iterator[Update]:
+    with measuring_lock(label), reporting(label, seconds) as update:
+        yield update
+
+
+@dataclass(frozen=True)
+class Host:
+    """What a rotation needs of the machine that it runs on; tests put one in its place that is simulated.
+
+    :param start: starts a process that will hold the given variants.
+    :param clock: seconds from an arbitrary moment.
+    :param held: keeps the machine for one measurement and shows its progress, given a label and the seconds
+        it is expected to take.
+    :param meter: makes a meter of what processes other than the given ones use.
+    """
+
+    start: Callable[..., Worker] = WorkerProcess
+    clock: Callable[[], float] = time.perf_counter
+    held: Callable[[str, float], AbstractContextManager[Update]] = _held
+    meter: Callable[[Sequence[int]], Meter] = OthersMeter
+
+
+THIS_MACHINE = Host()
+
+
+class Rotation:
+    """Processes that take turns, and what became of them.
+
+    :param processes: by the name of a member, the variants that its process holds.
+    :param seed: of the orders in which members are started and visited.
+    :ivar workers: running processes of the present generation by member.
+    :ivar failures: why a member was given up.
+    :ivar peaks: largest resident memory of a member's processes in bytes.
+    :ivar load_seconds: time that starting and loading the present generation took, failures left out.
+    """
+
+    def __init__(
+        self,
+        processes: Mapping[str, Sequence[Variant]],
+        *,
+        seed: int = 0,
+        host: Host = THIS_MACHINE,
+    ) -> None:
+        self.processes = {name: tuple(variants) for name, variants in processes.items()}
+        self.host = host
+        self.random = np.random.default_rng(seed)
+        self.workers: dict[str, Worker] = {}
+        self.failures: dict[str, OptGuideError] = {}
+        self.peaks: dict[str, int] = {}
+        self.load_seconds = 0.0
+        self._shares: list[float] = []
+        self._update: Update = lambda done, what: None
+
+    @property
+    def alive(self) -> list[str]:
+        """Members that have not failed."""
+        return [name for name in self.processes if name not in self.failures]
+
+    @property
+    def others_share(self) -> float:
+        """Share of the machine's CPU (0 to 1) that other processes used while metered; NaN if unknown."""
+        known = [share for share in self._shares if not math.isnan(share)]
+        return sum(known) / len(known) if known else math.nan
+
+    @contextmanager
+    def held(self, label: str, seconds: float) -> Iterator[None]:
+        """Keep the machine for this rotation and show its progress.
+
+        :param seconds: that it is expected to take.
+        :raises Busy: another measurement is running.
+        :raises OptGuideError: every member failed; the first one's error.
+        """
+        with self.host.held(label, seconds) as self._update:
+            yield
+        if not self.alive:
+            raise next(self.failures[name] for name in self.processes)
+
+    @contextmanager
+    def generation(self, load: Callable[[str, Worker], None], *, done: float = 0.0) -> Iterator[None]:
+        """Start a fresh process for every member in a new order, and end them all afterwards.
+
+        What others use of the machine is metered in between, and the peak memory is noted at the end.
+
+        :param load: prepares a member's process; where it fails, the member is given up.
+        :param done: share of the session that is over, for the progress.
+        """
+        with ExitStack() as stack:
+            self.workers, self.load_seconds = {}, 0.0
+
+            def start(name: str) -> None:
+                begun = self.host.clock()
+                self.workers[name] = stack.enter_context(self.host.start(*self.processes[name]))
+                load(name, self.workers[name])
+                self.load_seconds += self.host.clock() - begun
+
+            # What loading leaves behind must not always meet the same member: hence a new order here too.
+            self.visit(start, done=done, doing="loading {}")
+            with self.metered():
+                yield
+            for name in self.alive:
+                with suppress(OptGuideError):  # everything else of it has been measured
+                    peak = self.workers[name].ask(GRACE_SECONDS, do="memory")["peak_rss"]
+                    self.peaks[name] = max(peak, self.peaks.get(name, 0))
+
+    @contextmanager
+    def process(self, name: str) -> Iterator[Worker]:
+        """One fresh process of a member for a single turn, metered."""
+        with self.host.start(*self.processes[name]) as worker:
+            self.workers = {name: worker}
+            with self.metered():
+                yield worker
+
+    @contextmanager
+    def metered(self) -> Iterator[Meter]:
+        """Meter what others than the present workers use; the meter has its share afterwards."""
+        with self.host.meter([os.getpid(), *(worker.pid for worker in self.workers.values())]) as meter:
+            yield meter
+        self._shares.append(meter.share)
+
+    def visit(self, turn: Callable[[str], None], *, done: float, doing: str = "{}") -> None:
+        """Give every member that has not failed its turn, in a new order.
+
+        :param turn: what is done, given a member's name; where it fails, the member is given up.
+        :param done: share of the session that is over, for the progress.
+        :param doing: what progress shows, with ``{}`` for the member's name.
+        """
+        for name in self.shuffled(self.alive, done=done, doing=doing):
+            with self.isolated(name):
+                turn(name)
+
+    def shuffled(self, names: Sequence[str], *, done: float, doing: str = "{}") -> Iterator[str]:
+        """Names in a new order; parameters are those of :meth:`visit`."""
+        for name in map(str, self.random.permutation(names)):
+            self._update(done, doing.format(name))
+            yield name
+
+    @contextmanager
+    def isolated(self, name: str) -> Iterator[None]:
+        """Give up a member if this fails, and end its process, whose threads would disturb the others."""
+        try:
+            yield
+        except OptGuideError as error:
+            self.failures[name] = error
+            if name in self.workers:
+                self.workers[name].end()
