@@ -90,14 +90,8 @@ class SimulatedWorker:
         machine = self.machine
         machine.now += machine.load
         self.cost = machine.cost(self.variant) * self.bias
-        effective = machine.effective(self.variant)
         reply = {"stages": {"compile": machine.load}, "frames": self.batch}
-        return reply | {"effective": effective, "versions": {}}
-            "stages": {"compile": machine.load},
-            "frames": self.batch,
-            "effective": effective,
-            "versions": {},
-        }
+        return reply | {"effective": machine.effective(self.variant), "versions": {}}
 
     def outputs(self, slot: int = 0) -> tuple[np.ndarray, ...]:
         return ()
