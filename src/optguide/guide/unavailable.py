@@ -24,13 +24,13 @@ def measurable(
     :param available: names as in ``openvino.Core().available_devices``.
     """
     missing = {part: " and ".join(absent(row.openvino.device, available)) for part, row in rows.items()}
-    here = {part: row for part, row in rows.items() if not missing[part]}
+    available_rows = {part: row for part, row in rows.items() if not missing[part]}
     reasons = {
         part: f"this machine has no {names}; where there is one: {command(rows[part])}"
         for part, names in missing.items()
         if names
     }
-    return here, reasons
+    return available_rows, reasons
 
 
 def command(row: Variant) -> str:

@@ -53,19 +53,19 @@ def place_labels(axes: Axes, labels: Sequence[Label], lines: ArrayLike = ()) -> 
     line_boxes = np.hstack([ends.min(axis=1) - 1.5, ends.max(axis=1) + 1.5])
     mark_boxes = np.hstack([points - 6, points + 6])
     inside = np.array([axes.bbox.extents]) / per_point
-    taken = np.empty((0, 4))
+    placed = np.empty((0, 4))
     leader = {"arrowstyle": "-", "shrinkA": 0, "shrinkB": 6, "color": palette().muted, "linewidth": 0.8}
     for label, point in zip(labels, points, strict=True):
         weight = "bold" if label.strong else "normal"
         size = np.array([text_width(label.text, weight) + 3, FONT_SIZE + 2])
         boxes = _candidates(point, size)
         covered = (
-            100 * _overlap(boxes, taken) + 10 * _overlap(boxes, mark_boxes) + _overlap(boxes, line_boxes)
+            100 * _overlap(boxes, placed) + 10 * _overlap(boxes, mark_boxes) + _overlap(boxes, line_boxes)
         )
         outside = size.prod() - _overlap(boxes, inside)
         distance = 1.5 * np.repeat(np.arange(len(_RADII)), len(_ANGLES))
         box = boxes[np.argmin(100 * outside + covered + distance)]
-        taken = np.vstack([taken, box])
+        placed = np.vstack([placed, box])
         offset = (box[:2] + box[2:]) / 2 - point
         far = (abs(offset) - size / 2).max() > _LEADER_FROM
         style = {"ha": "center", "va": "center", "weight": weight, "arrowprops": leader if far else None}
@@ -151,11 +151,11 @@ def _lines(name: str) -> list[str]:
     return [fit(line, _NAME_WIDTH) for line in ([first, " ".join(others)] if others else [first])]
 
 
-def _spread(wanted: Sequence[float], heights: Sequence[float]) -> list[float]:
-    """Middles in ascending order near ``wanted``, ``heights`` apart and, if they fit, between 0 and 1."""
+def _spread(desired: Sequence[float], heights: Sequence[float]) -> list[float]:
+    """Middles in ascending order near ``desired``, ``heights`` apart and, if they fit, between 0 and 1."""
     middles: list[float] = []
     floor = 0.0
-    for middle, height in zip(wanted, heights, strict=True):
+    for middle, height in zip(desired, heights, strict=True):
         middles.append(max(middle, floor + height / 2))
         floor = middles[-1] + height / 2
     ceiling = max(1.0, sum(heights))

@@ -72,8 +72,8 @@ def verdict_interval_svg(
 
 def _scale(core: Sequence[float], low: float, high: float) -> Callable[[float], float]:
     """Map numbers to x: ``core`` always fits, the interval as far as it does not squeeze the core."""
-    everything = [number for number in (*core, low, high) if math.isfinite(number)]
-    logarithmic = min(everything) > 0 and low > 0 and max(everything) / min(everything) > 5
+    numbers = [number for number in (*core, low, high) if math.isfinite(number)]
+    logarithmic = min(numbers) > 0 and low > 0 and max(numbers) / min(numbers) > 5
     turn = math.log if logarithmic else float
     inner = [turn(number) for number in core if math.isfinite(number)]
     start, end = min(inner), max(inner)

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+import errno
 import math
+import os
 
 import pytest
 
@@ -99,10 +101,13 @@ def test_noise_keeps_what_the_system_did_not_tell(monkeypatch):
     assert math.isnan(noise.recorded_noise().steal_share)
 
 
-def test_noise_that_does_not_fit_on_the_disk_is_one_sentence(tmp_path, monkeypatch):
+def test_noise_that_does_not_fit_on_the_disk_is_one_sentence(monkeypatch):
     monkeypatch.setattr(noise, "probe", lambda: NoiseProbe(2.0, 900, 0.02, 1.01, 0.03, 0.0, 0.5))
-    (tmp_path / "build" / "records").mkdir(parents=True)
-    (tmp_path / "build" / "records" / ".noise.json").symlink_to("/dev/full")
+
+    def full(*_):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(os, "fsync", full)
     with pytest.raises(StorageError, match=r"records cannot be written: No space left"):
         noise.record_noise()
 

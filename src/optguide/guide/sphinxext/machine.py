@@ -15,7 +15,7 @@ from optguide import format as fmt
 from optguide.guide.sphinxext.pages import GuideDirective, depend_on_all, measuring_machine
 from optguide.machine import NoiseProbe, probe
 from optguide.paths import records_dir
-from optguide.storage import write_file
+from optguide.storage import storage_errors, write_file
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -62,7 +62,10 @@ def record_noise() -> None:
 
     :raises StorageError: a full disk or a folder that cannot be written.
     """
-    write_file(records_dir() / _NAME, msgspec.json.encode(probe()))
+    folder, measured = records_dir(), msgspec.json.encode(probe())
+    with storage_errors(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+    write_file(folder / _NAME, measured)
 
 
 def recorded_noise() -> NoiseProbe | None:

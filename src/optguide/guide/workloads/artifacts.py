@@ -26,8 +26,6 @@ from optguide.paths import build_dir, impersonal, shown
 from optguide.quiet import no_telemetry, quietly
 from optguide.storage import atomic_folder, storage_errors
 
-__all__ = ["PACKAGES", "Recipe", "Workload", "cached_artifact", "ensure", "key", "package_folder"]
-
 
 @dataclass(frozen=True)
 class Workload:
@@ -174,14 +172,18 @@ def cached_artifact(
 
 
 def _recipe(function: Callable[..., object], packages: tuple[str, ...], arguments: dict[str, Any]) -> Recipe:
-    found = fingerprint(function)
+    dependencies = fingerprint(function)
     inspect.signature(function).bind(Path(), **arguments)  # a wrong argument also fails when nothing is to do
-    parts = {"definitions": found.definitions, "constants": found.constants, "arguments": _plain(arguments)}
+    parts = {
+        "definitions": dependencies.definitions,
+        "constants": dependencies.constants,
+        "arguments": _plain(arguments),
+    }
     identity = impersonal(json.dumps(parts, sort_keys=True))  # the same in every checkout
     return Recipe(
         function.__name__.strip("_").replace("_", "-"),
         lambda folder: _fill(function, folder, arguments),
-        sources=tuple(found.modules[name] for name in sorted(found.modules)),
+        sources=tuple(file for _, file in sorted(dependencies.modules.items())),
         packages=packages,
         ingredients=(identity,),
     )

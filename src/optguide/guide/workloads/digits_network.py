@@ -9,8 +9,6 @@ import contextlib
 from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
-__all__ = ["network", "train"]
-
 if TYPE_CHECKING:
     import torch
 

@@ -10,8 +10,6 @@ if TYPE_CHECKING:
     import openvino
     import torch
 
-__all__ = ["save_ir", "to_ir", "to_onnx"]
-
 
 def to_ir(
     module: torch.nn.Module, example: Mapping[str, torch.Tensor], *, output: str, dynamic: bool = False

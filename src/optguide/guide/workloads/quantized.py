@@ -9,8 +9,6 @@ from optguide.guide.workloads import export, minilm
 from optguide.guide.workloads.artifacts import Recipe, Workload, ensure, key
 from optguide.guide.workloads.resnet50 import images, recipe, resnet50
 
-__all__ = ["resnet50_int8", "sentences_int8"]
-
 _SAMPLES = 8
 _SEED = 8
 

@@ -66,13 +66,12 @@ def pairs(limit: int | None = None) -> list[tuple[str, str]]:
     :param limit: this many, spread evenly over all of them; all without one.
     :raises InputError: the limit is below two.
     """
-    everything = _corpus()["pairs"]
+    every_pair = [(query, body) for query, body in _corpus()["pairs"]]
     if limit is not None and limit < 2:
         raise InputError(f"{limit} pairs make no task.", "Take two or more; a hundred tell something.")
-    if limit is None or limit >= len(everything):
-        return [(query, body) for query, body in everything]
-    chosen = np.linspace(0, len(everything) - 1, limit).round().astype(int)
-    return [(everything[index][0], everything[index][1]) for index in chosen]
+    if limit is None or limit >= len(every_pair):
+        return every_pair
+    return [every_pair[index] for index in np.linspace(0, len(every_pair) - 1, limit).round().astype(int)]
 
 
 def calibration(count: int) -> list[str]:
@@ -180,8 +179,8 @@ def _make(folder: Path) -> None:
 def _split(docstring: str) -> tuple[str, str]:
     """The first sentence and everything after it, without line breaks."""
     text = re.sub(r"\s+", " ", docstring).strip()
-    first, stop, rest = text.partition(". ")
-    return (first + stop).strip(), rest.strip()
+    first, stop, body = text.partition(". ")
+    return (first + stop).strip(), body.strip()
 
 
 def _docstrings() -> Iterator[str]:

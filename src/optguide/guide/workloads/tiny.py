@@ -7,8 +7,6 @@ from pathlib import Path
 from optguide.guide.workloads import export
 from optguide.guide.workloads.artifacts import Recipe, Workload, ensure
 
-__all__ = ["tiny"]
-
 _SEED = 4
 _WIDTH = 256
 _LAYERS = 4
