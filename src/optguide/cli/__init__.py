@@ -1,26 +1,19 @@
 """The ``optguide`` command: the guide's measuring, applied to the reader's own model.
 
-Modules of commands import click and the standard library only; everything else is imported inside the
-function that needs it, because ``--help`` and shell completion have to answer at once.
+A command's module is imported when the command runs. Listing commands and completing their names needs neither
+NumPy nor a runtime, so both answer at once.
 """
 
 from __future__ import annotations
 
 import os
+from importlib import import_module
 
 import click
 
-from optguide.cli.claims import claims
-from optguide.cli.compare import compare
 from optguide.cli.completion import words_of_bash
 from optguide.cli.errors import exit_status_of
-from optguide.cli.first_inference import first_inference
-from optguide.cli.load import load
-from optguide.cli.machine import machine
-from optguide.cli.measure import measure
-from optguide.cli.optimize import optimize
 from optguide.cli.options import CommandState, debug_option
-from optguide.cli.profile import profile
 
 __all__ = ["cli", "main"]
 
@@ -43,8 +36,69 @@ Shell completion: put the line of your shell into its start-up file.
   fish  _OPTGUIDE_COMPLETE=fish_source optguide | source
 """
 
+COMMANDS = {
+    "claims": (
+        "optguide.cli.claims:claims",
+        "List the guide's claims with their verdicts, or try them on your own model.",
+    ),
+    "compare": ("optguide.cli.compare:compare", "Compare models, or one model under several settings."),
+    "first-inference": (
+        "optguide.cli.first_inference:first_inference",
+        "Measure the time from a fresh process to the first result, stage by stage, and memory.",
+    ),
+    "load": (
+        "optguide.cli.load:load",
+        "Measure latency while requests arrive at a given rate, whether the model is ready or not.",
+    ),
+    "machine": ("optguide.cli.machine:machine", "Show what this machine is, and how noisy it is now."),
+    "measure": (
+        "optguide.cli.measure:measure",
+        "Measure latency, throughput, CPU time and memory of one model.",
+    ),
+    "optimize": (
+        "optguide.cli.optimize:optimize",
+        "Find the fastest way to run a model on this machine, and prove it.",
+    ),
+    "profile": (
+        "optguide.cli.profile:profile",
+        "Show which layers of a model take how long, and in which precision each one runs.",
+    ),
+}
+"""Name, ``module:attribute`` and the first sentence of the help of each command."""
 
-@click.group(epilog=EPILOG, no_args_is_help=False, context_settings={"help_option_names": ["-h", "--help"]})
+
+class LazyCommand(click.Command):
+    """Stands for a command where commands are listed; :meth:`load` imports the command itself."""
+
+    def __init__(self, name: str, reference: str, summary: str) -> None:
+        super().__init__(name, help=summary)
+        self.reference = reference
+
+    def load(self) -> click.Command:
+        """The command that this one stands for."""
+        module, _, attribute = self.reference.partition(":")
+        command: click.Command = getattr(import_module(module), attribute)
+        return command
+
+
+class LazyGroup(click.Group):
+    """A group that imports a command when it is called or its own options are completed, not to list it."""
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """As click does, with the command itself in place of what stands for it."""
+        name, command, remaining = super().resolve_command(ctx, args)
+        return name, command.load() if isinstance(command, LazyCommand) else command, remaining
+
+
+@click.group(
+    cls=LazyGroup,
+    commands=[LazyCommand(name, *described) for name, described in COMMANDS.items()],
+    epilog=EPILOG,
+    no_args_is_help=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
 @click.version_option(package_name="optguide", message="%(prog)s %(version)s")
 @debug_option
 def cli() -> None:
@@ -53,9 +107,6 @@ def cli() -> None:
     Results go to standard output, progress and warnings to standard error.
     """
 
-
-for _command in (optimize, machine, measure, compare, first_inference, load, profile, claims):
-    cli.add_command(_command)
 
 if "_OPTGUIDE_COMPLETE" in os.environ:
     words_of_bash()

@@ -1,9 +1,4 @@
-"""``optguide claims [MODEL]``: the guide's claims, as it measured them or on the reader's own model.
-
-Claims and their verdicts as a table, wherever the verdicts come from.
-
-``optguide claims MODEL``: the claims that make sense for any model, on the reader's.
-"""
+"""``optguide claims [MODEL]``: the guide's claims, as it measured them or on the reader's own model."""
 
 from __future__ import annotations
 
@@ -12,175 +7,30 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
+from rich.text import Text
 
-from optguide.cli.options import Duration, debug_option, json_option, wait_option
+from optguide import format as fmt
+from optguide.bench.variant import Variant
+from optguide.claims import as_dict, evaluate, on_model
+from optguide.claims import load as load_claims
+from optguide.claims.on_model import NOT_TRIED, OwnVerdict
+from optguide.cli import output
+from optguide.cli.options import DURATION, debug_option, json_option, wait_option
+from optguide.cli.session import busy_warnings, machine_held
+from optguide.cli.variants import Spec, build, common_settings
 from optguide.errors import ModelError, OptionError, RecordsError
+from optguide.machine import Machine
+from optguide.records import Records
+from optguide.records import load as load_records
+from optguide.runtimes.models import check_model
 
-__all__ = ["Line", "claims", "counts", "run", "show"]
-
-
-@dataclass(frozen=True)
-class Line:
-    """One claim.
-
-    :param note: a last line, such as where to read on; nothing if empty.
-    :param details: for ``--json``.
-    """
-
-    id: str
-    outcome: str
-    statement: str
-    reasons: tuple[str, ...]
-    details: dict[str, Any]
-    note: str = ""
-
-
-def counts(lines: Sequence[Line]) -> dict[str, int]:
-    """Number of claims by outcome."""
-    return dict(Counter(line.outcome for line in lines))
-
-
-def show(title: str, lines: Sequence[Line], where: str) -> None:
-    """Print the table and its summary.
-
-    :param where: measured on which machine, and when or how long.
-    """
-    from rich.text import Text
-
-    from optguide.cli import output as render
-
-    rows = [
-        (
-            render.verdict(line.outcome),
-            Text.assemble(
-                line.statement, *((f"\n{text}", "dim") for text in (*line.reasons, line.note) if text)
-            ),
-        )
-        for line in lines
-    ]
-    render.table(title, ("Verdict", "Claim, and what decides it"), rows)
-    found = sorted(counts(lines).items(), key=lambda pair: -pair[1])
-    summary = ", ".join(f"{count} {outcome}" for outcome, count in found) or "no claims"
-    render.paragraph(f"{len(lines)} claim{'' if len(lines) == 1 else 's'}: {summary}.")
-    render.paragraph(f"Measured on {where}.")
-
-
-if TYPE_CHECKING:
-    from optguide.bench.variant import Variant
-    from optguide.claims.on_model import OwnVerdict
-
+__all__ = ["claims"]
 
 BUDGET = 120.0
-"""Seconds."""
-
-
-def run(model: str, options: Mapping[str, Any], *, as_json: bool) -> None:
-    """Try the claims and print their verdicts.
-
-    :raises OptionError: a budget in which none could be tried.
-    :raises OptGuideError: the call has to change, or the model cannot be measured at all.
-    """
-    from optguide import format as fmt
-    from optguide.claims import on_model as own
-    from optguide.cli.as_json import emit
-    from optguide.cli.errors import warn
-    from optguide.cli.session import machine_held
-    from optguide.machine import Machine
-
-    budget = BUDGET if options["budget"] is None else options["budget"]
-    plain, int8 = _checked(model, options)
-    if not budget > 0:
-        raise OptionError("A budget of 0 s tries nothing.", "Use a budget above zero.")
-    with machine_held(f"optguide claims {plain.name}", options["wait"]):
-        start = time.monotonic()
-        found = own.verdicts(
-            plain.model,
-            inputs=plain.inputs,
-            shapes=plain.openvino.shapes,
-            device=plain.openvino.device,
-            int8=int8,
-            seconds=budget,
-            only=options["only"] or None,
-            label=f"claims on {plain.name}",
-        )
-        seconds = time.monotonic() - start
-    _refuse_too_short(found, budget)
-    lines = [
-        Line(
-            verdict.claim.id,
-            verdict.outcome,
-            verdict.claim.statement,
-            verdict.reasons,
-            verdict.to_dict(),
-            note=f"{verdict.claim.id}, on the page {verdict.claim.page}",
-        )
-        for verdict in found
-    ]
-    machine = Machine.current()
-    if as_json:
-        content = {
-            "machine": machine.to_dict(),
-            "variant": plain.to_dict(evidence=True),
-            "int8": int8,
-            "budget": {"seconds": budget},
-            "seconds": seconds,
-            "counts": counts(lines),
-            "claims": [line.details for line in lines],
-        }
-        emit("claims", content)
-    else:
-        where = f"{machine.summary()}, in {fmt.duration(seconds)}"
-        show(f"The guide's claims on {plain.name}", lines, where)
-    for sentence in _warnings(found):
-        warn(sentence)
-
-
-def _checked(model: str, options: Mapping[str, Any]) -> tuple[Variant, str | None]:
-    """The model with OpenVINO's defaults, and its 8-bit form.
-
-    :raises UserError: a file, a shape or the kind of a model that cannot work.
-    """
-    from optguide.cli.variants import Spec, build, common_settings
-    from optguide.runtimes.models import check_model
-
-    int8 = None if options["int8"] is None else str(options["int8"])
-    for file in (model, *([int8] if int8 else [])):
-        if Path(file).suffix.lower() == ".pt2":
-            raise ModelError(f"Claims cannot be tried on {Path(file).name}.", "Convert it to IR or ONNX.")
-    (plain,) = build([Spec(model, {})], common_settings(options), allow_pickle=False)
-    if int8 is not None:
-        check_model(int8, "openvino", allow_pickle=False)
-    return plain, int8
-
-
-def _refuse_too_short(found: Sequence[OwnVerdict], budget: float) -> None:
-    from optguide import format as fmt
-    from optguide.claims.on_model import NOT_TRIED
-
-    left_out = [verdict for verdict in found if verdict.outcome == NOT_TRIED]
-    if left_out and all(verdict.outcome in (NOT_TRIED, "not measurable here") for verdict in found):
-        raise OptionError(
-            f"In {fmt.duration(budget)}, none of the claims could be tried. {left_out[0].reasons[0]}",
-            "Give a larger --budget, such as 2m.",
-        )
-
-
-def _warnings(found: Sequence[OwnVerdict]) -> list[str]:
-    from optguide.cli.session import busy
-
-    results = [result for verdict in found for result in verdict.results.values()]
-    shares = [result.evidence["others_share"] for result in results if "others_share" in result.evidence]
-    return busy(max(shares, default=0.0))
-
-
-if TYPE_CHECKING:
-    from optguide.cli.claims import Line
-    from optguide.machine import Machine
-    from optguide.records import Records
-
+"""Seconds for trying claims on a model, where the reader gives no budget."""
 
 NOT_RECORDED = "not recorded"
 """Outcome of a claim whose example has not run yet, beside those of :class:`optguide.claims.Verdict`."""
@@ -222,7 +72,7 @@ Examples:
 )
 @click.option(
     "--budget",
-    type=Duration(),
+    type=DURATION,
     metavar="TIME",
     help="Time for trying claims on MODEL, loading included; what no longer fits is not tried. The default"
     " is 2m.",
@@ -251,50 +101,62 @@ def claims(model: str | None, folder: Path | None, as_json: bool, **options: Any
     if model is None:
         _refuse_without_model(options)
         _show_recorded(folder, as_json=as_json)
-        return
-    if folder is not None:
+    elif folder is not None:
         raise OptionError(
             "--records is about the guide's own measurements, and a MODEL is named.", "Leave one of them out."
         )
+    else:
+        _try_on_model(model, options, as_json=as_json)
 
-    run(model, options, as_json=as_json)
+
+@dataclass(frozen=True)
+class ClaimRow:
+    """One claim as the command prints it.
+
+    :param details: for ``--json``.
+    :param note: a last line below the reasons, such as where to read on; none if empty.
+    """
+
+    outcome: str
+    statement: str
+    reasons: tuple[str, ...]
+    details: dict[str, Any]
+    note: str = ""
 
 
-def _refuse_without_model(options: dict[str, Any]) -> None:
+def _refuse_without_model(options: Mapping[str, Any]) -> None:
     about_model = ("inputs", "shape", "device", "int8", "only", "budget")
-    given = [name for name in about_model if options["shapes" if name == "shape" else name]]
-    if given:
+    present = [name for name in about_model if options["shapes" if name == "shape" else name]]
+    if present:
         raise OptionError(
-            f"--{given[0]} is about a model, and none is named.", "Write optguide claims MODEL with it."
+            f"--{present[0]} is about a model, and none is named.", "Write optguide claims MODEL with it."
         )
 
 
 def _show_recorded(folder: Path | None, *, as_json: bool) -> None:
-    from optguide.cli.as_json import emit
-    from optguide.cli.errors import warn
-    from optguide.machine import Machine
-    from optguide.records import load
-
-    records = load(_build_folder(folder) if folder else None)
+    """Print the claims with the verdicts of the guide's last build."""
+    records = load_records(_build_folder(folder) if folder else None)
     if not records.by_example:
         raise RecordsError(f"There are no records in {records.folder}.", "Run `nox -s docs` to measure.")
     newest = max(records.by_example.values(), key=lambda record: record.finished)
     measured_on = Machine.from_dict(newest.machine)
-    lines = _ledger(records, measured_on)
-    if as_json:
-        content = {
+    rows = _recorded_rows(records, measured_on)
+    warnings = records.mixed()
+    if newest.machine_id != Machine.current().machine_id:
+        other = f"These verdicts are about another machine than this one: {measured_on.summary()}."
+        warnings = (other, *warnings)
+    output.deliver(
+        "claims",
+        as_json=as_json,
+        content=lambda: {
             "machine": measured_on.to_dict(),
             "measured": newest.finished,
-            "counts": counts(lines),
-            "claims": [line.details for line in lines],
-        }
-        emit("claims", content)
-    else:
-        show("Claims", lines, f"{measured_on.summary()}, {newest.finished}")
-    if newest.machine_id != Machine.current().machine_id:
-        warn(f"These verdicts are about another machine than this one: {measured_on.summary()}.")
-    for sentence in records.mixed():
-        warn(sentence)
+            "counts": _counts(rows),
+            "claims": [row.details for row in rows],
+        },
+        tables=lambda: _print("Claims", rows, f"{measured_on.summary()}, {newest.finished}"),
+        warnings=warnings,
+    )
 
 
 def _build_folder(folder: Path) -> Path:
@@ -304,20 +166,121 @@ def _build_folder(folder: Path) -> Path:
     return folder.resolve().parent if is_records else folder
 
 
-def _ledger(records: Records, measured_on: Machine) -> list[Line]:
-    """All claims in their order, also those whose results nobody has recorded yet."""
-    from optguide.claims import as_dict, evaluate, load
-    from optguide.cli.claims import Line
-
-    known = records.results.keys() | records.unavailable.keys()
-    lines = []
-    for claim in load():
-        missing = tuple(part.result for part in claim.conditions if part.result not in known)
+def _recorded_rows(records: Records, measured_on: Machine) -> list[ClaimRow]:
+    """All claims in their order, also those whose results no example has recorded yet."""
+    recorded = records.results.keys() | records.unavailable.keys()
+    rows = []
+    for claim in load_claims():
+        missing = [part.result for part in claim.conditions if part.result not in recorded]
         if missing:
-            reasons: tuple[str, ...] = tuple(f"No example has recorded {result}." for result in missing)
+            reasons = tuple(f"No example has recorded {result}." for result in missing)
             details = as_dict(claim, NOT_RECORDED, reasons)
-            lines.append(Line(claim.id, NOT_RECORDED, claim.statement, reasons, details))
+            rows.append(ClaimRow(NOT_RECORDED, claim.statement, reasons, details))
             continue
         (verdict,) = evaluate([claim], records, measured_on)
-        lines.append(Line(claim.id, verdict.outcome, claim.statement, verdict.reasons, verdict.to_dict()))
-    return lines
+        rows.append(ClaimRow(verdict.outcome, claim.statement, verdict.reasons, verdict.to_dict()))
+    return rows
+
+
+def _try_on_model(model: str, options: Mapping[str, Any], *, as_json: bool) -> None:
+    """Measure what decides the claims that make sense for any model, and print the verdicts.
+
+    :raises OptionError: a budget in which none could be tried.
+    :raises OptGuideError: the call has to change, or the model cannot be measured at all.
+    """
+    budget = BUDGET if options["budget"] is None else options["budget"]
+    variant, int8 = _checked(model, options)
+    if not budget > 0:
+        raise OptionError("A budget of 0 s tries nothing.", "Use a budget above zero.")
+    with machine_held(f"optguide claims {variant.name}", options["wait"]):
+        start = time.monotonic()
+        verdicts = on_model.verdicts(
+            variant.model,
+            inputs=variant.inputs,
+            shapes=variant.openvino.shapes,
+            device=variant.openvino.device,
+            int8=int8,
+            seconds=budget,
+            only=options["only"] or None,
+            label=f"claims on {variant.name}",
+        )
+        seconds = time.monotonic() - start
+    _refuse_too_short(verdicts, budget)
+    rows = [
+        ClaimRow(
+            verdict.outcome,
+            verdict.claim.statement,
+            verdict.reasons,
+            verdict.to_dict(),
+            note=f"{verdict.claim.id}, on the page {verdict.claim.page}",
+        )
+        for verdict in verdicts
+    ]
+    machine = Machine.current()
+    where = f"{machine.summary()}, in {fmt.duration(seconds)}"
+    output.deliver(
+        "claims",
+        as_json=as_json,
+        content=lambda: {
+            "machine": machine.to_dict(),
+            "variant": variant.to_dict(evidence=True),
+            "int8": int8,
+            "budget": {"seconds": budget},
+            "seconds": seconds,
+            "counts": _counts(rows),
+            "claims": [row.details for row in rows],
+        },
+        tables=lambda: _print(f"The guide's claims on {variant.name}", rows, where),
+        warnings=busy_warnings(_others_share(verdicts)),
+    )
+
+
+def _checked(model: str, options: Mapping[str, Any]) -> tuple[Variant, str | None]:
+    """The model with OpenVINO's defaults, and its 8-bit form.
+
+    :raises UserError: a file, a shape or the kind of a model that cannot work.
+    """
+    int8 = None if options["int8"] is None else str(options["int8"])
+    for file in (model, *([int8] if int8 else [])):
+        if Path(file).suffix.lower() == ".pt2":
+            raise ModelError(f"Claims cannot be tried on {Path(file).name}.", "Convert it to IR or ONNX.")
+    (variant,) = build([Spec(model, {})], common_settings(options), allow_pickle=False)
+    if int8 is not None:
+        check_model(int8, "openvino", allow_pickle=False)
+    return variant, int8
+
+
+def _refuse_too_short(verdicts: Sequence[OwnVerdict], budget: float) -> None:
+    not_tried = [verdict for verdict in verdicts if verdict.outcome == NOT_TRIED]
+    if not_tried and all(verdict.outcome in (NOT_TRIED, "not measurable here") for verdict in verdicts):
+        raise OptionError(
+            f"In {fmt.duration(budget)}, none of the claims could be tried. {not_tried[0].reasons[0]}",
+            "Give a larger --budget, such as 2m.",
+        )
+
+
+def _others_share(verdicts: Sequence[OwnVerdict]) -> float:
+    """The largest share of the CPU that other processes used during any of the measurements."""
+    results = [result for verdict in verdicts for result in verdict.results.values()]
+    return max((result.evidence.get("others_share", 0.0) for result in results), default=0.0)
+
+
+def _counts(rows: Sequence[ClaimRow]) -> dict[str, int]:
+    """Number of claims by outcome."""
+    return dict(Counter(row.outcome for row in rows))
+
+
+def _print(title: str, rows: Sequence[ClaimRow], where: str) -> None:
+    """The table and its summary.
+
+    :param where: measured on which machine, and when or how long.
+    """
+    cells = []
+    for row in rows:
+        below = [(f"\n{text}", "dim") for text in (*row.reasons, row.note) if text]
+        cells.append((output.verdict(row.outcome), Text.assemble(row.statement, *below)))
+    output.table(title, ("Verdict", "Claim, and what decides it"), cells)
+    counts = Counter(row.outcome for row in rows).most_common()
+    summary = ", ".join(f"{count} {outcome}" for outcome, count in counts) or "no claims"
+    output.paragraph(f"{len(rows)} claim{'' if len(rows) == 1 else 's'}: {summary}.")
+    output.paragraph(f"Measured on {where}.")

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
+from optguide import format as fmt
+from optguide.cli import output
 from optguide.cli.completion import complete_variant
 from optguide.cli.options import session_options, settings_options
+from optguide.cli.session import SessionRun, read_variants, run_session
 from optguide.errors import OptionError
-
-if TYPE_CHECKING:
-    from rich.text import Text
-
-    from optguide.cli.session import Measured
-    from optguide.stats.comparison import Comparison
+from optguide.stats.comparison import Comparison
 
 __all__ = ["compare"]
 
@@ -50,92 +48,80 @@ def compare(variants: tuple[str, ...], control: bool, **options: Any) -> None:
     settings. The first is the one that the others are compared with. All take turns in one session, so
     whatever the machine does meets all of them alike.
     """
-    from optguide.cli import as_json, session
-    from optguide.cli.errors import report_failures, warn
-    from optguide.cli.variants import build, common_settings, parse
-
     if len(variants) < 2:
         raise OptionError(
             "A comparison needs two variants.",
             "Name a second model, or the first under other settings, such as @hint=throughput.",
         )
-    built = build(parse(variants), common_settings(options), allow_pickle=options["allow_pickle"])
-    measured = session.run(
-        f"compare {len(built)} variants",
-        built,
-        budget=options["budget"],
-        precision=options["precision"],
-        wait=options["wait"],
-        control=control,
+    built = read_variants(variants, options)
+    run = run_session(f"compare {len(built)} variants", built, options, control=control)
+    failures = run.result.failures
+    output.deliver(
+        "compare",
+        as_json=options["as_json"],
+        content=run.content,
+        tables=lambda: _print(run, verbose=options["verbose"]),
+        warnings=run.warnings,
+        failures={name: failures[name] for name in failures if name != run.result.twin},
     )
-    if options["as_json"]:
-        as_json.emit("compare", as_json.session(measured))
-    else:
-        _print(measured, verbose=options["verbose"])
-    for sentence in measured.warnings:
-        warn(sentence)
-    twin = measured.result.twin
-    report_failures({name: error for name, error in measured.result.failures.items() if name != twin})
 
 
-def _print(measured: Measured, *, verbose: bool) -> None:
-    from optguide.cli import output as render
-    from optguide.cli import session_tables
-
-    result, first, others = measured.result, measured.first, measured.others
-    render.table(
+def _print(run: SessionRun, *, verbose: bool) -> None:
+    result, first, others = run.result, run.first, run.others
+    output.table(
         "Each variant (95 % interval)",
         ("Variant", "Latency, median", "Throughput", "CPU time per input", "Peak memory"),
-        [_variant_row(measured, name) for name in (first, *others)],
+        [_variant_row(run, name) for name in (first, *others)],
     )
     rows = [
         [name, *_ratio_cells(result.compare(first, name), result.compare(first, name, "throughput"))]
         for name in others
     ]
-    if measured.control is not None and result.twin is not None:
+    if run.control is not None and result.twin is not None:
         throughput = result.compare(first, result.twin, "throughput")
-        rows.append([result.twin, *_ratio_cells(measured.control, throughput)])
-    render.table(
+        rows.append([result.twin, *_ratio_cells(run.control, throughput)])
+    output.table(
         f"Against {first}: above 1 is better (95 % interval)",
         ("Variant", "Latency", "Throughput", "CPU time"),
         rows,
     )
-    render.table(
+    output.table(
         f"Outputs against those of {first}, on the first inputs",
         ("Variant", ">Largest difference", ">Share of the largest output", ">Cosine similarity"),
-        [_agreement_row(measured, name) for name in others],
+        [_agreement_row(run, name) for name in others],
     )
-    session_tables.differing(measured, verbose=verbose)
-    session_tables.closing(measured)
-    session_tables.machine_line(measured)
+    run.print_differences(verbose=verbose)
+    run.print_closing()
 
 
-def _variant_row(measured: Measured, name: str) -> list[str]:
-    from optguide import format as fmt
-
-    result = measured.result
-    numbers = (result.latency(name), result.throughput(name), result.cpu_time(name))
-    memory = fmt.quantity(result.series[name].peak_rss, "bytes")
-    return [name, *(fmt.estimate(number).replace(" (", "\n(") for number in numbers), memory]
-
-
-def _ratio_cells(latency: Comparison, throughput: Comparison) -> list[str | Text]:
-    """Ratios of latency and throughput with their verdicts, and of CPU time as the second witness."""
-    from optguide import format as fmt
-    from optguide.cli import output as render
-
-    cells: list[str | Text] = [
-        render.verdict(comparison.verdict, f"{fmt.estimate(comparison.ratio)}\n{comparison.verdict}")
-        for comparison in (latency, throughput)
+def _variant_row(run: SessionRun, name: str) -> list[str]:
+    result = run.result
+    return [
+        name,
+        output.two_lines(result.latency(name)),
+        output.two_lines(result.throughput(name)),
+        output.two_lines(result.cpu_time(name)),
+        fmt.quantity(result.series[name].peak_rss, "bytes"),
     ]
-    return [*cells, fmt.estimate(latency.cpu_ratio) if latency.cpu_ratio else "unknown"]
 
 
-def _agreement_row(measured: Measured, name: str) -> list[str]:
-    from optguide import format as fmt
+def _ratio_cells(latency: Comparison, throughput: Comparison) -> list[output.Cell]:
+    """Ratios of latency and throughput with their verdicts, and of CPU time as the second witness."""
+    return [
+        output.comparison_cell(latency),
+        output.comparison_cell(throughput),
+        fmt.estimate(latency.cpu_ratio) if latency.cpu_ratio else "unknown",
+    ]
 
+
+def _agreement_row(run: SessionRun, name: str) -> list[str]:
     try:
-        found = measured.result.agreement(measured.first, name)
+        agreement = run.result.agreement(run.first, name)
     except OptionError:
         return [name, "other shapes", "", ""]
-    return [name, f"{found.max_abs:.2g}", fmt.quantity(found.max_rel, "share"), f"{found.cosine:.6f}"]
+    return [
+        name,
+        f"{agreement.max_abs:.2g}",
+        fmt.quantity(agreement.max_rel, "share"),
+        f"{agreement.cosine:.6f}",
+    ]

@@ -31,56 +31,56 @@ def exit_status_of(run: Callable[[], object], state: CommandState) -> int:
         _give_up_output()
         return FAILURE
     except (KeyboardInterrupt, click.Abort):  # click turns the one into the other
-        _say("Interrupted; the measurement was ended and nothing of it is kept.")
+        _print("Interrupted; the measurement was ended and nothing of it is kept.")
         return INTERRUPTED
     except Exception as error:
-        _say(f"Error: {line(error)}")
+        _print(f"Error: {line(error)}")
         if state.debug:
-            _say(_details(error))
+            _print(_details(error))
         try:
             sys.stdout.flush()
-        except OSError:  # what is left of the output is what has just failed
+        except OSError:  # the output that is still unwritten is what has just failed
             _give_up_output()
         return _status(error)
     return status if isinstance(status, int) else 0
 
 
 def line(error: Exception) -> str:
-    """What happened and what to do, in one line."""
+    """The error and its remedy in one line."""
     match error:
         case OptGuideError():
-            text = f"{_ended(error.message)} {error.remedy}"
+            text = f"{_sentence(error.message)} {error.remedy}"
         case click.UsageError():
             command = error.ctx.command_path if error.ctx else "optguide"
-            text = f"{_ended(error.format_message())} Run `{command} --help` for what it takes."
+            text = f"{_sentence(error.format_message())} Run `{command} --help` for what it takes."
         case OSError(errno=errno.ENOSPC):
             text = "The disk is full. Free some space, then run the command again."
         case OSError() if error.strerror:
             where = f" ({error.filename})" if error.filename else ""
-            text = (
-                f"{_ended(error.strerror + where)} Run the command again with --debug for where it happened."
-            )
+            message = _sentence(error.strerror + where)
+            text = f"{message} Run the command again with --debug for where it happened."
         case _:
-            said = _ended(f"{type(error).__name__}: {error}".strip().rstrip(":"))
-            text = f"{said} That is a fault in optguide: run the command again with --debug and report it."
+            message = _sentence(f"{type(error).__name__}: {error}".strip().rstrip(":"))
+            text = f"{message} That is a fault in optguide: run the command again with --debug and report it."
     return " ".join(text.split())
 
 
 def warn(sentence: str) -> None:
-    """A sentence about results that are printed all the same."""
-    _say(f"Warning: {sentence}")
+    """Print a reason to doubt results that are printed all the same."""
+    _print(f"Warning: {sentence}")
 
 
 def report_failures(failures: Mapping[str, OptGuideError]) -> None:
-    """Say which variants failed, if any did, and end the command with the status of the first."""
+    """Print which variants failed, if any did, and end the command with the exit status of the first."""
     for name, error in failures.items():
-        _say(f"Error: {name!r} was not measured: {line(error)}")
+        _print(f"Error: {name!r} was not measured: {line(error)}")
     if failures:
         raise click.exceptions.Exit(next(iter(failures.values())).exit_status)
 
 
-def _ended(sentence: str) -> str:
-    return sentence if sentence.endswith((".", "!", "?")) else f"{sentence}."
+def _sentence(text: str) -> str:
+    """``text`` with a full stop where it has no end of its own."""
+    return text if text.endswith((".", "!", "?")) else f"{text}."
 
 
 def _status(error: Exception) -> int:
@@ -90,17 +90,15 @@ def _status(error: Exception) -> int:
 
 
 def _details(error: Exception) -> str:
+    text = "".join(traceback.format_exception(error))
     worker = getattr(error, "detail", "")
-    parts = ["".join(traceback.format_exception(error))]
-    if worker:
-        parts.append(f"From the worker:\n{worker}")
-    return "\n".join(parts)
+    return f"{text}\nFrom the worker:\n{worker}" if worker else text
 
 
 def _give_up_output() -> None:
-    """Standard output takes no more; the interpreter would complain when it flushes at exit."""
+    """Send what is left of standard output nowhere: flushed at exit, it would fail once more."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
-def _say(text: str) -> None:
+def _print(text: str) -> None:
     click.echo(text, err=True)

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
+from optguide import format as fmt
+from optguide.bench.load import PERCENTILES
+from optguide.cli import output
 from optguide.cli.completion import complete_variant
 from optguide.cli.options import session_options, settings_options
-
-if TYPE_CHECKING:
-    from optguide.cli.session import Measured
+from optguide.cli.session import SessionRun, read_variants, run_session
+from optguide.errors import NotEnoughSamples
+from optguide.stats.estimate import samples_needed
 
 __all__ = ["measure"]
 
@@ -33,37 +36,22 @@ def measure(model: str, **options: Any) -> None:
     MODEL is an OpenVINO IR, ONNX, TensorFlow Lite, PaddlePaddle or TensorFlow file, the folder of a
     SavedModel, or a torch.export .pt2 file. Settings may follow it: MODEL@KEY=VALUE,KEY=VALUE.
     """
-    from optguide.cli import as_json, session, variants
-    from optguide.cli.errors import warn
-
-    built = variants.build(
-        variants.parse([model]), variants.common_settings(options), allow_pickle=options["allow_pickle"]
+    variants = read_variants([model], options)
+    run = run_session(f"measure {variants[0].name}", variants, options)
+    output.deliver(
+        "measure",
+        as_json=options["as_json"],
+        content=run.content,
+        tables=lambda: _print(run, verbose=options["verbose"]),
+        warnings=run.warnings,
     )
-    measured = session.run(
-        f"measure {built[0].name}",
-        built,
-        budget=options["budget"],
-        precision=options["precision"],
-        wait=options["wait"],
-    )
-    if options["as_json"]:
-        as_json.emit("measure", as_json.session(measured))
-    else:
-        _print(measured, verbose=options["verbose"])
-    for sentence in measured.warnings:
-        warn(sentence)
 
 
-def _print(measured: Measured, *, verbose: bool) -> None:
-    from optguide import format as fmt
-    from optguide.cli import output as render
-    from optguide.cli import session_tables
-    from optguide.cli.as_json import PERCENTILES
-
-    result, name = measured.result, measured.first
+def _print(run: SessionRun, *, verbose: bool) -> None:
+    result, name = run.result, run.first
     series = result.series[name]
     throughput, cpu_time = result.throughput(name), result.cpu_time(name)
-    rows = [_latency_row(measured, percentile) for percentile in PERCENTILES]
+    rows = [_latency_row(run, percentile) for percentile in PERCENTILES]
     rows += [
         ("Throughput", fmt.estimate(throughput), f"{throughput.n} rounds"),
         ("CPU time per input", fmt.estimate(cpu_time), f"{cpu_time.n} rounds"),
@@ -72,23 +60,17 @@ def _print(measured: Measured, *, verbose: bool) -> None:
     ]
     if series.frames > 1:
         rows.append(("Inputs per inference", str(series.frames), ""))
-    render.table(name, ("Quantity", "Value (95 % interval)", "From"), rows)
-    session_tables.effective(series.effective, verbose=verbose)
-    session_tables.closing(measured)
-    session_tables.machine_line(measured)
+    output.table(name, ("Quantity", "Value (95 % interval)", "From"), rows)
+    run.print_effective(verbose=verbose)
+    run.print_closing()
 
 
-def _latency_row(measured: Measured, percentile: int) -> tuple[str, str, str]:
-    from optguide import format as fmt
-    from optguide.errors import NotEnoughSamples
-    from optguide.stats.estimate import samples_needed
-
+def _latency_row(run: SessionRun, percentile: int) -> tuple[str, str, str]:
     title = "Latency, median" if percentile == 50 else f"Latency, {percentile}th percentile"
     try:
-        found = measured.result.latency(measured.first, percentile)
+        latency = run.result.latency(run.first, percentile)
     except NotEnoughSamples:
-        blocks = measured.result.series[measured.first].blocks
-        count = sum(len(block.latencies_ms) for block in blocks)
+        count = sum(len(block.latencies_ms) for block in run.result.series[run.first].blocks)
         needed = samples_needed(percentile)
         return title, f"needs {needed} samples; give a larger --budget", f"{count} samples"
-    return title, fmt.estimate(found), f"{found.n:,} samples"
+    return title, fmt.estimate(latency), f"{latency.n:,} samples"

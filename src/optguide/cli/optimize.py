@@ -4,26 +4,36 @@ from __future__ import annotations
 
 import shlex
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 from click.core import ParameterSource
+from rich.text import Text
 
+from optguide.bench.load import Limit
+from optguide.cli import output
+from optguide.cli.errors import line, warn
 from optguide.cli.options import (
-    Duration,
-    LatencyLimit,
-    Share,
+    DURATION,
+    LATENCY_LIMIT,
+    SHARE,
+    allow_pickle_option,
     debug_option,
     json_option,
+    shape_option,
     wait_option,
 )
+from optguide.cli.session import machine_held
+from optguide.cli.variants import canonical, common_settings, to_variant
 from optguide.errors import OptGuideError, OptionError
-
-if TYPE_CHECKING:
-    from optguide.optimize.config import Settings
-    from optguide.optimize.outcome import Outcome, Standing
-    from optguide.optimize.report import Written
-    from optguide.stats.estimate import Estimate
+from optguide.machine import Machine
+from optguide.optimize.config import Settings
+from optguide.optimize.outcome import Outcome, Standing
+from optguide.optimize.pipeline import begin, resume
+from optguide.optimize.report import Written
+from optguide.optimize.state import Store, check_new
+from optguide.references import is_reference
+from optguide.runtimes.models import check_model
 
 __all__ = ["optimize"]
 
@@ -77,7 +87,7 @@ Exit status:
 @click.option("--metric", metavar="NAME", help="How right answers are, see below. By default labels decide.")
 @click.option(
     "--max-drop",
-    type=Share(),
+    type=SHARE,
     default="1%",
     show_default=True,
     metavar="SHARE",
@@ -88,7 +98,7 @@ Exit status:
     is_flag=True,
     help="Accept a precision whose measured loss keeps --max-drop even if its interval does not.",
 )
-@click.option("--slo", type=LatencyLimit(), metavar="LIMIT", help="Latency limit, such as p99=50ms.")
+@click.option("--slo", type=LATENCY_LIMIT, metavar="LIMIT", help="Latency limit, such as p99=50ms.")
 @click.option(
     "--goal",
     type=click.Choice(["latency", "throughput"]),
@@ -98,16 +108,14 @@ Exit status:
 )
 @click.option(
     "--budget",
-    type=Duration(),
+    type=DURATION,
     default="10m",
     show_default=True,
     metavar="TIME",
     help="Time for everything: making, judging, measuring, claims; with --resume, of the whole run.",
 )
 @click.option("--device", default="CPU", show_default=True, metavar="NAME", help="OpenVINO device.")
-@click.option(
-    "--shape", "shapes", multiple=True, metavar="NAME=1,3,224,224", help="Static shape of an input."
-)
+@shape_option
 @click.option(
     "--out",
     type=click.Path(path_type=Path),
@@ -117,9 +125,7 @@ Exit status:
 @click.option(
     "--resume", type=click.Path(path_type=Path), metavar="DIR", help="Go on with the run in this folder."
 )
-@click.option(
-    "--allow-pickle", is_flag=True, help="Read .pt2 files, which can execute code of whoever made them."
-)
+@allow_pickle_option
 @click.option(
     "--claims/--no-claims",
     default=True,
@@ -148,46 +154,35 @@ def optimize(ctx: click.Context, /, model: str | None, **options: Any) -> int:
     else:
         folder = options["out"] or Path(f"optguide-{_stem(model)}")
     try:
-        finished = _run(model, folder, options)
+        report = _run(model, folder, options)
     except KeyboardInterrupt:
         if not (folder / "run" / "state.json").exists():
             raise
-        click.echo(f"Interrupted. `{_resuming(folder)}` goes on with what is known.", err=True)
+        click.echo(f"Interrupted. `{_resume_command(folder)}` goes on with what is known.", err=True)
         return INTERRUPTED
     if options["as_json"]:
-        _emit(finished)
+        _print_json(report)
     else:
-        _print(finished, folder)
-    return _status(finished.outcome)
+        _print(report, folder)
+    return _status(report.outcome)
 
 
 def _run(model: str | None, folder: Path, options: dict[str, Any]) -> Written:
-    from optguide.cli.session import machine_held
-
     if options["resume"] is not None:
-        from optguide.optimize.pipeline import resume
-        from optguide.optimize.state import Store
-
         Store.reopen(folder)  # refused before waiting for the machine
         with machine_held(f"optguide optimize --resume {folder}", options["wait"]):
             return resume(folder, budget=options["budget"], claims=options["claims"])
     settings = _settings(str(model), options)
     _check(settings, folder)
-    from optguide.optimize.pipeline import begin
-
     with machine_held(f"optguide optimize {model}", options["wait"]):
         return begin(settings, folder)
 
 
 def _settings(model: str, options: dict[str, Any]) -> Settings:
-    """What was asked for, complete.
+    """The settings that the options describe.
 
-    :raises OptionError: a shape that is none, or a shape given twice.
+    :raises OptionError: a value that is no shape, or two shapes of one input.
     """
-    from optguide.bench.load import Limit
-    from optguide.cli.variants import canonical, common_settings, to_variant
-    from optguide.optimize.config import Settings
-
     variant = to_variant("model", model, canonical(common_settings({"shapes": options["shapes"]})))
     return Settings(
         model=model,
@@ -207,10 +202,6 @@ def _settings(model: str, options: dict[str, Any]) -> Settings:
 
 def _check(settings: Settings, folder: Path) -> None:
     """Refuse what cannot work before waiting for the machine."""
-    from optguide.optimize.state import check_new
-    from optguide.references import is_reference
-    from optguide.runtimes.models import check_model
-
     check_model(
         settings.model,
         "torch" if is_reference(settings.model) else "openvino",
@@ -224,17 +215,17 @@ def _refuse_beside_resume(ctx: click.Context) -> None:
 
     :raises OptionError: an option that the run has decided already.
     """
-    given = [
+    refused = [
         parameter
         for parameter in ctx.command.params
         if parameter.name
         and ctx.get_parameter_source(parameter.name) is not ParameterSource.DEFAULT
         and parameter.name not in AFTERWARDS
     ]
-    if given:
-        what = given[0].opts[0] if given[0].opts[0].startswith("-") else "MODEL"
+    if refused:
+        option = refused[0].opts[0] if refused[0].opts[0].startswith("-") else "MODEL"
         raise OptionError(
-            f"A run that is resumed keeps its settings, and {what} would be another.",
+            f"A run that is resumed keeps its settings, and {option} would be another.",
             "Leave it out, or start a new run without --resume.",
         )
 
@@ -251,79 +242,62 @@ def _status(outcome: Outcome) -> int:
     return 1 if outcome.ended == "failed" or outcome.met is False else 0
 
 
-def _emit(finished: Written) -> None:
-    (file,) = (file for file in finished.files if file.name == "report.json")
+def _print_json(report: Written) -> None:
+    (file,) = (file for file in report.files if file.name == "report.json")
     click.echo(file.read_text("utf-8"), nl=False)
-    _complain(finished.outcome)
+    _print_problems(report.outcome)
 
 
-def _print(finished: Written, folder: Path) -> None:
-    from optguide.cli import output as render
-    from optguide.machine import Machine
-
-    outcome = finished.outcome
-    decision, *others = outcome.summary
-    render.paragraph(decision)
-    for sentence in others:
-        render.paragraph(sentence)
-    render.paragraph("")
-    _table(outcome)
-    names = ", ".join(file.name for file in finished.files)
-    render.paragraph(f"Written to {folder}: {names}.")
-    if finished.check:
-        render.paragraph(f"To cross-check the winner: cd {shlex.quote(str(folder))} && {finished.check}")
-    render.paragraph(f"{Machine.from_dict(outcome.machine).summary()}.")
-    _complain(outcome)
+def _print(report: Written, folder: Path) -> None:
+    outcome = report.outcome
+    for sentence in outcome.summary:
+        output.paragraph(sentence)
+    output.paragraph("")
+    _print_candidates(outcome)
+    names = ", ".join(file.name for file in report.files)
+    output.paragraph(f"Written to {folder}: {names}.")
+    if report.check:
+        output.paragraph(f"To cross-check the winner: cd {shlex.quote(str(folder))} && {report.check}")
+    output.paragraph(f"{Machine.from_dict(outcome.machine).summary()}.")
+    _print_problems(outcome)
     if outcome.ended == "interrupted":
-        click.echo(f"Interrupted; `{_resuming(folder)}` goes on.", err=True)
+        click.echo(f"Interrupted; `{_resume_command(folder)}` goes on.", err=True)
 
 
-def _resuming(folder: Path) -> str:
+def _resume_command(folder: Path) -> str:
     return shlex.join(["optguide", "optimize", "--resume", str(folder)])
 
 
-def _table(outcome: Outcome) -> None:
+def _print_candidates(outcome: Outcome) -> None:
     """Those that were measured, the winner first, and why each of them lost."""
-    from optguide.cli import output as render
-
-    measured = [s for s in outcome.standings if s.speed is not None or s.status == "winner"]
-    shown = measured[:ROWS]
-    render.table(
+    standings = outcome.standings
+    measured = [s for s in standings if s.speed is not None or s.status == "winner"]
+    rows = [_row(standing, outcome.winner) for standing in measured[:ROWS]]
+    output.table(
         "Candidates (95 % interval; above 1 is better than the winner)",
         ("Candidate", "Latency, median", "Throughput", "Against the winner", "What became of it"),
-        [_row(standing, outcome.winner) for standing in shown],
+        rows,
     )
-    for standing in [standing for standing in outcome.standings if standing.status in EXPLAINED][:ROWS]:
-        render.paragraph(f"{standing.candidate.name} ({standing.status}): {standing.why}")
-    left = len(outcome.standings) - len(shown)
-    if left:
-        untried = sum(standing.status == "not tried" for standing in outcome.standings)
-        told = f", {untried} of them not tried" if untried else ""
-        render.paragraph(f"{left} more candidates are in report.html{told}.")
+    for standing in [standing for standing in standings if standing.status in EXPLAINED][:ROWS]:
+        output.paragraph(f"{standing.candidate.name} ({standing.status}): {standing.why}")
+    if hidden := len(standings) - len(rows):
+        untried = sum(standing.status == "not tried" for standing in standings)
+        of_them = f", {untried} of them not tried" if untried else ""
+        output.paragraph(f"{hidden} more candidates are in report.html{of_them}.")
 
 
-def _row(standing: Standing, winner: str) -> list[Any]:
-    from rich.text import Text
-
-    from optguide import format as fmt
-
-    def cell(found: Estimate | None) -> str:
-        return fmt.estimate(found).replace(" (", "\n(") if found else ""
-
+def _row(standing: Standing, winner: str) -> list[output.Cell]:
     speed = standing.speed
-    style = "green" if standing.status == "winner" else ""
     return [
         standing.candidate.name,
-        cell(speed.latency.get("p50") if speed else None),
-        cell(speed.throughput if speed else None),
-        cell(standing.ratio if standing.against == winner else None),
-        Text(standing.status, style),
+        output.two_lines(speed.latency.get("p50") if speed else None),
+        output.two_lines(speed.throughput if speed else None),
+        output.two_lines(standing.ratio if standing.against == winner else None),
+        Text(standing.status, "green" if standing.status == "winner" else ""),
     ]
 
 
-def _complain(outcome: Outcome) -> None:
-    from optguide.cli.errors import line, warn
-
+def _print_problems(outcome: Outcome) -> None:
     for sentence in outcome.warnings:
         warn(sentence)
     for sentence in outcome.errors:

@@ -14,18 +14,21 @@ from optguide.errors import OptionError
 from optguide.format import parse_duration, parse_share
 
 __all__ = [
+    "DURATION",
+    "LATENCY_LIMIT",
+    "SHARE",
     "CommandState",
-    "Duration",
-    "LatencyLimit",
+    "allow_pickle_option",
     "debug_option",
     "json_option",
     "models_argument",
     "session_options",
     "settings_options",
+    "shape_option",
     "wait_option",
 ]
 
-AnyCallable = TypeVar("AnyCallable", bound=Callable[..., Any])
+CommandFunction = TypeVar("CommandFunction", bound=Callable[..., Any])
 
 
 @dataclass
@@ -38,62 +41,45 @@ class CommandState:
     debug: bool = False
 
 
-class Duration(click.ParamType):  # type: ignore[type-arg] # generic since click 8.2
-    """Seconds, from ``500ms``, ``12s``, ``10m``."""
+class TextType(click.ParamType):  # type: ignore[type-arg] # generic since click 8.2
+    """The value that ``parse`` makes of a text; what it raises becomes click's usage error."""
 
-    name = "duration"
+    def __init__(self, name: str, parse: Callable[[str], object]) -> None:
+        self.name = name
+        self.parse = parse
 
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
-        """Seconds; click's usage error for anything else."""
-        if isinstance(value, float):
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """The parsed value; one that is no text has been parsed already."""
+        if not isinstance(value, str):
             return value
         try:
-            return parse_duration(value)
+            return self.parse(value)
         except OptionError as error:
             self.fail(str(error), param, ctx)
 
 
-class Share(click.ParamType):  # type: ignore[type-arg]
-    """A number from 0 to 1, from ``2%`` or ``0.02``."""
+def parse_limit(text: str) -> tuple[int, float]:
+    """A percentile and milliseconds, from ``p99=50ms``.
 
-    name = "share"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
-        """The share; click's usage error for anything else."""
-        if isinstance(value, float):
-            return value
-        try:
-            return parse_share(value)
-        except OptionError as error:
-            self.fail(str(error), param, ctx)
-
-
-class LatencyLimit(click.ParamType):  # type: ignore[type-arg]
-    """A percentile and milliseconds, from ``p99=50ms``."""
-
-    name = "limit"
-
-    def convert(
-        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
-    ) -> tuple[int, float]:
-        """Percentile and milliseconds; click's usage error for anything else."""
-        if isinstance(value, tuple):
-            return value
-        percentile, equals, time = value.partition("=")
-        if not equals or percentile.strip() not in PERCENTILES:
-            known = ", ".join(PERCENTILES)
-            self.fail(f"{value!r} is no latency limit. Write one such as p99=50ms, for {known}.", param, ctx)
-        try:
-            milliseconds = 1e3 * parse_duration(time)
-        except OptionError as error:
-            self.fail(str(error), param, ctx)
-        if not milliseconds > 0:
-            self.fail("No latency is below zero. Write a time such as 50ms.", param, ctx)
-        return PERCENTILES[percentile.strip()], milliseconds
+    :raises OptionError: a text of another form, or a time that no latency is below.
+    """
+    percentile, _, time = (part.strip() for part in text.partition("="))
+    if percentile not in PERCENTILES or not time:
+        raise OptionError(
+            f"{text!r} is no latency limit.", f"Write one such as p99=50ms, for {', '.join(PERCENTILES)}."
+        )
+    milliseconds = 1e3 * parse_duration(time)
+    if not milliseconds > 0:
+        raise OptionError("No latency is below zero.", "Write a time such as 50ms.")
+    return PERCENTILES[percentile], milliseconds
 
 
 PERCENTILES = {"p50": 50, "p95": 95, "p99": 99}
-"""Those of a latency that are measured."""
+"""The percentiles of a latency that are measured."""
+
+DURATION = TextType("duration", parse_duration)
+SHARE = TextType("share", parse_share)
+LATENCY_LIMIT = TextType("limit", parse_limit)
 
 
 def _remember_debug(ctx: click.Context, _param: click.Parameter, value: bool) -> None:
@@ -114,26 +100,33 @@ json_option = click.option("--json", "as_json", is_flag=True, help="Print one JS
 
 wait_option = click.option(
     "--wait",
-    type=Duration(),
+    type=DURATION,
     default="0s",
     metavar="TIME",
     help="Wait this long for another measurement on this machine to end, such as 10m.",
 )
 
+shape_option = click.option(
+    "--shape", "shapes", multiple=True, metavar="NAME=1,3,224,224", help="Static shape of an input."
+)
+
+allow_pickle_option = click.option(
+    "--allow-pickle", is_flag=True, help="Read .pt2 files, which can execute code of whoever made them."
+)
 
 models_argument = click.argument(
     "variants", nargs=-1, required=True, metavar="MODEL [MODEL]...", shell_complete=complete_variant
 )
 
 
-def settings_options(command: AnyCallable) -> AnyCallable:
+def settings_options(command: CommandFunction) -> CommandFunction:
     """How models run. The same settings can be written on one variant: ``model.xml@requests=4``."""
     for option in reversed(_SETTINGS):
         command = option(command)
     return command
 
 
-def session_options(command: AnyCallable) -> AnyCallable:
+def session_options(command: CommandFunction) -> CommandFunction:
     """How long and how precisely to measure, and how to print it."""
     for option in reversed(_SESSION):
         command = option(command)
@@ -163,9 +156,7 @@ _SETTINGS = (
         " call after another. By default auto under a throughput hint and sync otherwise.",
     ),
     click.option("--batch", metavar="N", help="Batch size to reshape to."),
-    click.option(
-        "--shape", "shapes", multiple=True, metavar="NAME=1,3,224,224", help="Static shape of an input."
-    ),
+    shape_option,
     click.option(
         "--inputs",
         multiple=True,
@@ -174,17 +165,13 @@ _SETTINGS = (
         help="Inputs as .npz, one array per model input; several files take turns. Random without it.",
     ),
     click.option("--threads", metavar="N", help="Inference threads, in every runtime."),
-    click.option(
-        "--allow-pickle",
-        is_flag=True,
-        help="Read .pt2 files, which can execute code of whoever made them.",
-    ),
+    allow_pickle_option,
 )
 
 _SESSION = (
     click.option(
         "--budget",
-        type=Duration(),
+        type=DURATION,
         default="20s",
         show_default=True,
         metavar="TIME",
@@ -192,7 +179,7 @@ _SESSION = (
     ),
     click.option(
         "--precision",
-        type=Share(),
+        type=SHARE,
         default="2%",
         show_default=True,
         metavar="SHARE",

@@ -1,11 +1,17 @@
-"""Tables on standard output. Everything a user named is printed as it is: no markup, no emoji codes."""
+"""What commands print on standard output: tables, or one JSON object without rounding.
+
+Everything a user named is printed as it is: no markup, no emoji codes.
+"""
 
 from __future__ import annotations
 
+import json
+import math
 import os
 import sys
-from collections.abc import Sequence
-from typing import Literal
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict
+from typing import Any, Literal
 
 import click
 from rich import box
@@ -13,12 +19,41 @@ from rich.console import Console, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-__all__ = ["Cell", "facts", "paragraph", "table", "verdict"]
+from optguide import format as fmt
+from optguide.cli.errors import report_failures, warn
+from optguide.errors import NotEnoughSamples, OptGuideError
+from optguide.machine import Machine
+from optguide.stats.comparison import Comparison
+from optguide.stats.estimate import Estimate
 
-Cell = str | Text
+__all__ = [
+    "MISSING",
+    "SCHEMA",
+    "Cell",
+    "comparison_cell",
+    "comparison_fields",
+    "deliver",
+    "estimate_cell",
+    "estimate_fields",
+    "facts",
+    "failure_fields",
+    "machine_line",
+    "paragraph",
+    "print_json",
+    "table",
+    "two_lines",
+    "verdict",
+]
+
+SCHEMA = 1
+"""Version of the JSON form. Raise it whenever an older reader would misunderstand a newer answer."""
 
 WIDTH = 110
 """Columns where standard output is no terminal: rich would take 80 and break most cells."""
+
+MISSING = "\N{EN DASH}"
+
+Cell = str | Text
 
 _GOOD, _OPEN, _BAD = "green", "yellow", "red"
 _STYLES = {
@@ -31,6 +66,92 @@ _STYLES = {
     "refuted": _BAD,
     "noisy": _BAD,
 }
+
+
+def deliver(
+    command: str,
+    *,
+    as_json: bool,
+    content: Callable[[], Mapping[str, Any]],
+    tables: Callable[[], None],
+    warnings: Sequence[str] = (),
+    failures: Mapping[str, OptGuideError] | None = None,
+) -> None:
+    """Print what a command measured, then warnings, then the variants that failed.
+
+    :param content: makes the JSON object, without ``schema`` and ``command``.
+    :param tables: prints the same for people.
+    :param failures: by variant; the first decides the exit status.
+    """
+    if as_json:
+        print_json(command, content())
+    else:
+        tables()
+    for sentence in warnings:
+        warn(sentence)
+    report_failures(failures or {})
+
+
+def print_json(command: str, content: Mapping[str, Any]) -> None:
+    """Print one object: schema, command and ``content``. What is not a finite number becomes null."""
+    click.echo(
+        json.dumps(
+            _finite({"schema": SCHEMA, "command": command, **content}),
+            indent=1,
+            allow_nan=False,
+            ensure_ascii=False,
+        )
+    )
+
+
+def estimate_fields(estimate: Callable[[], Estimate]) -> dict[str, Any] | None:
+    """The fields of an estimate; ``None`` where too little was measured for it."""
+    try:
+        return asdict(estimate())
+    except NotEnoughSamples:
+        return None
+
+
+def comparison_fields(comparison: Comparison | None) -> dict[str, Any] | None:
+    """The fields of a comparison and its verdict; ``None`` where there is none."""
+    return None if comparison is None else asdict(comparison) | {"verdict": comparison.verdict}
+
+
+def failure_fields(failures: Mapping[str, OptGuideError]) -> list[dict[str, str]]:
+    """Which variants were not measured, and why."""
+    return [
+        {"name": name, "kind": type(error).__name__, "message": error.message, "remedy": error.remedy}
+        for name, error in failures.items()
+    ]
+
+
+def _finite(value: Any) -> Any:
+    match value:
+        case float() if not math.isfinite(value):
+            return None
+        case Mapping():
+            return {str(key): _finite(item) for key, item in value.items()}
+        case list() | tuple():
+            return [_finite(item) for item in value]
+    return value
+
+
+def two_lines(estimate: Estimate | None) -> str:
+    """Value and, below it, the interval; empty without an estimate."""
+    return "" if estimate is None else fmt.estimate(estimate).replace(" (", "\n(")
+
+
+def estimate_cell(estimate: Callable[[], Estimate]) -> str:
+    """As :func:`two_lines`; "unknown" where too little was measured."""
+    try:
+        return two_lines(estimate())
+    except NotEnoughSamples:
+        return "unknown"
+
+
+def comparison_cell(comparison: Comparison) -> Text:
+    """The ratio and, below it, the verdict, in its colour."""
+    return verdict(comparison.verdict, f"{fmt.estimate(comparison.ratio)}\n{comparison.verdict}")
 
 
 def table(title: str, columns: Sequence[str], rows: Sequence[Sequence[Cell]]) -> None:
@@ -60,6 +181,12 @@ def facts(title: str, rows: Sequence[tuple[str, Cell]]) -> None:
 def paragraph(text: Cell) -> None:
     """A line of text."""
     _print(text)
+
+
+def machine_line(versions: Mapping[str, str] | None = None) -> None:
+    """This machine in one line, with the versions of the runtimes that were measured."""
+    runtimes = ", ".join(f"{name} {version.partition('-')[0]}" for name, version in (versions or {}).items())
+    paragraph(f"{Machine.current().summary()}{'; ' if runtimes else ''}{runtimes}.")
 
 
 def verdict(word: str, text: str | None = None) -> Text:

@@ -1,30 +1,103 @@
-"""Running one session for a command: the lock, the budget, and what to warn about."""
+"""What commands that measure share: variants, the lock, and one session with its tables and its JSON."""
 
 from __future__ import annotations
 
+import math
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from dataclasses import asdict, dataclass
+from functools import partial
+from typing import Any
 
 import click
 
+from optguide import format as fmt
+from optguide.bench.load import PERCENTILES
+from optguide.bench.result import SessionResult
+from optguide.bench.session import TWIN, Budget, measure
 from optguide.bench.variant import Variant
-from optguide.format import duration, quantity
+from optguide.cli import output
+from optguide.cli.variants import build, common_settings, parse, refuse
+from optguide.errors import OptionError
+from optguide.machine import Machine
+from optguide.machine.lock import holder, measuring_lock
+from optguide.machine.noise import LIMITS
+from optguide.stats.comparison import Comparison
 
-if TYPE_CHECKING:
-    from optguide.bench.result import SessionResult
-    from optguide.stats.comparison import Comparison
+__all__ = [
+    "SessionRun",
+    "busy_warnings",
+    "machine_held",
+    "read_variants",
+    "run_session",
+    "subject",
+]
 
-__all__ = ["Measured", "busy", "machine_held", "run"]
+RELEVANT = (
+    *("PERFORMANCE_HINT", "INFERENCE_PRECISION_HINT", "EXECUTION_MODE_HINT", "NUM_STREAMS"),
+    *("INFERENCE_NUM_THREADS", "EXECUTION_DEVICES", "requests in flight"),
+    *("providers", "intra_op_num_threads", "threads", "compiled"),
+)
+"""Effective properties that explain most differences in speed; the others come with ``--verbose``."""
+
+
+def read_variants(
+    texts: Sequence[str], options: Mapping[str, Any], *, single_calls: str = ""
+) -> list[Variant]:
+    """The variants in a command's arguments, under the settings that its options hold for all of them.
+
+    :param options: values of :func:`optguide.cli.options.settings_options`.
+    :param single_calls: why several requests in flight would change nothing, where they would not: ``"A first
+        inference is a single call"``.
+    :raises UserError: a setting, a model or an input file that cannot work.
+    """
+    specs, common = parse(texts), common_settings(options)
+    if single_calls:
+        refuse("requests", specs, common, single_calls)
+    return build(specs, common, allow_pickle=options["allow_pickle"])
+
+
+def subject(variants: Sequence[Variant]) -> str:
+    """The name of the only variant, or how many there are; for progress and for others who wait."""
+    return variants[0].name if len(variants) == 1 else f"{len(variants)} variants"
+
+
+@contextmanager
+def machine_held(label: str, wait: float) -> Iterator[None]:
+    """Hold the measuring lock, and print who holds it where that means waiting.
+
+    :param label: what is going to be measured, for others who find the machine held.
+    :raises Busy: another measurement still runs after ``wait`` seconds.
+    """
+    if wait and (current := holder()):
+        click.echo(
+            f"Waiting up to {fmt.duration(wait)} for process {current.pid} to end its measurement"
+            f" ({current.what}).",
+            err=True,
+        )
+    with measuring_lock(label, wait):
+        yield
+
+
+def busy_warnings(others_share: float) -> list[str]:
+    """A warning where other processes used so much of the machine that the numbers are theirs too.
+
+    :param others_share: of the machine's CPU (0 to 1).
+    """
+    (limit,) = (limit for limit in LIMITS if limit.witness == "others_share")
+    if not others_share > limit.noisy:
+        return []
+    return [
+        f"{limit.sentence.format(fmt.quantity(others_share, limit.unit))} Latencies and throughputs are those"
+        " of a busy machine."
+    ]
 
 
 @dataclass(frozen=True)
-class Measured:
-    """A session and what surrounds it.
+class SessionRun:
+    """A session of closed loops and what a command knows about it.
 
-    :param result: the session.
     :param first: name of the first variant that was measured, to which the others are compared.
     :param seconds: wall time of everything, loading included.
     :param budget: seconds that were allowed, loading included.
@@ -45,82 +118,126 @@ class Measured:
     @property
     def control(self) -> Comparison | None:
         """The first variant against its second copy, where both were measured."""
-        from optguide.bench.session import TWIN
-
         return self.result.control if self.result.twin == self.first + TWIN else None
 
     @property
     def warnings(self) -> list[str]:
         """One sentence for each reason not to take the numbers at face value."""
-        from optguide.bench.session import TWIN
-
-        found = []
+        sentences = []
         control = self.control
         if control is not None and control.verdict in ("faster", "slower"):
-            found.append(
+            sentences.append(
                 f"{self.first} differs from a second copy of itself, so the ratios of this session are not to"
                 " be trusted; let the machine calm down (see `optguide machine`) and measure again."
             )
-        failed = self.result.failures.get(self.first + TWIN)
-        if failed is not None:
-            found.append(f"There is no A/A control: {failed.message}")
-        return [*found, *busy(self.result.others_share)]
+        failure = self.result.failures.get(self.first + TWIN)
+        if failure is not None:
+            sentences.append(f"There is no A/A control: {failure.message}")
+        return [*sentences, *busy_warnings(self.result.others_share)]
 
+    def content(self) -> dict[str, Any]:
+        """The JSON form: machine, budget, variants, comparisons with the first, control, warnings."""
+        result = self.result
+        return {
+            "machine": Machine.current().to_dict(),
+            "budget": {"seconds": self.budget, "precision": self.precision},
+            "session": {
+                "ended": result.ended,
+                "rounds": result.rounds,
+                "measuring_seconds": result.seconds,
+                "total_seconds": self.seconds,
+                "others_share": result.others_share,
+            },
+            "variants": [self._variant(name) for name in result.series if name != result.twin],
+            "comparisons": [self._against_first(name) for name in self.others],
+            "control": output.comparison_fields(self.control),
+            "failures": output.failure_fields(result.failures),
+            "warnings": self.warnings,
+        }
 
-def busy(share: float) -> list[str]:
-    """A warning where other processes used so much of the machine that the numbers are theirs too.
+    def _variant(self, name: str) -> dict[str, Any]:
+        result, series = self.result, self.result.series[name]
+        return {
+            "name": name,
+            "variant": series.variant.to_dict(evidence=True),
+            "latency": {
+                f"p{p}": output.estimate_fields(partial(result.latency, name, p)) for p in PERCENTILES
+            },
+            "throughput": asdict(result.throughput(name)),
+            "cpu_time": asdict(result.cpu_time(name)),
+            "peak_rss": series.peak_rss,
+            "load_seconds": series.load_seconds,
+            "frames": series.frames,
+            "effective": dict(series.effective),
+            "versions": dict(series.versions),
+        }
 
-    :param share: of the machine's CPU (0 to 1).
-    """
-    from optguide.machine.noise import LIMITS
+    def _against_first(self, name: str) -> dict[str, Any]:
+        result, first = self.result, self.first
+        try:
+            agreement = asdict(result.agreement(first, name))
+        except OptionError:
+            agreement = None
+        return {
+            "first": first,
+            "variant": name,
+            "latency": output.comparison_fields(result.compare(first, name, "latency")),
+            "throughput": output.comparison_fields(result.compare(first, name, "throughput")),
+            "agreement": agreement,
+        }
 
-    (limit,) = (limit for limit in LIMITS if limit.witness == "others_share")
-    if not share > limit.noisy:
-        return []
-    return [
-        f"{limit.sentence.format(quantity(share, limit.unit))} Latencies and throughputs are those of a busy"
-        " machine."
-    ]
+    def print_effective(self, *, verbose: bool) -> None:
+        """Print the properties that the runtime of the first variant resolved."""
+        properties = self.result.series[self.first].effective
+        rows = [(key, value) for key, value in properties.items() if verbose or key in RELEVANT]
+        output.table("Effective properties", ("Property", "Value"), rows)
 
+    def print_differences(self, *, verbose: bool) -> None:
+        """Print the effective properties in which the variants differ, one column for each variant."""
+        names = [self.first, *self.others]
+        effective = {name: self.result.series[name].effective for name in names}
+        keys = dict.fromkeys(key for properties in effective.values() for key in properties)
+        rows = [
+            [key, *(effective[name].get(key, output.MISSING) for name in names)]
+            for key in keys
+            if (verbose or key in RELEVANT) and len({effective[name].get(key) for name in names}) > 1
+        ]
+        output.table("Effective properties that differ", ("Property", *names), rows)
 
-@contextmanager
-def machine_held(what: str, wait: float) -> Iterator[None]:
-    """Hold the measuring lock, and say so where that means waiting.
-
-    :raises Busy: another measurement still runs after ``wait`` seconds.
-    """
-    from optguide.machine.lock import holder, measuring_lock
-
-    if wait and (found := holder()):
-        click.echo(
-            f"Waiting up to {duration(wait)} for process {found.pid} to end its measurement ({found.what}).",
-            err=True,
+    def print_closing(self) -> None:
+        """Print how the session went and where it was measured."""
+        result = self.result
+        share = result.others_share
+        others = "unknown" if math.isnan(share) else fmt.quantity(share, "share")
+        output.paragraph(
+            f"{result.rounds} rounds in {fmt.duration(result.seconds)} ({result.ended}), with loading"
+            f" {fmt.duration(self.seconds)}. CPU used by other processes meanwhile: {others}."
         )
-    with measuring_lock(what, wait):
-        yield
+        output.machine_line(
+            {name: text for series in result.series.values() for name, text in series.versions.items()}
+        )
 
 
-def run(
+def run_session(
     label: str,
     variants: Sequence[Variant],
+    options: Mapping[str, Any],
     *,
-    budget: float,
-    precision: float,
-    wait: float,
     control: bool = False,
-) -> Measured:
+) -> SessionRun:
     """Measure ``variants`` in one session.
 
-    :param label: what is measured, for the progress and for others who find the machine held.
+    :param label: what is measured, for progress and for others who find the machine held.
+    :param options: values of :func:`optguide.cli.options.session_options`.
+    :param control: whether the first variant takes part a second time.
     :raises OptionError: no budget.
     :raises Busy: another measurement is running.
     :raises OptGuideError: every variant failed.
     """
-    from optguide.bench.session import Budget, measure
-
+    budget, precision = options["budget"], options["precision"]
     allowed = Budget(seconds=budget, precision=precision)
-    with machine_held(f"optguide {label}", wait):
+    with machine_held(f"optguide {label}", options["wait"]):
         start = time.perf_counter()
         result = measure(variants, allowed, control=control, label=label)
         seconds = time.perf_counter() - start
-    return Measured(result, next(iter(result.series)), seconds, budget, precision)
+    return SessionRun(result, next(iter(result.series)), seconds, budget, precision)
