@@ -168,11 +168,20 @@ def test_a_closed_pipe_is_no_traceback():
 
 
 def test_every_option_has_help():
-    def options(command):
-        for parameter in command.params:
-            if isinstance(parameter, click.Option):
-                yield command.name, parameter
-        for child in getattr(command, "commands", {}).values():
-            yield from options(child)
+    commands = [cli, *(listed.load() for listed in cli.commands.values())]
+    options = [
+        (command.name, parameter)
+        for command in commands
+        for parameter in command.params
+        if isinstance(parameter, click.Option)
+    ]
+    assert len(options) > 80
+    assert [(name, option.name) for name, option in options if not option.help] == []
 
-    assert [(name, option.name) for name, option in options(cli) if not option.help] == []
+
+@pytest.mark.parametrize("name", cli.commands)
+def test_what_is_listed_is_what_the_command_says_of_itself(name):
+    listed = cli.commands[name]
+    command = listed.load()
+    assert command.name == name
+    assert listed.get_short_help_str(200) == command.get_short_help_str(200)

@@ -11,8 +11,9 @@ import pytest
 from optguide.bench.result import Block, Series, SessionResult
 from optguide.bench.session import TWIN
 from optguide.bench.variant import Variant
-from optguide.cli.session import Measured
+from optguide.cli.session import SessionRun
 from optguide.errors import WorkerDied
+from tests.cli.json_shapes import golden, keys
 
 SHORT = ("--budget", "500ms")
 
@@ -33,6 +34,7 @@ def test_json_has_every_ratio_to_the_first(optguide, ir, onnx_model):
     found = optguide("compare", ir, onnx_model, f"{onnx_model}@runtime=onnxruntime", *SHORT, "--json")
     assert found.status == 0
     data = json.loads(found.out)
+    assert keys(data) == golden("compare")
     assert [one["name"] for one in data["variants"]] == [
         "linear.xml",
         "linear.onnx",
@@ -116,7 +118,7 @@ def session(times, others_share=0.0, failures=None, twin=True):
         series[name] = Series(Variant(name), tuple(blocks), {}, {}, 0.1, 1, 1)
     twin_name = f"m{TWIN}" if twin else None
     result = SessionResult(series, failures or {}, "budget spent", 1.0, 20, others_share, twin_name)
-    return Measured(result, next(iter(series)), 1.5, 1.0, 0.02)
+    return SessionRun(result, next(iter(series)), 1.5, 1.0, 0.02)
 
 
 def test_a_control_that_differs_is_a_warning():

@@ -4,6 +4,8 @@ import json
 
 import pytest
 
+from tests.cli.json_shapes import golden, keys
+
 
 def test_stages_and_memory_of_one_model(optguide, ir):
     found = optguide("first-inference", ir)
@@ -18,6 +20,7 @@ def test_a_warm_cache_is_another_variant_that_is_compared(optguide, ir):
     found = optguide("first-inference", ir, "--cache", "--json")
     assert found.status == 0
     data = json.loads(found.out)
+    assert keys(data) == golden("first-inference")
     assert data["command"] == "first-inference"
     plain, cached = data["variants"]
     assert (plain["name"], cached["name"]) == ("linear", "linear, cached")

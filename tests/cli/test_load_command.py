@@ -8,8 +8,9 @@ import pytest
 from optguide.bench import load_search
 from optguide.bench.load import Limit, LoadPoint
 from optguide.bench.variant import Variant
-from optguide.cli.load import Loads, advice, show
+from optguide.cli.load import LoadRun, advice, print_run
 from optguide.stats.estimate import Estimate
+from tests.cli.json_shapes import golden, keys
 
 
 @pytest.fixture(scope="module")
@@ -49,6 +50,7 @@ def test_rates_that_are_found_and_a_limit(optguide, model, monkeypatch):
 def test_json(optguide, model):
     found = optguide("load", model, "--rates", "5,20", "--slo", "p50=10s", "--seconds", "2s", "--json")
     data = json.loads(found.out)
+    assert keys(data) == golden("load")
     assert data["limit"] == {"percentile": 50, "milliseconds": 10000}
     (curve,) = data["curves"]
     assert [point["offered"] for point in curve["points"]] == [5, 20]
@@ -95,7 +97,7 @@ def test_a_wrong_call(optguide, ir, arguments, complaint):
 
 
 def loads(*points, limit=None):
-    return Loads({"m": points}, 5.0, limit or Limit(95, 10), [Variant("m")])
+    return LoadRun({"m": points}, 5.0, limit or Limit(95, 10), [Variant("m")])
 
 
 def point(rate, low, high, **fields):
@@ -103,13 +105,13 @@ def point(rate, low, high, **fields):
 
 
 def test_the_highest_rate_and_the_one_that_broke_the_limit(capsys):
-    show(loads(point(50, 1, 2), point(100, 9, 11), point(200, 12, 13)))
+    print_run(loads(point(50, 1, 2), point(100, 9, 11), point(200, 12, 13)))
     out = capsys.readouterr().out
     assert "p95 ≤ 10 ms was kept up to 50 requests/s; 200 requests/s broke it." in out
 
 
 def test_a_void_rate_is_explained(capsys):
-    show(loads(point(50, 1, 2), point(200, 1, 2, void="the queue kept growing", overloaded=True)))
+    print_run(loads(point(50, 1, 2), point(200, 1, 2, void="the queue kept growing", overloaded=True)))
     out = capsys.readouterr().out
     assert "200 requests/s: no latencies, because the queue kept growing." in out
     assert "200 requests/s broke it" in out

@@ -5,6 +5,8 @@ import threading
 
 import pytest
 
+from tests.cli.json_shapes import golden, keys
+
 HOLD = """
 import sys
 from optguide.machine import measuring_lock
@@ -42,6 +44,7 @@ def test_properties_of_every_device(optguide):
 
 def test_json(optguide):
     data = json.loads(optguide("machine", *SHORT, "--properties", "--json").out)
+    assert keys(data) == golden("machine")
     assert data["noise"]["verdict"] in ("quiet", "usable", "noisy")
     assert data["busy"] == ""
     assert data["machine"]["devices"][0]["name"] == "CPU"

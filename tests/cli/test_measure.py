@@ -11,6 +11,8 @@ import numpy as np
 import psutil
 import pytest
 
+from tests.cli.json_shapes import golden, keys
+
 SHORT = ("--budget", "200ms")
 LONG = ("--budget", "60s", "--precision", "0.001%")
 
@@ -95,6 +97,7 @@ def test_json_is_one_object_with_evidence(optguide, dynamic_ir):
     )
     assert found.status == 0
     data = json.loads(found.out)
+    assert keys(data) == golden("measure")
     assert (data["schema"], data["command"]) == (1, "measure")
     (one,) = data["variants"]
     assert one["variant"]["shapes"] == {"x": [4, 16]}

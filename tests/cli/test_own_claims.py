@@ -5,6 +5,7 @@ import pytest
 from optguide.claims import on_model as own
 from optguide.claims.on_model import load
 from optguide.records import Result
+from tests.cli.json_shapes import golden, keys
 
 
 @pytest.mark.slow
@@ -47,6 +48,7 @@ def test_refuted_claims_are_no_error(optguide, prepared, ir):
 def test_json(optguide, prepared, ir):
     prepared("confirmed")
     data = json.loads(optguide("claims", ir, "--budget", "1m", "--json").out)
+    assert keys(data) == golden("claims MODEL")
     assert (data["command"], data["variant"]["model"], data["int8"]) == ("claims", str(ir), None)
     assert (data["budget"], data["counts"]) == ({"seconds": 60.0}, {"confirmed": len(load())})
     assert [claim["id"] for claim in data["claims"]] == [claim.id for claim in load()]
@@ -115,5 +117,5 @@ def test_another_measurement_keeps_it_waiting(optguide, ir, monkeypatch):
     def taken(*_):
         raise Busy("Another measurement is running.", "Wait for it to end.")
 
-    monkeypatch.setattr("optguide.cli.session.machine_held", taken)
+    monkeypatch.setattr("optguide.cli.claims.machine_held", taken)
     assert optguide("claims", ir).status == 1

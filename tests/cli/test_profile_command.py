@@ -5,6 +5,8 @@ import json
 import numpy as np
 import pytest
 
+from tests.cli.json_shapes import golden, keys
+
 SHORT = ("--budget", "300ms")
 
 
@@ -46,6 +48,7 @@ def test_two_variants_are_compared_by_kind(optguide, ir):
 def test_json_has_every_layer_with_its_share(optguide, ir):
     found = optguide("profile", ir, "@INFERENCE_PRECISION_HINT=f32", *SHORT, "--json", "--top", "1")
     data = json.loads(found.out)
+    assert keys(data) == golden("profile")
     assert data["command"] == "profile"
     first, pinned = data["variants"]
     assert len(pinned["layers"]) > 1

@@ -1,7 +1,7 @@
 """The ``optguide`` command: the guide's measuring, applied to the reader's own model.
 
-A command's module is imported when the command runs. Listing commands and completing their names needs neither
-NumPy nor a runtime, so both answer at once.
+A command's module is imported when the command runs. Listing commands and completing their names needs
+neither NumPy nor rich, so both answer at once.
 """
 
 from __future__ import annotations

@@ -141,10 +141,11 @@ def _show_recorded(folder: Path | None, *, as_json: bool) -> None:
     newest = max(records.by_example.values(), key=lambda record: record.finished)
     measured_on = Machine.from_dict(newest.machine)
     rows = _recorded_rows(records, measured_on)
-    warnings = records.mixed()
+    warnings = [*records.mixed()]
     if newest.machine_id != Machine.current().machine_id:
-        other = f"These verdicts are about another machine than this one: {measured_on.summary()}."
-        warnings = (other, *warnings)
+        warnings.insert(
+            0, f"These verdicts are about another machine than this one: {measured_on.summary()}."
+        )
     output.deliver(
         "claims",
         as_json=as_json,

@@ -184,7 +184,7 @@ def paragraph(text: Cell) -> None:
 
 
 def machine_line(versions: Mapping[str, str] | None = None) -> None:
-    """This machine in one line, with the versions of the runtimes that were measured."""
+    """The machine in one line, with the versions of the runtimes that were measured."""
     runtimes = ", ".join(f"{name} {version.partition('-')[0]}" for name, version in (versions or {}).items())
     paragraph(f"{Machine.current().summary()}{'; ' if runtimes else ''}{runtimes}.")
 
