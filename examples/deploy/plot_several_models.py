@@ -22,7 +22,7 @@ import numpy as np
 import openvino as ov
 
 from optguide import Estimate, Recording, Variant, plots
-from optguide.bench.colocation import Scene, together, work_done
+from optguide.bench.colocation import Group, colocate, work_done
 from optguide.errors import NotEnoughSamples, PropertyError
 from optguide.guide import profiles, workloads
 
@@ -53,10 +53,10 @@ except RuntimeError as error:
     print(str(error).strip().splitlines()[-1])
 
 # %%
-# Scenes
+# Groups
 # ------
 #
-# Each scene is a way to run the two. ``INFERENCE_NUM_THREADS`` gives each half of the threads. On Linux they
+# Each group is a way to run the two. ``INFERENCE_NUM_THREADS`` gives each half of the threads. On Linux they
 # are pinned by default, and every model counts the cores from the first one. ``ENABLE_CPU_RESERVATION`` keeps
 # the models of one process apart; without pinning, the operating system does.
 
@@ -76,30 +76,30 @@ def each(*settings: dict[str, str]) -> tuple[Variant, ...]:
 split = {"INFERENCE_NUM_THREADS": half}
 reserved, unpinned = {**split, "ENABLE_CPU_RESERVATION": "YES"}, {**split, "ENABLE_CPU_PINNING": "NO"}
 low, high = {"MODEL_PRIORITY": "LOW"}, {"MODEL_PRIORITY": "HIGH"}
-scenes = {
-    "one_process": Scene("one process", models, "process"),
-    "two_processes": Scene("two processes", models),
-    "turns": Scene("by turns", models, "turns"),
-    "split": Scene("threads split", each(split), "process"),
-    "reserved": Scene("threads split, cores reserved", each(reserved), "process"),
-    "unpinned": Scene("threads split, not pinned", each(unpinned), "process"),
-    "priorities": Scene("priorities", each(low, high), "process"),
+groups = {
+    "one_process": Group("one process", models, "process"),
+    "two_processes": Group("two processes", models),
+    "turns": Group("by turns", models, "turns"),
+    "split": Group("threads split", each(split), "process"),
+    "reserved": Group("threads split, cores reserved", each(reserved), "process"),
+    "unpinned": Group("threads split, not pinned", each(unpinned), "process"),
+    "priorities": Group("priorities", each(low, high), "process"),
 }
 ALONE = "alone"
-solos = [Scene(ALONE, (model,)) for model in models]
+solos = [Group(ALONE, (model,)) for model in models]
 
 # %%
-# All scenes take turns in one session. By turns, a call waits until the other model's call has returned, and
+# All groups take turns in one session. By turns, a call waits until the other model's call has returned, and
 # that wait is part of its latency.
 
 budget = profiles.current().budget
 budget = replace(budget, seconds=max(12.0, 1.35 * budget.seconds))
-result = together([*solos, *scenes.values()], budget, label="two models at once")
+result = colocate([*solos, *groups.values()], budget, label="two models at once")
 
 parts = {model.name: part for model, part in zip(models, ("resnet50", "minilm"), strict=True)}
 record = Recording("deploy/several_models", declares=("several.*",))
-for topic, scene in {"alone": replace(solos[0], variants=models), **scenes}.items():
-    names = {scene.of(model): part for model, part in parts.items()}
+for topic, group in {"alone": replace(solos[0], variants=models), **groups}.items():
+    names = {group.of(model): part for model, part in parts.items()}
     record.add_session(f"several.{topic}", result, names=names, percentiles=(50, 95))
 
 # %%
@@ -122,11 +122,11 @@ def add(identifier: str, found: Callable[[], Estimate], label: str) -> Estimate 
 
 
 slower, work = [], []
-for topic, scene in scenes.items():
-    done = add(f"several.work.{topic}", partial(work_done, result, scene, ALONE), f"{scene.name}: work done")
-    work += [(scene.name, done)] if done else []
+for topic, group in groups.items():
+    done = add(f"several.work.{topic}", partial(work_done, result, group, ALONE), f"{group.name}: work done")
+    work += [(group.name, done)] if done else []
     for model, part in parts.items():
-        beside, alone = scene.of(model), solos[0].of(model)
+        beside, alone = group.of(model), solos[0].of(model)
         longer = add(
             f"several.longer.{topic}.{part}",
             lambda pair=(beside, alone): result.compare(*pair).ratio,
@@ -137,13 +137,13 @@ for topic, scene in scenes.items():
 record.figure(
     "latency",
     lambda: plots.ratios(slower, quantity="Median latency over that alone, log scale"),
-    alt="For every scene and model, median latency as a multiple of that alone, with its interval.",
+    alt="For every group and model, median latency as a multiple of that alone, with its interval.",
     caption=f"{models[0].name} and {models[1].name} at once: median latency, 1 is alone on the machine.",
 )
 record.figure(
     "work",
     lambda: plots.ratios(work, quantity="Work done, log scale"),
-    alt="For every scene, the rates of both models as shares of those alone, added up, with its interval.",
+    alt="For every group, the rates of both models as shares of those alone, added up, with its interval.",
     caption="Work that both models get done; 1 is what taking turns without loss would give.",
 )
 
@@ -155,10 +155,10 @@ record.figure(
 # left to themselves, what each change does to the median and to throughput, and the memory of one process and
 # of two.
 
-plain = scenes["one_process"]
+plain = groups["one_process"]
 for topic in ("turns", "split", "reserved", "unpinned", "priorities"):
     for model, part in parts.items():
-        pair = (plain.of(model), scenes[topic].of(model))
+        pair = (plain.of(model), groups[topic].of(model))
         ratio = partial(result.compare_percentile, *pair, 95)
         add(f"several.tail.{topic}.{part}", ratio, f"{pair[1]}: p95 of one process over this one's")
 changes = {
@@ -169,11 +169,11 @@ changes = {
 }
 for model, part in parts.items():
     for topic, (before, after, quantity) in changes.items():
-        pair = scenes[before].of(model), scenes[after].of(model)
-        label = f"{pair[1]} over {scenes[before].name}: {quantity}"
+        pair = groups[before].of(model), groups[after].of(model)
+        label = f"{pair[1]} over {groups[before].name}: {quantity}"
         record.add_comparison(f"several.gain.{topic}.{part}", result.compare(*pair, quantity), label=label)
 
-apart = [result.series[name].peak_rss for name in scenes["two_processes"].names]
+apart = [result.series[name].peak_rss for name in groups["two_processes"].names]
 shared = result.series[plain.names[0]].peak_rss
 record.add_value("several.memory.one_process", float(shared), "bytes", label="peak memory, one process")
 record.add_value(

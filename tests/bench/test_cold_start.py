@@ -2,11 +2,13 @@ from __future__ import annotations
 
 import sys
 
+import numpy as np
 import pytest
 
 from optguide import errors
-from optguide.bench import cold_start as coldstart
 from optguide.bench.cold_start import STAGES, ColdStart, first_inference
+from optguide.bench.process import WorkerProcess
+from optguide.bench.rotation import Host
 from optguide.bench.variant import Variant
 from optguide.runtimes.openvino import OpenVINO
 
@@ -36,23 +38,27 @@ def staged(name, *milliseconds):
     return Variant.from_function(name, make)
 
 
-@pytest.fixture
-def starts(monkeypatch):
-    """The variants' names in the order in which processes were started, and their identifiers."""
-    order = []
+class Recorded(list):
+    """What was asked of workers, and the host that records it."""
 
-    class Recording(coldstart.WorkerProcess):
+
+@pytest.fixture
+def starts():
+    """The variants' names in the order in which processes were started, and their identifiers."""
+    order = Recorded()
+
+    class Recording(WorkerProcess):
         def __init__(self, variant):
             super().__init__(variant)
             order.append((variant.name, self.pid))
 
-    monkeypatch.setattr(coldstart, "WorkerProcess", Recording)
+    order.host = Host(Recording)
     return order
 
 
 def test_every_run_is_a_fresh_process_in_shuffled_turns(starts):
     repeats = 6
-    found = first_inference([staged("a"), staged("b"), staged("c")], repeats, steady=2)
+    found = first_inference([staged("a"), staged("b"), staged("c")], repeats, steady=2, host=starts.host)
     assert len({pid for _, pid in starts}) == 3 * repeats
     rounds = [tuple(name for name, _ in starts[index : index + 3]) for index in range(0, 3 * repeats, 3)]
     assert all(set(names) == {"a", "b", "c"} for names in rounds)
@@ -93,8 +99,28 @@ def test_before_is_called_ahead_of_every_run(starts):
         2,
         steady=1,
         before=lambda variant: seen.append((variant.name, len(starts))),
+        host=starts.host,
     )
     assert seen == [(name, started) for started, (name, _) in enumerate(starts)]
+
+
+def independent_starts(random, times=9):
+    """Fresh processes, whose times scatter by a tenth and know nothing of each other."""
+    return tuple({"compile": float(took)} for took in 100 * np.exp(random.normal(0, 0.1, times)))
+
+
+def test_intervals_of_fresh_processes_hold_and_are_not_widened_for_a_drift():
+    random = np.random.default_rng(7)
+    repeats, held, same = 400, 0, 0
+    for _ in range(repeats):
+        found = ColdStart({"a": independent_starts(random), "b": independent_starts(random)}, {})
+        runs, estimate = sorted(found.values("a", "compile")), found.estimate("a", "compile")
+        assert (estimate.low, estimate.high) == pytest.approx((runs[1], runs[-2]))  # whatever their order
+        held += estimate.low <= 100 <= estimate.high
+        ratio = found.compare("a", "b", "compile").ratio
+        same += ratio.low <= 1 <= ratio.high
+    assert held / repeats > 0.93  # exactly 96.1 % of nine
+    assert same / repeats > 0.93
 
 
 def test_total_is_everything_up_to_the_first_result():
@@ -147,7 +173,7 @@ def test_unknown_variants_and_stages():
 
 
 def test_a_failing_variant_is_started_once_and_the_others_go_on(starts):
-    found = first_inference([broken("broken"), staged("a")], 3, steady=1)
+    found = first_inference([broken("broken"), staged("a")], 3, steady=1, host=starts.host)
     assert list(found.runs) == ["a"]
     assert len(found.runs["a"]) == 3
     assert isinstance(found.failures["broken"], errors.DeviceError)

@@ -10,7 +10,7 @@ import pytest
 
 from optguide import errors
 from optguide.bench import colocation as module
-from optguide.bench.colocation import Scene, together, work_done
+from optguide.bench.colocation import Group, colocate, work_done
 from optguide.bench.result import Block, Series, SessionResult
 from optguide.bench.session import Budget
 from optguide.bench.variant import Variant
@@ -66,22 +66,22 @@ def everything(tmp_path_factory):
     """Two variants alone, together in two processes, in one, and by turns."""
     folder = tmp_path_factory.mktemp("calls")
     a, b = pid_call("a", folder), pid_call("bb", folder)
-    scenes = [
-        Scene("alone", (a,)),
-        Scene("alone", (b,)),
-        Scene("two processes", (a, b)),
-        Scene("one process", (a, b), "process"),
-        Scene("turns", (a, b), "turns"),
+    groups = [
+        Group("alone", (a,)),
+        Group("alone", (b,)),
+        Group("two processes", (a, b)),
+        Group("one process", (a, b), "process"),
+        Group("turns", (a, b), "turns"),
     ]
-    return together(scenes, Budget(seconds=1.0, block=0.03, patience=60))
+    return colocate(groups, Budget(seconds=1.0, block=0.03, patience=60))
 
 
 ALL = [
-    f"{name}, {scene}" for scene in ("alone", "two processes", "one process", "turns") for name in ("a", "bb")
+    f"{name}, {group}" for group in ("alone", "two processes", "one process", "turns") for name in ("a", "bb")
 ]
 
 
-def test_every_round_has_every_scene(everything):
+def test_every_round_has_every_group(everything):
     assert sorted(everything.series) == sorted(ALL)
     for series in everything.series.values():
         assert [block.round for block in series.blocks] == list(range(everything.rounds))
@@ -144,7 +144,7 @@ def test_timed_calls_have_company_from_start_to_end(tmp_path, monkeypatch, shari
 
     monkeypatch.setattr(module.Block, "from_reply", keep)
     a, b = pid_call("a", tmp_path), pid_call("b", tmp_path)
-    together([Scene("together", (a, b), sharing)], Budget(seconds=0.6, block=0.1, patience=60))
+    colocate([Group("together", (a, b), sharing)], Budget(seconds=0.6, block=0.1, patience=60))
     found = {name: calls(tmp_path, name) for name in "ab"}
     timed = sum(windows)
     beside = overlapping(found["a"], found["b"]) + overlapping(found["b"], found["a"])
@@ -154,7 +154,7 @@ def test_timed_calls_have_company_from_start_to_end(tmp_path, monkeypatch, shari
 
 def test_by_turns_no_call_overlaps_another(tmp_path):
     a, b = pid_call("a", tmp_path), pid_call("b", tmp_path)
-    together([Scene("turns", (a, b), "turns")], TINY)
+    colocate([Group("turns", (a, b), "turns")], TINY)
     assert overlapping(calls(tmp_path, "a"), calls(tmp_path, "b")) == 0
 
 
@@ -168,22 +168,22 @@ def test_a_short_call_does_not_shut_a_long_one_out():
         return Variant.from_function(name, make)
 
     pair = (sleeping("short", 0.001), sleeping("long", 0.005))
-    found = together([Scene("turns", pair, "turns")], Budget(seconds=0.9, block=0.1, patience=60))
+    found = colocate([Group("turns", pair, "turns")], Budget(seconds=0.9, block=0.1, patience=60))
     rates = [found.throughput(name).value for name in ("short, turns", "long, turns")]
     assert 0.6 < rates[0] / rates[1] < 1.6
 
 
-def test_a_failing_variant_takes_its_scenes_with_it(tmp_path):
+def test_a_failing_variant_takes_its_groups_with_it(tmp_path):
     a, b = pid_call("a", tmp_path), failing("b")
-    scenes = [
-        Scene("alone", (a,)),
-        Scene("two processes", (a, b)),
-        Scene("one process", (a, b), "process"),
+    groups = [
+        Group("alone", (a,)),
+        Group("two processes", (a, b)),
+        Group("one process", (a, b), "process"),
     ]
-    found = together(scenes, TINY)
+    found = colocate(groups, TINY)
     assert list(found.series) == ["a, alone"]
     assert set(found.failures) == {
-        f"{name}, {scene}" for name in "ab" for scene in ("two processes", "one process")
+        f"{name}, {group}" for name in "ab" for group in ("two processes", "one process")
     }
     with pytest.raises(errors.PropertyError):
         found.latency("a, two processes")
@@ -191,7 +191,7 @@ def test_a_failing_variant_takes_its_scenes_with_it(tmp_path):
 
 def test_all_fail_and_the_first_error_is_raised():
     with pytest.raises(errors.PropertyError, match="does not know"):
-        together([Scene("alone", (failing("a"),))], TINY)
+        colocate([Group("alone", (failing("a"),))], TINY)
 
 
 def test_a_worker_killed_beside_another_is_reported_and_the_rest_goes_on(tmp_path, alive):
@@ -207,7 +207,7 @@ def test_a_worker_killed_beside_another_is_reported_and_the_rest_goes_on(tmp_pat
     thread = threading.Thread(target=kill)
     thread.start()
     budget = Budget(seconds=1.5, block=0.02, patience=60)
-    found = together([Scene("alone", (a,)), Scene("pair", (a, b))], budget)
+    found = colocate([Group("alone", (a,)), Group("pair", (a, b))], budget)
     thread.join()
     assert set(found.failures) == {"a, pair", "b, pair"}
     assert isinstance(found.failures["b, pair"], errors.WorkerDied)
@@ -225,7 +225,7 @@ def test_an_error_in_a_shared_process_names_both():
     broken = Variant.from_function("broken", make)
     fine = Variant.from_function("fine", lambda: lambda: [[1.0, 2.0]])
     with pytest.raises(errors.WorkerError, match="'fine and broken' failed: RuntimeError: it broke"):
-        together([Scene("one process", (fine, broken), "process")], TINY)
+        colocate([Group("one process", (fine, broken), "process")], TINY)
 
 
 def at_rates(**rates):
@@ -246,7 +246,7 @@ def at_rates(**rates):
 
 def test_work_done_is_the_sum_of_the_shares():
     drift = np.array([1, 2, 4, 2, 1, 2, 4])  # of the machine, which meets all alike
-    pair = Scene("pair", (Variant("a"), Variant("b")))
+    pair = Group("pair", (Variant("a"), Variant("b")))
     rates = {"a, alone": 100 * drift, "b, alone": 1000 * drift, "a, pair": 60 * drift, "b, pair": 500 * drift}
     result = SessionResult(at_rates(**rates), {}, "", 1.0, 7, 0.0)
     found = work_done(result, pair, "alone")
@@ -255,8 +255,8 @@ def test_work_done_is_the_sum_of_the_shares():
     assert found.high - found.low < 0.05
 
 
-def test_work_of_a_scene_that_failed():
-    pair = Scene("pair", (Variant("a"), Variant("b")))
+def test_work_of_a_group_that_failed():
+    pair = Group("pair", (Variant("a"), Variant("b")))
     failures = dict.fromkeys(pair.names, errors.DeviceError("Gone."))
     with pytest.raises(errors.DeviceError):
         work_done(SessionResult({}, failures, "", 1.0, 7, 0.0), pair, "alone")
@@ -268,7 +268,7 @@ def openvino_pair(ir, inputs):
     sync = Variant("sync", ir, OpenVINO(precision="f32", threads=1), (inputs,))
     busy = sync.with_("busy", requests=2)
     budget = Budget(seconds=0.3, block=0.02, patience=60)
-    return together([Scene("one process", (sync, busy), "process")], budget)
+    return colocate([Group("one process", (sync, busy), "process")], budget)
 
 
 def test_openvino_models_in_one_process(openvino_pair):
@@ -283,18 +283,18 @@ def test_openvino_models_in_one_process(openvino_pair):
 def test_what_cannot_take_turns(ir):
     a, b = Variant("a", model=ir), Variant("b", model=ir, runtime=OpenVINO(requests=2))
     with pytest.raises(errors.OptionError, match="in flight cannot"):
-        Scene("turns", (a, b), "turns")
+        Group("turns", (a, b), "turns")
 
 
 @pytest.mark.parametrize("variants", [(), ("a", "a")])
-def test_a_scene_needs_different_names(variants):
+def test_a_group_needs_different_names(variants):
     with pytest.raises(errors.OptionError, match="different names"):
-        Scene("pair", tuple(Variant(name) for name in variants))
+        Group("pair", tuple(Variant(name) for name in variants))
 
 
-def test_scenes_need_different_names():
+def test_groups_need_different_names():
     a = Variant("a")
-    with pytest.raises(errors.OptionError, match="Scenes need different"):
-        together([Scene("alone", (a,)), Scene("alone", (a,))], TINY)
-    with pytest.raises(errors.OptionError, match="Scenes need different"):
-        together([], TINY)
+    with pytest.raises(errors.OptionError, match="Groups need different"):
+        colocate([Group("alone", (a,)), Group("alone", (a,))], TINY)
+    with pytest.raises(errors.OptionError, match="Groups need different"):
+        colocate([], TINY)

@@ -14,6 +14,8 @@ import pytest
 from optguide import errors
 from optguide.bench import layers as module
 from optguide.bench.layers import LayerTimes, Round, layers
+from optguide.bench.process import WorkerProcess
+from optguide.bench.rotation import Host
 from optguide.bench.variant import Variant
 from optguide.runtimes.openvino import OpenVINO
 from optguide.runtimes.openvino_layers import LayerCounter
@@ -289,19 +291,19 @@ def test_two_variants_take_turns_and_one_of_another_runtime_fails_alone(network,
 def test_a_model_is_compiled_anew_for_every_turn_where_that_is_quick(network, monkeypatch):
     loads = []
 
-    class Recording(module.WorkerProcess):
+    class Recording(WorkerProcess):
         def load(self, slot=0):
             loads.append(self.pid)
             return super().load(slot)
 
-    monkeypatch.setattr(module, "WorkerProcess", Recording)
+    host = Host(Recording)
     variant = Variant("a", model=network)
     monkeypatch.setattr(module, "COMPILING", 1e9)
-    assert layers([variant], seconds=SHORT).anew
+    assert layers([variant], seconds=SHORT, host=host).anew
     assert len(loads) == module.ROUNDS
     assert len(set(loads)) == 1
     monkeypatch.setattr(module, "COMPILING", 0)
-    assert not layers([variant], seconds=SHORT).anew
+    assert not layers([variant], seconds=SHORT, host=host).anew
     assert len(loads) == module.ROUNDS + 1
 
 

@@ -6,13 +6,13 @@ import pytest
 
 from optguide import errors
 from optguide.bench import load_search as module
-from optguide.bench.load import Limit, LoadPoint
+from optguide.bench.load import LatencyLimit, LoadPoint
 from optguide.bench.load_search import length, rates_between, search_load, shares_of
 from optguide.bench.session import Budget, measure
 from optguide.bench.variant import Variant
 from optguide.stats.estimate import Estimate
 
-LIMIT = Limit(95, 10.0)
+LIMIT = LatencyLimit(95, 10.0)
 
 
 def point(rate, low=1.0, high=2.0, *, void="", overloaded=False, enough=True):
@@ -37,9 +37,9 @@ def test_shares_end_above_the_capacity():
 
 def test_a_rate_is_as_long_as_its_percentile_needs():
     assert length([100, 50], None) == 5
-    assert length([100, 50], Limit(99, 1)) == 9  # 368 requests, and a fifth to spare, at 50 per second
-    assert length([1000], Limit(99, 1)) == 5
-    assert length([0.1], Limit(99, 1)) == 60
+    assert length([100, 50], LatencyLimit(99, 1)) == 9  # 368 requests, and a fifth to spare, at 50 per second
+    assert length([1000], LatencyLimit(99, 1)) == 5
+    assert length([0.1], LatencyLimit(99, 1)) == 60
 
 
 def test_the_next_rate_lies_between_the_ones_that_keep_and_break_the_limit():
@@ -99,7 +99,7 @@ def test_rates_are_shares_of_the_fastest_variants_capacity(shorter):
 
 
 def test_rates_near_the_limit_are_added(shorter):
-    limit = Limit(50, 12)
+    limit = LatencyLimit(50, 12)
     found = search_load([sleeping("a", 0.004)], seconds=0.4, limit=limit)
     rates = [one.offered for one in found.curves["a"]]
     assert rates == sorted(rates)

@@ -6,6 +6,8 @@ import pytest
 from optguide import errors
 from optguide.bench import load as openloop
 from optguide.bench.load import LoadPoint, highest_rate, limit_rate, load_curve, load_curves
+from optguide.bench.process import WorkerProcess
+from optguide.bench.rotation import Host
 from optguide.bench.variant import Variant
 from optguide.runtimes.openvino import OpenVINO
 from optguide.stats.estimate import Estimate
@@ -167,23 +169,27 @@ def test_rates_and_lengths_that_measure_nothing(rates, seconds):
         load_curve(Variant("a"), rates, seconds=seconds)
 
 
-@pytest.fixture
-def requests(monkeypatch):
-    """What the worker was asked to serve, in order."""
-    asked = []
+class Recorded(list):
+    """What was asked of workers, and the host that records it."""
 
-    class Recording(openloop.WorkerProcess):
+
+@pytest.fixture
+def requests():
+    """What the worker was asked to serve, in order."""
+    asked = Recorded()
+
+    class Recording(WorkerProcess):
         def ask(self, timeout, **request):
             asked.append(request)
             return super().ask(timeout, **request)
 
-    monkeypatch.setattr(openloop, "WorkerProcess", Recording)
+    asked.host = Host(Recording)
     return asked
 
 
 def test_points_are_offered_in_shuffled_order_and_come_back_sorted(quick_variant, requests):
     rates = [100.0, 50.0, 400.0, 200.0, 300.0]
-    points = load_curve(quick_variant, rates, seconds=0.1, seed=1)
+    points = load_curves([quick_variant], rates, seconds=0.1, seed=1, host=requests.host)[quick_variant.name]
     assert [point.offered for point in points] == sorted(rates)
     offered = [request["rate"] for request in requests if request["do"] == "serve"]
     assert sorted(offered) == sorted(rates)
@@ -197,7 +203,8 @@ def test_points_are_offered_in_shuffled_order_and_come_back_sorted(quick_variant
 
 def test_variants_meet_the_same_arrivals_at_each_rate(quick_variant, requests):
     rates = [50.0, 100.0, 200.0]
-    curves = load_curves([quick_variant, quick_variant.with_("twin")], rates, seconds=0.1, seed=1)
+    both = [quick_variant, quick_variant.with_("twin")]
+    curves = load_curves(both, rates, seconds=0.1, seed=1, host=requests.host)
     assert list(curves) == [quick_variant.name, "twin"]
     assert all([found.offered for found in points] == rates for points in curves.values())
     served = [(request["rate"], request["seed"]) for request in requests if request["do"] == "serve"]

@@ -131,7 +131,7 @@ def test_turns_interleave_in_an_order_that_changes():
 def test_the_order_of_turns_is_seeded():
     def order(seed):
         rotation = Rotation({name: [numpy_call(name)] for name in "abc"}, seed=seed)
-        return [tuple(rotation.shuffled(rotation.alive, done=0.0)) for _ in range(20)]
+        return [tuple(rotation.shuffled(rotation.alive)) for _ in range(20)]
 
     assert order(1) == order(1)
     assert order(1) != order(2)

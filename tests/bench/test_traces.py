@@ -5,7 +5,8 @@ import sys
 import pytest
 
 from optguide import errors
-from optguide.bench import traces
+from optguide.bench.process import WorkerProcess
+from optguide.bench.rotation import Host
 from optguide.bench.traces import Trace, trace
 from optguide.bench.variant import Variant
 
@@ -40,18 +41,22 @@ def hoarding(name, megabytes, *, until=10**9):
     return Variant.from_function(name, make)
 
 
-@pytest.fixture
-def asked(monkeypatch):
-    """Names of variants in the order in which chunks of calls were asked for, with their lengths."""
-    order = []
+class Recorded(list):
+    """What was asked of workers, and the host that records it."""
 
-    class Recording(traces.WorkerProcess):
+
+@pytest.fixture
+def asked():
+    """Names of variants in the order in which chunks of calls were asked for, with their lengths."""
+    order = Recorded()
+
+    class Recording(WorkerProcess):
         def ask(self, timeout, **request):
             if request["do"] == "consecutive":
                 order.append((self.variants[0].name, request["count"]))
             return super().ask(timeout, **request)
 
-    monkeypatch.setattr(traces, "WorkerProcess", Recording)
+    order.host = Host(Recording)
     return order
 
 
@@ -63,7 +68,7 @@ def test_nothing_is_discarded_and_functions_go_on_where_they_stopped():
 
 
 def test_variants_take_turns_in_chunks(asked):
-    trace([counting("a"), counting("b")], 10, every=4)
+    trace([counting("a"), counting("b")], 10, every=4, host=asked.host)
     rounds = [{*asked[index : index + 2]} for index in range(0, 6, 2)]
     assert rounds == [{("a", size), ("b", size)} for size in (4, 4, 2)]
 

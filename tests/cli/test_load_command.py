@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from optguide.bench import load_search
-from optguide.bench.load import Limit, LoadPoint
+from optguide.bench.load import LatencyLimit, LoadPoint
 from optguide.bench.variant import Variant
 from optguide.cli.load import LoadRun, advice, print_run
 from optguide.stats.estimate import Estimate
@@ -97,7 +97,7 @@ def test_a_wrong_call(optguide, ir, arguments, complaint):
 
 
 def loads(*points, limit=None):
-    return LoadRun({"m": points}, 5.0, limit or Limit(95, 10), [Variant("m")])
+    return LoadRun({"m": points}, 5.0, limit or LatencyLimit(95, 10), [Variant("m")])
 
 
 def point(rate, low, high, **fields):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from optguide.bench.load import Limit
+from optguide.bench.load import LatencyLimit
 from optguide.optimize.candidate import Candidate, Deployment
 from optguide.optimize.config import Settings
 from optguide.optimize.outcome import (
@@ -230,7 +230,7 @@ RICH = Outcome(
     settings=Settings(
         "models/resnet50.onnx",
         data="photos/",
-        limit=Limit(99, 50.0),
+        limit=LatencyLimit(99, 50.0),
         goal="throughput",
         budget=900.0,
         shapes={"x": (1, 16)},

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from optguide.bench.load import Limit
+from optguide.bench.load import LatencyLimit
 from optguide.bench.result import SessionResult
 from optguide.bench.rotation import Host
 from optguide.bench.session import Budget, measure
@@ -147,7 +147,7 @@ class Scene:
         not_eligible: Sequence[Precision] = (),
         processors: int = 2,
         batchable: bool = True,
-        limit: Limit | None = None,
+        limit: LatencyLimit | None = None,
         own: tuple[int, int] | None = None,
         **machine: Any,
     ) -> None:

@@ -11,7 +11,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from optguide.bench.load import Limit
+from optguide.bench.load import LatencyLimit
 from optguide.errors import DeviceError, InputError, ModelError, OptionError, RecordsError, WorkerDied
 from optguide.optimize import phases
 from optguide.optimize.compression import artifacts
@@ -154,7 +154,7 @@ def test_a_budget_too_small_keeps_the_default_and_says_so(start, out):
 
 
 def test_a_limit_that_nothing_keeps(start, out):
-    outcome = start(limit=Limit(50, 1e-6)).outcome
+    outcome = start(limit=LatencyLimit(50, 1e-6)).outcome
     assert outcome.met is False
     assert outcome.closest
     assert outcome.summary[0].startswith("Nothing that was tried is shown to keep")

@@ -1,6 +1,7 @@
 """First-inference latency and memory: from a fresh process to the first result, stage by stage.
 
-Every run is a new process, and the variants' runs take turns in shuffled order. The operating system's
+Every run is a new process, and the variants' runs take turns in shuffled order. Runs of fresh processes count
+as independent observations: nothing that one of them leaves behind reaches the next. The operating system's
 file cache is warm from the second run on; dropping it needs administrator rights, so a first start after
 boot is slower than anything measured here.
 """
@@ -8,17 +9,16 @@ boot is slower than anything measured here.
 from __future__ import annotations
 
 import math
-import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 
 import numpy as np
 
-from optguide.bench.process import GRACE_SECONDS, WorkerProcess
-from optguide.bench.progress import reporting
+from optguide.bench.process import GRACE_SECONDS
+from optguide.bench.rotation import THIS_MACHINE, Host, Rotation, Worker
 from optguide.bench.variant import Variant, require_unique_names
 from optguide.errors import NotEnoughSamples, OptGuideError, OptionError
-from optguide.machine import OthersMeter, measuring_lock
 from optguide.stats.comparison import Comparison, paired
 from optguide.stats.estimate import Estimate, median_of_rounds
 
@@ -67,14 +67,13 @@ class ColdStart:
 
         :raises NotEnoughSamples: fewer than six runs.
         """
-        estimate = median_of_rounds(self.values(name, stage), "ms")
+        estimate = median_of_rounds(self.values(name, stage), "ms", independent=True)
         return replace(estimate, low=max(0.0, estimate.low))
 
     def compare(self, a: str, b: str, stage: str = "total") -> Comparison:
         """How much shorter the stage is for ``b`` than for ``a``, paired by round."""
-        return Comparison(
-            a, b, f"first inference, {stage}", paired(self.values(a, stage), self.values(b, stage))
-        )
+        ratio = paired(self.values(a, stage), self.values(b, stage), independent=True)
+        return Comparison(a, b, f"first inference, {stage}", ratio)
 
     def memory(self, name: str, kind: str = "peak", after: str = "first") -> Estimate:
         """Median of the memory of one process, in megabytes (of a million bytes).
@@ -83,16 +82,16 @@ class ColdStart:
         :param after: ``load`` or ``first``.
         :raises NotEnoughSamples: fewer than six runs, or a system that does not tell this kind.
         """
-        return median_of_rounds(self.megabytes(name, kind, after), "MB")
+        return median_of_rounds(self.megabytes(name, kind, after), "MB", independent=True)
 
     def compare_memory(self, a: str, b: str, kind: str = "peak", after: str = "first") -> Comparison:
         """How many times as much memory ``a`` takes as ``b``, paired by round; raises as :meth:`memory`."""
-        ratio = paired(self.megabytes(a, kind, after), self.megabytes(b, kind, after))
+        ratio = paired(self.megabytes(a, kind, after), self.megabytes(b, kind, after), independent=True)
         return Comparison(a, b, f"{kind} memory", ratio)
 
     def warm_up(self, name: str) -> Estimate:
         """How many times longer the first call takes than the steady ones of the same process."""
-        return paired(self.values(name, "first"), self.values(name, "steady"))
+        return paired(self.values(name, "first"), self.values(name, "steady"), independent=True)
 
     def values(self, name: str, stage: str = "total") -> list[float]:
         """Milliseconds of each run.
@@ -138,6 +137,7 @@ def first_inference(
     before: Callable[[Variant], object] | None = None,
     seed: int = 0,
     label: str = "first inference",
+    host: Host = THIS_MACHINE,
 ) -> ColdStart:
     """Start each variant ``repeats`` times in fresh processes.
 
@@ -151,60 +151,50 @@ def first_inference(
             f"{min(repeats, steady)} repeats measure nothing.", "Use repeats from 1; six give an interval."
         )
     require_unique_names(variants, "A comparison of first inferences")
-    random = np.random.default_rng(seed)
-    done: dict[str, list[_Run]] = {variant.name: [] for variant in variants}
-    failures: dict[str, OptGuideError] = {}
-    expected = SECONDS_PER_RUN * repeats * len(variants)
-    with measuring_lock(label), reporting(label, expected) as update:
+    rotation = Rotation({variant.name: (variant,) for variant in variants}, seed=seed, host=host)
+    runs: dict[str, list[_Run]] = {variant.name: [] for variant in variants}
+
+    def start(name: str, *, check: bool) -> None:
+        if before:
+            before(*rotation.processes[name])
+        with rotation.process(name) as worker:
+            runs[name].append(_staged(worker, steady, check=check))
+
+    with rotation.held(label, SECONDS_PER_RUN * repeats * len(variants)):
         for repeat in range(repeats):
-            for index in random.permutation(len(variants)):
-                variant = variants[index]
-                if variant.name in failures:
-                    continue
-                update(repeat / repeats, variant.name)
-                if before:
-                    before(variant)
-                try:
-                    done[variant.name].append(_start(variant, steady, check=repeat == 0))
-                except OptGuideError as error:
-                    failures[variant.name] = error
-    if len(failures) == len(variants):
-        raise next(iter(failures.values()))
-    whole = {name: runs for name, runs in done.items() if name not in failures}
+            rotation.visit(partial(start, check=repeat == 0), done=repeat / repeats)
     return ColdStart(
-        {name: tuple(run.milliseconds for run in runs) for name, runs in whole.items()},
-        failures,
-        {name: tuple(run.footprints for run in runs) for name, runs in whole.items()},
-        float(np.mean([run.others_share for runs in whole.values() for run in runs])),
+        {name: tuple(run.milliseconds for run in runs[name]) for name in rotation.alive},
+        rotation.failures,
+        {name: tuple(run.footprints for run in runs[name]) for name in rotation.alive},
+        rotation.others_share,
     )
 
 
 @dataclass(frozen=True)
 class _Run:
-    """What one fresh process told."""
+    """What was measured of one fresh process."""
 
     milliseconds: Mapping[str, float]
     footprints: Mapping[str, Footprint]
-    others_share: float
 
 
-def _start(variant: Variant, steady: int, *, check: bool) -> _Run:
-    """Time one fresh process.
+def _staged(worker: Worker, steady: int, *, check: bool) -> _Run:
+    """Time a process that has just been started.
 
     :param check: look at the outputs too, once everything has been timed.
     """
-    with WorkerProcess(variant) as worker, OthersMeter([os.getpid(), worker.pid]) as others:
-        stages = worker.load()["stages"]
-        loaded = worker.ask(GRACE_SECONDS, do="memory")
-        (first,) = worker.ask(GRACE_SECONDS * 5, do="consecutive", count=1)["durations_ns"]
-        used = worker.ask(GRACE_SECONDS, do="memory")
-        later = worker.ask(GRACE_SECONDS * 5, do="consecutive", count=1 + steady)["durations_ns"]
-        if check:
-            worker.outputs()
+    stages = worker.load()["stages"]
+    loaded = worker.ask(GRACE_SECONDS, do="memory")
+    (first,) = worker.ask(GRACE_SECONDS * 5, do="consecutive", count=1)["durations_ns"]
+    used = worker.ask(GRACE_SECONDS, do="memory")
+    later = worker.ask(GRACE_SECONDS * 5, do="consecutive", count=1 + steady)["durations_ns"]
+    if check:
+        worker.outputs()
     milliseconds = {
         **{name: 1e3 * stages[name] for name in STAGES[:3]},
         "first": first / 1e6,
         "second": later[0] / 1e6,
         "steady": float(np.median(later[1:])) / 1e6,
     }
-    return _Run(milliseconds, {"load": loaded, "first": used}, others.share)
+    return _Run(milliseconds, {"load": loaded, "first": used})

@@ -1,47 +1,42 @@
 """Variants that run at the same time, measured against each running alone.
 
-The scenes take turns in short blocks and in a new order every round, as variants do in a session. In each
-turn all variants of the scene are called at once, so each of them has the others' company for the whole of
-its timed window. Statistics are those of a session.
+Groups take turns in short blocks and in a new order every round, as variants do in a session. In each turn
+all variants of the group are called at once, so each of them runs beside the others for the whole of its
+timed window. Statistics are those of a session.
 """
 
 from __future__ import annotations
 
 import json
 import math
-import os
-import time
-from collections.abc import Mapping, Sequence
-from contextlib import ExitStack
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 import numpy as np
 
-from optguide.bench.process import GRACE_SECONDS, WorkerProcess
-from optguide.bench.progress import Update, reporting
+from optguide.bench.process import GRACE_SECONDS
 from optguide.bench.result import Block, Series, SessionResult
-from optguide.bench.session import Budget, Plan
+from optguide.bench.rotation import THIS_MACHINE, Host, Rotation, Worker
+from optguide.bench.session import DISCARD, Budget, Plan, Spent
 from optguide.bench.variant import Variant, require_unique_names
 from optguide.errors import OptGuideError, OptionError
-from optguide.machine import OthersMeter, measuring_lock
 from optguide.stats.comparison import paired_processes
-from optguide.stats.estimate import MINIMUM_ROUNDS, Estimate
+from optguide.stats.estimate import Estimate
 
-__all__ = ["Scene", "Sharing", "together", "work_done"]
+__all__ = ["Group", "Sharing", "colocate", "work_done"]
 
 Sharing = Literal["processes", "process", "turns"]
-Crew = tuple[Variant, ...]
-"""Variants in one process."""
+ProcessGroup = tuple[Variant, ...]
+"""Variants that share a process."""
 
-DISCARD = 0.1
 LINGER = 0.2
-"""Shares of a block that are called before and after the timed window, so that windows which do not begin and
-end in the same moment still lie within the others' company."""
+"""Share of a block that is called after the timed window, so that windows which do not end in the same moment
+still lie within the calls of the others; what is discarded does the same at the beginning."""
 
 
 @dataclass(frozen=True)
-class Scene:
+class Group:
     """Variants that run at the same time.
 
     :param name: what tables call it, such as ``two processes``.
@@ -56,7 +51,7 @@ class Scene:
     sharing: Sharing = "processes"
 
     def __post_init__(self) -> None:
-        require_unique_names(self.variants, f"The scene {self.name!r}")
+        require_unique_names(self.variants, f"The group {self.name!r}")
         if self.sharing == "turns" and any(variant.runtime.asynchronous for variant in self.variants):
             raise OptionError(
                 f"In {self.name!r} variants take turns, which those with requests in flight cannot.",
@@ -64,7 +59,7 @@ class Scene:
             )
 
     def of(self, variant: str) -> str:
-        """The name of a variant's results in this scene: ``ResNet-50, two processes``."""
+        """The name of a variant's results in this group: ``ResNet-50, two processes``."""
         return f"{variant}, {self.name}"
 
     @property
@@ -73,54 +68,51 @@ class Scene:
         return tuple(self.of(variant.name) for variant in self.variants)
 
     @property
-    def crews(self) -> tuple[Crew, ...]:
+    def processes(self) -> tuple[ProcessGroup, ...]:
         """The variants by process."""
         if self.sharing == "processes":
             return tuple((variant,) for variant in self.variants)
         return (self.variants,)
 
 
-def together(
-    scenes: Sequence[Scene],
+def colocate(
+    groups: Sequence[Group],
     budget: Budget | None = None,
     *,
     seed: int = 0,
     label: str = "several models at once",
+    host: Host = THIS_MACHINE,
 ) -> SessionResult:
-    """Measure scenes against each other in one session, for the whole budget: tails need many samples.
+    """Measure groups against each other in one session, for the whole budget: tails need many samples.
 
-    Processes are shared between scenes where the variants are equal: a variant alone and the same one beside
-    another are measured in the same process. A scene that fails is reported in ``failures``, and the others
+    Processes are shared between groups where the variants are equal: a variant alone and the same one beside
+    another are measured in the same process. A group that fails is reported in ``failures``, and the others
     are measured all the same.
 
     :param budget: its ``precision`` is not used.
-    :return: results under the names of :meth:`Scene.of`.
+    :return: results under the names of :meth:`Group.of`.
     :raises Busy: another measurement is running.
     :raises OptionError: two results would have one name.
-    :raises OptGuideError: every scene failed; the first one's error.
+    :raises OptGuideError: every group failed; the first one's error.
     """
-    names = [name for scene in scenes for name in scene.names]
+    names = [name for group in groups for name in group.names]
     if not names or len(set(names)) != len(names):
-        raise OptionError("Scenes need different names or variants.", "Give each scene a name of its own.")
-    session = _Session(scenes, budget or Budget(), seed)
-    with measuring_lock(label), reporting(label, session.budget.seconds) as update:
-        session.run(update)
-    if not session.series():
-        raise session.failures[names[0]]
-    ended, others = "budget spent", session.others_share
-    return SessionResult(session.series(), session.failures, ended, session.spent, session.rounds, others)
+        raise OptionError("Groups need different names or variants.", "Give each group a name of its own.")
+    session = _Colocation(groups, budget or Budget(), seed, host)
+    session.run(label)
+    return session.result()
 
 
-def work_done(result: SessionResult, scene: Scene, alone: str) -> Estimate:
-    """The rates of all variants of a scene, each as a share of its rate alone, added up.
+def work_done(result: SessionResult, group: Group, alone: str) -> Estimate:
+    """The rates of all variants of a group, each as a share of its rate alone, added up.
 
-    1 is what taking turns without any loss would give: with less, company costs work; with more, the variants
-    fill each other's gaps. It is the system throughput of S. Eyerman and L. Eeckhout, "System-Level
-    Performance Metrics for Multiprogram Workloads" (2008), paired by round.
+    1 is what taking turns without any loss would give: with less, running side by side costs work; with more,
+    the variants fill each other's gaps. It is the system throughput of S. Eyerman and L. Eeckhout,
+    "System-Level Performance Metrics for Multiprogram Workloads" (2008), paired by round.
 
-    :param alone: name of the scenes in which each of the variants runs alone.
+    :param alone: name of the groups in which each of the variants runs alone.
     """
-    pairs = [(scene.of(v.name), replace(scene, name=alone).of(v.name)) for v in scene.variants]
+    pairs = [(group.of(v.name), replace(group, name=alone).of(v.name)) for v in group.variants]
     rates = {name: _rates(result, name) for pair in pairs for name in pair}
     rounds = sorted(set.intersection(*(set(found) for found in rates.values())))
     sums = [sum(rates[name][r] / rates[other][r] for name, other in pairs) for r in rounds]
@@ -134,123 +126,114 @@ def _rates(result: SessionResult, name: str) -> dict[int, float]:
     return {block.round: block.calls / block.seconds for block in result.series[name].blocks}
 
 
-class _Session:
-    """State of one run: the processes, what was measured, how much is left."""
+class _Colocation:
+    """State of one session: what was measured in each group and what it cost."""
 
-    def __init__(self, scenes: Sequence[Scene], budget: Budget, seed: int) -> None:
-        self.scenes = tuple(scenes)
+    def __init__(self, groups: Sequence[Group], budget: Budget, seed: int, host: Host) -> None:
+        self.groups = tuple(groups)
         self.budget = budget
-        self.random = np.random.default_rng(seed)
-        self.workers: dict[str, WorkerProcess] = {}
+        self.labels: dict[str, str] = {}
+        processes: dict[str, ProcessGroup] = {}
+        for variants in (variants for group in groups for variants in group.processes):
+            title = " and ".join(variant.name for variant in variants)
+            label = self.labels.setdefault(_key(variants), f"{title}, process {len(self.labels) + 1}")
+            processes[label] = variants
+        self.rotation = Rotation(processes, seed=seed, host=host)
+        self.plan = Plan(self.budget, 0.0, len(groups), replaceable=False)
+        self.spent = Spent()
         self.loaded: dict[str, list[Series]] = {}
-        self.peaks: dict[str, int] = {}
-        self.blocks: dict[str, list[Block]] = {name: [] for scene in scenes for name in scene.names}
-        self.failures: dict[str, OptGuideError] = {}
-        self.spent = 0.0
-        self.rounds = 0
-        self.others_share = math.nan
-        self.plan = Plan(budget, 0.0, len(scenes), replaceable=False)
-        self.block = self.plan.block
+        self.blocks: dict[str, list[Block]] = {name: [] for group in groups for name in group.names}
 
-    def run(self, update: Update) -> None:
+    def run(self, label: str) -> None:
         """Load everything, then take turns until the budget is spent."""
-        begun = time.perf_counter()
-        with ExitStack() as stack:
-            for crew in {_key(crew): crew for scene in self.scenes for crew in scene.crews}.values():
-                update(0.0, f"loading {' and '.join(variant.name for variant in crew)}")
-                self._start(stack, crew)
-            self.plan = replace(self.plan, load_seconds=time.perf_counter() - begun)
-            self.block = self.plan.block
-            meter = OthersMeter([os.getpid(), *(worker.pid for worker in self.workers.values())])
-            meter.start()
-            while self.alive() and not self._enough():
-                for index in self.random.permutation(len(self.scenes)):
-                    update(self.spent / self.plan.measuring, self.scenes[index].name)
-                    self._turn(self.scenes[index])
-                self.rounds += 1
-            self.others_share = meter.stop()
-            self._remember_memory()
+        rotation = self.rotation
+        with rotation.held(label, self.budget.seconds), rotation.generation(self._load):
+            self.plan = replace(self.plan, load_seconds=rotation.load_seconds)
+            self.spent.start_generation(rotation.load_seconds)
+            while self._alive() and self.plan.wants_round(self.spent, precise=False):
+                for group in rotation.shuffled(self._alive()):
+                    rotation.report(self.spent.seconds / self.budget.seconds, group.name)
+                    if self._failure(group) is None:
+                        self._turn(group)
+                self.spent.add_round()
 
-    def alive(self) -> list[Scene]:
-        """Scenes that have not failed."""
-        return [scene for scene in self.scenes if scene.names[0] not in self.failures]
+    def result(self) -> SessionResult:
+        """What is known of every variant in every group that did not fail.
 
-    def series(self) -> dict[str, Series]:
-        """What is known of every variant in every scene that did not fail."""
-        found = {}
-        for scene in self.alive():
-            members = [(_key(crew), slot) for crew in scene.crews for slot in range(len(crew))]
-            for name, (key, slot) in zip(scene.names, members, strict=True):
-                known, blocks = self.loaded[key][slot], tuple(self.blocks[name])
-                found[name] = replace(known, blocks=blocks, peak_rss=self.peaks.get(key, 0))
-        return found
+        :raises OptGuideError: every group failed.
+        """
+        failures: dict[str, OptGuideError] = {}
+        series: dict[str, Series] = {}
+        for group in self.groups:
+            error = self._failure(group)
+            if error is None:
+                series |= {
+                    name: replace(loaded, blocks=tuple(self.blocks[name]), peak_rss=peak)
+                    for name, (loaded, peak) in zip(group.names, self._of(group), strict=True)
+                }
+            else:
+                failures |= dict.fromkeys(group.names, error)
+        if not series:
+            raise next(iter(failures.values()))
+        spent, others = self.spent, self.rotation.others_share
+        return SessionResult(series, failures, "budget spent", spent.measuring, spent.rounds, others)
 
-    def _enough(self) -> bool:
-        if self.rounds < MINIMUM_ROUNDS:
-            return self.spent >= self.budget.longest
-        return self.spent >= self.plan.measuring
+    def _of(self, group: Group) -> Iterator[tuple[Series, int]]:
+        """What was loaded of each variant of a group, and the peak memory of its process."""
+        for label in self._labels(group):
+            for series in self.loaded[label]:
+                yield series, self.rotation.peaks.get(label, 0)
 
-    def _start(self, stack: ExitStack, crew: Crew) -> None:
-        worker = None
-        try:
-            worker = stack.enter_context(WorkerProcess(*crew))
-            found = []
-            for slot, variant in enumerate(crew):
-                reply = worker.load(slot)
-                found.append(Series.from_reply(variant, reply, worker.outputs(slot)))
-                worker.warm_up(slot)
-        except OptGuideError as error:
-            self._fail(crew, error)
-            if worker is not None:
-                worker.end()
-            return
-        self.workers[_key(crew)], self.loaded[_key(crew)] = worker, found
+    def _labels(self, group: Group) -> list[str]:
+        return [self.labels[_key(variants)] for variants in group.processes]
 
-    def _fail(self, crew: Crew, error: OptGuideError) -> None:
-        """Give up every scene that needs this process: nobody in it has the company that was wanted."""
-        for scene in self.alive():
-            if _key(crew) in map(_key, scene.crews):
-                self.failures |= dict.fromkeys(scene.names, error)
+    def _alive(self) -> list[Group]:
+        return [group for group in self.groups if self._failure(group) is None]
 
-    def _turn(self, scene: Scene) -> None:
-        if scene.names[0] in self.failures:
-            return
-        start = time.perf_counter()
-        for crew in scene.crews:
-            self.workers[_key(crew)].send(**self._request(scene))
-        found = [block for crew in scene.crews for block in self._received(crew)]
-        if len(found) < len(scene.variants):
+    def _failure(self, group: Group) -> OptGuideError | None:
+        """Why a group cannot be measured: one of its processes failed, and it runs beside the others."""
+        labels = self._labels(group)
+        return next((error for label, error in self.rotation.failures.items() if label in labels), None)
+
+    def _load(self, label: str, worker: Worker) -> None:
+        self.loaded[label] = []
+        for slot, variant in enumerate(self.rotation.processes[label]):
+            reply = worker.load(slot)
+            self.loaded[label].append(Series.from_reply(variant, reply, worker.outputs(slot)))
+            worker.warm_up(slot)
+
+    def _turn(self, group: Group) -> None:
+        clock = self.rotation.host.clock
+        start = clock()
+        for label in self._labels(group):
+            self.rotation.workers[label].send(**self._request(group))
+        # Every process that was asked has to be heard, also after one of them has failed.
+        blocks = [block for label in self._labels(group) for block in self._received(label)]
+        if len(blocks) < len(group.variants):
             return  # a turn that failed is not counted
-        self.spent += time.perf_counter() - start
-        for name, block in zip(scene.names, found, strict=True):
+        self.spent.add_turn(clock() - start)
+        for name, block in zip(group.names, blocks, strict=True):
             self.blocks[name].append(block)
 
-    def _request(self, scene: Scene) -> Mapping[str, Any]:
-        times = {"seconds": self.block, "discard": DISCARD * self.block, "linger": LINGER * self.block}
-        if scene.sharing == "processes":
+    def _request(self, group: Group) -> dict[str, Any]:
+        length = self.plan.block
+        times = {"seconds": length, "discard": DISCARD * length, "linger": LINGER * length}
+        if group.sharing == "processes":
             return {"do": "block", **times}
-        return {"do": "company", "turns": scene.sharing == "turns", **times}
+        return {"do": "colocated", "turns": group.sharing == "turns", **times}
 
-    def _received(self, crew: Crew) -> list[Block]:
-        """The blocks of one process; none where it failed. Every process that was asked has to be heard."""
-        worker = self.workers[_key(crew)]
-        try:
-            reply = worker.receive(2 * self.block + GRACE_SECONDS)
-        except OptGuideError as error:
-            self._fail(crew, error)
-            worker.end()
-            return []
-        blocks = [Block.from_reply(self.rounds, 0, block) for block in reply.get("blocks", [reply])]
-        return blocks if len(crew) == 1 else [replace(block, cpu_seconds=math.nan) for block in blocks]
-
-    def _remember_memory(self) -> None:
-        for key in {_key(crew) for scene in self.alive() for crew in scene.crews}:
-            try:
-                self.peaks[key] = self.workers[key].ask(GRACE_SECONDS, do="memory")["peak_rss"]
-            except OptGuideError:
-                continue  # everything else of it has been measured
+    def _received(self, label: str) -> list[Block]:
+        """The blocks of one process; none where it failed."""
+        blocks: list[Block] = []
+        with self.rotation.isolated(label):
+            reply = self.rotation.workers[label].receive(2 * self.plan.block + GRACE_SECONDS)
+            replies = reply.get("blocks", [reply])
+            blocks = [Block.from_reply(self.spent.rounds, 0, block) for block in replies]
+        if len(self.rotation.processes[label]) == 1:
+            return blocks
+        return [replace(block, cpu_seconds=math.nan) for block in blocks]
 
 
-def _key(crew: Crew) -> str:
-    """Equal for crews of equal variants; a variant itself holds mappings and cannot be a key."""
-    return json.dumps([variant.to_dict() for variant in crew], sort_keys=True)
+def _key(variants: ProcessGroup) -> str:
+    """Equal for equal variants; a variant itself holds mappings and cannot be a key."""
+    return json.dumps([variant.to_dict() for variant in variants], sort_keys=True)

@@ -1,6 +1,4 @@
-"""Times of the layers of several variants, and the questions they answer; :mod:`.layers` measures them.
-
-Where the time goes inside a model: times of the layers as they were compiled, of several variants.
+"""Where the time goes inside a model: times of the layers as they were compiled, of several variants.
 
 The device counts the time of every layer that ran as such; what was fused into another layer is in that one's
 time. Variants take turns in shuffled order, one turn of counted inferences each per round. Where compiling is
@@ -15,21 +13,19 @@ the threads of one of them.
 from __future__ import annotations
 
 import math
-import os
 import re
-import time
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any
 
 import numpy as np
 
-from optguide.bench.process import GRACE_SECONDS, WorkerProcess
-from optguide.bench.progress import Update, reporting
+from optguide.bench.process import GRACE_SECONDS
+from optguide.bench.rotation import THIS_MACHINE, Host, Rotation, Worker
+from optguide.bench.session import DISCARD
 from optguide.bench.variant import Variant, require_unique_names
 from optguide.errors import OptGuideError, OptionError
-from optguide.machine import OthersMeter, measuring_lock
 from optguide.runtimes.openvino import OpenVINO
 from optguide.stats.comparison import Comparison, paired_processes
 from optguide.stats.estimate import MINIMUM_ROUNDS, Estimate, median_of_rounds
@@ -207,9 +203,6 @@ def _at_least_zero(values: Sequence[float], unit: str) -> Estimate:
 ROUNDS = 9
 """The fewest for which an interval of 95 % leaves out the largest and the smallest of them."""
 
-DISCARD = 0.1
-"""Share of a turn that is inferred before it counts."""
-
 COMPILING = 2.0
 """How many times the given seconds may go into compiling models anew."""
 
@@ -218,7 +211,12 @@ PATIENCE, OVERTIME = 1.5, 4.0
 
 
 def layers(
-    variants: Sequence[Variant], *, seconds: float = 8.0, seed: int = 0, label: str = "times of layers"
+    variants: Sequence[Variant],
+    *,
+    seconds: float = 8.0,
+    seed: int = 0,
+    label: str = "times of layers",
+    host: Host = THIS_MACHINE,
 ) -> LayerTimes:
     """Count the layers of each variant.
 
@@ -235,94 +233,65 @@ def layers(
     require_unique_names(variants, "A profile of layers")
     if not seconds > 0:
         raise OptionError(f"{seconds:g} s count nothing.", "Use a time above zero.")
-    session = _Session(variants, seconds, seed)
-    with measuring_lock(label), reporting(label, seconds) as update:
-        session.run(update)
-    if len(session.failures) == len(variants):
-        raise session.failures[variants[0].name]
+    session = _Counting(variants, seconds, seed, host)
+    session.run(label)
     return session.result()
 
 
-class _Session:
-    """State of one run."""
+class _Counting:
+    """State of one session: what was counted of each variant and what it cost."""
 
-    def __init__(self, variants: Sequence[Variant], seconds: float, seed: int) -> None:
-        self.variants = {variant.name: _counting(variant) for variant in variants}
+    def __init__(self, variants: Sequence[Variant], seconds: float, seed: int, host: Host) -> None:
+        processes = {variant.name: (_counting(variant),) for variant in variants}
+        self.rotation = Rotation(processes, seed=seed, host=host)
         self.seconds = seconds
-        self.random = np.random.default_rng(seed)
-        self.workers: dict[str, WorkerProcess] = {}
         self.loaded: dict[str, Mapping[str, Any]] = {}
-        self.described: dict[str, dict[str, Any]] = {name: {} for name in self.variants}
-        self.rounds: dict[str, list[Round]] = {name: [] for name in self.variants}
-        self.failures: dict[str, OptGuideError] = {}
+        self.described: dict[str, dict[str, Any]] = {name: {} for name in processes}
+        self.rounds: dict[str, list[Round]] = {name: [] for name in processes}
         self.spent = 0.0
         self.anew = False
-        self.others_share = math.nan
 
-    def run(self, update: Update) -> None:
+    def run(self, label: str) -> None:
         """Load everything, take turns, and look at the outputs once everything has been counted."""
-        with ExitStack() as stack:
-            for name in self.variants:
-                update(0.0, f"loading {name}")
-                with self._blaming(name):
-                    self.workers[name] = stack.enter_context(WorkerProcess(self.variants[name]))
-                    self.loaded[name] = self.workers[name].load()
-            compiling = sum(_again(self.loaded[name]["stages"]) for name in self._alive())
+        rotation = self.rotation
+        with rotation.held(label, self.seconds), rotation.generation(self._load):
+            compiling = sum(_again(self.loaded[name]["stages"]) for name in rotation.alive)
             self.anew = (ROUNDS - 1) * compiling <= COMPILING * self.seconds
-            with OthersMeter([os.getpid(), *(self.workers[name].pid for name in self._alive())]) as others:
-                self._take_turns(update)
-            self.others_share = others.share
-            for name in self._alive():
-                with self._blaming(name):
-                    self.workers[name].outputs()
+            for count in range(ROUNDS):
+                rotation.visit(partial(self._turn, first=count == 0), done=count / ROUNDS)
+                enough = count + 1 >= MINIMUM_ROUNDS
+                if self.spent >= (PATIENCE if enough else OVERTIME) * self.seconds:
+                    break
+            rotation.visit(lambda name: rotation.workers[name].outputs(), done=1.0)
 
     def result(self) -> LayerTimes:
         """What is known of every variant that did not fail."""
-        alive = self._alive()
+        alive = self.rotation.alive
         return LayerTimes(
             {name: tuple(self.rounds[name]) for name in alive},
             {name: self.described[name] for name in alive},
-            self.failures,
+            self.rotation.failures,
             {name: self.loaded[name]["effective"] for name in alive},
             {key: value for name in alive for key, value in self.loaded[name]["versions"].items()},
             self.anew,
-            self.others_share,
+            self.rotation.others_share,
         )
 
-    def _alive(self) -> list[str]:
-        return [name for name in self.variants if name not in self.failures]
-
-    def _take_turns(self, update: Update) -> None:
-        for done in range(ROUNDS):
-            for name in map(str, self.random.permutation(self._alive())):
-                update(done / ROUNDS, name)
-                with self._blaming(name):
-                    self._turn(name, first=done == 0)
-            enough = done + 1 >= MINIMUM_ROUNDS
-            if self.spent >= (PATIENCE if enough else OVERTIME) * self.seconds:
-                return
+    def _load(self, name: str, worker: Worker) -> None:
+        self.loaded[name] = worker.load()
 
     def _turn(self, name: str, *, first: bool) -> None:
+        worker, clock = self.rotation.workers[name], self.rotation.host.clock
         if self.anew and not first:
-            self.workers[name].load()
-        part = self.seconds / (ROUNDS * len(self.variants))
-        start = time.perf_counter()
-        reply = self.workers[name].ask(
+            worker.load()
+        part = self.seconds / (ROUNDS * len(self.rotation.processes))
+        start = clock()
+        reply = worker.ask(
             part + GRACE_SECONDS, do="layers", seconds=(1 - DISCARD) * part, discard=DISCARD * part
         )
-        self.spent += time.perf_counter() - start
+        self.spent += clock() - start
         self.described[name] |= reply["layers"]
         self.rounds[name].append(Round(reply["times"], reply["latency_us"], reply["calls"]))
-
-    @contextmanager
-    def _blaming(self, name: str) -> Iterator[None]:
-        """Give up the variant if this fails; the others go on."""
-        try:
-            yield
-        except OptGuideError as error:
-            self.failures[name] = error
-            if name in self.workers:
-                self.workers[name].end()
 
 
 def _again(stages: Mapping[str, float]) -> float:

@@ -2,30 +2,35 @@
 
 In a closed loop the next request waits until the previous one is answered, so a slow model is asked less
 often and the wait that users would feel never shows. Here the schedule does not care.
-
-A latency limit, which a configuration or an offered rate keeps or breaks.
 """
 
 from __future__ import annotations
 
 import math
-import os
 from collections.abc import Sequence
-from contextlib import ExitStack
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Literal
 
 import numpy as np
 
-from optguide.bench.process import GRACE_SECONDS, WorkerProcess
-from optguide.bench.progress import reporting
+from optguide.bench.process import GRACE_SECONDS
+from optguide.bench.rotation import THIS_MACHINE, Host, Rotation, Worker
 from optguide.bench.variant import Variant, require_unique_names
 from optguide.errors import NotEnoughSamples, OptionError
 from optguide.format import quantity
-from optguide.machine import OthersMeter, measuring_lock
 from optguide.stats.estimate import Estimate, Relation, percentile_of_blocks, samples_needed
 
-__all__ = ["PERCENTILES", "Limit", "LoadPoint", "highest_rate", "limit_rate", "load_curve", "load_curves"]
+__all__ = [
+    "PERCENTILES",
+    "LatencyLimit",
+    "LoadPoint",
+    "highest_rate",
+    "limit_rate",
+    "load_curve",
+    "load_curves",
+]
 
 LimitState = Literal["kept", "broke", "open"]
 
@@ -50,6 +55,14 @@ WARM_SECONDS = 0.1
 
 PATIENCE = 1.5
 """A point is given up when its last request has not been sent after this many times its length."""
+
+
+@dataclass(frozen=True)
+class LatencyLimit:
+    """A bound that a latency has to keep, such as p99 of at most 50 ms."""
+
+    percentile: int
+    milliseconds: float
 
 
 @dataclass(frozen=True)
@@ -93,26 +106,26 @@ class LoadPoint:
         """From the start of the inference to completion, in milliseconds; the errors of :meth:`latency`."""
         return self._valid(self.served, percentile)
 
-    def against(self, limit: Limit) -> LimitState:
+    def against(self, limit: LatencyLimit) -> LimitState:
         """Whether the rate keeps a limit by its whole interval, breaks it so, or neither is sure."""
-        found = self.latencies.get(limit.percentile)
+        latency = self.latencies.get(limit.percentile)
         if self.overloaded:
             return "broke"
-        if self.void or found is None:
+        if self.void or latency is None:
             return "open"
         states: dict[Relation, LimitState] = {"inside": "kept", "above": "broke"}
-        return states.get(found.relation(high=limit.milliseconds), "open")
+        return states.get(latency.relation(high=limit.milliseconds), "open")
 
-    def _valid(self, found: dict[int, Estimate], percentile: int) -> Estimate:
+    def _valid(self, estimates: dict[int, Estimate], percentile: int) -> Estimate:
         if self.void:
             raise NotEnoughSamples(f"{self.void[0].upper()}{self.void[1:]}.", "Offer a lower rate.")
-        if percentile not in found:
+        if percentile not in estimates:
             raise NotEnoughSamples(
                 f"{self.n} requests are too few for the {percentile}th percentile; "
                 f"{samples_needed(percentile)} are needed.",
                 "Give each rate more time.",
             )
-        return found[percentile]
+        return estimates[percentile]
 
 
 def load_curve(
@@ -137,6 +150,7 @@ def load_curves(
     seconds: float,
     seed: int = 0,
     label: str = "latency under load",
+    host: Host = THIS_MACHINE,
 ) -> dict[str, tuple[LoadPoint, ...]]:
     """Offer each rate to each variant, rates in shuffled order, the same arrivals to all variants.
 
@@ -150,28 +164,24 @@ def load_curves(
     if not rates or min(rates) <= 0 or seconds <= 0:
         raise OptionError("A load curve needs rates and a length above zero.", "Give requests per second.")
     require_unique_names(variants, "A load curve")
-    names = [variant.name for variant in variants]
-    random = np.random.default_rng(seed)
-    points: dict[str, dict[float, LoadPoint]] = {name: {} for name in names}
-    total = len(rates) * len(names)
-    with (
-        measuring_lock(label),
-        reporting(label, (seconds + WARM_SECONDS) * total) as update,
-        ExitStack() as stack,
-    ):
-        workers = {variant.name: stack.enter_context(WorkerProcess(variant)) for variant in variants}
-        for worker in workers.values():
-            worker.load()
-            worker.outputs()  # a model that returns NaN has no latency worth knowing
-        done = 0
-        for index in random.permutation(len(rates)):
-            for name in random.permutation(names):
-                update(done / total, f"{name}, {rates[index]:.4g} requests/s")
-                with OthersMeter([os.getpid(), *(worker.pid for worker in workers.values())]) as others:
-                    point = _measured(workers[name], rates[index], seconds, seed + int(index))
-                points[name][rates[index]] = replace(point, others_share=others.share)
-                done += 1
-    return {name: tuple(found[rate] for rate in sorted(found)) for name, found in points.items()}
+    rotation = Rotation({v.name: (v,) for v in variants}, seed=seed, isolating=False, host=host)
+    points: dict[str, dict[float, LoadPoint]] = {variant.name: {} for variant in variants}
+
+    def load(_: str, worker: Worker) -> None:
+        worker.load()
+        worker.outputs()  # a model that returns NaN has no latency worth knowing
+
+    def offer(name: str, *, rate: float, arrivals: int) -> None:
+        with rotation.metered() as others:
+            point = _offered(rotation.workers[name], rate, seconds, arrivals)
+        points[name][rate] = replace(point, others_share=others.share)
+
+    expected = (seconds + WARM_SECONDS) * len(rates) * len(variants)
+    with rotation.held(label, expected), rotation.generation(load):
+        for count, index in enumerate(rotation.shuffled(range(len(rates)))):
+            turn = partial(offer, rate=rates[index], arrivals=seed + index)
+            rotation.visit(turn, done=count / len(rates), doing=f"{{}}, {rates[index]:.4g} requests/s")
+    return {name: tuple(by_rate[rate] for rate in sorted(by_rate)) for name, by_rate in points.items()}
 
 
 def highest_rate(points: Sequence[LoadPoint], percentile: int, limit_ms: float) -> LoadPoint | None:
@@ -181,11 +191,11 @@ def highest_rate(points: Sequence[LoadPoint], percentile: int, limit_ms: float) 
     the percentile neither passes nor fails.
     """
     best = None
-    for point in sorted(points, key=lambda p: p.offered):
-        found = point.latencies.get(percentile)
-        if point.void or (found is not None and found.high > limit_ms):
+    for point in sorted(points, key=lambda point: point.offered):
+        latency = point.latencies.get(percentile)
+        if point.void or (latency is not None and latency.relation(high=limit_ms) != "inside"):
             break
-        if found is not None:
+        if latency is not None:
             best = point
     return best
 
@@ -198,18 +208,18 @@ def limit_rate(points: Sequence[LoadPoint], percentile: int, limit_ms: float) ->
     :raises NotEnoughSamples: no rate keeps the limit, or none breaks it.
     """
     kept = highest_rate(points, percentile, limit_ms)
-    limit = f"a p{percentile} of {limit_ms:.3g} ms"
+    wanted = f"a p{percentile} of {limit_ms:.3g} ms"
     if kept is None:
-        raise NotEnoughSamples(f"No rate that was offered surely kept {limit}.", "Offer lower rates.")
-    wanted = Limit(percentile, limit_ms)
-    broken = [p.offered for p in points if p.offered > kept.offered and p.against(wanted) == "broke"]
+        raise NotEnoughSamples(f"No rate that was offered surely kept {wanted}.", "Offer lower rates.")
+    limit = LatencyLimit(percentile, limit_ms)
+    broken = [p.offered for p in points if p.offered > kept.offered and p.against(limit) == "broke"]
     if not broken:
-        raise NotEnoughSamples(f"No rate that was offered surely broke {limit}.", "Offer higher rates.")
+        raise NotEnoughSamples(f"No rate that was offered surely broke {wanted}.", "Offer higher rates.")
     method = "highest offered rate that keeps the limit, up to the lowest that breaks it"
     return Estimate(kept.offered, kept.offered, min(broken), "inferences/s", len(points), method)
 
 
-def _measured(worker: WorkerProcess, rate: float, seconds: float, seed: int) -> LoadPoint:
+def _offered(worker: Worker, rate: float, seconds: float, seed: int) -> LoadPoint:
     worker.ask(GRACE_SECONDS, do="block", seconds=WARM_SECONDS, discard=0.0)
     patience = PATIENCE * seconds
     reply = worker.ask(
@@ -238,13 +248,11 @@ def _point(rate: float, seconds: float, reply: dict[str, object]) -> LoadPoint:
 
 def _percentiles(samples: np.ndarray) -> dict[int, Estimate]:
     slices = [part for part in np.array_split(samples, SLICES) if part.size]
-    found = {}
+    estimates = {}
     for percentile in PERCENTILES:
-        try:
-            found[percentile] = percentile_of_blocks(slices, percentile, "ms")
-        except NotEnoughSamples:
-            continue
-    return found
+        with suppress(NotEnoughSamples):
+            estimates[percentile] = percentile_of_blocks(slices, percentile, "ms")
+    return estimates
 
 
 def _overload(scheduled: int, achieved: float, seconds: float, latencies: np.ndarray) -> str:
@@ -267,11 +275,3 @@ def _late(latencies: np.ndarray, lateness: np.ndarray) -> str:
             f"too much beside a latency of {np.median(latencies):.3g} ms"
         )
     return ""
-
-
-@dataclass(frozen=True)
-class Limit:
-    """Such as p99 below 50 ms."""
-
-    percentile: int
-    milliseconds: float

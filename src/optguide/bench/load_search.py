@@ -11,7 +11,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from optguide.bench.load import Limit, LoadPoint, limit_rate, load_curves
+from optguide.bench.load import LatencyLimit, LoadPoint, limit_rate, load_curves
 from optguide.bench.session import Budget, measure
 from optguide.bench.variant import Variant
 from optguide.errors import NotEnoughSamples, OptGuideError
@@ -59,7 +59,7 @@ def search_load(
     variants: Sequence[Variant],
     *,
     seconds: float | None = None,
-    limit: Limit | None = None,
+    limit: LatencyLimit | None = None,
     seed: int = 0,
     label: str = "latency under load",
 ) -> LoadSearch:
@@ -101,18 +101,18 @@ def shares_of(capacity: float) -> tuple[float, ...]:
     return tuple(_short(share * capacity) for share in SHARES)
 
 
-def length(rates: Sequence[float], limit: Limit | None) -> float:
+def length(rates: Sequence[float], limit: LatencyLimit | None) -> float:
     """Seconds for each rate: five, or what the lowest needs for the limit's percentile, up to a minute."""
     needed = seconds_needed(min(rates), limit) if limit else 0.0
     return float(math.ceil(min(max(SHORTEST, needed), LONGEST)))
 
 
-def seconds_needed(rate: float, limit: Limit) -> float:
+def seconds_needed(rate: float, limit: LatencyLimit) -> float:
     """Seconds in which a rate has the requests that the limit's percentile needs, with some to spare."""
     return SPARE * samples_needed(limit.percentile) / rate
 
 
-def rates_between(curve: Sequence[LoadPoint], limit: Limit | None) -> tuple[float, ...]:
+def rates_between(curve: Sequence[LoadPoint], limit: LatencyLimit | None) -> tuple[float, ...]:
     """The rate to offer next: between the ones that keep and break the limit, or below those that break it.
 
     :return: one rate, or none where nothing would be learnt.

@@ -15,7 +15,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
 from dataclasses import dataclass
-from typing import Any, Protocol, Self
+from typing import Any, Protocol, Self, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -101,12 +101,15 @@ class Host:
 
 THIS_MACHINE = Host()
 
+Item = TypeVar("Item")
+
 
 class Rotation:
     """Processes that take turns, and what became of them.
 
     :param processes: by the name of a member, the variants that its process holds.
     :param seed: of the orders in which members are started and visited.
+    :param isolating: whether a member that fails is given up; otherwise its failure ends the session.
     :ivar workers: running processes of the present generation by member.
     :ivar failures: why a member was given up.
     :ivar peaks: largest resident memory of a member's processes in bytes.
@@ -118,8 +121,10 @@ class Rotation:
         processes: Mapping[str, Sequence[Variant]],
         *,
         seed: int = 0,
+        isolating: bool = True,
         host: Host = THIS_MACHINE,
     ) -> None:
+        self.isolating = isolating
         self.processes = {name: tuple(variants) for name, variants in processes.items()}
         self.host = host
         self.random = np.random.default_rng(seed)
@@ -196,29 +201,37 @@ class Rotation:
             yield meter
         self._shares.append(meter.share)
 
-    def visit(self, turn: Callable[[str], None], *, done: float, doing: str = "{}") -> None:
+    def visit(self, turn: Callable[[str], object], *, done: float, doing: str = "{}") -> None:
         """Give every member that has not failed its turn, in a new order.
 
         :param turn: what is done, given a member's name; where it fails, the member is given up.
         :param done: share of the session that is over, for the progress.
         :param doing: what progress shows, with ``{}`` for the member's name.
         """
-        for name in self.shuffled(self.alive, done=done, doing=doing):
+        for name in self.shuffled(self.alive):
+            self.report(done, doing.format(name))
             with self.isolated(name):
                 turn(name)
 
-    def shuffled(self, names: Sequence[str], *, done: float, doing: str = "{}") -> Iterator[str]:
-        """Names in a new order; parameters are those of :meth:`visit`."""
-        for name in map(str, self.random.permutation(names)):
-            self._update(done, doing.format(name))
-            yield name
+    def shuffled(self, items: Sequence[Item]) -> list[Item]:
+        """The items in a new order."""
+        return [items[index] for index in self.random.permutation(len(items))]
+
+    def report(self, done: float, doing: str) -> None:
+        """Show which share of the session is over, and in a few words what is running."""
+        self._update(done, doing)
 
     @contextmanager
     def isolated(self, name: str) -> Iterator[None]:
-        """Give up a member if this fails, and end its process, whose threads would disturb the others."""
+        """Give up a member if this fails, and end its process, whose threads would disturb the others.
+
+        :raises OptGuideError: what failed, where members do not fail alone.
+        """
         try:
             yield
         except OptGuideError as error:
+            if not self.isolating:
+                raise
             self.failures[name] = error
             if name in self.workers:
                 self.workers[name].end()

@@ -7,16 +7,13 @@ discarded. The variants take turns in chunks of calls, so that slow changes of t
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from contextlib import ExitStack
 from dataclasses import dataclass
+from functools import partial
 
-import numpy as np
-
-from optguide.bench.process import GRACE_SECONDS, WorkerProcess
-from optguide.bench.progress import reporting
+from optguide.bench.process import GRACE_SECONDS
+from optguide.bench.rotation import THIS_MACHINE, Host, Rotation, Worker
 from optguide.bench.variant import Variant, require_unique_names
 from optguide.errors import OptionError
-from optguide.machine import measuring_lock
 from optguide.stats.estimate import Estimate, median_of_rounds
 
 __all__ = ["Trace", "trace"]
@@ -60,6 +57,7 @@ def trace(
     every: int,
     seed: int = 0,
     label: str = "call by call",
+    host: Host = THIS_MACHINE,
 ) -> Mapping[str, Trace]:
     """Call each variant ``calls`` times in a fresh process of its own.
 
@@ -73,27 +71,28 @@ def trace(
     if not 1 <= every <= calls:
         raise OptionError(f"{calls} calls have no chunks of {every}.", "Use at least one call per chunk.")
     require_unique_names(variants, "A trace")
-    random = np.random.default_rng(seed)
     names = [variant.name for variant in variants]
+    rotation = Rotation({v.name: (v,) for v in variants}, seed=seed, isolating=False, host=host)
     durations: dict[str, list[float]] = {name: [] for name in names}
     memory: dict[str, list[tuple[int, float]]] = {}
-    expected = SECONDS_PER_CALL * calls * len(names)
-    with measuring_lock(label), reporting(label, expected) as update, ExitStack() as stack:
-        workers = {variant.name: stack.enter_context(WorkerProcess(variant)) for variant in variants}
-        for name, worker in workers.items():
-            worker.load()
-            memory[name] = [(0, _resident(worker))]
-        for done in range(0, calls, every):
-            chunk = min(every, calls - done)
-            for name in map(str, random.permutation(names)):
-                update(done / calls, name)
-                reply = workers[name].ask(GRACE_SECONDS * chunk, do="consecutive", count=chunk)
-                durations[name] += [nanoseconds / 1e6 for nanoseconds in reply["durations_ns"]]
-                memory[name].append((done + chunk, _resident(workers[name])))
+
+    def load(name: str, worker: Worker) -> None:
+        worker.load()
+        memory[name] = [(0, _resident(worker))]
+
+    def turn(name: str, *, chunk: int) -> None:
+        worker = rotation.workers[name]
+        reply = worker.ask(GRACE_SECONDS * chunk, do="consecutive", count=chunk)
+        durations[name] += [nanoseconds / 1e6 for nanoseconds in reply["durations_ns"]]
+        memory[name].append((len(durations[name]), _resident(worker)))
+
+    with rotation.held(label, SECONDS_PER_CALL * calls * len(names)), rotation.generation(load):
+        for start in range(0, calls, every):
+            rotation.visit(partial(turn, chunk=min(every, calls - start)), done=start / calls)
     return {name: Trace(tuple(durations[name]), tuple(memory[name])) for name in names}
 
 
-def _resident(worker: WorkerProcess) -> float:
-    found = worker.ask(GRACE_SECONDS, do="memory")
-    now = found["rss"] if found["rss"] is not None else found["peak_rss"]
+def _resident(worker: Worker) -> float:
+    sizes = worker.ask(GRACE_SECONDS, do="memory")
+    now = sizes["rss"] if sizes["rss"] is not None else sizes["peak_rss"]
     return float(now) / MEGABYTE

@@ -146,7 +146,7 @@ def _answer(hosted: list[Worker], request: dict[str, Any]) -> dict[str, Any]:
     """The reply to one request: about the worker in its ``slot``, or about all of this process."""
     try:
         name = request.pop("do")
-        if name == "company":
+        if name == "colocated":
             return {"ok": {"blocks": company.blocks([worker.block for worker in hosted], **request)}}
         slot = request.pop("slot", 0)
         if slot == len(hosted):

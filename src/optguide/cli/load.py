@@ -11,7 +11,7 @@ from typing import Any
 import click
 
 from optguide import format as fmt
-from optguide.bench.load import PERCENTILES, Limit, LoadPoint, highest_rate, limit_rate, load_curves
+from optguide.bench.load import PERCENTILES, LatencyLimit, LoadPoint, highest_rate, limit_rate, load_curves
 from optguide.bench.load_search import length, search_load, seconds_needed
 from optguide.bench.variant import Variant
 from optguide.cli import output
@@ -100,7 +100,7 @@ def load(
     offered = _rates(single, rates)
     if seconds is not None and not seconds > 0:
         raise OptionError("Rates of no length show nothing.", "Use --seconds above zero, such as 5s.")
-    limit = Limit(*slo) if slo else None
+    limit = LatencyLimit(*slo) if slo else None
     built = read_variants(variants, options)
     run = _measure(built, offered, seconds, limit, options["wait"])
     output.deliver(
@@ -125,7 +125,7 @@ class LoadRun:
 
     curves: Mapping[str, Sequence[LoadPoint]]
     seconds: float
-    limit: Limit | None
+    limit: LatencyLimit | None
     variants: Sequence[Variant]
     capacity: Mapping[str, Estimate] = field(default_factory=dict)
     failures: Mapping[str, OptGuideError] = field(default_factory=dict)
@@ -170,7 +170,7 @@ def _measure(
     variants: Sequence[Variant],
     rates: tuple[float, ...] | None,
     seconds: float | None,
-    limit: Limit | None,
+    limit: LatencyLimit | None,
     wait: float,
 ) -> LoadRun:
     label = f"load of {subject(variants)}"
@@ -213,7 +213,7 @@ def print_run(run: LoadRun) -> None:
     output.machine_line()
 
 
-def _row(point: LoadPoint, limit: Limit | None) -> list[output.Cell]:
+def _row(point: LoadPoint, limit: LatencyLimit | None) -> list[output.Cell]:
     cells: list[output.Cell] = [_rate(point.offered), _rate(point.achieved)]
     cells += [_latency(point, percentile) for percentile in PERCENTILES]
     if limit:
@@ -230,7 +230,7 @@ def _latency(point: LoadPoint, percentile: int) -> str:
     return output.two_lines(point.latencies[percentile])
 
 
-def _highest_text(run: LoadRun, name: str, limit: Limit) -> str:
+def _highest_text(run: LoadRun, name: str, limit: LatencyLimit) -> str:
     """The highest rate that keeps the limit, and the lowest that was shown not to."""
     curve, highest = run.curves[name], run.highest(name)
     if highest is None:
@@ -260,7 +260,7 @@ def advice(run: LoadRun) -> str:
     return f"Rates up to {_rate(max(too_few))} had too few requests: give --seconds {seconds}s."
 
 
-def _limit_text(limit: Limit) -> str:
+def _limit_text(limit: LatencyLimit) -> str:
     """``p99 ≤ 50 ms``."""
     return f"p{limit.percentile} \N{LESS-THAN OR EQUAL TO} {limit.milliseconds:g} ms"
 
@@ -290,7 +290,7 @@ def _content(run: LoadRun) -> dict[str, Any]:
     }
 
 
-def _point(point: LoadPoint, limit: Limit | None) -> dict[str, Any]:
+def _point(point: LoadPoint, limit: LatencyLimit | None) -> dict[str, Any]:
     def by_name(estimates: Mapping[int, Estimate]) -> dict[str, Any]:
         return {
             f"p{p}": asdict(estimates[p]) if p in estimates and not point.void else None for p in PERCENTILES

@@ -10,7 +10,7 @@ import click
 from click.core import ParameterSource
 from rich.text import Text
 
-from optguide.bench.load import Limit
+from optguide.bench.load import LatencyLimit
 from optguide.cli import output
 from optguide.cli.errors import line, warn
 from optguide.cli.options import (
@@ -190,7 +190,7 @@ def _settings(model: str, options: dict[str, Any]) -> Settings:
         metric=options["metric"],
         max_drop=options["max_drop"],
         unproven=options["allow_unproven"],
-        limit=Limit(*options["slo"]) if options["slo"] else None,
+        limit=LatencyLimit(*options["slo"]) if options["slo"] else None,
         goal=options["goal"],
         budget=options["budget"],
         device=options["device"],

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from optguide.bench.load import Limit
+from optguide.bench.load import LatencyLimit
 from optguide.optimize.candidate import Goal
 
 __all__ = ["Settings"]
@@ -34,7 +34,7 @@ class Settings:
     metric: str | None = None
     max_drop: float = 0.01
     unproven: bool = False
-    limit: Limit | None = None
+    limit: LatencyLimit | None = None
     goal: Goal = "latency"
     budget: float = 600.0
     device: str = "CPU"

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 
-from optguide.bench.load import Limit
+from optguide.bench.load import LatencyLimit
 from optguide.format import duration, estimate, interval, quantity
 from optguide.optimize.outcome import Outcome, Quality, Standing, Status
 from optguide.optimize.search.race_state import inverse
@@ -92,7 +92,7 @@ def _closest(outcome: Outcome) -> Iterator[str]:
     yield f"{outcome.closest} comes closest: its p{limit.percentile} is {estimate(found)}, {distance}."
 
 
-def _kept(outcome: Outcome, limit: Limit) -> Iterator[str]:
+def _kept(outcome: Outcome, limit: LatencyLimit) -> Iterator[str]:
     standing = _standing(outcome, outcome.winner)
     found = standing.speed.latency.get(f"p{limit.percentile}") if standing and standing.speed else None
     if found is not None:
@@ -173,9 +173,9 @@ def _times(ratio: Estimate, outcome: Outcome) -> str:
     return f"{estimate(ratio)} {what}"
 
 
-def _limit(limit: Limit) -> str:
+def _limit(limit: LatencyLimit) -> str:
     return f"a p{limit.percentile} of {_milliseconds(limit)}"
 
 
-def _milliseconds(limit: Limit) -> str:
+def _milliseconds(limit: LatencyLimit) -> str:
     return f"{limit.milliseconds:g} ms"

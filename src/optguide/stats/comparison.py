@@ -65,14 +65,17 @@ class Comparison:
         return _OUTCOMES[self.ratio.relation(1.0, 1.0)]
 
 
-def paired(numerators: Sequence[float], denominators: Sequence[float]) -> Estimate:
+def paired(
+    numerators: Sequence[float], denominators: Sequence[float], *, independent: bool = False
+) -> Estimate:
     """Median of the paired ratios, one pair per round.
 
+    :param independent: every pair comes from processes of its own and cannot drift with the others.
     :raises NotEnoughSamples: fewer than six rounds.
     """
     ratios = np.asarray(numerators, dtype=np.float64) / np.asarray(denominators, dtype=np.float64)
     method = "median of paired ratios per round, exact binomial interval"
-    return replace(median_of_rounds(ratios, "ratio"), method=method)
+    return replace(median_of_rounds(ratios, "ratio", independent=independent), method=method)
 
 
 def paired_processes(

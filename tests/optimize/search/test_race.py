@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from optguide.bench.load import Limit
+from optguide.bench.load import LatencyLimit
 from optguide.errors import Busy, InputError, WorkerDied
 from optguide.optimize.candidate import Candidate, Deployment
 from optguide.optimize.outcome import CONFIRMATION, RaceRound
@@ -198,7 +198,7 @@ def test_whoever_exceeds_the_limit_never_leads_those_that_keep_it():
     scene = Scene(
         lambda c: 250.0 if c.deployment.batch else 200.0 if c.deployment.hint else 100.0,
         precisions=("default",),
-        limit=Limit(95, 15.0),
+        limit=LatencyLimit(95, 15.0),
     )
     for race_round in race(scene.context, scene.rules, seconds=100):
         assert scene.rules.keeps(race_round.speeds[race_round.incumbent]) != "exceeded"
@@ -322,7 +322,7 @@ def test_a_limit_that_the_fastest_exceeds_goes_to_the_fastest_that_keeps_it():
     scene = Scene(
         lambda c: 250.0 if c.deployment.batch else 200.0 if c.deployment.hint else 100.0,
         precisions=("default",),
-        limit=Limit(95, 15.0),
+        limit=LatencyLimit(95, 15.0),
     )
     rounds = scene.run()
     winner = scene.named[rounds[-1].incumbent]
@@ -338,7 +338,7 @@ def test_a_limit_that_the_default_exceeds_needs_nothing_faster():
         "latency",
         precisions=("default",),
         processors=4,
-        limit=Limit(50, 20.0),
+        limit=LatencyLimit(50, 20.0),
     )
     last = scene.run()[-1]
     assert last.incumbent not in {scene.rules.default.name, scene.rules.hint.name}

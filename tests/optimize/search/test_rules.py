@@ -1,6 +1,6 @@
 import pytest
 
-from optguide.bench.load import Limit
+from optguide.bench.load import LatencyLimit
 from optguide.optimize.candidate import Candidate, Deployment
 from optguide.optimize.outcome import Artifact, Quality, Speed
 from optguide.optimize.search.rules import Rules, may_win
@@ -50,12 +50,12 @@ def test_plain_is_what_changes_the_model_least_and_then_what_sets_least():
     ],
 )
 def test_a_limit_is_kept_by_the_whole_interval(latencies, expected):
-    assert rules(limit=Limit(99, 10)).keeps(speed(**latencies)) == expected
+    assert rules(limit=LatencyLimit(99, 10)).keeps(speed(**latencies)) == expected
 
 
 def test_a_higher_percentile_says_nothing_of_a_limit_for_the_median():
-    assert rules(limit=Limit(50, 10)).keeps(speed(p50=(8, 9), p99=(20, 30))) == "kept"
-    assert rules(limit=Limit(50, 10)).keeps(speed(p99=(20, 30))) == "open"
+    assert rules(limit=LatencyLimit(50, 10)).keeps(speed(p50=(8, 9), p99=(20, 30))) == "kept"
+    assert rules(limit=LatencyLimit(50, 10)).keeps(speed(p99=(20, 30))) == "open"
     assert rules().keeps(speed()) == "kept"
 
 

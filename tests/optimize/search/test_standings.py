@@ -2,7 +2,7 @@
 
 import pytest
 
-from optguide.bench.load import Limit
+from optguide.bench.load import LatencyLimit
 from optguide.optimize.candidate import Candidate, Deployment
 from optguide.optimize.outcome import CONFIRMATION, Artifact, Quality, RaceRound, Speed
 from optguide.optimize.search.race_state import RaceState, inverse
@@ -218,7 +218,7 @@ def test_a_failure_is_told_in_its_own_words():
     assert why(result, INT8) == "Its worker was ended by SIGSEGV."
 
 
-LIMIT = Limit(99, 10.0)
+LIMIT = LatencyLimit(99, 10.0)
 
 
 def limited(**speeds):

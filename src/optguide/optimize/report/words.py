@@ -6,7 +6,7 @@ from dataclasses import replace
 from datetime import datetime
 
 from optguide import format as fmt
-from optguide.bench.load import Limit
+from optguide.bench.load import LatencyLimit
 from optguide.optimize.outcome import RaceRound
 from optguide.stats.estimate import Estimate
 
@@ -28,7 +28,7 @@ def rate(throughput: Estimate) -> Estimate:
     return replace(throughput, unit="inputs/s")
 
 
-def limit_text(limit: Limit) -> str:
+def limit_text(limit: LatencyLimit) -> str:
     """``p99 ≤ 50 ms``."""
     return f"p{limit.percentile} ≤ {limit.milliseconds:g} ms"
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from optguide.bench import session
-from optguide.bench.load import Limit
+from optguide.bench.load import LatencyLimit
 from optguide.bench.result import SessionResult
 from optguide.bench.session import Budget
 from optguide.bench.variant import Variant
@@ -125,7 +125,7 @@ def run_round(plan: RoundPlan, context: SearchContext, rules: Rules, choose: Cho
     return RaceRound(plan.title, incumbent, spent, result.rounds, others, speeds, ratios, failures, loading)
 
 
-def speed_of(result: SessionResult, name: str, limit: Limit | None = None) -> Speed:
+def speed_of(result: SessionResult, name: str, limit: LatencyLimit | None = None) -> Speed:
     """What a session measured of one variant.
 
     :param limit: whose percentile is wanted beside the usual ones.

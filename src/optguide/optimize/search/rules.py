@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from optguide.bench.load import Limit
+from optguide.bench.load import LatencyLimit
 from optguide.optimize.candidate import Candidate, Deployment, Goal, Precision
 from optguide.optimize.outcome import Artifact, Speed
 
@@ -38,7 +38,7 @@ class Rules:
     default: Candidate
     hint: Candidate
     precisions: tuple[Precision, ...] = ("default",)
-    limit: Limit | None = None
+    limit: LatencyLimit | None = None
 
     def may_win(self, candidate: Candidate) -> bool:
         """Whether its precision may."""
