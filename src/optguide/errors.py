@@ -48,6 +48,7 @@ __all__ = [
     "WorkerError",
     "WorkerHung",
     "by_name",
+    "described",
     "first_line",
 ]
 
@@ -146,6 +147,12 @@ def first_line(error: BaseException) -> str:
     """The first line of an exception's message, cut to a length that a person reads; else its type."""
     lines = str(error).strip().splitlines()
     return lines[0].strip()[:300] if lines else type(error).__name__
+
+
+def described(error: BaseException) -> str:
+    """``ValueError: the first line of its message``, without a full stop; the type alone without one."""
+    text = f": {first_line(error).rstrip('.')}" if str(error).strip() else ""
+    return type(error).__name__ + text
 
 
 def by_name(name: str) -> type[OptGuideError]:

@@ -8,7 +8,17 @@ from __future__ import annotations
 
 from urllib.parse import urljoin
 
-__all__ = ["DOCUMENTATION", "RELEASE", "TELEMETRY_OFF", "VIRTUAL_DEVICES", "documentation"]
+__all__ = [
+    "CORE_PROPERTIES",
+    "CPU_PROPERTIES",
+    "DOCUMENTATION",
+    "LOCATION_PREFIXES",
+    "RELEASE",
+    "TELEMETRY_OFF",
+    "UNREADABLE",
+    "VIRTUAL_DEVICES",
+    "documentation",
+]
 
 RELEASE = "2026"
 """The release whose documentation the guide reads and quotes."""
@@ -25,6 +35,39 @@ TELEMETRY_OFF = {"TF_BUILD": "optguide"}
 
 VIRTUAL_DEVICES = ("AUTO", "MULTI", "HETERO", "BATCH")
 """Devices that hand models on to others; every machine has them."""
+
+CORE_PROPERTIES = (
+    *("CACHE_DIR", "CACHE_MODE", "ENABLE_MMAP", "FORCE_TBB_TERMINATE", "DEVICE_ID", "DEVICE_PROPERTIES"),
+    *("ALLOW_AUTO_BATCHING", "AUTO_BATCH_TIMEOUT", "AUTO_BATCH_DEVICE_CONFIG"),
+)
+"""Properties that OpenVINO handles before a device sees them, so no device lists them as supported."""
+
+CPU_PROPERTIES = {
+    "CACHE_DIR": (),
+    "CPU_DENORMALS_OPTIMIZATION": ("YES", "NO"),
+    "DYNAMIC_QUANTIZATION_GROUP_SIZE": ("0", "32", "64"),
+    "ENABLE_CPU_PINNING": ("YES", "NO"),
+    "ENABLE_CPU_RESERVATION": ("YES", "NO"),
+    "ENABLE_HYPER_THREADING": ("YES", "NO"),
+    "ENABLE_MMAP": ("YES", "NO"),
+    "EXECUTION_MODE_HINT": ("PERFORMANCE", "ACCURACY"),
+    "INFERENCE_NUM_THREADS": (),
+    "INFERENCE_PRECISION_HINT": ("f32", "bf16", "f16"),
+    "KV_CACHE_PRECISION": ("u8", "bf16", "f16", "f32"),
+    "MODEL_DISTRIBUTION_POLICY": (),
+    "NUM_STREAMS": ("AUTO", "1", "2", "4"),
+    "PERFORMANCE_HINT": ("LATENCY", "THROUGHPUT", "CUMULATIVE_THROUGHPUT"),
+    "PERFORMANCE_HINT_NUM_REQUESTS": (),
+    "PERF_COUNT": ("YES", "NO"),
+    "SCHEDULING_CORE_TYPE": ("ANY_CORE", "PCORE_ONLY", "ECORE_ONLY"),
+}
+"""Properties of the CPU that can be set, with values worth offering. Others can be written all the same."""
+
+LOCATION_PREFIXES = ("Exception from", "Check '", "[ERROR]")
+"""How the lines of an error begin that say where in OpenVINO's code it was raised."""
+
+UNREADABLE = "Unable to read the model"
+"""How the error begins for a file that no reader takes; a question and a list of all formats follow."""
 
 
 def documentation(url: str) -> str:

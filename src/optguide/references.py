@@ -12,9 +12,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from optguide.errors import OptGuideError
+from optguide.errors import OptGuideError, described
 
-__all__ = ["called", "function", "is_reference", "told"]
+__all__ = ["called", "function", "is_reference", "split"]
 
 _REFERENCE = re.compile(r"[^\W\d][\w.]*:[^\W\d][\w.]*")
 
@@ -22,6 +22,12 @@ _REFERENCE = re.compile(r"[^\W\d][\w.]*:[^\W\d][\w.]*")
 def is_reference(text: str) -> bool:
     """Whether ``text`` names a function; a file of that name comes first."""
     return bool(_REFERENCE.fullmatch(text)) and not Path(text).exists()
+
+
+def split(reference: str) -> tuple[str, str]:
+    """Module and name of what ``reference`` names."""
+    module, _, name = reference.partition(":")
+    return module, name
 
 
 def function(reference: str, error: type[OptGuideError]) -> Callable[..., Any]:
@@ -33,7 +39,7 @@ def function(reference: str, error: type[OptGuideError]) -> Callable[..., Any]:
     here = os.getcwd()  # noqa: PTH109 - sys.path holds strings
     if here not in sys.path and "" not in sys.path:
         sys.path.append(here)  # last: a numpy.py beside the model is not numpy
-    name, _, attribute = reference.partition(":")
+    name, attribute = split(reference)
     found = _module(name, error)
     for part in attribute.split("."):
         if not hasattr(found, part):
@@ -64,15 +70,9 @@ def called(reference: str, error: type[OptGuideError]) -> Any:
         raise
     except (Exception, SystemExit) as raised:
         raise error(
-            f"{reference} raised {told(raised)}.", "Correct it; it is called without arguments."
+            f"{reference} raised {described(raised)}.",
+            "Correct it; it is called without arguments.",
         ) from raised
-
-
-def told(raised: BaseException) -> str:
-    """Type and first line of an exception, without a full stop."""
-    lines = str(raised).strip().splitlines()
-    text = f": {lines[0].strip()[:300].rstrip('.')}" if lines else ""
-    return type(raised).__name__ + text
 
 
 def _module(name: str, error: type[OptGuideError]) -> Any:
@@ -91,5 +91,5 @@ def _module(name: str, error: type[OptGuideError]) -> Any:
         ) from missing
     except (Exception, SystemExit) as raised:  # whatever the module's own code does
         raise error(
-            f"Importing {name} failed: {told(raised)}.", "Correct the module, then run again."
+            f"Importing {name} failed: {described(raised)}.", "Correct the module, then run again."
         ) from raised

@@ -8,32 +8,13 @@ from __future__ import annotations
 import itertools
 from typing import TYPE_CHECKING
 
+from optguide.openvino_release import CPU_PROPERTIES
+
 if TYPE_CHECKING:
     import click
     from click.shell_completion import CompletionItem
 
-__all__ = ["PROPERTIES", "complete_property", "complete_variant", "joined", "words_of_bash"]
-
-PROPERTIES = {
-    "CACHE_DIR": (),
-    "CPU_DENORMALS_OPTIMIZATION": ("YES", "NO"),
-    "DYNAMIC_QUANTIZATION_GROUP_SIZE": ("0", "32", "64"),
-    "ENABLE_CPU_PINNING": ("YES", "NO"),
-    "ENABLE_CPU_RESERVATION": ("YES", "NO"),
-    "ENABLE_HYPER_THREADING": ("YES", "NO"),
-    "ENABLE_MMAP": ("YES", "NO"),
-    "EXECUTION_MODE_HINT": ("PERFORMANCE", "ACCURACY"),
-    "INFERENCE_NUM_THREADS": (),
-    "INFERENCE_PRECISION_HINT": ("f32", "bf16", "f16"),
-    "KV_CACHE_PRECISION": ("u8", "bf16", "f16", "f32"),
-    "MODEL_DISTRIBUTION_POLICY": (),
-    "NUM_STREAMS": ("AUTO", "1", "2", "4"),
-    "PERFORMANCE_HINT": ("LATENCY", "THROUGHPUT", "CUMULATIVE_THROUGHPUT"),
-    "PERFORMANCE_HINT_NUM_REQUESTS": (),
-    "PERF_COUNT": ("YES", "NO"),
-    "SCHEDULING_CORE_TYPE": ("ANY_CORE", "PCORE_ONLY", "ECORE_ONLY"),
-}
-"""Properties of the CPU that can be set, with values worth offering. Others can be written all the same."""
+__all__ = ["complete_property", "complete_variant", "joined", "words_of_bash"]
 
 
 def complete_variant(
@@ -48,14 +29,14 @@ def complete_variant(
     if not at:
         return [CompletionItem(incomplete, type="file")]
     done, comma, last = settings.rpartition(",")
-    return _items(f"{model}@{done}{comma}", last, keys() | PROPERTIES)
+    return _items(f"{model}@{done}{comma}", last, keys() | CPU_PROPERTIES)
 
 
 def complete_property(
     ctx: click.Context, param: click.Parameter, incomplete: str
 ) -> list[CompletionItem[str]]:
     """``NUM_STREAMS=`` and, behind the ``=``, values."""
-    return _items("", incomplete, PROPERTIES)
+    return _items("", incomplete, CPU_PROPERTIES)
 
 
 def words_of_bash() -> None:

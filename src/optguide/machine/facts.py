@@ -20,6 +20,7 @@ import psutil
 
 from optguide.errors import ClaimError, RecordsError
 from optguide.machine.cgroup import cpu_quota
+from optguide.runtimes import runtime_classes
 from optguide.runtimes.devices import Device, openvino_devices
 
 __all__ = ["FLAGS", "PACKAGES", "Machine"]
@@ -35,7 +36,8 @@ FLAGS = (
 """Instruction sets that decide which kernels an inference runtime picks, under their Linux names."""
 
 PACKAGES = (
-    *("optguide", "openvino", "openvino-tokenizers", "nncf", "torch", "onnxruntime", "onnx", "tensorflow"),
+    "optguide",
+    *dict.fromkeys(package for runtime in runtime_classes() for package in runtime.packages),
     *("transformers", "numpy", "scipy", "scikit-learn", "pillow"),
 )
 """Distributions whose versions are facts about a number; those that are not installed are left out."""

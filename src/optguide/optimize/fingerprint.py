@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import hashlib
 import os
-import re
 import sys
 from collections.abc import Mapping
 from pathlib import Path
 
 from optguide.errors import InputError, ModelError, OptGuideError, OptionError
 from optguide.optimize.config import Settings
+from optguide.references import is_reference, split
 
 __all__ = ["changed", "fingerprints"]
 
-_REFERENCE = re.compile(r"[^\W\d][\w.]*:[^\W\d][\w.]*")
 _CHUNK = 1 << 20
 
 
@@ -93,9 +92,9 @@ def _of_folder(folder: Path) -> str:
 
 def _module_file(reference: str) -> Path | None:
     """The file of ``package.module:function``, found without importing anything."""
-    if not _REFERENCE.fullmatch(reference):
+    if not is_reference(reference):
         return None
-    parts = reference.partition(":")[0].split(".")
+    parts = split(reference)[0].split(".")
     for folder in (*sys.path, os.getcwd()):  # noqa: PTH109 - beside strings
         base = Path(folder or ".", *parts)
         for file in (base / "__init__.py", base.with_name(base.name + ".py")):

@@ -15,7 +15,16 @@ import numpy.typing as npt
 from optguide.errors import InputError, OptionError
 from optguide.runtimes import inputs as inputs_module
 
-__all__ = ["Outputs", "Runner", "Runtime", "as_arrays", "frames_of", "misfit", "parse_number"]
+__all__ = [
+    "Outputs",
+    "Runner",
+    "Runtime",
+    "as_arrays",
+    "dynamic_shape",
+    "frames_of",
+    "misfit",
+    "parse_number",
+]
 
 Outputs = list[npt.NDArray[np.generic]]
 
@@ -211,6 +220,14 @@ def misfit(cause: str) -> InputError:
     """The error for inputs that the loaded model refused, whatever the runtime calls it."""
     return InputError(
         f"The inputs do not fit the model: {cause}", "Check the shapes and element types in the .npz file."
+    )
+
+
+def dynamic_shape(name: str, shape: object) -> InputError:
+    """The error for an input without a static shape, where there are no inputs that have one."""
+    return InputError(
+        f"Input {name!r} has the dynamic shape {shape}.",
+        f"Pass a static one, such as --shape {name}=1,128, or --inputs with real data.",
     )
 
 

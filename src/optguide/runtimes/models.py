@@ -3,42 +3,34 @@
 from __future__ import annotations
 
 import os
-import re
 import zipfile
 from pathlib import Path
 
 from optguide.errors import InputError, ModelError
+from optguide.references import is_reference
+from optguide.runtimes import named, runtime_classes
 
-__all__ = ["FORMATS", "check_inputs", "check_model"]
-
-FORMATS = {
-    ".xml": "OpenVINO IR",
-    ".onnx": "ONNX",
-    ".tflite": "TensorFlow Lite",
-    ".pdmodel": "PaddlePaddle",
-    ".pb": "TensorFlow frozen graph",
-    ".pt2": "torch.export",
-}
-"""Suffixes of single files; a folder is a TensorFlow SavedModel."""
-
-_KINDS = ", ".join(f"{suffix} ({title})" for suffix, title in FORMATS.items())
-_REMEDY = f"Use one of {_KINDS}, or the folder of a TensorFlow SavedModel."
+__all__ = ["check_inputs", "check_model", "formats"]
 
 _PICKLES = (".pt", ".pth", ".pkl", ".pickle", ".ckpt")
-_REFERENCE = re.compile(r"[^\W\d][\w.]*:[^\W\d][\w.]*")
-_TORCH = ("torch", "torch.compile")
-_READ_BY = {"onnxruntime": ".onnx", "torch": ".pt2", "torch.compile": ".pt2"}
+
+
+def formats() -> dict[str, str]:
+    """Suffixes of the single files that some runtime reads, with what a file of that kind is called."""
+    kinds = {suffix: title for runtime in runtime_classes() for suffix, title in runtime.formats.items()}
+    return {suffix: title for suffix, title in kinds.items() if suffix}
 
 
 def check_model(model: str, runtime: str, *, allow_pickle: bool) -> None:
     """Refuse what cannot work, before any process is started.
 
-    :param model: path, or ``package.module:function`` for the torch runtimes.
+    :param model: path, or ``package.module:function`` for runtimes that read such references.
     :param allow_pickle: whether files may be read that can execute code.
     :raises ModelError: the model is missing, of no supported kind, or of a kind the runtime does not read.
     """
     path = Path(model)
-    if runtime in _TORCH and _REFERENCE.fullmatch(model) and not path.exists():
+    reader, _ = named(runtime)
+    if reader.reads_references and is_reference(model):
         return
     if not path.exists():
         raise ModelError(f"There is no model {model!r}.", "Check the path.")
@@ -49,10 +41,12 @@ def check_model(model: str, runtime: str, *, allow_pickle: bool) -> None:
     else:
         _check_file(path)
     suffix = "" if path.is_dir() else path.suffix.lower()
-    if runtime in _READ_BY and suffix != _READ_BY[runtime]:
-        also = " or package.module:function" if runtime in _TORCH else ""
+    if suffix not in reader.formats:
+        kinds = [kind or reader.formats[kind] for kind in reader.formats]
+        if reader.reads_references:
+            kinds.append("package.module:function")
         raise ModelError(
-            f"The runtime {runtime} does not read {path.name}.", f"It takes {_READ_BY[runtime]}{also}."
+            f"The runtime {runtime} does not read {path.name}.", f"It takes {' or '.join(kinds)}."
         )
     if suffix == ".pt2" and not allow_pickle:
         raise ModelError(
@@ -66,9 +60,10 @@ def check_inputs(files: tuple[str, ...], runtime: str) -> None:
 
     :raises InputError: with the first such file, or where the runtime cannot do without one.
     """
-    if not files and runtime in _TORCH:
+    reader, _ = named(runtime)
+    if not files and reader.needs_inputs:
         raise InputError(
-            f"The runtime {runtime} needs inputs, because a PyTorch module does not declare their shapes.",
+            f"The runtime {runtime} needs inputs, because {reader.needs_inputs}.",
             "Pass --inputs with an .npz file.",
         )
     for file in files:
@@ -80,10 +75,15 @@ def check_inputs(files: tuple[str, ...], runtime: str) -> None:
             )
 
 
+def _remedy() -> str:
+    kinds = ", ".join(f"{suffix} ({title})" for suffix, title in formats().items())
+    return f"Use one of {kinds}, or the folder of a TensorFlow SavedModel."
+
+
 def _check_folder(path: Path) -> None:
     if not (path / "saved_model.pb").is_file():
         raise ModelError(
-            f"The folder {path} holds no saved_model.pb, so it is no TensorFlow SavedModel.", _REMEDY
+            f"The folder {path} holds no saved_model.pb, so it is no TensorFlow SavedModel.", _remedy()
         )
 
 
@@ -98,8 +98,8 @@ def _check_file(path: Path) -> None:
         raise ModelError(f"{path} is a part of a SavedModel.", f"Pass its folder: {path.parent}.")
     if suffix == ".bin" and path.with_suffix(".xml").is_file():
         raise ModelError(f"{path.name} holds the weights of an IR.", f"Pass {path.with_suffix('.xml')}.")
-    if suffix not in FORMATS:
-        what = f"has the suffix {suffix}, which is" if suffix else "has no suffix, so it is"
-        raise ModelError(f"{path.name} {what} no supported model format.", _REMEDY)
+    if suffix not in formats():
+        cause = f"has the suffix {suffix}, which is" if suffix else "has no suffix, so it is"
+        raise ModelError(f"{path.name} {cause} no supported model format.", _remedy())
     if path.stat().st_size == 0:
         raise ModelError(f"{path} is empty.", "Write or copy the model again.")

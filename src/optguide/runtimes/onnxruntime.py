@@ -9,9 +9,9 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from optguide.errors import EnvironmentMissing, InputError, ModelError, first_line
+from optguide.errors import EnvironmentMissing, ModelError, first_line
 from optguide.runtimes import inputs
-from optguide.runtimes.base import Outputs, Runner, Runtime, frames_of, misfit
+from optguide.runtimes.base import Outputs, Runner, Runtime, dynamic_shape, frames_of, misfit
 from optguide.runtimes.inputs import InputSpec
 
 __all__ = ["ONNXRuntime", "OnnxRuntimeRunner"]
@@ -106,8 +106,5 @@ def _spec(node: Any, shapes: Mapping[str, tuple[int, ...]], given: bool) -> Inpu
     if given:  # the files have shapes of their own
         shape = ()
     if not all(isinstance(size, int) for size in shape):
-        raise InputError(
-            f"Input {node.name!r} has the dynamic shape {list(shape)}.",
-            f"Pass a static one, such as --shape {node.name}=1,128, or --inputs with real data.",
-        )
+        raise dynamic_shape(node.name, list(shape))
     return tuple(shape), np.dtype(_TYPES.get(node.type, np.object_))

@@ -1,7 +1,4 @@
-"""OpenVINO, one synchronous call after another or an ``AsyncInferQueue``.
-
-Compiled models in files: what ``export_model`` wrote, ``import_model`` takes back.
-"""
+"""OpenVINO, one synchronous call after another or an ``AsyncInferQueue``."""
 
 from __future__ import annotations
 
@@ -13,39 +10,38 @@ from typing import Any, ClassVar, Literal
 
 import numpy as np
 
-from optguide.errors import EnvironmentMissing, InputError, ModelError, OptionError
-from optguide.runtimes import inputs
-from optguide.runtimes.base import Outputs, Runner, Runtime, frames_of, misfit, parse_number
+from optguide.errors import ModelError, OptionError
+from optguide.runtimes.base import (
+    Outputs,
+    Runner,
+    Runtime,
+    dynamic_shape,
+    frames_of,
+    misfit,
+    parse_number,
+)
 from optguide.runtimes.inputs import Arrays, InputSpec
 from optguide.runtimes.openvino_errors import (
     failed_running,
     not_compiled,
-    not_read,
+    not_imported,
     refuse_absent,
     refuse_unbatched,
     refuse_unknown,
     telling_line,
 )
 from optguide.runtimes.openvino_layers import LayerCounter
+from optguide.runtimes.openvino_models import SUFFIX, port_name, read_blob, read_model, reshape, set_batch
 
 __all__ = [
-    "SUFFIX",
     "Feed",
     "OpenVINO",
     "OpenVINORunner",
-    "exported",
-    "not_imported",
-    "port_name",
     "property_text",
-    "read",
-    "set_batch",
 ]
 
 
 Feed = Literal["each", "preset"]
-
-SUFFIX = ".blob"
-"""Of compiled models."""
 
 _HINTS = {
     "latency": "LATENCY",
@@ -203,50 +199,21 @@ class OpenVINORunner(Runner[OpenVINO]):
 
     def _blob(self, path: Path) -> Any:
         mapped = self.settings.properties.get("ENABLE_MMAP", "YES") == "YES"
-        blob = read(self._openvino, path, mapped=mapped)
+        blob = read_blob(path, mapped=mapped)
         self._mapping = blob if mapped else None  # has to outlive the model
         return blob
 
     def _read(self, core: Any, path: Path) -> Any:
         # Mapping is decided now: OpenVINO also takes the property once a model has been read, and ignores it.
         early = {key: value for key, value in self.settings.properties.items() if key == "ENABLE_MMAP"}
-        options = {"config": early} if early else {}
-        try:
-            unpickled = path.suffix == ".pt2"
-            model = exported(self._openvino, path) if unpickled else core.read_model(path, **options)
-        except EnvironmentMissing:
-            raise
-        except Exception as error:
-            raise not_read(path, error) from error
-        if not model.outputs:  # the Paddle reader takes any bytes for an empty model
-            raise ModelError(
-                f"{path.name} holds a model without outputs.", "Check that the file is complete."
-            )
-        self._reshape(model)
-        return model
-
-    def _reshape(self, model: Any) -> None:
-        shapes = self.settings.shapes
-        names = [port_name(port, index) for index, port in enumerate(model.inputs)]
-        inputs.refuse_unknown(shapes, names)
-        try:
-            if shapes:
-                ports = zip(names, model.inputs, strict=True)
-                model.reshape({port: list(shapes[name]) for name, port in ports if name in shapes})
-            if self.settings.batch is not None:
-                set_batch(self._openvino, model, self.settings.batch)
-        except RuntimeError as error:
-            asked = "these shapes" if shapes else f"a batch of {self.spec['batch']}"
-            raise InputError(
-                f"The model cannot take {asked}: {telling_line(error)}",
-                "Choose a shape or batch that its layers allow.",
-            ) from error
-        for name, port in zip(names, model.inputs, strict=True):
+        model = read_model(core, path, early)
+        reshape(model, self.settings.shapes)
+        if self.settings.batch is not None:
+            set_batch(model, self.settings.batch)
+        for index, port in enumerate(model.inputs):
             if port.partial_shape.is_dynamic and not self.spec["inputs"]:
-                raise InputError(
-                    f"Input {name!r} has the dynamic shape {port.partial_shape}.",
-                    f"Pass a static one, such as --shape {name}=1,128, or --inputs with real data.",
-                )
+                raise dynamic_shape(port_name(port, index), port.partial_shape)
+        return model
 
     def _compile(self, core: Any, source: Any) -> Any:
         config = dict(self.settings.properties)
@@ -330,12 +297,6 @@ class OpenVINORunner(Runner[OpenVINO]):
         return failed_running(self.settings.device, error)
 
 
-def port_name(port: Any, index: int) -> str:
-    """What an input is called everywhere: the first of its names, or its number where it has none."""
-    names = sorted(port.get_names())
-    return names[0] if names else f"input{index}"
-
-
 def _spec(port: Any, index: int) -> InputSpec:
     shape = port.partial_shape
     static = tuple(shape.to_shape()) if shape.is_static else ()
@@ -347,16 +308,6 @@ def _refuse_other_types(arrays: Arrays, specs: Mapping[str, InputSpec]) -> None:
     for name, (_, dtype) in specs.items():
         if arrays[name].dtype != dtype:
             raise misfit(f"{name!r} takes {dtype} and the file has {arrays[name].dtype}.")
-
-
-def set_batch(openvino: Any, model: Any, batch: int) -> None:
-    """Set the batch, assuming it is the first dimension where the model does not say."""
-    for port in model.inputs:
-        if not port.node.layout.empty or port.partial_shape.rank.get_length() == 0:
-            continue
-        dimensions = "N" + "?" * (port.partial_shape.rank.get_length() - 1)
-        port.node.layout = openvino.Layout(dimensions)
-    openvino.set_batch(model, batch)
 
 
 def property_text(value: Any) -> str:
@@ -378,48 +329,3 @@ def _of_devices(properties: Mapping[str, Any]) -> dict[str, str]:
         if isinstance(resolved, dict)
         for key, value in resolved.items()
     }
-
-
-def exported(openvino: Any, path: Path) -> Any:
-    """The model in a torch export, with the shapes it was exported for."""
-    try:
-        import torch
-    except ImportError as error:
-        raise EnvironmentMissing(
-            "PyTorch, which reads .pt2 files, is not installed.", 'Run: pip install "optguide[frameworks]".'
-        ) from error
-    program = torch.export.load(path)
-    values = {node.name: node.meta.get("val") for node in program.graph.nodes if node.op == "placeholder"}
-    shapes = [
-        [size if isinstance(size, int) else -1 for size in values[name].shape]
-        for name in program.graph_signature.user_inputs
-    ]
-    model = openvino.convert_model(program)
-    model.reshape(dict(enumerate(openvino.PartialShape(shape) for shape in shapes)))
-    return model
-
-
-def read(openvino: Any, path: Path, *, mapped: bool) -> Any:
-    """The content of a blob, for ``import_model``.
-
-    :param mapped: map the file into memory instead of copying it. The compiled model then uses those pages:
-        the tensor has to live as long as the model, and the process crashes if it does not.
-    :raises ModelError: the file is missing or empty.
-    """
-    try:
-        if not mapped:
-            return path.read_bytes()
-        # Copy on write: OpenVINO shares only arrays that can be written, and the file must stay as it is.
-        return openvino.Tensor(np.memmap(path, np.uint8, "c"), shared_memory=True)
-    except (OSError, ValueError) as error:  # a file of no bytes cannot be mapped
-        raise ModelError(
-            f"{path.name} cannot be read: {telling_line(error)}", "Check the path, or export the model again."
-        ) from error
-
-
-def not_imported(path: Path, error: RuntimeError) -> ModelError:
-    """The error for a blob that OpenVINO refused."""
-    return ModelError(
-        f"{path.name} cannot be imported: {telling_line(error)}",
-        "Export it again, with the same version of OpenVINO and for the same device.",
-    )

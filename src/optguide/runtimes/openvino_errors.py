@@ -9,12 +9,13 @@ from typing import Any
 import numpy as np
 
 from optguide.errors import DeviceError, InputError, ModelError, OptGuideError, PropertyError
-from optguide.openvino_release import VIRTUAL_DEVICES
+from optguide.openvino_release import CORE_PROPERTIES, LOCATION_PREFIXES, UNREADABLE, VIRTUAL_DEVICES
 from optguide.runtimes.devices import absent, named
 
 __all__ = [
     "failed_running",
     "not_compiled",
+    "not_imported",
     "not_read",
     "refuse_absent",
     "refuse_unbatched",
@@ -22,19 +23,13 @@ __all__ = [
     "telling_line",
 ]
 
-OF_CORE = (
-    *("CACHE_DIR", "CACHE_MODE", "ENABLE_MMAP", "FORCE_TBB_TERMINATE", "DEVICE_ID", "DEVICE_PROPERTIES"),
-    *("ALLOW_AUTO_BATCHING", "AUTO_BATCH_TIMEOUT", "AUTO_BATCH_DEVICE_CONFIG"),
-)
-"""Properties that OpenVINO handles before a device sees them, so no device lists them as supported."""
-
 _SEE = "Run `optguide machine --properties` for what the device supports."
 
 
 def telling_line(error: BaseException) -> str:
     """The sentence a person can use: OpenVINO puts source locations around it."""
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    telling = [line for line in lines if not line.startswith(("Exception from", "Check '", "[ERROR]"))]
+    telling = [line for line in lines if not line.startswith(LOCATION_PREFIXES)]
     text = (telling or lines or [type(error).__name__])[-1][:300]
     return text if text.endswith((".", "!")) else f"{text}."
 
@@ -42,10 +37,18 @@ def telling_line(error: BaseException) -> str:
 def not_read(path: Path, error: BaseException) -> ModelError:
     """The error for a file that exists and is no model."""
     text = telling_line(error)
-    if text.startswith("Unable to read the model"):  # followed by a question and a list of all formats
+    if text.startswith(UNREADABLE):  # followed by a question and a list of all formats
         text = "it is corrupt or in another format."
     weights = "; an IR needs its .bin beside the .xml" if path.suffix == ".xml" else ""
     return ModelError(f"{path.name} cannot be read: {text}", f"Check that the file is complete{weights}.")
+
+
+def not_imported(path: Path, error: RuntimeError) -> ModelError:
+    """The error for a blob that OpenVINO refused."""
+    return ModelError(
+        f"{path.name} cannot be imported: {telling_line(error)}",
+        "Export it again, with the same version of OpenVINO and for the same device.",
+    )
 
 
 def refuse_absent(core: Any, device: str) -> None:
@@ -76,7 +79,7 @@ def refuse_unknown(core: Any, device: str, config: Mapping[str, str]) -> None:
     owners = (virtual, *(named(device) or core.available_devices))
     known = {key for name in owners for key in core.get_property(name, "SUPPORTED_PROPERTIES")}
     for key in config:
-        if key not in known and key not in OF_CORE:
+        if key not in known and key not in CORE_PROPERTIES:
             raise PropertyError(f"No device behind {device} has a property {key}.", _SEE)
 
 

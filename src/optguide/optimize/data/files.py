@@ -14,10 +14,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from optguide.errors import InputError
+from optguide.errors import InputError, described
 from optguide.optimize.data.samples import ArrayRows, RawSamples, by_input, by_port
 from optguide.optimize.model.source import Port
-from optguide.references import told
 from optguide.runtimes.inputs import from_files
 
 __all__ = [
@@ -127,7 +126,7 @@ def _load_npy(path: Path) -> NDArray[Any]:
         array = np.load(path, mmap_mode="r", allow_pickle=False)
     except Exception as error:  # of many types, depending on which byte of the file is wrong
         raise InputError(
-            f"{path.name} is no .npy file of plain numbers ({told(error)}).",
+            f"{path.name} is no .npy file of plain numbers ({described(error)}).",
             "Write it with numpy.save(path, array).",
         ) from error
     if not isinstance(array, np.ndarray):

@@ -8,10 +8,10 @@ from typing import Any, cast
 
 import numpy as np
 
-from optguide.errors import InputError
+from optguide.errors import InputError, described
 from optguide.optimize.data.samples import ArrayRows, RawSamples, Samples, array_of, by_port
 from optguide.optimize.model.source import Port
-from optguide.references import called, told
+from optguide.references import called
 
 __all__ = ["MOST", "read_function"]
 
@@ -58,7 +58,7 @@ def read_function(reference: str, ports: Sequence[Port]) -> RawSamples:
     try:
         first = list(islice(samples, MOST))
     except Exception as error:  # the reader's own code may raise anything
-        raise InputError(f"The samples of {reference} raised {told(error)}.", "Correct it.") from error
+        raise InputError(f"The samples of {reference} raised {described(error)}.", "Correct it.") from error
     if len(first) == MOST and isinstance(labels, Sized):
         labels = labels[:MOST]  # type: ignore[index]  # an array or a list, checked with the other labels
     return RawSamples(first, labels)

@@ -11,11 +11,10 @@ import os
 import re
 from typing import Any
 
-from optguide.errors import EnvironmentMissing, InputError
+from optguide.errors import EnvironmentMissing, InputError, described
 from optguide.optimize.data.images import ImageToInput, image_to_input
 from optguide.optimize.data.samples import RawSamples, by_port
 from optguide.optimize.model.source import SourceModel
-from optguide.references import told
 
 __all__ = ["MOST", "PREFIX", "read_hub"]
 
@@ -75,7 +74,7 @@ def _loaded(name: str, configuration: str, split: str) -> Any:
     except Exception as error:  # of many types: no connection, no such name, no such split, a broken file
         configurations = " ".join(str(error).strip().splitlines()[1:2])  # where it lists those that exist
         raise InputError(
-            f"The data set {name!r} cannot be loaded: {told(error)}. {configurations}".strip(),
+            f"The data set {name!r} cannot be loaded: {described(error)}. {configurations}".strip(),
             "Check name, configuration, split and the connection to the internet, or give the data as .npz.",
         ) from error
     if isinstance(loaded, dict):

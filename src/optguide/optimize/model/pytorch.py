@@ -6,10 +6,10 @@ import inspect
 from collections.abc import Mapping
 from typing import Any
 
-from optguide.errors import EnvironmentMissing, InputError, ModelError
+from optguide.errors import EnvironmentMissing, InputError, ModelError, described
 from optguide.optimize.config import Settings
 from optguide.quiet import quietly
-from optguide.references import called, told
+from optguide.references import called
 
 __all__ = ["converted"]
 
@@ -129,7 +129,7 @@ def _try(torch: Any, module: Any, named: Mapping[str, Any], reference: str) -> N
             module(**named) if is_named else module(*named.values())
     except Exception as error:
         raise ModelError(
-            f"The module of {reference} does not take its example inputs: {told(error)}.",
+            f"The module of {reference} does not take its example inputs: {described(error)}.",
             "Return inputs that it runs with.",
         ) from error
 
@@ -156,7 +156,7 @@ def _convert(module: Any, named: Mapping[str, Any], shapes: _Sizes, reference: s
         model.reshape(dict(zip(model.inputs, map(openvino.PartialShape, sizes.values()), strict=True)))
     except Exception as error:  # tracing runs the module's own code
         raise ModelError(
-            f"OpenVINO cannot convert the module of {reference}: {told(error.__cause__ or error)}.",
+            f"OpenVINO cannot convert the module of {reference}: {described(error.__cause__ or error)}.",
             "Return one tensor or a tuple of tensors from forward(), or export the module to ONNX.",
         ) from error
     return model

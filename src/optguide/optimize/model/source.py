@@ -13,14 +13,13 @@ import msgspec
 
 from optguide.bench import child
 from optguide.bench.variant import Variant
-from optguide.errors import EnvironmentMissing, InputError, ModelError, StorageError
+from optguide.errors import InputError, ModelError, StorageError
 from optguide.optimize.config import Settings
 from optguide.optimize.model.structure import batchable
-from optguide.references import is_reference
-from optguide.runtimes.inputs import refuse_unknown
+from optguide.references import is_reference, split
 from optguide.runtimes.onnxruntime import ONNXRuntime
-from optguide.runtimes.openvino import exported, port_name
-from optguide.runtimes.openvino_errors import not_read, telling_line
+from optguide.runtimes.openvino_errors import telling_line
+from optguide.runtimes.openvino_models import port_name, read_model, reshape
 from optguide.runtimes.torch import PyTorch
 
 __all__ = ["FRAMEWORKS", "Port", "SourceModel", "decode", "encode", "read", "read_source_model"]
@@ -165,16 +164,16 @@ def read(settings: Mapping[str, Any], folder: str) -> dict[str, Any]:
 
         model, positional = converted(given)
     else:
-        model = _from_file(openvino, Path(given.model))
+        model = read_model(openvino.Core(), Path(given.model))
     _refuse_unfit(model, given.model)
     _name(model)
-    _reshape(model, given)
+    reshape(model, given.shapes)
     _refuse_open(model, is_random=given.data is None)
     file = Path(folder, "f32.xml")
     _save(openvino, model, file)
     return encode(
         SourceModel(
-            name=given.model.rpartition(":")[2] if is_reference(given.model) else Path(given.model).stem,
+            name=split(given.model)[1] if is_reference(given.model) else Path(given.model).stem,
             framework=_framework(given.model),
             file=file,
             ports=tuple(_ports(model.inputs)),
@@ -184,20 +183,6 @@ def read(settings: Mapping[str, Any], folder: str) -> dict[str, Any]:
             batchable=batchable(openvino, model, given.seed),
         )
     )
-
-
-def _from_file(openvino: Any, path: Path) -> Any:
-    try:
-        model = (
-            exported(openvino, path) if path.suffix.lower() == ".pt2" else openvino.Core().read_model(path)
-        )
-    except EnvironmentMissing:
-        raise
-    except Exception as error:  # of many types, by which reader and which byte
-        raise not_read(path, error) from error
-    if not model.outputs:  # the Paddle reader takes any bytes for an empty model
-        raise ModelError(f"{path.name} holds a model without outputs.", "Check that the file is complete.")
-    return model
 
 
 def _refuse_unfit(model: Any, name: str) -> None:
@@ -224,26 +209,6 @@ def _name(model: Any) -> None:
     for index, port in enumerate(model.outputs):
         if not port.get_names():
             port.get_tensor().set_names({f"output{index}"})
-
-
-def _reshape(model: Any, given: Settings) -> None:
-    names = [port_name(port, index) for index, port in enumerate(model.inputs)]
-    refuse_unknown(given.shapes, names)
-    if not given.shapes:
-        return
-    try:
-        model.reshape(
-            {
-                port: list(given.shapes[name])
-                for name, port in zip(names, model.inputs, strict=True)
-                if name in given.shapes
-            }
-        )
-    except RuntimeError as error:
-        raise InputError(
-            f"The model cannot take these shapes: {telling_line(error)}",
-            "Choose a --shape that its layers allow.",
-        ) from error
 
 
 def _refuse_open(model: Any, *, is_random: bool) -> None:

@@ -18,8 +18,9 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from optguide.errors import InputError
 from optguide.runtimes.inputs import Arrays, random_inputs
-from optguide.runtimes.openvino import port_name, set_batch
+from optguide.runtimes.openvino_models import port_name, set_batch
 
 __all__ = ["attends", "batchable", "classifies", "unbounded_below"]
 
@@ -128,7 +129,7 @@ def _holds(openvino: Any, model: Any, batch: int, size: int, seed: int) -> bool:
         sized = model.clone()
         sized.reshape({port: _static(port.partial_shape, batch, size) for port in sized.inputs})
         doubled = sized.clone()
-        set_batch(openvino, doubled, 2 * batch)
+        set_batch(doubled, 2 * batch)
         specs = {
             port_name(port, index): (tuple(port.shape), np.dtype(port.element_type.to_dtype()))
             for index, port in enumerate(sized.inputs)
@@ -137,7 +138,7 @@ def _holds(openvino: Any, model: Any, batch: int, size: int, seed: int) -> bool:
         alone = _answers(openvino, sized, halves)
         stacked = {name: np.concatenate([half[name] for half in halves]) for name in specs}
         (together,) = _answers(openvino, doubled, [stacked])
-    except (RuntimeError, TypeError, ValueError):  # whatever in the graph is made for one batch
+    except (InputError, RuntimeError, TypeError, ValueError):  # whatever in the graph is made for one batch
         return False
     return all(_agree(batch, halves, whole) for *halves, whole in zip(*alone, together, strict=True))
 

@@ -95,7 +95,7 @@ def write(model: str, target: str, batch: int | None) -> list[dict[str, Any]]:
     import numpy as np
     import openvino
 
-    from optguide.runtimes import openvino as runner
+    from optguide.runtimes.openvino_models import port_name, set_batch
 
     read = openvino.Core().read_model(model)
     if batch is None:
@@ -103,11 +103,11 @@ def write(model: str, target: str, batch: int | None) -> list[dict[str, Any]]:
         shutil.copyfile(source, target)
         shutil.copyfile(source.with_suffix(".bin"), Path(target).with_suffix(".bin"))
     else:
-        runner.set_batch(openvino, read, batch)
+        set_batch(read, batch)
         openvino.save_model(read, target, compress_to_fp16=False)
     return [
         {
-            "name": runner.port_name(port, index),
+            "name": port_name(port, index),
             "dtype": np.dtype(port.element_type.to_dtype()).name,
             "shape": [None if size.is_dynamic else size.get_length() for size in port.partial_shape],
         }

@@ -1,0 +1,127 @@
+"""OpenVINO's models: reading them from files, the names of their inputs, shapes and batches."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from optguide.errors import EnvironmentMissing, InputError, ModelError
+from optguide.runtimes.inputs import refuse_unknown
+from optguide.runtimes.openvino_errors import not_read, telling_line
+
+__all__ = ["SUFFIX", "port_name", "read_blob", "read_model", "reshape", "set_batch"]
+
+SUFFIX = ".blob"
+"""Of compiled models: what ``export_model`` wrote, ``import_model`` takes back."""
+
+
+def read_model(core: Any, path: Path, config: Mapping[str, str] | None = None) -> Any:
+    """The ``openvino.Model`` in a file or in the folder of a SavedModel.
+
+    :param core: an ``openvino.Core``.
+    :param config: properties for reading.
+    :raises ModelError: it cannot be read, or has no outputs.
+    :raises EnvironmentMissing: PyTorch, which reads ``.pt2`` files, is not installed.
+    """
+    options = {"config": dict(config)} if config else {}
+    try:
+        exported = path.suffix.lower() == ".pt2"
+        model = _read_export(path) if exported else core.read_model(path, **options)
+    except EnvironmentMissing:
+        raise
+    except Exception as error:  # of many types, by which reader and which byte
+        raise not_read(path, error) from error
+    if not model.outputs:  # the Paddle reader takes any bytes for an empty model
+        raise ModelError(f"{path.name} holds a model without outputs.", "Check that the file is complete.")
+    return model
+
+
+def _read_export(path: Path) -> Any:
+    """The model in a torch export, with the shapes it was exported for."""
+    import openvino
+
+    try:
+        import torch
+    except ImportError as error:
+        raise EnvironmentMissing(
+            "PyTorch, which reads .pt2 files, is not installed.", 'Run: pip install "optguide[frameworks]".'
+        ) from error
+    program = torch.export.load(path)
+    values = {node.name: node.meta.get("val") for node in program.graph.nodes if node.op == "placeholder"}
+    shapes = [
+        [size if isinstance(size, int) else -1 for size in values[name].shape]
+        for name in program.graph_signature.user_inputs
+    ]
+    model = openvino.convert_model(program)
+    model.reshape(dict(enumerate(openvino.PartialShape(shape) for shape in shapes)))
+    return model
+
+
+def port_name(port: Any, index: int) -> str:
+    """What an input is called everywhere: the first of its names, or its number where it has none."""
+    names = sorted(port.get_names())
+    return names[0] if names else f"input{index}"
+
+
+def reshape(model: Any, shapes: Mapping[str, Sequence[int]]) -> None:
+    """Give inputs static shapes, by their names.
+
+    :raises InputError: there is no such input, or a layer does not allow its shape.
+    """
+    names = [port_name(port, index) for index, port in enumerate(model.inputs)]
+    refuse_unknown(shapes, names)
+    if not shapes:
+        return
+    ports = zip(names, model.inputs, strict=True)
+    try:
+        model.reshape({port: list(shapes[name]) for name, port in ports if name in shapes})
+    except RuntimeError as error:
+        raise _not_reshaped("these shapes", error) from error
+
+
+def set_batch(model: Any, batch: int) -> None:
+    """Set the batch, assuming it is the first dimension where the model does not say.
+
+    :raises InputError: a layer does not allow it.
+    """
+    import openvino
+
+    try:
+        for port in model.inputs:
+            if not port.node.layout.empty or port.partial_shape.rank.get_length() == 0:
+                continue
+            dimensions = "N" + "?" * (port.partial_shape.rank.get_length() - 1)
+            port.node.layout = openvino.Layout(dimensions)
+        openvino.set_batch(model, batch)
+    except RuntimeError as error:
+        raise _not_reshaped(f"a batch of {batch}", error) from error
+
+
+def _not_reshaped(request: str, error: RuntimeError) -> InputError:
+    return InputError(
+        f"The model cannot take {request}: {telling_line(error)}",
+        "Choose a --shape or --batch that its layers allow.",
+    )
+
+
+def read_blob(path: Path, *, mapped: bool) -> Any:
+    """The content of a blob, for ``import_model``.
+
+    :param mapped: map the file into memory instead of copying it. The compiled model then uses those pages:
+        the tensor has to live as long as the model, and the process crashes if it does not.
+    :raises ModelError: the file is missing or empty.
+    """
+    import openvino
+
+    try:
+        if not mapped:
+            return path.read_bytes()
+        # Copy on write: OpenVINO shares only arrays that can be written, and the file must stay as it is.
+        return openvino.Tensor(np.memmap(path, np.uint8, "c"), shared_memory=True)
+    except (OSError, ValueError) as error:  # a file of no bytes cannot be mapped
+        raise ModelError(
+            f"{path.name} cannot be read: {telling_line(error)}", "Check the path, or export the model again."
+        ) from error
