@@ -11,12 +11,13 @@ from optguide.cli import output
 from optguide.cli.completion import complete_variant
 from optguide.cli.options import session_options, settings_options
 from optguide.cli.session import SessionRun, read_variants, run_session
+from optguide.cli.variants import runtime_names
 from optguide.errors import OptionError
 from optguide.stats.comparison import Comparison
 
 __all__ = ["compare"]
 
-EPILOG = """\b
+EPILOG = f"""\b
 Examples:
   optguide compare fp32.xml int8.xml
   optguide compare model.xml @INFERENCE_PRECISION_HINT=f32 @hint=throughput,requests=4
@@ -27,7 +28,7 @@ Examples:
 Settings of a variant, besides OpenVINO's properties in capitals:
   device, hint, precision-hint, requests, batch, threads, inputs, shape.<input>
                 as the options above, which hold for all variants
-  runtime       openvino (the default), onnxruntime, torch or torch.compile
+  runtime       {", ".join(runtime_names())}; the first is the default
   name          what the tables call it
 """
 

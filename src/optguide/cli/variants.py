@@ -37,6 +37,7 @@ __all__ = [
     "labels",
     "parse",
     "refuse",
+    "runtime_names",
     "to_variant",
 ]
 
@@ -90,12 +91,16 @@ def _numbered(names: Sequence[str]) -> list[str]:
     return unique
 
 
+def runtime_names() -> tuple[str, ...]:
+    """Names of the runtimes for which a command line can give all that they need."""
+    return tuple(name for runtime in runtime_classes() if runtime.on_command_line for name in runtime.names)
+
+
 def keys() -> dict[str, tuple[str, ...]]:
     """Settings besides OpenVINO's properties, each with values worth offering."""
     classes = [runtime for runtime in runtime_classes() if runtime.on_command_line]
     own = {key: values for runtime in reversed(classes) for key, values in runtime.keys.items()}
-    names = tuple(name for runtime in classes for name in runtime.names)
-    return own | {"inputs": (), "runtime": names, "name": ()}
+    return own | {"inputs": (), "runtime": runtime_names(), "name": ()}
 
 
 def assign(pairs: Sequence[str], where: str) -> dict[str, str]:
@@ -146,7 +151,7 @@ def for_runtime(runtime: str, common: Mapping[str, str], own: Mapping[str, str])
 
     :raises OptionError: the runtime is unknown or lacks a setting.
     """
-    names = keys()["runtime"]
+    names = runtime_names()
     if runtime not in names:
         raise OptionError(f"There is no runtime {runtime!r}.", f"Use one of: {', '.join(names)}.")
     chosen, _ = named(runtime)
