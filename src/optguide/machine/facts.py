@@ -23,7 +23,7 @@ from optguide.machine.cgroup import cpu_quota
 from optguide.runtimes import runtime_classes
 from optguide.runtimes.devices import Device, openvino_devices
 
-__all__ = ["FLAGS", "PACKAGES", "Machine"]
+__all__ = ["FLAGS", "Machine", "packages"]
 
 FLAGS = (
     # x86: vector width, fused multiply-add, half precision, 8-bit and bfloat16 dot products, tiles
@@ -34,13 +34,6 @@ FLAGS = (
     *("asimd", "asimdhp", "asimddp", "i8mm", "bf16", "sve", "sve2", "sme"),
 )
 """Instruction sets that decide which kernels an inference runtime picks, under their Linux names."""
-
-PACKAGES = (
-    "optguide",
-    *dict.fromkeys(package for runtime in runtime_classes() for package in runtime.packages),
-    *("transformers", "numpy", "scipy", "scikit-learn", "pillow"),
-)
-"""Distributions whose versions are facts about a number; those that are not installed are left out."""
 
 _SYSTEMS = ("linux", "windows", "darwin")
 
@@ -62,7 +55,7 @@ class Machine:
     :param hypervisor: whether this is a virtual machine; ``None`` where that cannot be told.
     :param governor: CPU frequency governor; ``None`` where it cannot be read, as in most virtual machines.
     :param python: version of the interpreter.
-    :param packages: versions of the installed :data:`PACKAGES`.
+    :param packages: versions of those :func:`packages` that are installed.
     :param known_devices: the OpenVINO devices of a machine that was read from a record; ``None`` on this
         machine, where :attr:`devices` asks OpenVINO.
     """
@@ -222,9 +215,15 @@ def _system_name() -> str:
         return f"{platform.system()} {platform.release()}"
 
 
+def packages() -> tuple[str, ...]:
+    """Distributions whose versions are facts about a number, those of the runtimes among them."""
+    of_runtimes = [package for runtime in runtime_classes() for package in runtime.packages]
+    return ("optguide", *of_runtimes, "transformers", "numpy", "scipy", "scikit-learn", "pillow")
+
+
 def _versions() -> dict[str, str]:
     found = {}
-    for name in PACKAGES:
+    for name in packages():
         try:
             found[name] = importlib.metadata.version(name)
         except importlib.metadata.PackageNotFoundError:
