@@ -19,6 +19,7 @@ RUNTIMES = (
     "optguide.runtimes.onnxruntime:ONNXRuntime",
     "optguide.runtimes.torch:PyTorch",
     "optguide.runtimes.tensorflow:TensorFlow",
+    "optguide.runtimes.litert:LiteRT",
     "optguide.runtimes.function:Function",
 )
 """Where the settings class of each runtime lives; ``optguide`` exports it under its own name."""

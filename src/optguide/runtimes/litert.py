@@ -1,0 +1,127 @@
+"""LiteRT, the runtime of TensorFlow Lite models, with its CPU kernels (XNNPACK)."""
+
+from __future__ import annotations
+
+import importlib.metadata
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import Any, ClassVar
+
+import numpy as np
+
+from optguide.errors import EnvironmentMissing, InputError, ModelError, first_line
+from optguide.runtimes import inputs
+from optguide.runtimes.base import Outputs, Runner, Runtime, dynamic_shape, frames_of, misfit
+from optguide.runtimes.inputs import Arrays, InputSpec
+
+__all__ = ["LiteRT", "LiteRTRunner"]
+
+
+@dataclass(frozen=True)
+class LiteRT(Runtime):
+    """LiteRT on the CPU.
+
+    :param threads: of one inference; ``None`` leaves the runtime's default.
+    :param shapes: input name to shape, set before the tensors are allocated.
+    """
+
+    names: ClassVar = {"litert": {}}
+    title: ClassVar = "LiteRT"
+    formats: ClassVar = {".tflite": "TensorFlow Lite"}
+    packages: ClassVar = ("ai-edge-litert",)
+    keys: ClassVar = {"threads": (), "shape": ()}
+
+    threads: int | None = None
+    shapes: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
+
+    def runner(self, spec: dict[str, Any]) -> LiteRTRunner:
+        return LiteRTRunner(self, spec)
+
+
+class LiteRTRunner(Runner[LiteRT]):
+    """An ``Interpreter``: inputs are copied in and outputs copied out with every call.
+
+    Its tensors have one shape at a time; a call whose inputs have another allocates them anew.
+    """
+
+    def load(self) -> None:
+        with self.stage("import"):
+            try:
+                from ai_edge_litert.interpreter import Interpreter
+            except ImportError as error:
+                raise EnvironmentMissing(
+                    "LiteRT is not installed.", 'Run: pip install "optguide[frameworks]".'
+                ) from error
+        path = Path(self.spec["model"])
+        with self.stage("read"):
+            try:
+                self._interpreter = Interpreter(model_path=str(path), num_threads=self.settings.threads)
+            except (RuntimeError, ValueError) as error:
+                raise ModelError(
+                    f"LiteRT cannot load {path.name}: {first_line(error)}",
+                    "Check that it is a complete .tflite file.",
+                ) from error
+        # Under the names of the tensors, as OpenVINO has them: one --shape and one input file serve both.
+        self._ports = {port["name"]: port for port in self._interpreter.get_input_details()}
+        inputs.refuse_unknown(self.settings.shapes, list(self._ports))
+        sets = self.input_sets({name: self._spec(name, port) for name, port in self._ports.items()})
+        for arrays in sets:
+            self._refuse_other_types(arrays)
+        with self.stage("compile"):
+            self._allocate(sets[0])
+        self._outputs = [port["index"] for port in self._interpreter.get_output_details()]
+        self.calls = [partial(self._call, arrays) for arrays in sets]
+        self.frames = frames_of(next(iter(sets[0].values()))) if sets[0] else 1
+
+    def _spec(self, name: str, port: Mapping[str, Any]) -> InputSpec:
+        shape = self.settings.shapes.get(name, tuple(map(int, port["shape_signature"])))
+        if self.spec["inputs"]:  # the files have shapes of their own
+            shape = ()
+        if any(size < 0 for size in shape):
+            raise dynamic_shape(name, list(shape))
+        return shape, np.dtype(port["dtype"])
+
+    def _refuse_other_types(self, arrays: Arrays) -> None:
+        for name, port in self._ports.items():
+            dtype = np.dtype(port["dtype"])
+            if arrays[name].dtype != dtype:
+                raise misfit(f"{name!r} takes {dtype} and the file has {arrays[name].dtype}.")
+
+    def _allocate(self, arrays: Arrays) -> None:
+        """Give the inputs the shapes of ``arrays``, and find memory for all tensors."""
+        try:
+            for name, port in self._ports.items():
+                # Strictly: only dimensions that the model leaves open, unless the reader asks for others.
+                strict = name not in self.settings.shapes
+                self._interpreter.resize_tensor_input(port["index"], arrays[name].shape, strict=strict)
+            self._interpreter.allocate_tensors()
+        except (RuntimeError, ValueError) as error:
+            shapes = ", ".join(f"{name!r} of shape {list(array.shape)}" for name, array in arrays.items())
+            raise InputError(
+                f"The model cannot take {shapes}: {first_line(error)}",
+                "Check the shapes in the .npz file, or choose a --shape that its layers allow.",
+            ) from error
+        self._shapes = {name: array.shape for name, array in arrays.items()}
+
+    def _call(self, arrays: Arrays) -> Outputs:
+        if self.varied and self._shapes != {name: array.shape for name, array in arrays.items()}:
+            self._allocate(arrays)
+        for name, array in arrays.items():
+            self._interpreter.set_tensor(self._ports[name]["index"], array)
+        self._interpreter.invoke()
+        return [self._interpreter.get_tensor(index) for index in self._outputs]
+
+    def outputs(self) -> Outputs:
+        try:
+            return super().outputs()
+        except (RuntimeError, ValueError) as error:
+            raise misfit(first_line(error)) from error
+
+    def effective(self) -> dict[str, str]:
+        threads = self.settings.threads  # all that there is to set; LiteRT does not tell what it resolved
+        return {"num_threads": "default" if threads is None else str(threads)}
+
+    def versions(self) -> dict[str, str]:
+        return {"ai-edge-litert": importlib.metadata.version("ai-edge-litert")}
