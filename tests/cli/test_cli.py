@@ -23,7 +23,6 @@ HEAVY = {
     "msgspec",
     "torch",
     "nncf",
-    "optuna",
     "jinja2",
 }
 

@@ -17,9 +17,8 @@ from optguide.bench.session import Budget, measure
 from optguide.bench.variant import Variant
 from optguide.optimize.candidate import PRECISIONS, Candidate, Deployment, Goal, Precision
 from optguide.optimize.outcome import RaceRound
-from optguide.optimize.search.confirmation import confirm
-from optguide.optimize.search.race import entrants, race
-from optguide.optimize.search.rounds import SearchContext
+from optguide.optimize.search.planning import SearchContext
+from optguide.optimize.search.race import confirm, race
 from optguide.optimize.search.rules import Rules
 from optguide.optimize.search.space import space_of
 from optguide.runtimes.openvino import OpenVINO
@@ -165,6 +164,7 @@ class Scene:
         self.machine = Machine(self._cost, **machine)
         self.context = SearchContext(
             self.space,
+            self.rules,
             lambda candidate: Variant(
                 candidate.name, model="model.xml", runtime=OpenVINO(batch=candidate.deployment.batch)
             ),
@@ -172,16 +172,16 @@ class Scene:
             measure=self.machine.measure,
             clock=self.machine.clock,
         )
-        self.entrants = entrants(self.context, self.rules)
+        self.entrants = self.context.entrants
         everyone = [Candidate(precision, c.deployment) for precision in PRECISIONS for c in self.entrants]
         self.named.update((candidate.name, candidate) for candidate in everyone)
 
     def run(self, seconds: float = 200, final_seconds: float = 60, seed: int = 0) -> tuple[RaceRound, ...]:
         """Race and final."""
-        rounds = race(self.context, self.rules, seconds=seconds, seed=seed)
+        rounds = race(self.context, seconds=seconds, seed=seed)
         if not rounds:
             return ()
-        return (*rounds, confirm(self.context, self.rules, rounds, seconds=final_seconds, seed=seed))
+        return (*rounds, confirm(self.context, rounds, seconds=final_seconds, seed=seed))
 
     def best(self) -> Candidate:
         """The truth."""

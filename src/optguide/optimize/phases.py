@@ -19,11 +19,10 @@ from optguide.optimize.data.dataset import Data
 from optguide.optimize.model.source import SourceModel, decode, encode, read_source_model
 from optguide.optimize.outcome import Artifact, RaceRound, SubjectFacts
 from optguide.optimize.prepared import DEFAULT, F32, Prepared, hint_for
-from optguide.optimize.search.confirmation import confirm
-from optguide.optimize.search.race import entrants, race, unfinished
-from optguide.optimize.search.rounds import SearchContext
+from optguide.optimize.search.planning import SearchContext
+from optguide.optimize.search.race import confirm, is_unfinished, race
 from optguide.optimize.search.rules import Rules, may_win
-from optguide.optimize.search.standings import Result, standings
+from optguide.optimize.search.standings import RaceResult, standings
 from optguide.optimize.state import Store
 
 __all__ = ["Phases", "profiled_beside"]
@@ -106,11 +105,10 @@ class Phases:
             return
         race(
             self.context,
-            self.rules,
             seconds=seconds,
             rounds=before,
             record=self._record,
-            progress=lambda what, done: self.view.report(what.partition(", leader")[0]),
+            progress=lambda title, done: self.view.report(title),
             seed=self.settings.seed,
         )
         rounds = self.store.state.rounds
@@ -131,7 +129,6 @@ class Phases:
         self.view.enter("confirmation")
         race_round = confirm(
             self.context,
-            self.rules,
             state.rounds,
             seconds=seconds,
             beside=[F32],
@@ -213,14 +210,13 @@ class Phases:
     @property
     def context(self) -> SearchContext:
         """Who takes part."""
-        able = self.rules.precisions
-        artifacts = self.store.state.artifacts
-        not_eligible = tuple(m.precision for m in artifacts if m.file and m.precision not in able)
+        rules, artifacts = self.rules, self.store.state.artifacts
+        not_eligible = tuple(m.precision for m in artifacts if m.file and m.precision not in rules.precisions)
         largest = max((m.size for m in artifacts), default=0)
         fitting = self.prepared.fitting(largest)
         at_once = min(AT_ONCE, fitting)
         return SearchContext(
-            self.prepared.space, self.variant, not_eligible, at_once=at_once, fitting=fitting
+            self.prepared.space, rules, self.variant, not_eligible, at_once=at_once, fitting=fitting
         )
 
     @property
@@ -231,14 +227,14 @@ class Phases:
     @property
     def unfinished(self) -> bool:
         """Whether the race ended because its time did."""
-        return unfinished(self.store.state.rounds, self.context, self.rules)
+        return is_unfinished(self.store.state.rounds, self.context)
 
-    def result(self) -> Result:
+    def result(self) -> RaceResult:
         """Who leads, and how the others fared."""
         state = self.store.state
         rounds = (*state.rounds, *((state.confirmation,) if state.confirmation else ()))
         missing = [Candidate(artifact.precision) for artifact in state.artifacts if not artifact.file]
-        candidates = dict.fromkeys((*entrants(self.context, self.rules), *missing))
+        candidates = dict.fromkeys((*self.context.entrants, *missing))
         return standings(tuple(candidates), rounds, state.artifacts, self.rules)
 
     def variant(self, candidate: Candidate) -> Variant:

@@ -4,7 +4,7 @@ import pytest
 
 from optguide.optimize.candidate import Candidate, Deployment
 from optguide.optimize.outcome import Speed
-from optguide.optimize.search.predictor import Predictor
+from optguide.optimize.search.planning import Predictor
 from optguide.optimize.search.race_state import RaceState
 from optguide.optimize.search.rules import Rules
 from optguide.optimize.search.space import space_of
@@ -13,7 +13,7 @@ from optguide.stats.estimate import Estimate
 HINT = Deployment(hint="THROUGHPUT", requests=0)
 TWICE = Deployment(hint="THROUGHPUT", requests=4)
 SINGLE = Deployment(streams=1, threads=2, requests=0)
-LEADER = Candidate("default", HINT)
+INCUMBENT = Candidate("default", HINT)
 
 
 def batch(number, **fields):
@@ -22,12 +22,12 @@ def batch(number, **fields):
 
 def predictor(known, *, seen=()):
     """``known`` are ratios to the hint, by candidate; ``seen`` had a turn and failed."""
-    rules = Rules("throughput", Candidate("default"), LEADER, ("default", "int8"))
+    rules = Rules("throughput", Candidate("default"), INCUMBENT, ("default", "int8"))
     ratios = {c.name: Estimate(value, value / 1.03, value * 1.04, "ratio", 6) for c, value in known.items()}
-    ratios[LEADER.name] = Estimate(1, 1, 1, "ratio", 0)
+    ratios[INCUMBENT.name] = Estimate(1, 1, 1, "ratio", 0)
     rate = Speed({}, Estimate(100, 99, 101, "inferences/s", 6), None, 0, {})
-    starts = dict.fromkeys([*ratios, *(candidate.name for candidate in seen)], 1)
-    state = RaceState(rules, LEADER, ratios, {LEADER.name: rate}, starts)
+    had_turn = frozenset([*ratios, *(candidate.name for candidate in seen)])
+    state = RaceState(rules, INCUMBENT, ratios, {INCUMBENT.name: rate}, had_turn)
     space = space_of("throughput", streams=2, threads=2, processors=2, batchable=True)
     return Predictor(state, space, ("default", "int8"))
 

@@ -11,9 +11,8 @@ from optguide.bench.load import LatencyLimit
 from optguide.errors import Busy, InputError, WorkerDied
 from optguide.optimize.candidate import Candidate, Deployment
 from optguide.optimize.outcome import CONFIRMATION, RaceRound
-from optguide.optimize.search.confirmation import confirm, provisional_winner
-from optguide.optimize.search.race import race, unfinished
-from optguide.optimize.search.rounds import SearchContext
+from optguide.optimize.search.planning import SearchContext
+from optguide.optimize.search.race import confirm, is_unfinished, provisional_winner, race
 from optguide.optimize.search.rules import Rules
 from optguide.optimize.search.space import space_of
 from optguide.stats.estimate import Estimate
@@ -106,7 +105,7 @@ def test_where_nothing_differs_the_default_stays(goal):
 
 
 @pytest.mark.slow
-def test_many_processors_are_searched_by_proposals():
+def test_of_many_deployments_less_than_half_are_tried():
     shares, tried = [], []
     for seed in range(6):
         scene = landscape(seed, processors=64, precisions=("default",))
@@ -128,7 +127,7 @@ def test_a_precision_that_may_not_win_is_measured_once_and_never_leads():
 
 def test_every_heat_is_recorded_and_a_resumed_race_repeats_none():
     whole, stopped = landscape(3), landscape(3)
-    expected = race(whole.context, whole.rules, seconds=200, seed=3)
+    expected = race(whole.context, seconds=200, seed=3)
     recorded = []
 
     def stop(race_round):
@@ -137,19 +136,19 @@ def test_every_heat_is_recorded_and_a_resumed_race_repeats_none():
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        race(stopped.context, stopped.rules, seconds=200, record=stop, seed=3)
+        race(stopped.context, seconds=200, record=stop, seed=3)
     left = 200 - stopped.machine.now
-    resumed = race(stopped.context, stopped.rules, seconds=left, rounds=recorded, seed=3)
+    resumed = race(stopped.context, seconds=left, rounds=recorded, seed=3)
     assert resumed[:2] == tuple(recorded)
     assert [set(race_round.speeds) for race_round in resumed[:3]] == [
         set(race_round.speeds) for race_round in expected[:3]
     ]
-    assert race(stopped.context, stopped.rules, seconds=100, rounds=expected)[: len(expected)] == expected
+    assert race(stopped.context, seconds=100, rounds=expected)[: len(expected)] == expected
 
 
 def test_the_leader_is_in_every_heat_and_ratios_are_against_it():
     scene = landscape(5)
-    rounds = race(scene.context, scene.rules, seconds=200)
+    rounds = race(scene.context, seconds=200)
     assert scene.rules.default.name in rounds[0].speeds
     for before, after in itertools.pairwise(rounds):
         assert before.incumbent in after.speeds
@@ -159,7 +158,7 @@ def test_the_leader_is_in_every_heat_and_ratios_are_against_it():
 
 def test_what_is_shown_slower_does_not_come_back():
     scene = Scene(lambda c: 50.0 if c.deployment.requests is None else 100.0 / (c.deployment.batch or 1))
-    rounds = race(scene.context, scene.rules, seconds=200)
+    rounds = race(scene.context, seconds=200)
     batched = [name for race_round in rounds for name in race_round.speeds if "batch" in name]
     assert len(batched) == len(set(batched))
 
@@ -167,7 +166,7 @@ def test_what_is_shown_slower_does_not_come_back():
 def test_what_adds_to_a_setting_that_is_far_slower_is_not_tried():
     """One thread is a tenth as fast: it is tried with one request and with two, and without a batch."""
     scene = Scene(lambda c: 10.0 if c.deployment.threads == 1 else 100.0, precisions=("default",))
-    rounds = race(scene.context, scene.rules, seconds=400)
+    rounds = race(scene.context, seconds=400)
     single = {
         scene.named[name].deployment
         for race_round in rounds
@@ -188,7 +187,7 @@ def test_what_a_short_heat_cannot_tell_is_told_by_longer_ones():
             batchable=False,
             seed=seed,
         )
-        rounds = race(scene.context, scene.rules, seconds=200, seed=seed)
+        rounds = race(scene.context, seconds=200, seed=seed)
         assert sum("refinement" in race_round.title for race_round in rounds) <= 3
         right += scene.share(rounds[-1].incumbent) == 1
     assert right >= 8
@@ -200,8 +199,8 @@ def test_whoever_exceeds_the_limit_never_leads_those_that_keep_it():
         precisions=("default",),
         limit=LatencyLimit(95, 15.0),
     )
-    for race_round in race(scene.context, scene.rules, seconds=100):
-        assert scene.rules.keeps(race_round.speeds[race_round.incumbent]) != "exceeded"
+    for race_round in race(scene.context, seconds=100):
+        assert scene.rules.limit_relation(race_round.speeds[race_round.incumbent]) != "above"
 
 
 def test_a_failing_candidate_fails_alone():
@@ -239,10 +238,10 @@ def test_nothing_runs():
         raise WorkerDied("The worker was ended by SIGSEGV.", "Run it again.")
 
     scene = Scene(rate, precisions=("default",))
-    rounds = race(scene.context, scene.rules, seconds=100)
+    rounds = race(scene.context, seconds=100)
     assert rounds
     assert not any(race_round.speeds for race_round in rounds)
-    assert confirm(scene.context, scene.rules, rounds, seconds=20).incumbent == DEFAULT.name
+    assert confirm(scene.context, rounds, seconds=20).incumbent == DEFAULT.name
 
 
 def test_a_candidate_that_cannot_be_prepared_fails_alone():
@@ -254,8 +253,8 @@ def test_a_candidate_that_cannot_be_prepared_fails_alone():
             raise InputError("Samples of different shapes cannot be stacked.", "Leave out the batch.")
         return variant(candidate)
 
-    context = SearchContext(scene.space, refusing, measure=scene.machine.measure, clock=scene.machine.clock)
-    rounds = race(context, scene.rules, seconds=200)
+    context = replace(scene.context, variant=refusing)
+    rounds = race(context, seconds=200)
     failed = {name for race_round in rounds for name in race_round.failures}
     assert failed
     assert failed <= {c.name for c in scene.entrants if c.deployment.batch}
@@ -269,7 +268,7 @@ def test_a_machine_that_is_busy_ends_the_race():
         raise Busy("Another measurement is running.", "Wait for it to end.")
 
     with pytest.raises(Busy):
-        race(SearchContext(scene.space, scene.context.variant, measure=busy), scene.rules, seconds=100)
+        race(SearchContext(scene.space, scene.rules, scene.context.variant, measure=busy), seconds=100)
 
 
 def test_slow_candidates_get_longer_heats():
@@ -283,23 +282,23 @@ def test_slow_candidates_get_longer_heats():
 @pytest.mark.parametrize("seconds", [0.0, 1.0])
 def test_no_time_is_no_heat(seconds):
     scene = flat()
-    assert race(scene.context, scene.rules, seconds=seconds) == ()
-    assert provisional_winner(scene.context, scene.rules, ()) == DEFAULT
+    assert race(scene.context, seconds=seconds) == ()
+    assert provisional_winner(scene.context, ()) == DEFAULT
 
 
 @pytest.mark.parametrize("seed", range(5))
 def test_a_race_knows_whether_more_time_would_have_meant_another_heat(seed):
     scene = landscape(seed)
-    rounds = race(scene.context, scene.rules, seconds=5000, seed=seed)
+    rounds = race(scene.context, seconds=5000, seed=seed)
     assert scene.machine.now < 4000
-    assert not unfinished(rounds, scene.context, scene.rules)
-    assert unfinished(rounds[:2], scene.context, scene.rules)
-    assert unfinished((), scene.context, scene.rules)
+    assert not is_unfinished(rounds, scene.context)
+    assert is_unfinished(rounds[:2], scene.context)
+    assert is_unfinished((), scene.context)
 
 
 def test_little_time_still_compares_default_and_hint():
     scene = Scene(lambda c: 100.0 if c.deployment.hint else 50.0)
-    rounds = race(scene.context, scene.rules, seconds=6)
+    rounds = race(scene.context, seconds=6)
     assert set(rounds[0].speeds) == {scene.rules.default.name, scene.rules.hint.name}
     assert rounds[0].incumbent == scene.rules.hint.name
     assert scene.machine.now < 10
@@ -307,14 +306,8 @@ def test_little_time_still_compares_default_and_hint():
 
 def test_processes_that_do_not_fit_into_memory_together_meet_in_smaller_heats():
     scene = landscape(2)
-    context = SearchContext(
-        scene.space,
-        scene.context.variant,
-        at_once=2,
-        measure=scene.machine.measure,
-        clock=scene.machine.clock,
-    )
-    assert {len(race_round.speeds) for race_round in race(context, scene.rules, seconds=60)} == {2}
+    context = replace(scene.context, at_once=2)
+    assert {len(race_round.speeds) for race_round in race(context, seconds=60)} == {2}
 
 
 def test_a_limit_that_the_fastest_exceeds_goes_to_the_fastest_that_keeps_it():
@@ -328,7 +321,7 @@ def test_a_limit_that_the_fastest_exceeds_goes_to_the_fastest_that_keeps_it():
     winner = scene.named[rounds[-1].incumbent]
     assert winner.deployment.batch is None
     assert scene.rate(winner) == 200.0
-    assert scene.rules.keeps(rounds[-1].speeds[winner.name]) == "kept"
+    assert scene.rules.limit_relation(rounds[-1].speeds[winner.name]) == "inside"
 
 
 def test_a_limit_that_the_default_exceeds_needs_nothing_faster():
@@ -342,15 +335,15 @@ def test_a_limit_that_the_default_exceeds_needs_nothing_faster():
     )
     last = scene.run()[-1]
     assert last.incumbent not in {scene.rules.default.name, scene.rules.hint.name}
-    assert scene.rules.keeps(last.speeds[last.incumbent]) == "kept"
+    assert scene.rules.limit_relation(last.speeds[last.incumbent]) == "inside"
 
 
 def test_the_final_has_the_plain_ones_beside_the_finalist_and_what_is_shown_with_them():
     scene = landscape(4, precisions=("default", "int8"))
-    rounds = race(scene.context, scene.rules, seconds=200)
+    rounds = race(scene.context, seconds=200)
     beside = Candidate("f32")
-    race_round = confirm(scene.context, scene.rules, rounds, seconds=60, beside=[beside])
-    best = provisional_winner(scene.context, scene.rules, rounds)
+    race_round = confirm(scene.context, rounds, seconds=60, beside=[beside])
+    best = provisional_winner(scene.context, rounds)
     assert set(race_round.speeds) == {c.name for c in (DEFAULT, scene.rules.hint, best, beside)}
     assert race_round.title == CONFIRMATION
     assert race_round.incumbent != beside.name
@@ -362,10 +355,10 @@ def test_the_final_undoes_what_was_luck():
     scene = Scene(lambda c: 25.0 if c.deployment.hint else 50.0, precisions=("default",))
     hint = scene.rules.hint.name
     lucky = Estimate(0.5, 0.45, 0.55, "ratio", 6)
-    measured = race(scene.context, scene.rules, seconds=8)[0]
+    measured = race(scene.context, seconds=8)[0]
     mistaken = RaceRound("precisions", hint, 8, 6, None, measured.speeds, {DEFAULT.name: lucky})
-    assert provisional_winner(scene.context, scene.rules, [mistaken]) == scene.rules.hint
-    assert confirm(scene.context, scene.rules, [mistaken], seconds=60).incumbent == DEFAULT.name
+    assert provisional_winner(scene.context, [mistaken]) == scene.rules.hint
+    assert confirm(scene.context, [mistaken], seconds=60).incumbent == DEFAULT.name
 
 
 def test_the_final_settles_what_the_race_left_open():
@@ -390,7 +383,7 @@ def requests_help(gain, **machine):
 
 def test_rivals_of_the_finalist_have_their_turn_in_the_final_where_there_is_room():
     scene = requests_help(0.0)
-    first = race(scene.context, scene.rules, seconds=12)[0]
+    first = race(scene.context, seconds=12)[0]
     rival = next(c for c in scene.entrants if c.deployment.requests and not c.deployment.streams)
     open_ratio = Estimate(1.1, 0.9, 1.3, "ratio", 6)
     speed = first.speeds[scene.rules.hint.name]
@@ -404,10 +397,10 @@ def test_rivals_of_the_finalist_have_their_turn_in_the_final_where_there_is_room
         {rival.name: open_ratio},
     )
     rounds = [replace(first, incumbent=scene.rules.hint.name), second]
-    last = confirm(scene.context, scene.rules, rounds, seconds=30, beside=[Candidate("f32")])
+    last = confirm(scene.context, rounds, seconds=30, beside=[Candidate("f32")])
     assert {rival.name, "32-bit floats, default settings"} <= last.speeds.keys()
     narrow = replace(scene.context, fitting=2)
-    last = confirm(narrow, scene.rules, rounds, seconds=30, beside=[Candidate("f32")])
+    last = confirm(narrow, rounds, seconds=30, beside=[Candidate("f32")])
     assert rival.name not in last.speeds
 
 
@@ -424,8 +417,8 @@ def test_what_the_device_makes_the_same_of_does_not_win_by_luck():
             effective=lambda variant: {"NUM_STREAMS": "1"},
             seed=seed,
         )
-        rounds = race(scene.context, scene.rules, seconds=20, seed=seed)
-        won.add(confirm(scene.context, scene.rules, rounds, seconds=8, seed=seed).incumbent)
+        rounds = race(scene.context, seconds=20, seed=seed)
+        won.add(confirm(scene.context, rounds, seconds=8, seed=seed).incumbent)
     assert won == {DEFAULT.name}
 
 
@@ -447,16 +440,16 @@ def test_what_the_device_makes_the_same_of_needs_no_second_turn():
     scene = flat(
         effective=lambda variant: {"NUM_STREAMS": "1"}, batchable=False, precisions=("default", "f32")
     )
-    rounds = race(scene.context, scene.rules, seconds=400)
+    rounds = race(scene.context, seconds=400)
     turns = [name for race_round in rounds for name in race_round.speeds if name != scene.rules.default.name]
     assert len(turns) == len(set(turns))
 
 
-def test_progress_names_the_leader_and_the_share_of_the_time():
+def test_progress_names_the_round_and_the_share_of_the_time():
     scene = landscape(6)
     told = []
-    race(scene.context, scene.rules, seconds=200, progress=lambda what, done: told.append((what, done)))
-    assert told[0] == (f"precisions, leader: {scene.rules.default.name}", 0.0)
+    race(scene.context, seconds=200, progress=lambda what, done: told.append((what, done)))
+    assert told[0] == ("precisions", 0.0)
     shares = [done for _, done in told]
     assert shares == sorted(shares)
     assert shares[-1] < 1
@@ -467,11 +460,11 @@ def test_a_real_race(ir, inputs):
     default, hint = DEFAULT, Candidate("default", HINT)
     rules = Rules("throughput", default, hint, ("default", "f32"))
     space = space_of("throughput", streams=1, threads=1, processors=1)
-    context = SearchContext(space, lambda candidate: candidate.variant(str(ir), (str(inputs),)))
-    rounds = race(context, rules, seconds=6)
+    context = SearchContext(space, rules, lambda candidate: candidate.variant(str(ir), (str(inputs),)))
+    rounds = race(context, seconds=6)
     assert {default.name, hint.name} <= set(rounds[0].speeds)
     assert not any(race_round.failures for race_round in rounds)
-    last = confirm(context, rules, rounds, seconds=2, beside=[Candidate("f32")])
+    last = confirm(context, rounds, seconds=2, beside=[Candidate("f32")])
     assert Candidate("f32").name in last.speeds
     assert last.speeds[default.name].effective["NUM_STREAMS"]
-    assert last.incumbent in {default.name, hint.name, provisional_winner(context, rules, rounds).name}
+    assert last.incumbent in {default.name, hint.name, provisional_winner(context, rounds).name}

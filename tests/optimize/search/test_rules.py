@@ -41,22 +41,22 @@ def test_plain_is_what_changes_the_model_least_and_then_what_sets_least():
 @pytest.mark.parametrize(
     ("latencies", "expected"),
     [
-        ({"p50": (8, 9), "p99": (9, 10)}, "kept"),
-        ({"p50": (8, 9), "p99": (9, 10.1)}, "open"),
-        ({"p50": (8, 9), "p99": (10.1, 12)}, "exceeded"),
-        ({"p50": (8, 9)}, "open"),  # too few samples
-        ({"p50": (11, 12)}, "exceeded"),  # the 99th percentile is no lower than the median
-        ({}, "open"),
+        ({"p50": (8, 9), "p99": (9, 10)}, "inside"),
+        ({"p50": (8, 9), "p99": (9, 10.1)}, "undecided"),
+        ({"p50": (8, 9), "p99": (10.1, 12)}, "above"),
+        ({"p50": (8, 9)}, "undecided"),  # too few samples
+        ({"p50": (11, 12)}, "above"),  # the 99th percentile is no lower than the median
+        ({}, "undecided"),
     ],
 )
 def test_a_limit_is_kept_by_the_whole_interval(latencies, expected):
-    assert rules(limit=LatencyLimit(99, 10)).keeps(speed(**latencies)) == expected
+    assert rules(limit=LatencyLimit(99, 10)).limit_relation(speed(**latencies)) == expected
 
 
 def test_a_higher_percentile_says_nothing_of_a_limit_for_the_median():
-    assert rules(limit=LatencyLimit(50, 10)).keeps(speed(p50=(8, 9), p99=(20, 30))) == "kept"
-    assert rules(limit=LatencyLimit(50, 10)).keeps(speed(p99=(20, 30))) == "open"
-    assert rules().keeps(speed()) == "kept"
+    assert rules(limit=LatencyLimit(50, 10)).limit_relation(speed(p50=(8, 9), p99=(20, 30))) == "inside"
+    assert rules(limit=LatencyLimit(50, 10)).limit_relation(speed(p99=(20, 30))) == "undecided"
+    assert rules().limit_relation(speed()) == "inside"
 
 
 def test_a_precision_may_win_by_the_interval_of_its_loss():

@@ -291,7 +291,7 @@ def test_a_ledger_knows_everybody_against_the_current_leader():
     assert found.value == pytest.approx(0.5 * 0.95, rel=0.01)
     assert found.low < 0.9 * 0.5 < found.value < 1.0 * 0.5 < found.high
     assert state.ratios[HINTED.name].value == 1
-    assert state.out(BATCHED)
+    assert state.is_out(BATCHED)
 
 
 def test_a_leader_that_fails_later_is_still_a_link():
@@ -305,30 +305,30 @@ def test_a_leader_that_fails_later_is_still_a_link():
 def test_who_is_out_has_lost_by_the_whole_interval():
     rounds = [race_round(DEFAULT, {HINTED: ratio(0.9, 1.001), BATCHED: ratio(0.9, 0.999)})]
     state = RaceState.of(rounds, rules(), ALL)
-    assert state.out(BATCHED)
-    assert not state.out(HINTED)
-    assert not state.out(DEFAULT)
+    assert state.is_out(BATCHED)
+    assert not state.is_out(HINTED)
+    assert not state.is_out(DEFAULT)
 
 
 def test_nobody_is_out_by_being_slower_than_one_whose_limit_is_open():
     known = {DEFAULT: speed(p50=(5, 6)), BATCHED: speed(p50=(5, 6)), HINTED: speed(p50=(11, 12))}
     rounds = [race_round(DEFAULT, {HINTED: ratio(1.9, 2.1), BATCHED: ratio(0.9, 0.95)}, speeds=known)]
     state = RaceState.of(rounds, rules(limit=LIMIT), ALL)
-    assert not state.out(BATCHED)
-    assert state.out(HINTED)
+    assert not state.is_out(BATCHED)
+    assert state.is_out(HINTED)
 
 
 def test_open_is_what_seems_better_and_may_be_so_by_more_than_no_difference():
     for ends, expected in (((0.99, 1.03), True), ((0.99, 1.015), False), ((0.9, 1.05), False)):
         rounds = [race_round(HINTED, {DEFAULT: ratio(0.5, 0.6), BATCHED: ratio(*ends)})]
-        assert RaceState.of(rounds, rules(), ALL).open(BATCHED) == expected
+        assert RaceState.of(rounds, rules(), ALL).is_open(BATCHED) == expected
 
 
 def test_open_is_what_is_plainer_and_seems_as_good():
     for ends, expected in (((0.97, 1.01), True), ((0.985, 1.01), False), ((0.9, 1.01), False)):
         state = RaceState.of([race_round(BATCHED, {HINTED: ratio(*ends)})], rules(), ALL)
-        assert state.open(HINTED) == expected
-        assert state.equals(HINTED) == (ends == (0.985, 1.01))
+        assert state.is_open(HINTED) == expected
+        assert state.equals_incumbent(HINTED) == (ends == (0.985, 1.01))
 
 
 def test_the_inverse_mirrors_the_interval():

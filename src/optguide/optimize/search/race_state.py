@@ -1,4 +1,4 @@
-"""What the rounds so far say of every candidate, all of it against the current leader."""
+"""What the rounds so far say of every candidate, all of it against the current incumbent."""
 
 from __future__ import annotations
 
@@ -7,24 +7,24 @@ from dataclasses import dataclass, field, replace
 
 from optguide.optimize.candidate import Candidate
 from optguide.optimize.outcome import RaceRound, Speed
-from optguide.optimize.search.rules import Keeps, Rules
+from optguide.optimize.search.rules import Rules
 from optguide.stats.comparison import EQUIVALENT
-from optguide.stats.estimate import MINIMUM_ROUNDS, Estimate, ratio_of_estimates
+from optguide.stats.estimate import MINIMUM_ROUNDS, Estimate, Relation, ratio_of_estimates
 
-__all__ = ["RaceState", "inverse", "void"]
+__all__ = ["RaceState", "inverse", "is_void"]
 
-ITSELF = Estimate(1.0, 1.0, 1.0, "ratio", 0, "the leader itself")
+ITSELF = Estimate(1.0, 1.0, 1.0, "ratio", 0, "the incumbent itself")
 
 
 @dataclass(frozen=True)
 class RaceState:
     """The race so far, rebuilt from its rounds, so that a resumed run knows what an uninterrupted one does.
 
-    :param leader: the current one.
-    :param ratios: by name, how much better than the leader. Of a candidate that raced an earlier leader it is
-        the product of two ratios, with both intervals in it.
+    :param incumbent: the candidate to beat.
+    :param ratios: by name, how much better than the incumbent. Of a candidate that raced an earlier incumbent
+        it is the product of two ratios, with both intervals in it.
     :param speeds: by name, from the last round.
-    :param starts: by name, in how many rounds it took part, failures included.
+    :param seen: names of those that had their turn, also if they failed.
     :param voids: rounds that ended before there was an interval.
     """
 
@@ -32,7 +32,7 @@ class RaceState:
     incumbent: Candidate
     ratios: Mapping[str, Estimate] = field(default_factory=dict)
     speeds: Mapping[str, Speed] = field(default_factory=dict)
-    starts: Mapping[str, int] = field(default_factory=dict)
+    seen: frozenset[str] = frozenset()
     voids: int = 0
 
     @classmethod
@@ -41,114 +41,122 @@ class RaceState:
 
         :param candidates: every one that may have taken part.
         """
-        named = {candidate.name: candidate for candidate in candidates}
-        found = cls(rules, rules.base)
+        by_name = {candidate.name: candidate for candidate in candidates}
+        state = cls(rules, rules.base)
         for race_round in rounds:
-            found = found._after(race_round, named)
-        return found
+            # A model may be gone, and another version of OpenVINO takes other settings.
+            if race_round.incumbent in by_name:
+                state = state._after(race_round, by_name[race_round.incumbent])
+        return state
 
-    def _after(self, race_round: RaceRound, named: Mapping[str, Candidate]) -> RaceState:
+    def _after(self, race_round: RaceRound, incumbent: Candidate) -> RaceState:
+        seen = self.seen
         if (
-            race_round.incumbent not in named
-        ):  # its model is gone, or another version of OpenVINO takes other settings
-            return self
-        starts = dict(self.starts)
-        if not void(race_round) or self.voids:  # once it may have been too short, twice it is the candidates
-            for name in (*race_round.speeds, *race_round.failures):
-                starts[name] = starts.get(name, 0) + 1
+            not is_void(race_round) or self.voids
+        ):  # once it may have been too short, twice it is the candidates
+            seen |= race_round.speeds.keys() | race_round.failures.keys()
         if not race_round.speeds:
-            return replace(self, starts=starts, voids=self.voids + void(race_round))
-        known = self.ratios if race_round.incumbent == self.incumbent.name else self._carried_over(race_round)
-        ratios = {**known, **race_round.ratios, race_round.incumbent: ITSELF}
-        speeds = {**self.speeds, **race_round.speeds}
-        return RaceState(self.rules, named[race_round.incumbent], ratios, speeds, starts, self.voids)
+            return replace(self, seen=seen, voids=self.voids + is_void(race_round))
+        ratios = self.ratios if incumbent == self.incumbent else self._carried_over(race_round)
+        return replace(
+            self,
+            incumbent=incumbent,
+            ratios={**ratios, **race_round.ratios, incumbent.name: ITSELF},
+            speeds={**self.speeds, **race_round.speeds},
+            seen=seen,
+        )
 
     def _carried_over(self, race_round: RaceRound) -> dict[str, Estimate]:
-        """What is known of everybody, against the new leader."""
+        """What is known of everybody, against the new incumbent."""
         deposed = race_round.ratios.get(self.incumbent.name)
-        if deposed is None and race_round.incumbent in self.ratios:  # the old leader failed in this round
+        if deposed is None and race_round.incumbent in self.ratios:  # the old one failed in this round
             deposed = inverse(self.ratios[race_round.incumbent])
         if deposed is None:
             return {}
         return {name: ratio_of_estimates(ratio, inverse(deposed)) for name, ratio in self.ratios.items()}
 
-    def seen(self, candidate: Candidate) -> bool:
+    def is_seen(self, candidate: Candidate) -> bool:
         """Whether it has had its turn, also if it failed."""
-        return candidate.name in self.starts
+        return candidate.name in self.seen
 
-    def keeps(self, candidate: Candidate) -> Keeps:
-        """Whether it keeps the latency limit."""
+    def limit_relation(self, candidate: Candidate) -> Relation:
+        """How its latency lies to the limit; see :meth:`Rules.limit_relation`."""
         speed = self.speeds.get(candidate.name)
-        return "open" if speed is None else self.rules.keeps(speed)
+        return "undecided" if speed is None else self.rules.limit_relation(speed)
 
-    def fastest_keeping(self, candidates: Iterable[Candidate]) -> Candidate | None:
+    def value(self, candidate: Candidate) -> float:
+        """How much better than the incumbent it is; zero where that is unknown or it exceeds the limit."""
+        ratio = self.ratios.get(candidate.name)
+        return 0.0 if ratio is None or self.limit_relation(candidate) == "above" else ratio.value
+
+    def fastest_within_limit(self, candidates: Iterable[Candidate]) -> Candidate | None:
         """The fastest of those that may win and are shown to keep the latency limit."""
-        able = [
-            one
-            for one in candidates
-            if self.rules.may_win(one) and one.name in self.ratios and self.keeps(one) == "kept"
+        within = [
+            candidate
+            for candidate in candidates
+            if self.rules.may_win(candidate)
+            and candidate.name in self.ratios
+            and self.limit_relation(candidate) == "inside"
         ]
-        return max(able, key=lambda one: self.ratios[one.name].value, default=None)
+        return max(within, key=lambda candidate: self.ratios[candidate.name].value, default=None)
 
     def same_resolved_configuration(self, a: Candidate, b: Candidate) -> bool:
-        """Whether the device made exactly the same of two candidates."""
-        model = ({"f32": "default"}.get(c.precision, c.precision) for c in (a, b))
-        if len(set(model)) > 1 or a.deployment.batch != b.deployment.batch:
+        """Whether the device resolved two candidates to exactly the same configuration."""
+        models = {"default" if c.precision == "f32" else c.precision for c in (a, b)}
+        if len(models) > 1 or a.deployment.batch != b.deployment.batch:
             return False
-        found = [_resolved(self.speeds[c.name]) if c.name in self.speeds else {} for c in (a, b)]
-        return bool(found[0]) and found[0] == found[1]
+        resolved = [_resolved(self.speeds[c.name]) if c.name in self.speeds else {} for c in (a, b)]
+        return bool(resolved[0]) and resolved[0] == resolved[1]
 
-    def out(self, candidate: Candidate) -> bool:
+    def is_out(self, candidate: Candidate) -> bool:
         """Whether it has lost: it failed, exceeds the limit, or its interval excludes a win.
 
-        While it is open whether the leader keeps a limit, nobody has lost by being slower than it.
+        While it is open whether the incumbent keeps a limit, nobody has lost by being slower than it.
         """
-        name = candidate.name
-        if name not in self.ratios:
-            return self.seen(candidate)
+        if candidate.name not in self.ratios:
+            return self.is_seen(candidate)
         if candidate == self.incumbent:
             return False
-        if self.keeps(candidate) == "exceeded":
+        if self.limit_relation(candidate) == "above":
             return True
-        return self.ratios[name].high < 1 and self.keeps(self.incumbent) == "kept"
+        return self.ratios[candidate.name].high < 1 and self.limit_relation(self.incumbent) == "inside"
 
-    def equals(self, candidate: Candidate) -> bool:
-        """Whether it cannot be told from the leader and is shown to be at most 2 % worse."""
+    def equals_incumbent(self, candidate: Candidate) -> bool:
+        """Whether it cannot be told from the incumbent and is shown to be at most 2 % worse."""
         if self.same_resolved_configuration(candidate, self.incumbent):
             return True
         ratio = self.ratios.get(candidate.name)
         return ratio is not None and ratio.low >= 1 - EQUIVALENT and ratio.high >= 1
 
-    def open(self, candidate: Candidate) -> bool:
+    def is_open(self, candidate: Candidate) -> bool:
         """Whether more time could still change something for a candidate that has had a turn.
 
-        It seems to be better than the leader and may be so by more than the 2 % that are called no
+        It seems to be better than the incumbent and may be so by more than the 2 % that are called no
         difference, or it is simpler and seems to be as good, or it is open whether it keeps the limit.
         """
-        name = candidate.name
-        if name not in self.ratios or self.out(candidate) or not self.rules.may_win(candidate):
+        if candidate.name not in self.ratios or self.is_out(candidate) or not self.rules.may_win(candidate):
             return False
-        if self.keeps(candidate) == "open":
+        if self.limit_relation(candidate) == "undecided":
             return True
         if candidate == self.incumbent or self.same_resolved_configuration(candidate, self.incumbent):
             return False
-        ratio = self.ratios[name]
+        ratio = self.ratios[candidate.name]
         if ratio.value >= 1 and ratio.high > 1 + EQUIVALENT:
             return True
-        plainer = self.rules.simplicity(candidate) < self.rules.simplicity(self.incumbent)
-        return plainer and ratio.value >= 1 - EQUIVALENT and not self.equals(candidate)
+        simpler = self.rules.simplicity(candidate) < self.rules.simplicity(self.incumbent)
+        return simpler and ratio.value >= 1 - EQUIVALENT and not self.equals_incumbent(candidate)
 
 
-def void(race_round: RaceRound) -> bool:
+def is_void(race_round: RaceRound) -> bool:
     """Whether a round was too short for candidates as slow as these."""
     return not race_round.speeds and 0 < race_round.session_rounds < MINIMUM_ROUNDS
 
 
 def inverse(ratio: Estimate) -> Estimate:
-    """The leader against the candidate, from the candidate against the leader."""
+    """The base against the other, from the other against the base."""
     return replace(ratio, value=1 / ratio.value, low=1 / ratio.high, high=1 / ratio.low)
 
 
 def _resolved(speed: Speed) -> dict[str, str]:
-    """What the device made of the properties, less what only says how it was asked."""
+    """The properties that the device resolved, less what only says how it was asked."""
     return {key: value for key, value in speed.effective.items() if key != "PERFORMANCE_HINT"}

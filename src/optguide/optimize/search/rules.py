@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
 
 from optguide.bench.load import LatencyLimit
 from optguide.optimize.candidate import Candidate, Deployment, Goal, Precision
 from optguide.optimize.outcome import Artifact, Speed
+from optguide.stats.estimate import Relation
 
-__all__ = ["Keeps", "Rules", "may_win"]
-
-Keeps = Literal["kept", "exceeded", "open"]
+__all__ = ["Rules", "may_win"]
 
 _CAUTION: tuple[Precision, ...] = (
     "default",
@@ -49,8 +47,7 @@ class Rules:
         """What wins unless another is shown better: the default, where its precision may win."""
         if self.may_win(self.default) or not self.precisions:
             return self.default
-        plainest = min(self.precisions, key=_CAUTION.index)
-        return Candidate(plainest, self.default.deployment)
+        return Candidate(min(self.precisions, key=_CAUTION.index), self.default.deployment)
 
     @property
     def meeting(self) -> Deployment:
@@ -66,18 +63,22 @@ class Rules:
             candidate.name,
         )
 
-    def keeps(self, speed: Speed) -> Keeps:
-        """Whether a candidate keeps the latency limit, by the whole interval.
+    def limit_relation(self, speed: Speed) -> Relation:
+        """How the latency of a candidate lies to the limit, by the whole interval: ``inside`` keeps it.
 
-        Where there are too few samples for the percentile, a lower one can still show that it does not.
+        Where there are too few samples for the percentile, a lower one can still show that it is ``above``.
         """
         if self.limit is None:
-            return "kept"
-        own = speed.latency.get(f"p{self.limit.percentile}")
-        if own is not None and own.high <= self.limit.milliseconds:
-            return "kept"
-        lower = [found for name, found in speed.latency.items() if int(name[1:]) <= self.limit.percentile]
-        return "exceeded" if any(found.low > self.limit.milliseconds for found in lower) else "open"
+            return "inside"
+        milliseconds = self.limit.milliseconds
+        latency = speed.latency.get(f"p{self.limit.percentile}")
+        if latency is not None and latency.relation(high=milliseconds) == "inside":
+            return "inside"
+        lower = [
+            estimate for name, estimate in speed.latency.items() if int(name[1:]) <= self.limit.percentile
+        ]
+        above = any(estimate.relation(high=milliseconds) == "above" for estimate in lower)
+        return "above" if above else "undecided"
 
 
 def may_win(artifact: Artifact, *, unproven: bool = False) -> bool:
