@@ -40,21 +40,21 @@ def function(reference: str, error: type[OptGuideError]) -> Callable[..., Any]:
     if here not in sys.path and "" not in sys.path:
         sys.path.append(here)  # last: a numpy.py beside the model is not numpy
     name, attribute = split(reference)
-    found = _module(name, error)
+    target = _module(name, error)
     for part in attribute.split("."):
-        if not hasattr(found, part):
-            close = difflib.get_close_matches(part, dir(found), n=1)
+        if not hasattr(target, part):
+            close = difflib.get_close_matches(part, dir(target), n=1)
             raise error(
                 f"{name} has no {attribute!r}.",
                 f"Did you mean {close[0]}?" if close else "Write it as package.module:function.",
             )
-        found = getattr(found, part)
-    if not callable(found):
+        target = getattr(target, part)
+    if not callable(target):
         raise error(
-            f"{reference} is of type {type(found).__qualname__} and no function.",
+            f"{reference} is of type {type(target).__qualname__} and no function.",
             "Name a function that returns it.",
         )
-    return found  # type: ignore[no-any-return]  # callable() was asked
+    return target  # type: ignore[no-any-return]  # callable() was asked
 
 
 def called(reference: str, error: type[OptGuideError]) -> Any:

@@ -1,6 +1,6 @@
 import pytest
 
-from optguide.cli.variants import labels
+from optguide.cli.variants import Spec, labels
 
 
 @pytest.mark.parametrize(
@@ -26,4 +26,4 @@ from optguide.cli.variants import labels
     ],
 )
 def test_names_are_short_and_say_what_differs(described, expected):
-    assert labels(described) == expected
+    assert labels([Spec(model, settings) for model, settings in described]) == expected

@@ -27,7 +27,7 @@ class Setting:
     def name(self) -> str:
         """``2 streams, 4 threads``."""
         numbers = ((self.streams, "stream"), (self.threads, "thread"))
-        return ", ".join(f"{number} {what}{'' if number == 1 else 's'}" for number, what in numbers)
+        return ", ".join(f"{number} {noun}{'' if number == 1 else 's'}" for number, noun in numbers)
 
     @property
     def properties(self) -> Mapping[str, str]:
@@ -67,13 +67,13 @@ def alternatives(default: Setting, processors: int) -> tuple[Setting, ...]:
     :param default: what the device chose.
     """
     steps = [2**step for step in range(default.threads.bit_length()) if 2**step <= 2 * default.streams]
-    found = {Setting(streams, default.threads) for streams in steps if streams <= default.threads}
-    found |= {
+    settings = {Setting(streams, default.threads) for streams in steps if streams <= default.threads}
+    settings |= {
         Setting(min(default.streams, threads), threads)
         for threads in (default.threads // 2, 2 * default.threads)
         if 1 <= threads <= processors
     }
-    return tuple(sorted(found - {default}))
+    return tuple(sorted(settings - {default}))
 
 
 def sweet_spot(
@@ -88,9 +88,9 @@ def sweet_spot(
     :param limit_ms: upper bound of the median latency, which its whole interval has to keep.
     :raises OptionError: no variant keeps the limit.
     """
-    known = [name for name in (default, *others) if name not in result.failures]
-    latencies = {name: result.latency(name) for name in known}
-    within = [name for name in known if limit_ms is None or latencies[name].high <= limit_ms]
+    measured = [name for name in (default, *others) if name not in result.failures]
+    latencies = {name: result.latency(name) for name in measured}
+    within = [name for name in measured if limit_ms is None or latencies[name].high <= limit_ms]
     if not within:
         lowest = min(latencies.values(), key=lambda latency: latency.high)
         raise OptionError(

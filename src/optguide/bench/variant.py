@@ -139,7 +139,7 @@ class Variant:
         return cls(**own | {"runtime": runtime.from_dict(data)})
 
 
-_FIELDS = tuple(each.name for each in fields(Variant))
+_FIELDS = tuple(field.name for field in fields(Variant))
 
 
 def require_unique_names(variants: Sequence[Variant], what: str) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import itertools
 from typing import TYPE_CHECKING
 
+from optguide.cli.variants import keys
 from optguide.openvino_release import CPU_PROPERTIES
 
 if TYPE_CHECKING:
@@ -23,13 +24,13 @@ def complete_variant(
     """Files up to an ``@``; behind it names of settings and, behind their ``=``, values."""
     from click.shell_completion import CompletionItem
 
-    from optguide.cli.variants import keys
-
-    model, at, settings = incomplete.rpartition("@")
+    model, at, written = incomplete.rpartition("@")
     if not at:
         return [CompletionItem(incomplete, type="file")]
-    done, comma, last = settings.rpartition(",")
-    return _items(f"{model}@{done}{comma}", last, keys() | CPU_PROPERTIES)
+    # Behind "shape." stands the name of an input, which only the model knows.
+    settings = {key: values for key, values in keys().items() if key != "shape"}
+    done, comma, last = written.rpartition(",")
+    return _items(f"{model}@{done}{comma}", last, settings | CPU_PROPERTIES)
 
 
 def complete_property(
@@ -82,14 +83,14 @@ def joined(args: list[str], incomplete: str) -> tuple[list[str], str]:
     return words[:start], "".join(words[start:])
 
 
-def _items(head: str, written: str, known: dict[str, tuple[str, ...]]) -> list[CompletionItem[str]]:
+def _items(head: str, written: str, choices: dict[str, tuple[str, ...]]) -> list[CompletionItem[str]]:
     from click.shell_completion import CompletionItem
 
     key, equals, value = written.partition("=")
     if equals:
         return [
             CompletionItem(f"{head}{key}={choice}")
-            for choice in known.get(key, ())
+            for choice in choices.get(key, ())
             if choice.startswith(value)
         ]
-    return [CompletionItem(f"{head}{name}=") for name in known if name.startswith(key)]
+    return [CompletionItem(f"{head}{name}=") for name in choices if name.startswith(key)]

@@ -1,14 +1,11 @@
-"""One language for settings, in options and on variants: a mapping of names to texts.
-
-Names in capitals are OpenVINO properties. The others are the options' own names, with ``shape.<input>`` for
-the shape of one input. What the options say holds for all variants; a variant's own settings win.
-
-Short names that say how variants differ.
-
-From what stands on the command line to variants.
+"""From what stands on the command line to variants, their settings and their names.
 
 A variant is written ``MODEL@KEY=VALUE,KEY=VALUE``. Without a model before the ``@`` it is the model of the
 variant before it, so that ``compare model.xml @requests=4`` compares a model with itself.
+
+Options and variants have one language for settings, a mapping of names to texts. Names in capitals are
+OpenVINO properties. The others are the options' own names, with ``shape.<input>`` for the shape of one input.
+What the options say holds for all variants; a variant's own settings win.
 """
 
 from __future__ import annotations
@@ -19,6 +16,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePath
 
+from optguide import references
 from optguide.bench.variant import Variant
 from optguide.errors import OptionError
 from optguide.runtimes import named, runtime_classes
@@ -41,24 +39,33 @@ __all__ = [
     "to_variant",
 ]
 
-Described = tuple[str, Mapping[str, str]]
-"""Model and the variant's own settings."""
+
+@dataclass(frozen=True)
+class Spec:
+    """One variant as it was written.
+
+    :param model: path or reference.
+    :param settings: its own settings, by name.
+    """
+
+    model: str
+    settings: Mapping[str, str]
 
 
-def labels(described: Sequence[Described]) -> list[str]:
+def labels(specs: Sequence[Spec]) -> list[str]:
     """One name per variant, unique: the model if there are several, and the settings that not all share.
 
     A setting ``name`` decides by itself.
     """
-    models = _model_labels([model for model, _ in described])
-    settings = [set(own.items()) for _, own in described]
+    models = _model_labels([spec.model for spec in specs])
+    settings = [set(spec.settings.items()) for spec in specs]
     shared = set.intersection(*settings) if len(settings) > 1 else set()
     names = []
-    for model, own in described:
-        differing = [f"{key}={value}" for key, value in own.items() if (key, value) not in shared]
-        with_model = len(models) > 1 or len(described) == 1 or not differing
-        parts = [models[model], *differing] if with_model else differing
-        names.append(own.get("name") or ", ".join(parts))
+    for spec in specs:
+        differing = [f"{key}={value}" for key, value in spec.settings.items() if (key, value) not in shared]
+        with_model = len(models) > 1 or len(specs) == 1 or not differing
+        parts = [models[spec.model], *differing] if with_model else differing
+        names.append(spec.settings.get("name") or ", ".join(parts))
     return _numbered(names)
 
 
@@ -67,9 +74,9 @@ def _model_labels(models: Sequence[str]) -> dict[str, str]:
     different = list(dict.fromkeys(models))
     depth = max(len(PurePath(model).parts) for model in different)
     for level in range(depth + 1):
-        found = {model: _label(model, level) for model in different}
-        if len(set(found.values())) == len(different):
-            return found
+        names = {model: _label(model, level) for model in different}
+        if len(set(names.values())) == len(different):
+            return names
     return {model: model for model in different}
 
 
@@ -78,16 +85,16 @@ def _label(model: str, level: int) -> str:
     path = PurePath(model)
     if level == 0:
         # A reference to Python code, package.module:function, has no suffix.
-        return model.rpartition(":")[2] if ":" in path.name else path.stem
+        return references.split(model)[1] if ":" in path.name else path.stem
     return "/".join(path.parts[-level:]) or model
 
 
 def _numbered(names: Sequence[str]) -> list[str]:
-    seen: Counter[str] = Counter()
+    counts: Counter[str] = Counter()
     unique = []
     for name in names:
-        seen[name] += 1
-        unique.append(f"{name} ({seen[name]})" if seen[name] > 1 else name)
+        counts[name] += 1
+        unique.append(f"{name} ({counts[name]})" if counts[name] > 1 else name)
     return unique
 
 
@@ -98,9 +105,11 @@ def runtime_names() -> tuple[str, ...]:
 
 def keys() -> dict[str, tuple[str, ...]]:
     """Settings besides OpenVINO's properties, each with values worth offering."""
-    classes = [runtime for runtime in runtime_classes() if runtime.on_command_line]
-    own = {key: values for runtime in reversed(classes) for key, values in runtime.keys.items()}
-    return own | {"inputs": (), "runtime": runtime_names(), "name": ()}
+    of_runtimes: dict[str, tuple[str, ...]] = {}
+    for runtime in runtime_classes():
+        for key, values in runtime.keys.items():
+            of_runtimes.setdefault(key, values)
+    return of_runtimes | {"inputs": (), "runtime": runtime_names(), "name": ()}
 
 
 def assign(pairs: Sequence[str], where: str) -> dict[str, str]:
@@ -108,17 +117,17 @@ def assign(pairs: Sequence[str], where: str) -> dict[str, str]:
 
     :raises OptionError: one has no key or value, or a key comes twice.
     """
-    found: dict[str, str] = {}
+    settings: dict[str, str] = {}
     for pair in pairs:
         key, equals, value = (part.strip() for part in pair.partition("="))
         if not (key and equals and value):
             raise OptionError(
                 f"{pair!r} in {where} is not of the form KEY=VALUE.", "Write a name and a value."
             )
-        if key in found:
+        if key in settings:
             raise OptionError(f"{where} sets {key} twice.", "Keep one of the values.")
-        found[key] = value
-    return found
+        settings[key] = value
+    return settings
 
 
 def canonical(settings: Mapping[str, str]) -> dict[str, str]:
@@ -128,9 +137,8 @@ def canonical(settings: Mapping[str, str]) -> dict[str, str]:
     """
     written_out: dict[str, str] = {}
     for key, value in settings.items():
-        known = keys()
-        if not (_is_property(key) or _head(key) in known) or key in ("shape", "shape."):
-            names = [f"{name}.<input>" if name == "shape" else name for name in known]
+        if not (_is_property(key) or _head(key) in keys()) or key in ("shape", "shape."):
+            names = [f"{name}.<input>" if name == "shape" else name for name in keys()]
             close = difflib.get_close_matches(key.lower(), names, n=1)
             raise OptionError(
                 f"{key!r} is no setting of a variant.",
@@ -138,7 +146,7 @@ def canonical(settings: Mapping[str, str]) -> dict[str, str]:
                 if close
                 else f"Use {', '.join(names)}, or an OpenVINO property in capitals.",
             )
-        name, text = OpenVINO.canonical(key, value)
+        name, text = OpenVINO.written_out(key, value)
         written_out[name] = text
     return written_out
 
@@ -157,8 +165,10 @@ def for_runtime(runtime: str, common: Mapping[str, str], own: Mapping[str, str])
     chosen, _ = named(runtime)
     for key in own:
         if not _has(chosen, key):
-            known = ("name", "inputs", *chosen.keys, "runtime")
-            raise OptionError(f"The runtime {runtime} has no setting {key}.", f"It has {', '.join(known)}.")
+            settings = ("name", "inputs", *chosen.keys, "runtime")
+            raise OptionError(
+                f"The runtime {runtime} has no setting {key}.", f"It has {', '.join(settings)}."
+            )
     for key in ("batch", "requests"):
         if key in common and not _has(chosen, key):
             raise OptionError(
@@ -194,18 +204,6 @@ def _is_property(key: str) -> bool:
     return key.isupper()
 
 
-@dataclass(frozen=True)
-class Spec:
-    """One variant as it was written.
-
-    :param model: path or reference.
-    :param settings: its own settings, by name.
-    """
-
-    model: str
-    settings: Mapping[str, str]
-
-
 def parse(texts: Sequence[str]) -> tuple[Spec, ...]:
     """Read the arguments of a command.
 
@@ -227,15 +225,15 @@ def common_settings(options: Mapping[str, object]) -> dict[str, str]:
 
     :raises OptionError: ``--set`` or ``--shape`` is not of the form KEY=VALUE, or something is set twice.
     """
-    found = {
+    settings = {
         key: str(options[key.replace("-", "_")])
         for key in ("device", "hint", "precision-hint", "requests", "batch", "threads")
         if options.get(key.replace("-", "_")) is not None
     }
     if files := _texts(options.get("inputs")):
-        found["inputs"] = ",".join(files)
+        settings["inputs"] = ",".join(files)
     shapes = assign(_texts(options.get("shapes")), "--shape")
-    found |= {f"shape.{name}": sizes for name, sizes in shapes.items()}
+    settings |= {f"shape.{name}": sizes for name, sizes in shapes.items()}
     properties = assign(_texts(options.get("properties")), "--set")
     for key in properties:
         if not key.isupper():
@@ -243,7 +241,7 @@ def common_settings(options: Mapping[str, object]) -> dict[str, str]:
                 f"{key!r} is no OpenVINO property.",
                 "Their names are written in capitals: --set NUM_STREAMS=2.",
             )
-    return found | properties
+    return settings | properties
 
 
 def build(specs: Sequence[Spec], common: Mapping[str, str], *, allow_pickle: bool) -> list[Variant]:
@@ -254,7 +252,7 @@ def build(specs: Sequence[Spec], common: Mapping[str, str], *, allow_pickle: boo
     """
     everywhere = canonical(common)
     variants = []
-    for spec, name in zip(specs, labels([(spec.model, spec.settings) for spec in specs]), strict=True):
+    for spec, name in zip(specs, labels(specs), strict=True):
         own = canonical(spec.settings)
         runtime = own.get("runtime", "openvino")
         settings = for_runtime(runtime, everywhere, own)
@@ -285,13 +283,13 @@ def _split(text: str) -> tuple[str, str]:
 
 def _chunks(tail: str) -> list[str]:
     """Settings between commas; what has no ``=`` belongs to the value before it, as in ``AUTO:GPU,CPU``."""
-    found: list[str] = []
+    chunks: list[str] = []
     for part in tail.split(","):
-        if "=" in part or not found:
-            found.append(part)
+        if "=" in part or not chunks:
+            chunks.append(part)
         else:
-            found[-1] += f",{part}"
-    return found
+            chunks[-1] += f",{part}"
+    return chunks
 
 
 def _texts(values: object) -> list[str]:

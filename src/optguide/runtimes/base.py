@@ -35,7 +35,6 @@ class Runtime(ABC):
 
     :cvar names: what the runtime is called on the command line and in records, each name with the settings
         that it implies.
-    :cvar title: what the runtime is called in text.
     :cvar formats: suffixes of the files that it reads, with what a file of that kind is called. The empty
         suffix stands for the folder of a SavedModel.
     :cvar reads_references: whether a model may be a Python function, ``package.module:function``.
@@ -47,7 +46,6 @@ class Runtime(ABC):
     """
 
     names: ClassVar[Mapping[str, Mapping[str, Any]]]
-    title: ClassVar[str]
     formats: ClassVar[Mapping[str, str]] = {}
     reads_references: ClassVar[bool] = False
     needs_inputs: ClassVar[str] = ""
@@ -82,14 +80,6 @@ class Runtime(ABC):
         """The settings among the ``data`` of a variant."""
         settings = {name: value for name, value in data.items() if name in cls.settings()}
         return cls(**settings, **cls.names[data["runtime"]])
-
-    @classmethod
-    def canonical(cls, key: str, value: str) -> tuple[str, str]:
-        """A setting on the command line with its shorthand written out.
-
-        :raises OptionError: a value that the shorthand does not have.
-        """
-        return key, value
 
     @classmethod
     def from_texts(cls, settings: Mapping[str, str]) -> Self:

@@ -20,7 +20,6 @@ class Function(Runtime):
     """
 
     names: ClassVar = {"function": {}}
-    title: ClassVar = "Python"
     on_command_line: ClassVar = False  # it needs code
 
     function: str

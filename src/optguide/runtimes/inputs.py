@@ -11,7 +11,8 @@ import numpy as np
 import numpy.typing as npt
 from numpy.lib import format as npy
 
-from optguide.errors import InputError, StorageError
+from optguide.errors import InputError
+from optguide.storage import atomic_file, storage_errors
 
 __all__ = ["Arrays", "InputSpec", "from_files", "match", "random_inputs", "refuse_unknown", "save"]
 
@@ -53,18 +54,12 @@ def save(path: Path, arrays: Mapping[str, npt.NDArray[Any]]) -> None:
 
     :raises StorageError: the disk is full or the folder cannot be written.
     """
-    unfinished = path.with_suffix(".part")
-    try:
+    with storage_errors(path.parent):
         path.parent.mkdir(parents=True, exist_ok=True)
-        with zipfile.ZipFile(unfinished, "w", allowZip64=True) as archive:
-            for name, array in arrays.items():
-                with archive.open(f"{name}.npy", "w", force_zip64=True) as member:
-                    npy.write_array(member, array, allow_pickle=False)
-        unfinished.replace(path)
-    except OSError as error:
-        raise StorageError(
-            f"{path} cannot be written: {error.strerror}.", "Free some space there, or choose another folder."
-        ) from error
+    with atomic_file(path) as file, zipfile.ZipFile(file, "w", allowZip64=True) as archive:
+        for name, array in arrays.items():
+            with archive.open(f"{name}.npy", "w", force_zip64=True) as member:
+                npy.write_array(member, array, allow_pickle=False)
 
 
 def random_inputs(specs: Mapping[str, InputSpec], seed: int) -> Arrays:

@@ -28,7 +28,6 @@ class LiteRT(Runtime):
     """
 
     names: ClassVar = {"litert": {}}
-    title: ClassVar = "LiteRT"
     formats: ClassVar = {".tflite": "TensorFlow Lite"}
     packages: ClassVar = ("ai-edge-litert",)
     keys: ClassVar = {"threads": (), "shape": ()}

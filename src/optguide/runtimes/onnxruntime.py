@@ -37,7 +37,6 @@ class ONNXRuntime(Runtime):
     """
 
     names: ClassVar = {"onnxruntime": {}}
-    title: ClassVar = "ONNX Runtime"
     formats: ClassVar = {".onnx": "ONNX"}
     packages: ClassVar = ("onnxruntime", "onnx")
     keys: ClassVar = {"threads": (), "shape": ()}
@@ -77,9 +76,9 @@ class OnnxRuntimeRunner(Runner[ONNXRuntime]):
                     f"ONNX Runtime cannot load the model: {first_line(error)}",
                     "Check that it is a complete ONNX file.",
                 ) from error
-        nodes, given = self.session.get_inputs(), bool(self.spec["inputs"])
+        nodes, from_files = self.session.get_inputs(), bool(self.spec["inputs"])
         inputs.refuse_unknown(self.settings.shapes, [node.name for node in nodes])
-        sets = self.input_sets({node.name: _spec(node, self.settings.shapes, given) for node in nodes})
+        sets = self.input_sets({node.name: _spec(node, self.settings.shapes, from_files) for node in nodes})
         self.calls = [partial(self.session.run, None, arrays) for arrays in sets]
         self.frames = frames_of(next(iter(sets[0].values())))
 
@@ -101,9 +100,9 @@ class OnnxRuntimeRunner(Runner[ONNXRuntime]):
         return {"onnxruntime": self._runtime.__version__}
 
 
-def _spec(node: Any, shapes: Mapping[str, tuple[int, ...]], given: bool) -> InputSpec:
+def _spec(node: Any, shapes: Mapping[str, tuple[int, ...]], from_files: bool) -> InputSpec:
     shape = shapes.get(node.name, node.shape)
-    if given:  # the files have shapes of their own
+    if from_files:  # the files have shapes of their own
         shape = ()
     if not all(isinstance(size, int) for size in shape):
         raise dynamic_shape(node.name, list(shape))

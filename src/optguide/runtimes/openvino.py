@@ -75,7 +75,6 @@ class OpenVINO(Runtime):
     """
 
     names: ClassVar = {"openvino": {}}
-    title: ClassVar = "OpenVINO"
     formats: ClassVar = {
         ".xml": "OpenVINO IR",
         ".onnx": "ONNX",
@@ -130,8 +129,12 @@ class OpenVINO(Runtime):
                 "Leave out shapes and batch, or give the model's own file and no single_call.",
             )
 
-    @classmethod
-    def canonical(cls, key: str, value: str) -> tuple[str, str]:
+    @staticmethod
+    def written_out(key: str, value: str) -> tuple[str, str]:
+        """A setting on the command line as a property where it is short for one; others as they are.
+
+        :raises OptionError: a value that the shorthand does not have.
+        """
         if key == "hint":
             if value not in _HINTS:
                 raise OptionError(f"There is no hint {value!r}.", f"Use one of: {', '.join(_HINTS)}.")
@@ -266,8 +269,8 @@ class OpenVINORunner(Runner[OpenVINO]):
             raise misfit(telling_line(error)) from error
 
     def effective(self) -> dict[str, str]:
-        found: dict[str, str] = {}
-        behind: dict[str, str] = {}
+        properties: dict[str, str] = {}
+        of_devices: dict[str, str] = {}
         for key in self.compiled.get_property("SUPPORTED_PROPERTIES"):
             if key == "SUPPORTED_PROPERTIES":
                 continue
@@ -276,12 +279,12 @@ class OpenVINORunner(Runner[OpenVINO]):
             except (RuntimeError, TypeError):  # some devices list properties they then refuse
                 continue
             if isinstance(value, dict):
-                behind |= _of_devices(value)
+                of_devices |= _of_devices(value)
             else:
-                found[key] = property_text(value)
+                properties[key] = property_text(value)
         if self.queue is not None:
-            found["requests in flight"] = str(len(self.queue))
-        return behind | found
+            properties["requests in flight"] = str(len(self.queue))
+        return of_devices | properties
 
     def versions(self) -> dict[str, str]:
         return {"openvino": self._openvino.__version__}

@@ -77,9 +77,9 @@ def refuse_unknown(core: Any, device: str, config: Mapping[str, str]) -> None:
     if virtual not in VIRTUAL_DEVICES:
         return
     owners = (virtual, *(named(device) or core.available_devices))
-    known = {key for name in owners for key in core.get_property(name, "SUPPORTED_PROPERTIES")}
+    supported = {key for name in owners for key in core.get_property(name, "SUPPORTED_PROPERTIES")}
     for key in config:
-        if key not in known and key not in CORE_PROPERTIES:
+        if key not in supported and key not in CORE_PROPERTIES:
             raise PropertyError(f"No device behind {device} has a property {key}.", _SEE)
 
 
@@ -95,7 +95,7 @@ def refuse_unbatched(device: str, compiled: Any) -> None:
     if not device.startswith("BATCH:") or not size.isdecimal() or int(size) == 1:
         return
     shapes, executed = (
-        [port.partial_shape for port in found.inputs] for found in (compiled, compiled.get_runtime_model())
+        [port.partial_shape for port in model.inputs] for model in (compiled, compiled.get_runtime_model())
     )
     if shapes == executed:
         raise InputError(

@@ -35,7 +35,7 @@ class LayerCounter:
         self._feeds = [list(arrays.values()) for arrays in runner.sets]
         self._request = runner.compiled.create_infer_request()
         self._done = 0
-        self._known: dict[str, dict[str, str]] | None = None
+        self._attributes: dict[str, dict[str, str]] | None = None
 
     def turn(self, seconds: float, discard: float) -> dict[str, Any]:
         """Infer for ``seconds``, each input set equally often, after ``discard`` seconds that do not count.
@@ -72,11 +72,11 @@ class LayerCounter:
 
     def _sums(self) -> dict[str, float]:
         """Microseconds of all inferences so far, by layer."""
-        found: dict[str, float] = {}
+        sums: dict[str, float] = {}
         for info in self._counted():
             total = self._done * (info.real_time / _MICROSECOND)
-            found[info.node_name] = found.get(info.node_name, 0.0) + total
-        return found
+            sums[info.node_name] = sums.get(info.node_name, 0.0) + total
+        return sums
 
     def _counted(self) -> list[Any]:
         """Counters of layers that do something, those that the compiled graph has.
@@ -93,21 +93,21 @@ class LayerCounter:
         ]
 
     def _described(self) -> dict[str, dict[str, Any]]:
-        graph, found = self._graph(), {}
+        graph, layers = self._graph(), {}
         for info in self._counted():
-            known = graph.get(info.node_name, {})
-            found[info.node_name] = {
-                "kind": known.get("layerType") or info.node_type,
-                "precision": known.get("runtimePrecision") or _last_part(info.exec_type),
-                "origin": [part for part in known.get("originalLayersNames", "").split(",") if part],
+            attributes = graph.get(info.node_name, {})
+            layers[info.node_name] = {
+                "kind": attributes.get("layerType") or info.node_type,
+                "precision": attributes.get("runtimePrecision") or _last_part(info.exec_type),
+                "origin": [part for part in attributes.get("originalLayersNames", "").split(",") if part],
             }
-        return found
+        return layers
 
     def _graph(self) -> dict[str, dict[str, str]]:
         """Read after the first inference, which with dynamic shapes decides kernels and precisions."""
-        if self._known is None:
-            self._known = _runtime_graph(self._compiled)
-        return self._known
+        if self._attributes is None:
+            self._attributes = _runtime_graph(self._compiled)
+        return self._attributes
 
 
 def _runtime_graph(compiled: Any) -> dict[str, dict[str, str]]:
@@ -126,6 +126,6 @@ def _runtime_graph(compiled: Any) -> dict[str, dict[str, str]]:
 
 def _last_part(kernel: str) -> str:
     """The precision at the end of a kernel's name: ``bf16`` of ``brgconv_avx512_amx_BF16``."""
-    known = {"fp32": "f32", "fp16": "f16"}
+    short = {"fp32": "f32", "fp16": "f16"}
     last = kernel.rpartition("_")[2].lower()
-    return known.get(last, last)
+    return short.get(last, last)

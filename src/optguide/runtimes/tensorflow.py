@@ -23,7 +23,6 @@ class TensorFlow(Runtime):
     """
 
     names: ClassVar = {"tensorflow": {}}
-    title: ClassVar = "TensorFlow"
     formats: ClassVar = {"": "the folder of a TensorFlow SavedModel"}
     needs_inputs: ClassVar = "a SavedModel is measured on real inputs"
     packages: ClassVar = ("tensorflow",)

@@ -31,7 +31,6 @@ class PyTorch(Runtime):
     """
 
     names: ClassVar = {"torch": {"compile": False}, "torch.compile": {"compile": True}}
-    title: ClassVar = "PyTorch"
     formats: ClassVar = {".pt2": "torch.export"}
     reads_references: ClassVar = True
     needs_inputs: ClassVar = "a PyTorch module does not declare their shapes"
@@ -68,7 +67,9 @@ class TorchRunner(Runner[PyTorch]):
             )
         read = inputs.from_files(self.spec["inputs"])
         try:
-            sets = [tuple(map(torch.from_numpy, map(np.ascontiguousarray, one.values()))) for one in read]
+            sets = [
+                tuple(map(torch.from_numpy, map(np.ascontiguousarray, arrays.values()))) for arrays in read
+            ]
         except TypeError as error:
             raise misfit(first_line(error)) from error
         self.frames = frames_of(sets[0][0])
