@@ -21,7 +21,7 @@ import sys
 from optguide import Recording, plots
 from optguide.guide import profiles
 from optguide.guide.workloads import retrieval
-from optguide.optimize.report import as_json, figures
+from optguide.optimize.report import figures, read_report
 from optguide.optimize.report.recorded import add_outcome
 from optguide.paths import build_dir
 
@@ -71,7 +71,7 @@ print(deployed.stdout)
 # winner, the plain configurations and the model's own framework took turns; figure and table show each
 # configuration from the last session that it took part in.
 
-outcome = as_json.decode((folder / "report.json").read_bytes(), folder / "report.json")
+outcome = read_report(folder / "report.json")
 record = Recording("tune/optimize_command", declares=("tune.sentences.*",))
 add_outcome(record, "tune.sentences", outcome)
 points = figures.points_of(outcome)

@@ -22,7 +22,7 @@ import numpy as np
 from optguide import Recording
 from optguide.guide import profiles, workloads
 from optguide.guide.workloads.digits import data
-from optguide.optimize.report import as_json
+from optguide.optimize.report import read_report
 from optguide.optimize.report.recorded import add_outcome
 from optguide.paths import build_dir
 
@@ -60,7 +60,7 @@ print(done.stdout)
 # than the limit does not win, however fast it is; the report says so, and more samples or
 # ``--allow-unproven`` are the way on.
 
-outcome = as_json.decode((folder / "report.json").read_bytes(), folder / "report.json")
+outcome = read_report(folder / "report.json")
 for artifact in outcome.artifacts:
     if artifact.quality is not None and artifact.quality.loss is not None:
         loss = artifact.quality.loss

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from optguide.optimize.report import benchmark_app, decision
-from optguide.optimize.report.page import Deployed, page
-from optguide.optimize.report.winner import Inputs
+from optguide.optimize.report import decision
+from optguide.optimize.report.deploy import DeployedFiles, WinnerInputs, cross_check
+from optguide.optimize.report.page import page
 
 pytestmark = pytest.mark.browser
 
@@ -29,8 +29,8 @@ def reports(tmp_path_factory):
         standing = decision.winner_of(outcome)
         deployed = None
         if standing is not None:
-            check = benchmark_app.check(standing.candidate, device="CPU", inputs=Inputs())
-            deployed = Deployed(Inputs(), check, 26_100_000)
+            check = cross_check(standing.candidate, device="CPU", inputs=WinnerInputs())
+            deployed = DeployedFiles(WinnerInputs(), check, 26_100_000)
         text = page(outcome, out="optguide-model-again", deployed=deployed)
         (folder / f"{name}.html").write_text(text, "utf-8")
     return folder

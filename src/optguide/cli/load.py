@@ -112,7 +112,7 @@ def load(
         failures=run.failures,
     )
     if limit and not any(run.highest(name) for name in run.curves):
-        raise NotEnoughSamples(f"No rate that was offered surely kept {_limit_text(limit)}.", advice(run))
+        raise NotEnoughSamples(f"No rate that was offered surely kept {limit}.", advice(run))
 
 
 @dataclass(frozen=True)
@@ -196,7 +196,7 @@ def print_run(run: LoadRun) -> None:
     """Print one table per variant, and what it comes to."""
     columns = [">Offered", ">Completed", "Median", "95th percentile", "99th percentile"]
     if run.limit:
-        columns.append(_limit_text(run.limit))
+        columns.append(str(run.limit))
     for name, curve in run.curves.items():
         rows = [_row(point, run.limit) for point in curve]
         output.table(f"{name}: latency since the request was due (95 % interval)", columns, rows)
@@ -234,14 +234,14 @@ def _highest_text(run: LoadRun, name: str, limit: LatencyLimit) -> str:
     """The highest rate that keeps the limit, and the lowest that was shown not to."""
     curve, highest = run.curves[name], run.highest(name)
     if highest is None:
-        return f"No rate that was offered surely kept {_limit_text(limit)}."
+        return f"No rate that was offered surely kept {limit}."
     above = [
         point.offered
         for point in curve
         if point.offered > highest.offered and point.against(limit) == "broke"
     ]
     end = f"{_rate(min(above))} broke it" if above else "no rate that was offered surely broke it"
-    return f"{_limit_text(limit)} was kept up to {_rate(highest.offered)}; {end}."
+    return f"{limit} was kept up to {_rate(highest.offered)}; {end}."
 
 
 def advice(run: LoadRun) -> str:
@@ -258,11 +258,6 @@ def advice(run: LoadRun) -> str:
         return "Offer lower rates, or allow more time."
     seconds = math.ceil(seconds_needed(max(too_few), limit))
     return f"Rates up to {_rate(max(too_few))} had too few requests: give --seconds {seconds}s."
-
-
-def _limit_text(limit: LatencyLimit) -> str:
-    """``p99 ≤ 50 ms``."""
-    return f"p{limit.percentile} \N{LESS-THAN OR EQUAL TO} {limit.milliseconds:g} ms"
 
 
 def _rate(rate: float) -> str:

@@ -30,7 +30,7 @@ from optguide.machine import Machine
 from optguide.optimize.config import Settings
 from optguide.optimize.outcome import Outcome, Standing
 from optguide.optimize.pipeline import begin, resume
-from optguide.optimize.report import Written
+from optguide.optimize.report import WrittenReport
 from optguide.optimize.state import Store, check_new
 from optguide.references import is_reference
 from optguide.runtimes.models import check_model
@@ -167,7 +167,7 @@ def optimize(ctx: click.Context, /, model: str | None, **options: Any) -> int:
     return _status(report.outcome)
 
 
-def _run(model: str | None, folder: Path, options: dict[str, Any]) -> Written:
+def _run(model: str | None, folder: Path, options: dict[str, Any]) -> WrittenReport:
     if options["resume"] is not None:
         Store.reopen(folder)  # refused before waiting for the machine
         with machine_held(f"optguide optimize --resume {folder}", options["wait"]):
@@ -242,20 +242,20 @@ def _status(outcome: Outcome) -> int:
     return 1 if outcome.ended == "failed" or outcome.met is False else 0
 
 
-def _print_json(report: Written) -> None:
+def _print_json(report: WrittenReport) -> None:
     (file,) = (file for file in report.files if file.name == "report.json")
     click.echo(file.read_text("utf-8"), nl=False)
     _print_problems(report.outcome)
 
 
-def _print(report: Written, folder: Path) -> None:
+def _print(report: WrittenReport, folder: Path) -> None:
     outcome = report.outcome
     for sentence in outcome.summary:
         output.paragraph(sentence)
     output.paragraph("")
     _print_candidates(outcome)
     names = ", ".join(file.name for file in report.files)
-    output.paragraph(f"Written to {folder}: {names}.")
+    output.paragraph(f"WrittenReport to {folder}: {names}.")
     if report.check:
         output.paragraph(f"To cross-check the winner: cd {shlex.quote(str(folder))} && {report.check}")
     output.paragraph(f"{Machine.from_dict(outcome.machine).summary()}.")

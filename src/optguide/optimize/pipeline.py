@@ -24,7 +24,7 @@ from optguide.optimize.fingerprint import changed, fingerprints
 from optguide.optimize.outcome import SCHEMA, Ended, Outcome, RaceRound, SubjectFacts, Verdict
 from optguide.optimize.phases import Phases, profiled_beside
 from optguide.optimize.prepared import DEFAULT, F32, hint_for
-from optguide.optimize.report import Written, write
+from optguide.optimize.report import WrittenReport, write_report
 from optguide.optimize.search.race_state import inverse
 from optguide.optimize.state import State, Store
 from optguide.optimize.summary import sentences, told_apart
@@ -34,7 +34,7 @@ from optguide.stats.estimate import Estimate
 __all__ = ["begin", "resume"]
 
 
-def begin(settings: Settings, folder: Path) -> Written:
+def begin(settings: Settings, folder: Path) -> WrittenReport:
     """Run from the beginning.
 
     Where something is wrong with the call, the folder is left as it was found.
@@ -72,7 +72,7 @@ def begin(settings: Settings, folder: Path) -> Written:
         raise
 
 
-def resume(folder: Path, *, budget: float | None = None, claims: bool | None = None) -> Written:
+def resume(folder: Path, *, budget: float | None = None, claims: bool | None = None) -> WrittenReport:
     """Go on with a run where it was.
 
     :param folder: of the run.
@@ -124,7 +124,7 @@ def _measured(state: State) -> bool:
     return any(race_round.speeds for race_round in state.rounds)
 
 
-def _conduct(store: Store) -> Written:
+def _conduct(store: Store) -> WrittenReport:
     """Take the phases as far as they go, and report what is known then.
 
     :raises OptGuideError: nothing is known that could be reported.
@@ -151,7 +151,7 @@ def _conduct(store: Store) -> Written:
 
 def _report(
     store: Store, phases: Phases, clock: Clock, view: Overview, ended: Ended, errors: tuple[str, ...]
-) -> Written:
+) -> WrittenReport:
     view.enter("writing the report")
     store.update(ended=ended, spent=clock.spent)
     outcome = _outcome(store.state, phases, errors)
@@ -159,7 +159,7 @@ def _report(
     file = next((m.file for m in outcome.artifacts if m.precision == standing.candidate.precision), "")
     model = store.folder / file if file else phases.prepared.subject.file
     inputs = phases.prepared.inputs(standing.candidate.deployment.batch)
-    return write(outcome, store.folder, model=model, inputs=inputs)
+    return write_report(outcome, store.folder, model=model, inputs=inputs)
 
 
 def _outcome(state: State, phases: Phases, errors: tuple[str, ...]) -> Outcome:

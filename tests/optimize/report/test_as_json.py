@@ -14,39 +14,51 @@ import pytest
 from optguide.errors import RecordsError
 from optguide.optimize import candidate, outcome
 from optguide.optimize import config as settings
-from optguide.optimize.report import as_json
+from optguide.optimize.report import read_report
 from optguide.stats.estimate import Estimate
+from optguide.storage import encode_json
 from tests.optimize.outcomes import OUTCOMES, RICH, hostile
 
 PAGE = Path(__file__).parents[3] / "docs" / "reference" / "report.md"
-FILE = Path("report.json")
+
+
+@pytest.fixture
+def read_back(tmp_path):
+    """What is read from a file with these bytes."""
+
+    def read(data):
+        file = tmp_path / "report.json"
+        file.write_bytes(data)
+        return read_report(file)
+
+    return read
 
 
 @pytest.mark.parametrize("name", [*OUTCOMES, "hostile"])
-def test_an_outcome_comes_back_as_it_was(name):
+def test_an_outcome_comes_back_as_it_was(read_back, name):
     written = hostile() if name == "hostile" else OUTCOMES[name]
-    back = as_json.decode(as_json.encode(written), FILE)
+    back = read_back(encode_json(written))
     # Lists of the machine's facts are lists in JSON too; all else is equal, types of its tuples included.
     assert back == written
 
 
-def test_an_interval_without_an_end_is_null_and_comes_back():
+def test_an_interval_without_an_end_is_null_and_comes_back(read_back):
     ratio = Estimate(1.2, -math.inf, math.inf, "ratio", 3)
-    data = as_json.encode(replace(RICH, delivered={"default": ratio}))
+    data = encode_json(replace(RICH, delivered={"default": ratio}))
     assert json.loads(data)["delivered"]["default"]["high"] is None
-    assert as_json.decode(data, FILE).delivered["default"] == ratio
+    assert read_back(data).delivered["default"] == ratio
 
 
-def test_another_schema_is_refused_by_its_number():
+def test_another_schema_is_refused_by_its_number(read_back):
     data = json.dumps({"schema": 99, "whatever": 1}).encode()
     with pytest.raises(RecordsError, match=r"report\.json has schema 99, .* reads schema 2"):
-        as_json.decode(data, FILE)
+        read_back(data)
 
 
 @pytest.mark.parametrize("data", [b"", b"{", b"[]", b'{"schema": 2}', b"\xff\xfe{}"])
-def test_what_is_no_report_is_refused(data):
+def test_what_is_no_report_is_refused(read_back, data):
     with pytest.raises(RecordsError, match="not a readable report"):
-        as_json.decode(data, FILE)
+        read_back(data)
 
 
 def _documented():

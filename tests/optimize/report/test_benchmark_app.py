@@ -13,12 +13,12 @@ import pytest
 from optguide.bench.benchmark_app import _RUN
 from optguide.optimize.candidate import Candidate
 from optguide.optimize.model.source import Port
-from optguide.optimize.report import benchmark_app, deploy, winner
-from optguide.optimize.report.winner import Inputs
+from optguide.optimize.report import deploy
+from optguide.optimize.report.deploy import WinnerInputs
 from tests.optimize.outcomes import CANDIDATES, HINTED, MIXED, SYNC, TUNED
 
-X = Inputs((Port("x", "float32", (1, 16)),), ({"x": (1, 16)},))
-OPEN = Inputs((Port("x", "float32", (None, 16)),), ({"x": (2, 16)}, {"x": (3, 16)}, {"x": (2, 16)}))
+X = WinnerInputs((Port("x", "float32", (1, 16)),), ({"x": (1, 16)},))
+OPEN = WinnerInputs((Port("x", "float32", (None, 16)),), ({"x": (2, 16)}, {"x": (3, 16)}, {"x": (2, 16)}))
 
 
 @pytest.mark.parametrize(
@@ -51,13 +51,13 @@ OPEN = Inputs((Port("x", "float32", (None, 16)),), ({"x": (2, 16)}, {"x": (3, 16
     ],
 )
 def test_the_check_asks_for_the_same(candidate, inputs, line):
-    assert benchmark_app.check(candidate, device="CPU", inputs=inputs).line == f"benchmark_app {line}"
+    assert deploy.cross_check(candidate, device="CPU", inputs=inputs).line == f"benchmark_app {line}"
 
 
 def test_several_inputs_are_named():
     ports = (Port("ids", "int64", (1, None)), Port("mask", "int64", (1, None)))
-    inputs = Inputs(ports, ({"ids": (1, 12), "mask": (1, 12)}, {"ids": (1, 20), "mask": (1, 20)}))
-    line = benchmark_app.check(SYNC, device="CPU", inputs=inputs).line
+    inputs = WinnerInputs(ports, ({"ids": (1, 12), "mask": (1, 12)}, {"ids": (1, 20), "mask": (1, 20)}))
+    line = deploy.cross_check(SYNC, device="CPU", inputs=inputs).line
     assert "'ids[1,12][1,20],mask[1,12][1,20]'" in line
 
 
@@ -74,11 +74,11 @@ def test_benchmark_app_accepts_the_check_of_a_dynamic_model(tmp_path, dynamic_ir
 
 def _accepted(folder, model, candidate, inputs):
     """The printed command, for a second, with the properties the tool says it set."""
-    ports = winner.place(model, folder, candidate.deployment.batch)
-    given = winner.read_inputs(inputs, folder, ports)
-    check = benchmark_app.check(candidate, device="CPU", inputs=given, seconds=1)
+    ports = deploy.place_model(model, folder, candidate.deployment.batch)
+    given = deploy.read_inputs(inputs, folder, ports)
+    check = deploy.cross_check(candidate, device="CPU", inputs=given, seconds=1)
     if check.configuration:
-        (folder / benchmark_app.CONFIGURATION).write_text(json.dumps(check.configuration))
+        (folder / deploy.CONFIGURATION).write_text(json.dumps(check.configuration))
     tool, *arguments = shlex.split(check.line)
     assert tool == "benchmark_app"
     done = subprocess.run(

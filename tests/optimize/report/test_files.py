@@ -12,12 +12,12 @@ import pytest
 
 from optguide.errors import StorageError
 from optguide.optimize.model.source import Port
-from optguide.optimize.report import as_json, deploy, figures, winner, write
-from optguide.optimize.report.winner import Inputs
+from optguide.optimize.report import deploy, figures, read_report, write_report
+from optguide.optimize.report.deploy import WinnerInputs
 from tests.optimize.outcomes import CANDIDATES, FAILED, HOSTILE, RICH, SYNC, TUNED, hostile
 
-X = Inputs((Port("x", "float32", (1, 16)),), ({"x": (1, 16)},))
-OPEN = Inputs((Port("x", "float32", (None, 16)),), ({"x": (2, 16)}, {"x": (3, 16)}, {"x": (2, 16)}))
+X = WinnerInputs((Port("x", "float32", (1, 16)),), ({"x": (1, 16)},))
+OPEN = WinnerInputs((Port("x", "float32", (None, 16)),), ({"x": (2, 16)}, {"x": (3, 16)}, {"x": (2, 16)}))
 
 
 @pytest.fixture(autouse=True)
@@ -53,17 +53,17 @@ def hurry(folder):
 
 
 def test_all_files_are_written_and_named(tmp_path, ir, inputs):
-    files = write(won(SYNC), tmp_path, model=ir, inputs=(str(inputs),)).files
+    files = write_report(won(SYNC), tmp_path, model=ir, inputs=(str(inputs),)).files
     names = ["report.html", "report.json", "model.xml", "model.bin", "deploy.py"]
     assert [file.name for file in files] == names
     assert sorted(path.name for path in tmp_path.iterdir()) == sorted(names)
-    assert as_json.decode(files[1].read_bytes(), files[1]) == won(SYNC)
+    assert read_report(files[1]) == won(SYNC)
 
 
 @pytest.mark.parametrize("name", CANDIDATES)
 def test_deploy_runs_as_it_stands(tmp_path, ir, name):
     candidate = CANDIDATES[name]
-    write(won(candidate), tmp_path, model=ir, inputs=())
+    write_report(won(candidate), tmp_path, model=ir, inputs=())
     hurry(tmp_path)
     done = run(tmp_path)
     assert done.returncode == 0, done.stderr
@@ -74,7 +74,7 @@ def test_deploy_runs_as_it_stands(tmp_path, ir, name):
 
 
 def test_deploy_takes_inputs_from_a_file(tmp_path, dynamic_ir, save_inputs):
-    write(won(SYNC), tmp_path, model=dynamic_ir, inputs=())
+    write_report(won(SYNC), tmp_path, model=dynamic_ir, inputs=())
     hurry(tmp_path)
     done = run(tmp_path, str(save_inputs(tmp_path / "five.npz", x=np.zeros((5, 16)))))
     assert done.returncode == 0, done.stderr
@@ -86,7 +86,7 @@ def test_deploy_fills_dynamic_inputs_with_the_shape_they_were_measured_with(
     tmp_path, dynamic_ir, save_inputs
 ):
     sets = save_inputs(tmp_path / "set.npz", x=np.zeros((3, 16)))
-    write(won(SYNC), tmp_path, model=dynamic_ir, inputs=(str(sets),))
+    write_report(won(SYNC), tmp_path, model=dynamic_ir, inputs=(str(sets),))
     hurry(tmp_path)
     done = run(tmp_path)
     assert done.returncode == 0, done.stderr
@@ -113,7 +113,7 @@ def test_code_to_copy_is_code_with_the_winning_properties(candidate):
 def test_hostile_names_stay_comments_and_strings(tmp_path, ir):
     name = f'{HOSTILE}\nimport os; os.abort() # \u2028"""'
     outcome = replace(won(SYNC, hostile()), subject=replace(hostile().subject, name=name))
-    write(outcome, tmp_path, model=ir, inputs=())
+    write_report(outcome, tmp_path, model=ir, inputs=())
     hurry(tmp_path)
     done = run(tmp_path)
     assert done.returncode == 0, done.stderr
@@ -123,40 +123,40 @@ def test_hostile_names_stay_comments_and_strings(tmp_path, ir):
 def test_the_batch_of_the_winner_is_in_its_model(tmp_path, ir):
     import openvino
 
-    ports = winner.place(ir, tmp_path, 4)
+    ports = deploy.place_model(ir, tmp_path, 4)
     assert [(port.name, port.shape) for port in ports] == [("x", (4, 16))]
     model = openvino.Core().read_model(tmp_path / "model.xml")
     assert list(model.inputs[0].shape) == [4, 16]
 
 
 def test_a_model_without_a_batch_of_its_own_is_copied_byte_by_byte(tmp_path, ir):
-    winner.place(ir, tmp_path, None)
+    deploy.place_model(ir, tmp_path, None)
     for suffix in (".xml", ".bin"):
         assert (tmp_path / f"model{suffix}").read_bytes() == ir.with_suffix(suffix).read_bytes()
 
 
 def test_a_model_that_is_gone_leaves_the_report(tmp_path):
-    files = write(won(SYNC), tmp_path, model=tmp_path / "gone.xml", inputs=()).files
+    files = write_report(won(SYNC), tmp_path, model=tmp_path / "gone.xml", inputs=()).files
     assert [file.name for file in files] == ["report.html", "report.json"]
     assert "model could not be written" in files[0].read_text("utf-8")
 
 
 def test_files_of_an_earlier_winner_do_not_stay(tmp_path, ir):
-    write(won(CANDIDATES["mixed"]), tmp_path, model=ir)
+    write_report(won(CANDIDATES["mixed"]), tmp_path, model=ir)
     assert (tmp_path / "benchmark_app.json").is_file()
-    written = write(won(SYNC), tmp_path, model=tmp_path / "gone.xml")
+    written = write_report(won(SYNC), tmp_path, model=tmp_path / "gone.xml")
     assert sorted(path.name for path in tmp_path.iterdir()) == ["report.html", "report.json"]
     assert written.check == ""
     assert "could not be written" in written.outcome.errors[0]
 
 
 def test_a_failed_run_leaves_the_report(tmp_path):
-    files = write(FAILED, tmp_path, model=None).files
+    files = write_report(FAILED, tmp_path, model=None).files
     assert [file.name for file in files] == ["report.html", "report.json"]
 
 
 def test_a_report_that_cannot_be_written_leaves_the_old_one(tmp_path, monkeypatch):
-    write(FAILED, tmp_path, model=None)
+    write_report(FAILED, tmp_path, model=None)
     before = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
 
     def full(*_):
@@ -164,14 +164,14 @@ def test_a_report_that_cannot_be_written_leaves_the_old_one(tmp_path, monkeypatc
 
     monkeypatch.setattr("os.fsync", full)
     with pytest.raises(StorageError, match="No space left"):
-        write(RICH, tmp_path, model=None)
+        write_report(RICH, tmp_path, model=None)
     assert {name: (tmp_path / name).read_bytes() for name in before} == before
 
 
 def test_inputs_inside_the_folder_are_offered_by_their_place_in_it(tmp_path, save_inputs):
     (tmp_path / "run").mkdir()
     inside = save_inputs(tmp_path / "run" / "a b.npz", x=np.zeros((1, 16)))
-    found = winner.read_inputs((str(inside), "missing.npz"), tmp_path, X.ports)
+    found = deploy.read_inputs((str(inside), "missing.npz"), tmp_path, X.ports)
     assert found.file == "run/a b.npz"
     assert found.quoted_file == "'run/a b.npz'"
     assert found.sets == ({"x": (1, 16)},)

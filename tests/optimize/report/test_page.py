@@ -12,10 +12,12 @@ from urllib.parse import urlsplit
 import pytest
 from bs4 import BeautifulSoup
 
+from optguide.cli.optimize import optimize
 from optguide.optimize.model.source import Port
-from optguide.optimize.report import benchmark_app, decision, facts, figures, race
-from optguide.optimize.report.page import Deployed, page
-from optguide.optimize.report.winner import Inputs
+from optguide.optimize.report import decision, figures
+from optguide.optimize.report.deploy import DeployedFiles, WinnerInputs, cross_check
+from optguide.optimize.report.page import command, page
+from optguide.optimize.report.text import when
 from optguide.stats.estimate import Estimate
 from tests.optimize.outcomes import (
     DEFAULT,
@@ -39,9 +41,9 @@ def rendered(outcome, *, file="run/inputs/0.npz"):
     standing = decision.winner_of(outcome)
     deployed = None
     if standing is not None:
-        inputs = Inputs((Port("x", "float32", (4, 16)),), ({"x": (4, 16)},), file)
-        check = benchmark_app.check(standing.candidate, device="CPU", inputs=inputs)
-        deployed = Deployed(inputs, check, 26_100_000)
+        inputs = WinnerInputs((Port("x", "float32", (4, 16)),), ({"x": (4, 16)},), file)
+        check = cross_check(standing.candidate, device="CPU", inputs=inputs)
+        deployed = DeployedFiles(inputs, check, 26_100_000)
     return page(outcome, out="optguide-resnet50-again", deployed=deployed)
 
 
@@ -111,7 +113,7 @@ def test_a_gain_is_what_its_interval_shows(low, high, state):
 
 
 def test_the_final_session_decides_and_names_roles():
-    rows = decision.compared(RICH)
+    rows = decision.confirmation_rows(RICH)
     assert [row.name for row in rows][:2] == [WINNER.name, DEFAULT.name]
     assert rows[0].roles == ("winner",)
     assert rows[-1].roles == ("the model's own framework",)
@@ -119,13 +121,13 @@ def test_the_final_session_decides_and_names_roles():
 
 
 def test_without_a_final_session_rows_come_from_the_standings():
-    rows = decision.compared(INTERRUPTED)
+    rows = decision.confirmation_rows(INTERRUPTED)
     assert [row.name for row in rows] == [WINNER.name, DEFAULT.name, HINT.name]
     assert all(row.ratio is None for row in rows)
 
 
 def test_the_default_as_winner_has_both_roles():
-    assert decision.compared(KEPT)[0].roles == ("winner", "OpenVINO's default")
+    assert decision.confirmation_rows(KEPT)[0].roles == ("winner", "OpenVINO's default")
 
 
 def test_every_candidate_has_its_status_and_its_reason(soups):
@@ -143,11 +145,11 @@ def test_every_candidate_has_its_status_and_its_reason(soups):
 
 def test_the_winner_is_the_first_candidate():
     shuffled = replace(RICH, standings=RICH.standings[::-1])
-    assert race.rows(shuffled)[0].name == WINNER.name
+    assert decision.candidate_rows(shuffled)[0].name == WINNER.name
 
 
 def test_intervals_are_drawn_in_place():
-    left, right, wide, none = race.whiskers(
+    left, right, wide, none = decision.whiskers(
         [
             Estimate(0.8, 0.7, 0.9, "ratio", 9),
             Estimate(1.2, 1.1, 1.3, "ratio", 9),
@@ -156,17 +158,17 @@ def test_intervals_are_drawn_in_place():
         ]
     )
     assert none is None
-    assert left.low < left.value < left.high < left.one == race.WIDTH / 2 < right.low < right.value
+    assert left.low < left.value < left.high < left.one == decision.AXIS_WIDTH / 2 < right.low < right.value
     assert wide.cut == ("left", "right")
     assert left.cut == right.cut == ()
 
 
 def test_a_ratio_far_away_does_not_squeeze_the_others():
-    far, near = race.whiskers([Estimate(40, 39, 41, "ratio", 9), Estimate(1.5, 1.4, 1.6, "ratio", 9)])
+    far, near = decision.whiskers([Estimate(40, 39, 41, "ratio", 9), Estimate(1.5, 1.4, 1.6, "ratio", 9)])
     assert far.outside
     assert far.cut == ("right",)
     assert not near.outside
-    assert near.value > race.WIDTH / 2 + 20
+    assert near.value > decision.AXIS_WIDTH / 2 + 20
 
 
 @pytest.mark.parametrize("name", OUTCOMES)
@@ -260,16 +262,14 @@ def test_a_page_cannot_run_scripts_even_if_one_came_in(soups):
 
 
 def test_the_command_repeats_the_run():
-    assert facts.command(RICH.settings, "optguide-resnet50-2") == (
+    assert command(RICH.settings, "optguide-resnet50-2") == (
         "optguide optimize models/resnet50.onnx --data photos/ --slo p99=50ms --goal throughput "
         "--budget 900s --shape x=1,16 --out optguide-resnet50-2"
     )
 
 
 def test_optimize_takes_the_command_and_understands_the_same():
-    from optguide.cli.optimize import optimize
-
-    _, _, *arguments = shlex.split(facts.command(RICH.settings, "again"))
+    _, _, *arguments = shlex.split(command(RICH.settings, "again"))
     given = optimize.make_context("optimize", arguments).params
     wanted = RICH.settings
     assert (given["model"], given["data"], given["metric"]) == (wanted.model, wanted.data, wanted.metric)
@@ -284,8 +284,6 @@ def test_optimize_takes_the_command_and_understands_the_same():
 
 
 def test_optimize_knows_every_option_of_the_command():
-    from optguide.cli.optimize import optimize
-
     everything = replace(
         RICH.settings,
         metric="top-5",
@@ -295,19 +293,19 @@ def test_optimize_knows_every_option_of_the_command():
         allow_pickle=True,
         claims=False,
     )
-    _, _, *arguments = shlex.split(facts.command(everything, "again"))
+    _, _, *arguments = shlex.split(command(everything, "again"))
     given = optimize.make_context("optimize", arguments).params
     assert (given["metric"], given["max_drop"], given["device"]) == ("top-5", 0.002, "GPU")
     assert given["allow_unproven"]
     assert given["allow_pickle"]
     assert not given["claims"]
-    assert optimize.make_context("optimize", shlex.split(facts.command(RICH.settings, "again"))[2:]).params[
+    assert optimize.make_context("optimize", shlex.split(command(RICH.settings, "again"))[2:]).params[
         "claims"
     ]
 
 
 def test_the_command_quotes_for_a_shell():
-    line = facts.command(replace(RICH.settings, model="a b's $(x).onnx"), "out")
+    line = command(replace(RICH.settings, model="a b's $(x).onnx"), "out")
     assert "'a b'\"'\"'s $(x).onnx'" in line
 
 
@@ -356,7 +354,5 @@ def test_light_and_dark_figures_differ_and_the_same_figure_is_the_same_bytes():
 
 
 def test_times_are_written_for_readers():
-    from optguide.optimize.report.words import when
-
     assert when("2026-11-24T12:44:51+00:00") == "24 November 2026, 12:44 UTC"
     assert when("yesterday") == "yesterday"

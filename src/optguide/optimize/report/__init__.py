@@ -2,43 +2,36 @@
 
 ::
 
-    decision       what the page says first
-    race           every candidate as a row
-    figures        the page's figures
-    facts          model, machine, settings
-    words          numbers, times and limits as text
-    page           all of it as report.html
-    as_json        report.json
-    winner         model.xml with the winner's batch, and its inputs
-    deploy         deploy.py and the lines to copy
-    benchmark_app  the command that checks the winner with another tool
-    templates/     of the page and of deploy.py
+    page        all of it as report.html
+    decision    what the page says first, and every candidate as a row
+    figures     the page's figures
+    deploy      the winner's model, deploy.py, and the command that checks it with benchmark_app
+    text        numbers and times as the page writes them, and its templates
+    recorded    the outcome as results of the guide
 """
 
 from __future__ import annotations
 
-import json
-import os
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from optguide.errors import OptGuideError, StorageError
-from optguide.optimize.outcome import Outcome, Standing
-from optguide.optimize.report import as_json, benchmark_app, deploy, facts, winner
+from optguide.optimize.outcome import SCHEMA, Outcome
+from optguide.optimize.report import deploy
 from optguide.optimize.report.decision import winner_of
-from optguide.optimize.report.page import Deployed, page
-from optguide.storage import storage_errors
+from optguide.optimize.report.page import machine_line, page
+from optguide.storage import decode_json, encode_json, storage_errors, write_file
 
-__all__ = ["Written", "write"]
+__all__ = ["WrittenReport", "read_report", "write_report"]
 
-MODEL, WEIGHTS, SCRIPT = winner.MODEL, "model.bin", "deploy.py"
+PAGE, DATA = "report.html", "report.json"
 
 
 @dataclass(frozen=True)
-class Written:
+class WrittenReport:
     """A report on disk.
 
-    :param outcome: what was given, with what went wrong in writing it.
+    :param outcome: with what went wrong in writing it.
     :param files: the page first.
     :param check: the ``benchmark_app`` command that checks the winner, to be run in the folder; empty where
         there is no model to run.
@@ -49,7 +42,28 @@ class Written:
     check: str = ""
 
 
-def write(outcome: Outcome, folder: Path, *, model: Path | None, inputs: tuple[str, ...] = ()) -> Written:
+def read_report(file: Path) -> Outcome:
+    """The outcome in a ``report.json``, without loss.
+
+    An estimate whose interval has no end on one side is written with ``null`` there, and that is read back as
+    an open end; ``docs/reference/report.md`` describes every field.
+
+    :raises RecordsError: corrupt data or another schema.
+    """
+    return decode_json(
+        file.read_bytes(),
+        Outcome,
+        kind="report",
+        file=file.name,
+        schema=SCHEMA,
+        remedy="Run `optguide optimize` again to write it anew.",
+        nonfinite=True,
+    )
+
+
+def write_report(
+    outcome: Outcome, folder: Path, *, model: Path | None, inputs: tuple[str, ...] = ()
+) -> WrittenReport:
     """Write the report of ``outcome`` into ``folder``; each file is replaced in one step.
 
     A winner whose model cannot be written costs the files to deploy it, and the report says so.
@@ -61,63 +75,28 @@ def write(outcome: Outcome, folder: Path, *, model: Path | None, inputs: tuple[s
     with storage_errors(folder):
         folder.mkdir(parents=True, exist_ok=True)
     standing = winner_of(outcome)
-    deployed: Deployed | None = None
-    files: list[Path] = []
+    deployed: deploy.DeployedFiles | None = None
     if standing is not None and model is not None:
         try:
-            deployed, files = _deploy(outcome, standing, folder, model, inputs)
+            deployed = deploy.write_files(
+                standing.candidate,
+                folder,
+                model=model,
+                inputs=inputs,
+                device=outcome.settings.device,
+                name=outcome.subject.name,
+                machine=machine_line(outcome.machine),
+            )
         except StorageError:
             raise
         except OptGuideError as error:
-            outcome = _with_error(outcome, f"The winner's model could not be written: {error}")
-    report = _replace(folder / "report.json", as_json.encode(outcome))
-    html = page(outcome, out=f"{folder.name}-again", deployed=deployed)
+            sentence = f"The winner's model could not be written: {error}"
+            outcome = replace(outcome, errors=(*outcome.errors, sentence))
+    data = write_file(folder / DATA, encode_json(outcome) + b"\n")
+    # A file name on disk may hold bytes that are no text; they become question marks.
+    html = page(outcome, out=f"{folder.name}-again", deployed=deployed).encode("utf-8", errors="replace")
+    files = deployed.files if deployed is not None else ()
+    for name in set(deploy.FILES) - {file.name for file in files}:
+        (folder / name).unlink(missing_ok=True)  # of an earlier winner
     check = deployed.check.line if deployed is not None else ""
-    for left_over in {MODEL, WEIGHTS, SCRIPT, benchmark_app.CONFIGURATION} - {file.name for file in files}:
-        (folder / left_over).unlink(missing_ok=True)  # of an earlier winner
-    return Written(outcome, (_replace(folder / "report.html", _bytes(html)), report, *files), check)
-
-
-def _deploy(
-    outcome: Outcome, standing: Standing, folder: Path, model: Path, inputs: tuple[str, ...]
-) -> tuple[Deployed, list[Path]]:
-    """Everything that runs the winner."""
-    candidate, device = standing.candidate, outcome.settings.device
-    ports = winner.place(model, folder, candidate.deployment.batch)
-    files = [folder / MODEL, folder / WEIGHTS]
-    size = sum(file.stat().st_size for file in files)
-    given = winner.read_inputs(inputs, folder, ports)
-    script = deploy.script(
-        candidate,
-        model=outcome.subject.name,
-        device=device,
-        machine=facts.machine_line(outcome.machine),
-        inputs=given,
-    )
-    files.append(_replace(folder / SCRIPT, _bytes(script)))
-    check = benchmark_app.check(candidate, device=device, inputs=given)
-    if check.configuration:
-        content = json.dumps(check.configuration, indent=1) + "\n"
-        files.append(_replace(folder / benchmark_app.CONFIGURATION, _bytes(content)))
-    return Deployed(given, check, size), files
-
-
-def _with_error(outcome: Outcome, sentence: str) -> Outcome:
-    return replace(outcome, errors=(*outcome.errors, sentence))
-
-
-def _bytes(text: str) -> bytes:
-    """UTF-8; what a file name on disk has that is no text becomes a question mark."""
-    return text.encode("utf-8", errors="replace")
-
-
-def _replace(path: Path, content: bytes) -> Path:
-    """Write beside ``path`` and rename, so that a reader sees the old file or the new one."""
-    draft = path.with_name(f".{path.name}.part")
-    with storage_errors(path.parent):
-        with draft.open("wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        draft.replace(path)
-    return path
+    return WrittenReport(outcome, (write_file(folder / PAGE, html), data, *files), check)

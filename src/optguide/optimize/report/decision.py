@@ -1,16 +1,29 @@
-"""What the page says first: what to do, what it brings, and the session that shows it."""
+"""What the page says of candidates: the decision, the session that shows it, and why each one lost."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import math
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from optguide.optimize.outcome import Outcome, Speed, Standing
-from optguide.optimize.report.words import ends, limit_text
+from optguide.optimize.outcome import Outcome, Speed, Standing, Status
+from optguide.optimize.report.text import MISSING, per_input, value_and_interval
 from optguide.stats.estimate import Estimate
 
-__all__ = ["Compared", "Decision", "Gain", "compared", "decide", "winner_of"]
+__all__ = [
+    "CandidateRow",
+    "ConfirmationRow",
+    "Decision",
+    "Gain",
+    "Whisker",
+    "candidate_rows",
+    "confirmation_rows",
+    "decide",
+    "untried",
+    "whiskers",
+    "winner_of",
+]
 
 Kind = Literal["change", "keep", "limit", "nothing"]
 
@@ -19,6 +32,25 @@ ENDED = {
     "interrupted": "interrupted: what was known by then",
     "failed": "the run failed: what was known by then",
 }
+
+
+STATUSES: dict[Status, tuple[str, str]] = {
+    "winner": ("good", "✓"),
+    "slower": ("even", "↓"),
+    "not distinguishable": ("even", "≈"),
+    "too inaccurate": ("bad", "✕"),
+    "accuracy not shown": ("open", "?"),
+    "over the latency limit": ("bad", "✕"),
+    "latency limit not shown": ("open", "?"),
+    "failed": ("bad", "!"),
+    "not tried": ("even", MISSING),
+}
+"""How a status looks: its class on the page, and a mark for those who see no colours."""
+
+AXIS_WIDTH = 132.0
+AXIS_MARGIN = 6.0
+FARTHEST = 2.0
+"""A ratio beyond this factor from one is drawn at the edge: its digits stand beside it."""
 
 
 @dataclass(frozen=True)
@@ -52,7 +84,7 @@ class Decision:
 
 
 @dataclass(frozen=True)
-class Compared:
+class ConfirmationRow:
     """A row of the session that decides.
 
     :param roles: what this configuration is to the reader: the winner, the default.
@@ -86,7 +118,7 @@ def _headline(outcome: Outcome) -> tuple[Kind, str]:
     if winner_of(outcome) is None:
         return "nothing", "Nothing could be measured"
     if outcome.met is False and limit is not None:
-        return "limit", f"Nothing is shown to keep {limit_text(limit)}"
+        return "limit", f"Nothing is shown to keep {limit}"
     if outcome.winner == outcome.default:
         return "keep", "Keep OpenVINO's default"
     return "change", f"Use {outcome.winner}"
@@ -96,8 +128,8 @@ def _lead(outcome: Outcome, title: str) -> tuple[str, ...]:
     """``Use INT8: it is faster.`` below the title ``Use INT8`` becomes ``It is faster.``."""
     first, *others = outcome.summary or ("",)
     if first.startswith(f"{title}: "):
-        rest = first.removeprefix(f"{title}: ")
-        first = rest[:1].upper() + rest[1:]
+        reason = first.removeprefix(f"{title}: ")
+        first = reason[:1].upper() + reason[1:]
     elif first == f"{title}.":
         first = ""
     if outcome.met is False and outcome.closest and not any(outcome.closest in text for text in others):
@@ -116,30 +148,35 @@ def _gains(outcome: Outcome) -> Iterator[Gain]:
     measure = "as fast as" if goal == "latency" else "the throughput of"
     for key, other in others.items():
         if (ratio := outcome.delivered.get(key)) is not None:
-            yield Gain(*ends(ratio), f"{measure} {other}", _state(ratio))
+            yield Gain(*value_and_interval(ratio), f"{measure} {other}", _state(ratio))
 
 
 def _state(ratio: Estimate) -> Literal["better", "worse", "unclear"]:
-    if ratio.low > 1:
-        return "better"
-    return "worse" if ratio.high < 1 else "unclear"
+    match ratio.relation(1, 1):
+        case "above":
+            return "better"
+        case "below":
+            return "worse"
+    return "unclear"
 
 
-def compared(outcome: Outcome) -> tuple[Compared, ...]:
+def confirmation_rows(outcome: Outcome) -> tuple[ConfirmationRow, ...]:
     """The winner and what it is held against: from the final session, else from the last one of each."""
     race_round = outcome.confirmation
     if race_round is not None:
         speeds: Mapping[str, Speed] = race_round.speeds
         ratios: Mapping[str, Estimate] = race_round.ratios
     else:
-        named = dict.fromkeys((outcome.winner, outcome.default, outcome.hint))
-        found = [s for s in outcome.standings if s.candidate.name in named]
-        speeds = {s.candidate.name: s.speed for s in found if s.speed is not None}
+        named = (outcome.winner, outcome.default, outcome.hint)
+        measured = {s.candidate.name: s.speed for s in outcome.standings if s.speed is not None}
+        speeds = {name: speed for name, speed in measured.items() if name in named}
         ratios = {}
     if outcome.speed_of_framework is not None:
         speeds = {**speeds, outcome.framework: outcome.speed_of_framework}
-    first = sorted(speeds, key=lambda name: (name != outcome.winner, name != outcome.default))
-    return tuple(Compared(name, _roles(outcome, name), speeds[name], ratios.get(name)) for name in first)
+    names = sorted(speeds, key=lambda name: (name != outcome.winner, name != outcome.default))
+    return tuple(
+        ConfirmationRow(name, _roles(outcome, name), speeds[name], ratios.get(name)) for name in names
+    )
 
 
 def _roles(outcome: Outcome, name: str) -> tuple[str, ...]:
@@ -150,3 +187,99 @@ def _roles(outcome: Outcome, name: str) -> tuple[str, ...]:
         "the model's own framework": outcome.framework,
     }
     return tuple(role for role, holder in roles.items() if holder == name)
+
+
+@dataclass(frozen=True)
+class Whisker:
+    """An interval on the axis that all rows share, in pixels from its left end.
+
+    :param cut: which ends lie outside and are drawn as arrow heads: ``left``, ``right``.
+    :param outside: the value itself does.
+    """
+
+    low: float
+    value: float
+    high: float
+    one: float
+    cut: tuple[str, ...]
+    outside: bool
+
+
+@dataclass(frozen=True)
+class CandidateRow:
+    """A candidate on the page; texts are empty where nothing was measured.
+
+    :param latency: value and interval apart, as is ``throughput``.
+    """
+
+    name: str
+    status: Status
+    look: str
+    mark: str
+    why: str
+    ratio: tuple[str, str]
+    against: str
+    whisker: Whisker | None
+    latency: tuple[str, str]
+    throughput: tuple[str, str]
+
+
+def candidate_rows(outcome: Outcome) -> tuple[CandidateRow, ...]:
+    """Every candidate that had its turn, the winner first."""
+    tried = [standing for standing in outcome.standings if standing.status != "not tried"]
+    ordered = sorted(tried, key=lambda standing: standing.candidate.name != outcome.winner)
+    drawn = whiskers([standing.ratio for standing in ordered])
+    limit = outcome.settings.limit
+    key = f"p{limit.percentile}" if limit else "p50"
+    return tuple(_row(standing, whisker, key) for standing, whisker in zip(ordered, drawn, strict=True))
+
+
+def untried(outcome: Outcome) -> tuple[str, ...]:
+    """Names of the candidates the budget did not reach."""
+    return tuple(s.candidate.name for s in outcome.standings if s.status == "not tried")
+
+
+def _row(standing: Standing, whisker: Whisker | None, key: str) -> CandidateRow:
+    look, mark = STATUSES[standing.status]
+    speed = standing.speed
+    latency = speed.latency.get(key) if speed else None
+    return CandidateRow(
+        standing.candidate.name,
+        standing.status,
+        look,
+        mark,
+        standing.why,
+        value_and_interval(standing.ratio) if standing.ratio else ("", ""),
+        standing.against,
+        whisker,
+        value_and_interval(latency) if latency else ("", ""),
+        value_and_interval(per_input(speed.throughput)) if speed else ("", ""),
+    )
+
+
+def whiskers(ratios: Sequence[Estimate | None]) -> tuple[Whisker | None, ...]:
+    """Each ratio on one logarithmic axis around one."""
+    reach = _reach(ratio for ratio in ratios if ratio is not None)
+    return tuple(None if ratio is None else _whisker(ratio, reach) for ratio in ratios)
+
+
+def _reach(ratios: Iterable[Estimate]) -> float:
+    """Half the length of the axis as a logarithm: all intervals, up to a factor of :data:`FARTHEST`."""
+    ends = [end for ratio in ratios for end in (ratio.low, ratio.high) if 0 < end < math.inf]
+    return min(max([*(abs(math.log(end)) for end in ends), math.log(1.05)]), math.log(FARTHEST))
+
+
+def _whisker(ratio: Estimate, reach: float) -> Whisker:
+    def place(number: float) -> float:
+        share = math.log(number) / reach if 0 < number < math.inf else math.copysign(math.inf, number - 1)
+        return round(AXIS_WIDTH / 2 + min(max(share, -1.0), 1.0) * (AXIS_WIDTH / 2 - AXIS_MARGIN), 1)
+
+    cut = {"left": ratio.low < math.exp(-reach), "right": ratio.high > math.exp(reach)}
+    return Whisker(
+        place(ratio.low),
+        place(ratio.value),
+        place(ratio.high),
+        place(1.0),
+        tuple(side for side, beyond in cut.items() if beyond),
+        not math.exp(-reach) <= ratio.value <= math.exp(reach),
+    )

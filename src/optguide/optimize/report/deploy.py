@@ -1,12 +1,208 @@
-"""The winner as code to copy: ``deploy.py`` and the few lines of it that the page shows."""
+"""The winner ready to deploy: its model, ``deploy.py``, and a command that checks it with another tool.
+
+Where ``benchmark_app`` says the same as the report, the speed is not an artefact of how optguide measures.
+What that tool does differently, and what it cannot be told, goes with the command as notes.
+"""
 
 from __future__ import annotations
 
-from optguide.optimize.candidate import Candidate
-from optguide.optimize.report.templates import environment
-from optguide.optimize.report.winner import MODEL, Inputs
+import json
+import os
+import shlex
+import shutil
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
 
-__all__ = ["properties", "script", "snippet"]
+from optguide.bench import child
+from optguide.optimize.candidate import Candidate, Deployment
+from optguide.optimize.model.source import Port
+from optguide.optimize.report.text import template
+from optguide.runtimes.inputs import from_files
+from optguide.runtimes.openvino_models import port_name, set_batch
+from optguide.storage import storage_errors, write_file
+
+__all__ = [
+    "FILES",
+    "CrossCheck",
+    "DeployedFiles",
+    "WinnerInputs",
+    "cross_check",
+    "place_model",
+    "properties",
+    "read_inputs",
+    "script",
+    "snippet",
+    "write_files",
+]
+
+MODEL, WEIGHTS, SCRIPT, CONFIGURATION = "model.xml", "model.bin", "deploy.py", "benchmark_app.json"
+FILES = (MODEL, WEIGHTS, SCRIPT, CONFIGURATION)
+"""Names beside the report; the last one only where the winner combines a hint with streams or threads."""
+
+PATIENCE = 600.0
+"""Seconds for reading and writing a model, which takes as long as its disk does."""
+
+Shape = tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class WinnerInputs:
+    """What the model takes, and what it was measured with.
+
+    :param ports: inputs of the model.
+    :param sets: for each set of inputs, the shape of every array by name.
+    :param file: a set to try the model with, relative to the report; empty where there is none.
+    """
+
+    ports: tuple[Port, ...] = ()
+    sets: Sequence[Mapping[str, Shape]] = field(default_factory=tuple)
+    file: str = ""
+
+    @property
+    def dynamic(self) -> tuple[dict[str, Shape], ...]:
+        """The different shapes that the dynamic inputs were measured with; empty for a static model."""
+        names = [port.name for port in self.ports if None in port.shape]
+        unique: list[dict[str, Shape]] = []
+        for sizes in self.sets:
+            shapes = {name: sizes[name] for name in names if name in sizes}
+            if shapes and len(shapes) == len(names) and shapes not in unique:
+                unique.append(shapes)
+        return tuple(unique)
+
+    @property
+    def quoted_file(self) -> str:
+        """:attr:`file` as a word of a shell command."""
+        return shlex.quote(self.file)
+
+    @property
+    def filled(self) -> dict[str, Shape]:
+        """A static shape for every dynamic input: the first it was measured with, else ones."""
+        measured = self.dynamic[0] if self.dynamic else {}
+        ones = {
+            port.name: tuple(size or 1 for size in port.shape) for port in self.ports if None in port.shape
+        }
+        return ones | measured
+
+
+@dataclass(frozen=True)
+class CrossCheck:
+    """A command, to be run where the model is.
+
+    :param arguments: without the name of the tool.
+    :param configuration: what :data:`CONFIGURATION` has to hold; empty where the command does not read it.
+    :param notes: sentences about what the tool does differently.
+    """
+
+    arguments: tuple[str, ...]
+    configuration: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+
+    @property
+    def line(self) -> str:
+        """The command for a shell."""
+        return shlex.join(["benchmark_app", *self.arguments])
+
+
+@dataclass(frozen=True)
+class DeployedFiles:
+    """The files beside the report that run the winner.
+
+    :param size: bytes of the winner's model and weights.
+    """
+
+    inputs: WinnerInputs
+    check: CrossCheck
+    size: int
+    files: tuple[Path, ...] = ()
+
+
+def write_files(
+    candidate: Candidate,
+    folder: Path,
+    *,
+    model: Path,
+    inputs: Sequence[str],
+    device: str,
+    name: str,
+    machine: str,
+) -> DeployedFiles:
+    """Write everything that runs ``candidate`` into ``folder``.
+
+    :param model: IR of the winner's precision.
+    :param inputs: ``.npz`` files the winner was measured with.
+    :param name: the reader's name of the model; never trusted.
+    :param machine: where the candidate was fastest, in one line.
+    :raises StorageError: the disk is full or the folder cannot be written.
+    :raises OptGuideError: the model cannot be read, or does not take the batch.
+    """
+    ports = place_model(model, folder, candidate.deployment.batch)
+    files = [folder / MODEL, folder / WEIGHTS]
+    size = sum(file.stat().st_size for file in files)
+    described = read_inputs(inputs, folder, ports)
+    code = script(candidate, model=name, device=device, machine=machine, inputs=described)
+    # A file name on disk may hold bytes that are no text; they become question marks.
+    files.append(write_file(folder / SCRIPT, code.encode("utf-8", errors="replace")))
+    check = cross_check(candidate, device=device, inputs=described)
+    if check.configuration:
+        content = json.dumps(check.configuration, indent=1) + "\n"
+        files.append(write_file(folder / CONFIGURATION, content.encode()))
+    return DeployedFiles(described, check, size, tuple(files))
+
+
+def read_inputs(files: Sequence[str], folder: Path, ports: Sequence[Port]) -> WinnerInputs:
+    """The inputs that the winner was measured with, from those of its ``.npz`` files that still exist."""
+    present = [Path(file) for file in files if Path(file).is_file()]
+    sets = [
+        {name: array.shape for name, array in arrays.items()}
+        for arrays in from_files([str(file) for file in present])
+    ]
+    root = folder.resolve()
+    inside = [file.resolve() for file in present if file.resolve().is_relative_to(root)]
+    first = inside[0].relative_to(root).as_posix() if inside else ""
+    return WinnerInputs(tuple(ports), tuple(sets), first)
+
+
+def place_model(model: Path, folder: Path, batch: int | None) -> tuple[Port, ...]:
+    """Write ``model.xml`` and ``model.bin`` into ``folder``, with the winner's batch in their shapes.
+
+    A process of its own reads the model, so that one which takes OpenVINO down leaves the report.
+
+    :raises StorageError: the disk is full or the folder cannot be written; what was there is unchanged.
+    :raises OptGuideError: the model cannot be read, or does not take the batch.
+    """
+    with storage_errors(folder), tempfile.TemporaryDirectory(prefix=".model-", dir=folder) as name:
+        draft = Path(name) / MODEL
+        arguments = {"model": os.fspath(model), "target": os.fspath(draft), "batch": batch}
+        answer = child.call(f"{__name__}:write_model", arguments, seconds=PATIENCE, what="writing the model")
+        for part in (draft.with_suffix(".bin"), draft):
+            part.replace(folder / part.name)
+    return tuple(Port(port["name"], port["dtype"], tuple(port["shape"])) for port in answer)
+
+
+def write_model(model: str, target: str, batch: int | None) -> list[dict[str, Any]]:
+    """The child's side of :func:`place_model`: the model at ``target``; its inputs."""
+    import numpy as np
+    import openvino
+
+    network = openvino.Core().read_model(model)
+    if batch is None:
+        source = Path(model)
+        shutil.copyfile(source, target)
+        shutil.copyfile(source.with_suffix(".bin"), Path(target).with_suffix(".bin"))
+    else:
+        set_batch(network, batch)
+        openvino.save_model(network, target, compress_to_fp16=False)
+    return [
+        {
+            "name": port_name(port, index),
+            "dtype": np.dtype(port.element_type.to_dtype()).name,
+            "shape": [None if size.is_dynamic else size.get_length() for size in port.partial_shape],
+        }
+        for index, port in enumerate(network.inputs)
+    ]
 
 
 def properties(candidate: Candidate) -> dict[str, str]:
@@ -15,7 +211,7 @@ def properties(candidate: Candidate) -> dict[str, str]:
     return candidate.deployment.properties | pinned
 
 
-def script(candidate: Candidate, *, model: str, device: str, machine: str, inputs: Inputs) -> str:
+def script(candidate: Candidate, *, model: str, device: str, machine: str, inputs: WinnerInputs) -> str:
     """``deploy.py``: it needs ``openvino`` and ``numpy``, and the model beside it.
 
     :param model: the reader's name of the model; never trusted.
@@ -29,17 +225,78 @@ def snippet(candidate: Candidate, *, device: str) -> str:
     return _render("snippet.py.jinja", candidate, device)
 
 
-def _render(template: str, candidate: Candidate, device: str, **more: object) -> str:
-    text: str = (
-        environment()
-        .get_template(template)
-        .render(
-            candidate=candidate,
-            file=MODEL,
-            device=device,
-            properties=properties(candidate),
-            requests=candidate.deployment.requests,
-            **more,
-        )
+def _render(name: str, candidate: Candidate, device: str, **context: object) -> str:
+    return template(name).render(
+        candidate=candidate,
+        file=MODEL,
+        device=device,
+        properties=properties(candidate),
+        requests=candidate.deployment.requests,
+        **context,
     )
-    return text
+
+
+def cross_check(candidate: Candidate, *, device: str, inputs: WinnerInputs, seconds: int = 10) -> CrossCheck:
+    """The ``benchmark_app`` command that measures ``candidate`` a second time, with another tool.
+
+    :param seconds: measuring time; the tool takes whole seconds only.
+    """
+    deployment = candidate.deployment
+    several = len(inputs.dynamic) > 1
+    configuration = _configuration(candidate, device)
+    hint = "none" if _tuned(deployment) or not deployment.hint else deployment.hint.lower()
+    arguments = ["-m", MODEL, "-d", device, "-hint", hint]
+    if configuration:
+        arguments += ["-load_config", CONFIGURATION]
+    if deployment.streams is not None:
+        arguments += ["-nstreams", str(deployment.streams)]
+    if deployment.threads is not None:
+        arguments += ["-nthreads", str(deployment.threads)]
+    if "INFERENCE_PRECISION_HINT" in properties(candidate):
+        arguments += ["-infer_precision", properties(candidate)["INFERENCE_PRECISION_HINT"]]
+    arguments += _in_flight(deployment.requests, several=several)
+    if inputs.filled:
+        arguments += ["-data_shape", _data_shape(inputs)]
+    # By default the tool fills the inputs once; an application, and this report, hand them over every time.
+    arguments += ["-inference_only", "false", "-t", str(seconds)]
+    return CrossCheck(tuple(arguments), configuration, tuple(_notes(deployment, several=several)))
+
+
+def _tuned(deployment: Deployment) -> bool:
+    """Whether the tool takes the setting only with ``-hint none``."""
+    return deployment.streams is not None or deployment.threads is not None
+
+
+def _configuration(candidate: Candidate, device: str) -> dict[str, dict[str, str]]:
+    """A hint beside streams or threads, which OpenVINO takes together and the tool's options do not."""
+    deployment = candidate.deployment
+    if not (deployment.hint and _tuned(deployment)):
+        return {}
+    return {device.partition(":")[0]: {"PERFORMANCE_HINT": deployment.hint}}
+
+
+def _in_flight(requests: int | None, *, several: bool) -> list[str]:
+    if requests is None:  # one call after another, which the tool does with one shape only
+        return ["-api", "async", "-nireq", "1"] if several else ["-api", "sync"]
+    return ["-api", "async", *(["-nireq", str(requests)] if requests else [])]
+
+
+def _data_shape(inputs: WinnerInputs) -> str:
+    """``ids[1,12][1,20],mask[1,12][1,20]``; the tool needs no name where there is one input."""
+    sets = inputs.dynamic or (inputs.filled,)
+    alone = len(inputs.ports) == 1
+    return ",".join(
+        ("" if alone else name) + "".join(f"[{','.join(map(str, shapes[name]))}]" for shapes in sets)
+        for name in inputs.filled
+    )
+
+
+def _notes(deployment: Deployment, *, several: bool) -> Iterator[str]:
+    yield "It fills inputs with random numbers."
+    if several and deployment.requests is None:
+        yield "Where shapes vary it has no synchronous mode; one request in flight stands for it."
+    if deployment.hint and deployment.requests:
+        yield (
+            "With a hint, -nireq also tells the device how many requests to expect, and that can change the "
+            "number of streams."
+        )

@@ -12,7 +12,7 @@ from optguide import plots
 from optguide.bench.load import PERCENTILES, LoadPoint, highest_rate
 from optguide.optimize.candidate import PRECISIONS, Candidate
 from optguide.optimize.outcome import LoadSample, Outcome, Quality, Speed, Standing
-from optguide.optimize.report.words import rate
+from optguide.optimize.report.text import per_input
 from optguide.stats.estimate import Estimate
 
 if TYPE_CHECKING:
@@ -125,7 +125,7 @@ def points_of(outcome: Outcome) -> list[tuple[str, Estimate, Estimate, str]]:
         (
             short(s.candidate),
             s.speed.latency[key],
-            rate(s.speed.throughput),
+            per_input(s.speed.throughput),
             PRECISIONS[s.candidate.precision],
         )
         for s in ordered[:MOST]

@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+import shlex
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from optguide import format as fmt
 from optguide.optimize.candidate import PRECISIONS
+from optguide.optimize.config import Settings
 from optguide.optimize.outcome import Artifact, Kept, LoadSample, Outcome
-from optguide.optimize.report import decision, deploy, facts, figures, race, words
-from optguide.optimize.report.benchmark_app import Check
-from optguide.optimize.report.templates import environment
-from optguide.optimize.report.winner import Inputs
+from optguide.optimize.report import decision, deploy, figures
+from optguide.optimize.report.text import MISSING, per_input, session, template, value_and_interval, when
 from optguide.stats.estimate import Estimate
 
-__all__ = ["Deployed", "page"]
+__all__ = ["command", "machine_line", "page"]
 
 KEPT: dict[Kept, tuple[str, str]] = {
     "kept": ("good", "within the limit"),
@@ -25,60 +24,53 @@ KEPT: dict[Kept, tuple[str, str]] = {
 }
 
 VERDICTS = {"confirmed": ("good", "✓"), "refuted": ("bad", "✕"), "inconclusive": ("open", "?")}
-UNKNOWN = ("even", words.NOTHING)
+UNKNOWN = ("even", MISSING)
+
+Fact = tuple[str, str]
 
 
-@dataclass(frozen=True)
-class Deployed:
-    """The files beside the page.
-
-    :param size: bytes of the winner's model and weights.
-    """
-
-    inputs: Inputs
-    check: Check
-    size: int
-
-
-def page(outcome: Outcome, *, out: str, deployed: Deployed | None) -> str:
-    """The page.
+def page(outcome: Outcome, *, out: str, deployed: deploy.DeployedFiles | None) -> str:
+    """The page as HTML.
 
     :param out: folder for the command that repeats the run.
     :param deployed: what was written beside it; ``None`` where there is no winner's model.
     """
-    template = environment().get_template("page.html.jinja")
-    text: str = template.render(
+    return template("page.html.jinja").render(
         outcome=outcome,
         settings=outcome.settings,
+        about=_about(outcome),
         decision=decision.decide(outcome),
-        compared=decision.compared(outcome),
+        compared=decision.confirmation_rows(outcome),
         confirmation=outcome.confirmation,
         deployed=_deployed(outcome, deployed),
         trade_off=figures.trade_off(outcome),
         frontier=figures.frontier(outcome),
-        rows=race.rows(outcome),
-        untried=race.untried(outcome),
+        rows=decision.candidate_rows(outcome),
+        untried=decision.untried(outcome),
         rounds=outcome.rounds,
         load=list(figures.load(outcome)),
-        load_rows=[_load_row(name, sample) for name, found in outcome.load.items() for sample in found],
+        load_rows=[_load_row(name, sample) for name, samples in outcome.load.items() for sample in samples],
         layers=list(figures.layers(outcome)),
         precisions=[_precision(artifact) for artifact in outcome.artifacts],
         quality=next((artifact.quality for artifact in outcome.artifacts if artifact.quality), None),
         verdicts=[(v, *VERDICTS[v.outcome]) for v in outcome.verdicts if v.outcome in VERDICTS],
         undecided=[(v, *UNKNOWN) for v in outcome.verdicts if v.outcome not in VERDICTS],
-        facts=facts,
-        command=facts.command(outcome.settings, out),
+        hardware=_hardware(outcome.machine),
+        model_and_data=tuple(_model_and_data(outcome)),
+        versions=_versions(outcome.machine),
+        command=command(outcome.settings, out),
         estimate=_estimate,
-        ends=words.ends,
-        words=words,
+        ends=value_and_interval,
+        per_input=per_input,
+        session=session,
+        when=when,
         quantity=fmt.quantity,
         duration=fmt.duration,
         percentile=f"p{outcome.settings.limit.percentile}" if outcome.settings.limit else "p50",
     )
-    return text
 
 
-def _deployed(outcome: Outcome, deployed: Deployed | None) -> Mapping[str, Any] | None:
+def _deployed(outcome: Outcome, deployed: deploy.DeployedFiles | None) -> Mapping[str, Any] | None:
     standing = decision.winner_of(outcome)
     if deployed is None or standing is None:
         return None
@@ -98,7 +90,7 @@ def _precision(artifact: Artifact) -> dict[str, Any]:
     quality = artifact.quality
     look, word = KEPT[quality.kept] if quality else KEPT["not judged"]
     return {
-        "made": artifact,
+        "artifact": artifact,
         "name": PRECISIONS[artifact.precision],
         "notes": " ".join(note for note in (artifact.note, quality.note if quality else "") if note),
         "look": look,
@@ -119,4 +111,103 @@ def _load_row(name: str, sample: LoadSample) -> dict[str, Any]:
 
 def _estimate(estimate: Estimate | None) -> str:
     """Value and interval; a dash where there is none."""
-    return fmt.estimate(estimate) if estimate is not None else words.NOTHING
+    return fmt.estimate(estimate) if estimate is not None else MISSING
+
+
+def _about(outcome: Outcome) -> str:
+    """Model and task in one line below the name of the model."""
+    settings, subject = outcome.settings, outcome.subject
+    parts = [subject.framework, f"goal: {settings.goal}"]
+    if settings.limit is not None:
+        parts.append(f"limit: {settings.limit}")
+    parts.append(f"device {settings.device}")
+    return " · ".join(part for part in parts if part)
+
+
+def _model_and_data(outcome: Outcome) -> Iterator[Fact]:
+    subject, settings = outcome.subject, outcome.settings
+    yield "Model", settings.model
+    yield "Comes from", subject.framework or "unknown"
+    for name, description in subject.inputs.items():
+        yield f"Input {name}", description
+    if subject.sha256:
+        yield "SHA-256", subject.sha256
+    yield "Data", settings.data or "random numbers, which say nothing about accuracy"
+    if subject.samples:
+        labels = "with labels" if subject.labelled else "without labels"
+        yield "Samples", f"{subject.samples:,} {labels}: {_split(subject.calibration, subject.judged)}"
+
+
+def _split(calibration: int, judged: int) -> str:
+    return f"{calibration:,} to calibrate the quantization, {judged:,} others to judge it"
+
+
+def _hardware(machine: Mapping[str, Any]) -> tuple[Fact, ...]:
+    """The machine as readers look for it; what an older or broken record lacks is left out."""
+    cores = [
+        f"{machine[key]} {what}"
+        for key, what in (
+            ("physical_cores", "physical"),
+            ("logical_cores", "logical"),
+            ("usable_cores", "usable"),
+        )
+        if machine.get(key)
+    ]
+    facts = {
+        "Processor": machine.get("cpu"),
+        "Cores": ", ".join(cores),
+        "CPU quota": f"{machine['cpu_quota']:g} cores" if machine.get("cpu_quota") else "",
+        "Memory": f"{machine['memory'] / 2**30:.1f} GiB" if machine.get("memory") else "",
+        "Instruction sets": ", ".join(machine.get("flags") or ()),
+        "System": machine.get("system_name"),
+        "Kernel": machine.get("kernel"),
+        "Virtual machine": {True: "yes", False: "no"}.get(machine.get("hypervisor"), ""),  # type: ignore[arg-type]
+        "Frequency governor": machine.get("governor"),
+    }
+    devices = {d["name"]: d.get("full_name", "") for d in machine.get("devices") or () if "name" in d}
+    facts |= {f"Device {name}": full for name, full in devices.items()}
+    return tuple((name, str(text)) for name, text in facts.items() if text)
+
+
+def _versions(machine: Mapping[str, Any]) -> tuple[Fact, ...]:
+    """Python and the packages whose versions are facts about the numbers."""
+    python = {"Python": machine["python"]} if machine.get("python") else {}
+    return tuple({**python, **(machine.get("packages") or {})}.items())
+
+
+def machine_line(machine: Mapping[str, Any]) -> str:
+    """Processor and operating system in one line."""
+    found = [str(machine[key]) for key in ("cpu", "system_name") if machine.get(key)]
+    return ", ".join(found) or "an unknown machine"
+
+
+def command(settings: Settings, out: str) -> str:
+    """The command of this run for a shell, without what is the default anyway.
+
+    :param out: folder for the results.
+    """
+    plain = Settings(settings.model)
+    given: list[tuple[str, object]] = [
+        ("--data", settings.data),
+        ("--metric", settings.metric),
+        ("--max-drop", _changed(f"{100 * settings.max_drop:g}%", settings.max_drop != plain.max_drop)),
+        ("--slo", settings.limit and f"p{settings.limit.percentile}={settings.limit.milliseconds:.9g}ms"),
+        ("--goal", _changed(settings.goal, settings.goal != plain.goal)),
+        ("--budget", _changed(f"{settings.budget:.9g}s", settings.budget != plain.budget)),
+        ("--device", _changed(settings.device, settings.device != plain.device)),
+        *(("--shape", f"{name}={','.join(map(str, shape))}") for name, shape in settings.shapes.items()),
+        ("--out", out),
+    ]
+    flags = [
+        ("--allow-unproven", settings.unproven),
+        ("--allow-pickle", settings.allow_pickle),
+        ("--no-claims", not settings.claims),
+    ]
+    words = ["optguide", "optimize", settings.model]
+    words += [str(word) for option, value in given if value is not None for word in (option, value)]
+    words += [flag for flag, wanted in flags if wanted]
+    return shlex.join(words)
+
+
+def _changed(text: str, changed: bool) -> str | None:
+    return text if changed else None
