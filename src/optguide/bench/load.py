@@ -64,6 +64,9 @@ class LatencyLimit:
     percentile: int
     milliseconds: float
 
+    def __str__(self) -> str:
+        return f"p{self.percentile} \N{LESS-THAN OR EQUAL TO} {self.milliseconds:g} ms"
+
 
 @dataclass(frozen=True)
 class LoadPoint:
