@@ -21,10 +21,9 @@ PAGES_ONLY = os.environ.get("OPTGUIDE_PAGES_ONLY") == "1"
 
 def _repository() -> str:
     """The repository's ``owner/name``: what CI says, otherwise what the package says."""
-    said_by_package = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]["urls"][
-        "Repository"
-    ]
-    return os.environ.get("GITHUB_REPOSITORY") or said_by_package.removeprefix("https://github.com/")
+    package = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
+    url: str = package["urls"]["Repository"]
+    return os.environ.get("GITHUB_REPOSITORY") or url.removeprefix("https://github.com/")
 
 
 REPOSITORY = _repository()

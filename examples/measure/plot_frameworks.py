@@ -82,7 +82,7 @@ except EnvironmentMissing as error:
     missing["Older OpenVINO from ONNX, f32"] = str(error)
 try:
     python = environments.python_of("tensorflow")
-    saved = workloads.resnet50_savedmodel(python).savedmodel
+    saved = workloads.resnet50_savedmodel().savedmodel
     variants.append(
         Variant("TensorFlow", saved, TensorFlow(threads=threads), inputs, interpreter=str(python))
     )

@@ -20,7 +20,7 @@ from optguide.errors import EnvironmentMissing, Failure, OptGuideError, OptionEr
 from optguide.paths import build_dir, impersonal, repository, shown
 from optguide.storage import storage_errors
 
-__all__ = ["NAMES", "create", "python_of", "run"]
+__all__ = ["NAMES", "create", "identity", "python_of", "run"]
 
 NAMES = ("tensorflow", "openvino-older", "pot")
 
@@ -45,6 +45,15 @@ def python_of(name: str) -> Path:
     if not _is_current(folder, _stamp_text(name)):
         raise EnvironmentMissing(f"The isolated environment {name} is not installed.", f"{_REMEDY} -- {name}")
     return _python(folder)
+
+
+def identity(name: str) -> str:
+    """What the environment ``name`` was made from, as text that differs where its packages do.
+
+    Raises what :func:`python_of` raises.
+    """
+    python_of(name)
+    return _stamp_text(name)
 
 
 def create(name: str) -> Path:
@@ -94,12 +103,11 @@ def run(name: str, script: Path, *arguments: str | os.PathLike[str], timeout: fl
             f"The isolated environment {name} cannot be started: {error.strerror}.", remedy
         ) from error
     if done.returncode:
-        output = done.stdout + done.stderr
-        reason = (done.stderr.strip().splitlines() or ["no message"])[-1]
+        reason = impersonal(_last_line(done.stderr)).rstrip(".")
         raise Failure(
-            f"{script.name} failed in the isolated environment {name}: {impersonal(reason).rstrip('.')}.",
+            f"{script.name} failed in the isolated environment {name}: {reason}.",
             f"If packages are missing there: {remedy[0].lower()}{remedy[1:]}",
-            detail=output,
+            detail=done.stdout + done.stderr,
         )
     return done.stdout
 
@@ -115,12 +123,15 @@ def _install(name: str, folder: Path) -> None:
         done = subprocess.run(command, capture_output=True, text=True, errors="replace", check=False)
         if done.returncode:
             output = done.stdout + done.stderr
-            reason = (output.strip().splitlines() or ["no message"])[-1]
             raise EnvironmentMissing(
-                f"The isolated environment {name} could not be installed: {reason}",
+                f"The isolated environment {name} could not be installed: {_last_line(output)}",
                 f"Check the connection to pip's index, then repeat. {_REMEDY}",
                 detail=output,
             )
+
+
+def _last_line(output: str) -> str:
+    return (output.strip().splitlines() or ["no message"])[-1]
 
 
 def _check_python(name: str) -> None:

@@ -12,9 +12,9 @@ from matplotlib.figure import Figure
 from matplotlib.patheffects import AbstractPathEffect, withStroke
 from matplotlib.ticker import FixedLocator, FuncFormatter, LogLocator, MaxNLocator, NullFormatter, NullLocator
 
+from optguide.format import Estimated
 from optguide.plots._estimates import (
     TIMES,
-    Interval,
     arms,
     axis_label,
     bounds,
@@ -56,7 +56,7 @@ def note(axes: Axes, text: str, at: tuple[float, float], offset: tuple[float, fl
     axes.annotate(text, at, xytext=offset, textcoords="offset points", **(style | options))
 
 
-def value_axis(axes: Axes, quantity: str, estimates: Sequence[Interval]) -> None:
+def value_axis(axes: Axes, quantity: str, estimates: Sequence[Estimated]) -> None:
     """The vertical axis for estimates of one unit: zoomed for shares, from zero for times and rates."""
     unit = estimates[0].unit if estimates else "count"
     axes.set_ylabel(axis_label(quantity, unit))
@@ -79,35 +79,25 @@ def log_label(label: str) -> str:
     return f"{label[:-1]}, log scale)" if label.endswith(")") else f"{label} (log scale)"
 
 
-def log_axis(axis: Axis, low: float, high: float) -> None:
-    """A log scale from ``low`` to ``high``, both positive, with plain numbers at any range."""
-    axes = axis.axes
-    if axis is axes.xaxis:
-        axes.set(xscale="log", xlim=(low, high))
+def log_axis(axis: Axis, low: float, high: float, *, unit: str = "") -> None:
+    """A log scale from ``low`` to ``high``, both positive, with plain numbers at any range.
+
+    :param unit: written behind each number.
+    """
+    letter = "x" if axis is axis.axes.xaxis else "y"
+    axis.axes.set(**{f"{letter}scale": "log", f"{letter}lim": (low, high)})
+    if high / low > 6:
+        ticks = LogLocator(subs=(1, 2, 5) if high / low < 200 else (1,)).tick_values(low, high)
     else:
-        axes.set(yscale="log", ylim=(low, high))
-    decades = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
-    if high / low < 10:
-        steps = [1, 1.2, 1.5, 2, 2.5, 3, 4, 5, 6, 8]
-    else:
-        steps = [1, 2, 5] if high / low < 1e4 else [1]
-    ticks = [step * 10.0**power for power in decades for step in steps]
-    _fix_ticks(axis, [tick for tick in ticks if low <= tick <= high])
+        ticks = MaxNLocator(5, steps=(1, 2, 5, 10)).tick_values(low, high)
+    _fix_ticks(axis, [float(tick) for tick in ticks if low <= tick <= high], unit)
 
 
 def log_ratio_axis(axes: Axes, low: float, high: float) -> None:
-    """A log axis for ratios that holds ``low``, ``high`` and 1, with readable ticks at any range."""
+    """A log axis for ratios that holds ``low``, ``high`` and 1."""
     low, high = min(low, 1.0), max(high, 1.0)
     pad = max((high / low) ** 0.06, 1.01)
-    low, high = low / pad, high * pad
-    axes.set(xscale="log", xlim=(low, high))
-    if high / low > 6:
-        locator = LogLocator(subs=(1, 2, 5) if high / low < 200 else (1,))
-        ticks = [float(tick) for tick in locator.tick_values(low, high)]
-    else:
-        ticks = [float(tick) for tick in MaxNLocator(5, steps=(1, 2, 5, 10)).tick_values(low, high)]
-    _fix_ticks(axes.xaxis, [tick for tick in ticks if low <= tick <= high])
-    axes.xaxis.set_major_formatter(FuncFormatter(lambda tick, _: f"{tick:.6g}{TIMES}"))
+    log_axis(axes.xaxis, low / pad, high * pad, unit=TIMES)
 
 
 def measured_ticks(axis: Axis, places: Iterable[float], *, log: bool = False) -> None:
@@ -122,9 +112,9 @@ def measured_ticks(axis: Axis, places: Iterable[float], *, log: bool = False) ->
     _fix_ticks(axis, ticks)
 
 
-def _fix_ticks(axis: Axis, ticks: Sequence[float]) -> None:
+def _fix_ticks(axis: Axis, ticks: Sequence[float], unit: str = "") -> None:
     axis.set_major_locator(FixedLocator(list(ticks)))
-    axis.set_major_formatter(FuncFormatter(lambda tick, _: _plain(tick)))
+    axis.set_major_formatter(FuncFormatter(lambda tick, _: f"{_plain(tick)}{unit}"))
     axis.set_minor_locator(NullLocator())
     axis.set_minor_formatter(NullFormatter())
 
@@ -133,7 +123,7 @@ def _plain(number: float) -> str:
     return f"{number:,.6g}" if abs(number) < 1e6 else f"{number:,.0f}"
 
 
-def curve(axes: Axes, places: Sequence[float], estimates: Sequence[Interval], **style: Any) -> None:
+def curve(axes: Axes, places: Sequence[float], estimates: Sequence[Estimated], **style: Any) -> None:
     """Marks and a line through ``estimates``, with the interval of each."""
     axes.errorbar(
         places,
@@ -147,7 +137,7 @@ def curve(axes: Axes, places: Sequence[float], estimates: Sequence[Interval], **
 
 
 def whisker(
-    axes: Axes, at: float, interval: Interval, *, vertical: bool = False, cap: float = 11.0, **style: Any
+    axes: Axes, at: float, interval: Estimated, *, vertical: bool = False, cap: float = 11.0, **style: Any
 ) -> None:
     """Draw an interval at ``at`` on the other axis; an end outside the axes is an arrow head on their edge.
 

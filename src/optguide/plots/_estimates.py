@@ -6,7 +6,6 @@ import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from statistics import median
-from typing import Protocol
 
 from matplotlib.font_manager import FontProperties
 from matplotlib.textpath import text_to_path
@@ -18,28 +17,6 @@ TIMES = "\N{MULTIPLICATION SIGN}"
 _UNITS = {"us": "µs", "ratio": TIMES}
 
 
-class Interval(Estimated, Protocol):
-    """An estimate that knows its samples; :class:`optguide.stats.estimate.Estimate` is one."""
-
-    @property
-    def n(self) -> int: ...
-
-
-class LoadPoint(Protocol):
-    """One offered load of an open-loop run; :class:`optguide.bench.load.LoadPoint` is one."""
-
-    @property
-    def offered(self) -> float: ...
-    @property
-    def p50(self) -> Interval | None: ...
-    @property
-    def p95(self) -> Interval | None: ...
-    @property
-    def p99(self) -> Interval | None: ...
-    @property
-    def void(self) -> str: ...
-
-
 @dataclass(frozen=True)
 class Span:
     """An interval that a figure derives from others."""
@@ -48,7 +25,6 @@ class Span:
     low: float
     high: float
     unit: str
-    n: int = 1
 
 
 def unit_name(unit: str) -> str:
@@ -62,7 +38,7 @@ def axis_label(quantity: str, unit: str) -> str:
     return f"{quantity} ({name})" if name else quantity
 
 
-def written(interval: Interval, *, ends: bool = True) -> str:
+def written(interval: Estimated, *, ends: bool = True) -> str:
     """A value as the pages write it, but in its own unit: numbers in one column are compared by eye.
 
     :param ends: write the interval too.
@@ -94,12 +70,12 @@ def text_width(text: str, weight: str = "normal") -> float:
     return float(text_to_path.get_text_width_height_descent(text, font, ismath=False)[0])
 
 
-def bounds(interval: Interval) -> tuple[float, float]:
+def bounds(interval: Estimated) -> tuple[float, float]:
     """Lower and upper end, never on the wrong side of the value."""
     return min(interval.low, interval.value), max(interval.high, interval.value)
 
 
-def arms(estimates: Sequence[Interval]) -> tuple[list[float], list[float]]:
+def arms(estimates: Sequence[Estimated]) -> tuple[list[float], list[float]]:
     """Lengths of the intervals below and above each value, as Matplotlib's ``errorbar`` wants them."""
     return (
         [estimate.value - bounds(estimate)[0] for estimate in estimates],
@@ -107,7 +83,7 @@ def arms(estimates: Sequence[Interval]) -> tuple[list[float], list[float]]:
     )
 
 
-def reach_from_zero(intervals: Iterable[Interval]) -> float:
+def reach_from_zero(intervals: Iterable[Estimated]) -> float:
     """Right end of an axis from zero: every value, and every interval up to twice the largest value."""
     pairs = [(interval.value, bounds(interval)[1]) for interval in intervals]
     top = max((value for value, _ in pairs if math.isfinite(value)), default=0.0)
@@ -116,7 +92,7 @@ def reach_from_zero(intervals: Iterable[Interval]) -> float:
     return 1.02 * max(top, min(max(high for _, high in pairs), 2 * top))
 
 
-def reach(estimates: Sequence[Interval]) -> tuple[float, float]:
+def reach(estimates: Sequence[Estimated]) -> tuple[float, float]:
     """Ends of a zoomed axis: all values, and intervals as far as they do not squeeze the values.
 
     On each side an interval may take twice the spread of the values, half the largest value or three times
@@ -133,7 +109,7 @@ def reach(estimates: Sequence[Interval]) -> tuple[float, float]:
 
 
 def log_reach(
-    estimates: Sequence[Interval], others: Iterable[float] = (), *, factor: float
+    estimates: Sequence[Estimated], others: Iterable[float] = (), *, factor: float
 ) -> tuple[float, float]:
     """Ends of a log axis: all values and ``others``, and intervals up to a ``factor`` beyond them."""
     values = [value for value in (*(estimate.value for estimate in estimates), *others) if value > 0] or [1.0]

@@ -7,12 +7,13 @@ from collections.abc import Hashable, Mapping, Sequence
 from statistics import median
 from typing import Any
 
+from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.colors import LinearSegmentedColormap, Normalize, to_hex
 from matplotlib.figure import Figure
-from matplotlib.lines import Line2D
-from matplotlib.patches import Patch, Rectangle
+from matplotlib.patches import Rectangle
 
+from optguide.format import Estimated
 from optguide.format import quantity as digits
 from optguide.plots._axes import (
     MIDDLE,
@@ -27,7 +28,6 @@ from optguide.plots._axes import (
 )
 from optguide.plots._estimates import (
     TIMES,
-    Interval,
     axis_label,
     bounds,
     fit,
@@ -37,6 +37,8 @@ from optguide.plots._estimates import (
 )
 from optguide.plots.themes import FONT_SIZE, WIDTH, palette, themed
 
+Cell = tuple[int, int]  # row and column
+
 _CELL = 0.56  # inches
 _DEEPEST = 0.5  # of the series' colour: the text on it keeps its contrast
 _MARKERS = ("^", "s", "D", "v")
@@ -44,7 +46,7 @@ _MARKERS = ("^", "s", "D", "v")
 
 @themed
 def bars(
-    rows: Sequence[tuple[str, Interval]],
+    rows: Sequence[tuple[str, Estimated]],
     unit: str,
     *,
     quantity: str = "Latency",
@@ -75,9 +77,9 @@ def bars(
 
 @themed
 def ratios(
-    rows: Sequence[tuple[str, Interval]],
+    rows: Sequence[tuple[str, Estimated]],
     *,
-    control: tuple[str, Interval] | None = None,
+    control: tuple[str, Estimated] | None = None,
     quantity: str = "Speed-up, log scale",
 ) -> Figure:
     """Forest plot of ratios around 1 on a log axis.
@@ -115,7 +117,7 @@ def ratios(
 
 @themed
 def steps(
-    rows: Sequence[tuple[str, Interval, Interval | None, Interval | None]], *, quantity: str = "Latency"
+    rows: Sequence[tuple[str, Estimated, Estimated | None, Estimated | None]], *, quantity: str = "Latency"
 ) -> Figure:
     """One bar per step of an optimization, each on top of those above it, and what it brought.
 
@@ -192,7 +194,7 @@ def _line_through_rows(axes: Axes, count: int, x: float, colour: str, style: str
 
 @themed
 def heat_map(  # noqa: PLR0913  both axes of a table need names
-    values: Sequence[Sequence[Interval | None]],
+    values: Sequence[Sequence[Estimated | None]],
     rows: Sequence[Hashable],
     columns: Sequence[Hashable],
     *,
@@ -219,7 +221,7 @@ def heat_map(  # noqa: PLR0913  both axes of a table need names
         chooses by itself.
     """
     figure, axes = new_figure(1.5 + _CELL * max(len(rows), 1), grid="none")
-    _frame(axes, rows, columns)
+    _name_cells(axes, rows, columns)
     axes.set_ylabel(row_label)
     axes.set_xlabel(column_label)
     cells = {
@@ -228,31 +230,25 @@ def heat_map(  # noqa: PLR0913  both axes of a table need names
         for column, estimate in enumerate(line)
         if estimate is not None
     }
-    best = _best(cells, lowest_is_best=lowest_is_best)
+    sign = -1 if lowest_is_best else 1
+    best = max(cells, key=lambda cell: sign * cells[cell].value, default=None)
+    close = [cell for cell in cells if best and cell != best and _overlap(cells[cell], cells[best])]
     colour = _colours([estimate.value for estimate in cells.values()])
     for row in range(len(rows)):
         for column in range(len(columns)):
             _fill(axes, row, column, cells.get((row, column)), colour)
-    close = [cell for cell in cells if cell != best and best and _overlap(cells[cell], cells[best])]
-    frames: dict[str, Any] = {"edgecolor": palette().accent, "fill": False}
-    dashed, solid = frames | {"linestyle": (0, (3, 2)), "linewidth": 1.8}, frames | {"linewidth": 3.2}
-    for row, column in close:
-        axes.add_patch(Rectangle((column + 0.04, row + 0.04), 0.92, 0.92, zorder=3, **dashed))
-    if best:
-        axes.add_patch(Rectangle((best[1] + 0.04, best[0] + 0.04), 0.92, 0.92, zorder=3, **solid))
+    handles = _frame_best(axes, best, close)
     unit = next(iter(cells.values())).unit if cells else "count"
     axes.set_title(axis_label(quantity, unit), loc="left", pad=6)
-    handles: list[Any] = [Patch(**solid, label="best")] if best else []
-    handles += [Patch(**dashed, label="interval overlaps the best")] if close else []
     for index, (name, (row_name, column_name)) in enumerate((marks or {}).items()):
-        at = (list(rows).index(row_name), list(columns).index(column_name))
-        handles.append(_mark(axes, at, name, index))
+        cell = (list(rows).index(row_name), list(columns).index(column_name))
+        handles.append(_mark(axes, cell, name, index))
     if handles:
         figure.legend(handles=handles, loc="outside lower left", ncols=2, borderpad=0, handlelength=1.6)
     return figure
 
 
-def _frame(axes: Axes, rows: Sequence[Hashable], columns: Sequence[Hashable]) -> None:
+def _name_cells(axes: Axes, rows: Sequence[Hashable], columns: Sequence[Hashable]) -> None:
     axes.set_xlim(0, max(len(columns), 1))
     axes.set_ylim(max(len(rows), 1), 0)
     room = 0.8 * (WIDTH * 72 - 60) / max(len(columns), 1)
@@ -263,14 +259,7 @@ def _frame(axes: Axes, rows: Sequence[Hashable], columns: Sequence[Hashable]) ->
         axes.spines[side].set_visible(False)
 
 
-def _best(cells: Mapping[tuple[int, int], Interval], *, lowest_is_best: bool) -> tuple[int, int] | None:
-    if not cells:
-        return None
-    sign = -1 if lowest_is_best else 1
-    return max(cells, key=lambda cell: sign * cells[cell].value)
-
-
-def _overlap(first: Interval, other: Interval) -> bool:
+def _overlap(first: Estimated, other: Estimated) -> bool:
     (low, high), (other_low, other_high) = bounds(first), bounds(other)
     return low <= other_high and other_low <= high
 
@@ -284,7 +273,7 @@ def _colours(values: Sequence[float]) -> Any:
     return lambda value: to_hex(ramp(0.3 if flat else 0.06 + (_DEEPEST - 0.06) * float(scale(value))))
 
 
-def _fill(axes: Axes, row: int, column: int, estimate: Interval | None, colour: Any) -> None:
+def _fill(axes: Axes, row: int, column: int, estimate: Estimated | None, colour: Any) -> None:
     colours = palette()
     face = "none" if estimate is None else colour(estimate.value)
     axes.add_patch(Rectangle((column, row), 1, 1, facecolor=face, edgecolor=colours.background, linewidth=2))
@@ -297,7 +286,7 @@ def _fill(axes: Axes, row: int, column: int, estimate: Interval | None, colour: 
     axes.text(column + 0.5, row + 0.72, _half_width(estimate), size=FONT_SIZE - 1.5, **middle)
 
 
-def _half_width(estimate: Interval) -> str:
+def _half_width(estimate: Estimated) -> str:
     low, high = bounds(estimate)
     half = max(estimate.value - low, high - estimate.value)
     if not math.isfinite(half) or not estimate.value:
@@ -306,15 +295,23 @@ def _half_width(estimate: Interval) -> str:
     return f"\N{PLUS-MINUS SIGN}{f'{percent:.0f}' if percent >= 9.5 else f'{percent:.2g}'} %"
 
 
-def _mark(axes: Axes, cell: tuple[int, int], name: str, index: int) -> Line2D:
-    """A small sign in a corner of a cell; returns its entry for the legend."""
+def _frame_best(axes: Axes, best: Cell | None, close: Sequence[Cell]) -> list[Artist]:
+    """Frame the best cell and those close to it; returns one of each kind for the legend."""
+
+    def frame(cell: Cell, label: str, **line: Any) -> Artist:
+        corner = (cell[1] + 0.04, cell[0] + 0.04)
+        line |= {"fill": False, "edgecolor": palette().accent, "zorder": 3}
+        return axes.add_patch(Rectangle(corner, 0.92, 0.92, label=label, **line))
+
+    dashed: dict[str, Any] = {"linestyle": (0, (3, 2)), "linewidth": 1.8}
+    frames = [frame(cell, "interval overlaps the best", **dashed) for cell in close]
+    return [*([frame(best, "best", linewidth=3.2)] if best else []), *frames[:1]]
+
+
+def _mark(axes: Axes, cell: Cell, name: str, index: int) -> Artist:
+    """A small sign in a corner of a cell, which the legend names."""
     row, column = cell
-    look: dict[str, Any] = {
-        "marker": _MARKERS[index % len(_MARKERS)],
-        "markersize": 8,
-        "color": palette().ink,
-        "linestyle": "none",
-    }
-    corner = ((0.14, 0.2), (0.86, 0.2), (0.14, 0.8), (0.86, 0.8))[index % 4]
-    axes.plot([column + corner[0]], [row + corner[1]], **look, zorder=4)
-    return Line2D([], [], **look, label=name)
+    x, y = ((0.14, 0.2), (0.86, 0.2), (0.14, 0.8), (0.86, 0.8))[index % 4]
+    style: dict[str, Any] = {"marker": _MARKERS[index % len(_MARKERS)], "markersize": 8, "linestyle": "none"}
+    (line,) = axes.plot([column + x], [row + y], color=palette().ink, zorder=4, label=name, **style)
+    return line

@@ -8,6 +8,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
+from optguide.bench.load import LoadPoint
+from optguide.format import Estimated
 from optguide.plots._axes import (
     TEXT_WIDTH,
     curve,
@@ -18,24 +20,24 @@ from optguide.plots._axes import (
     note,
 )
 from optguide.plots._estimates import (
-    Interval,
-    LoadPoint,
     arms,
     bounds,
     fit,
     log_reach,
+    reach,
     reach_from_zero,
     unit_name,
 )
 from optguide.plots._labels import LineName, name_lines
 from optguide.plots.themes import WIDTH, palette, themed
+from optguide.stats.estimate import Estimate
 
 _PERCENTILES = (("p50", "o", "-"), ("p95", "s", "--"), ("p99", "^", "-."))
 _DODGE = 0.008  # share of the axis by which the percentiles of one load stand apart
 _MARKERS = ("o", "s", "^", "D")
 _LABEL = (0.08, 0.075)  # width and height of a point's label, as shares of the panel
 
-Curve = Sequence[tuple[int, Interval, Interval]]
+Curve = Sequence[tuple[int, Estimated, Estimated]]
 
 
 @themed
@@ -161,7 +163,7 @@ def _label_points(axes: Axes, points: Curve, right: float, top: float) -> None:
 
 
 @themed
-def percentile_samples(rows: Sequence[tuple[int, Interval]], *, quantity: str = "Latency") -> Figure:
+def percentile_samples(rows: Sequence[tuple[int, Estimate]], *, quantity: str = "Latency") -> Figure:
     """How intervals of percentiles narrow as samples are added: one panel per percentile, same scales.
 
     :param rows: percentile and its estimate from ``estimate.n`` samples, in any order. Percentiles
@@ -176,7 +178,7 @@ def percentile_samples(rows: Sequence[tuple[int, Interval]], *, quantity: str = 
         _percentile_panel(axes, [estimate for at, estimate in rows if at == percentile], index)
         axes.set_title(f"p{percentile}", loc="left", weight="bold", pad=3)
     if rows:
-        grid[0].set_ylim(*_vertical_range([estimate for _, estimate in rows]))
+        grid[0].set_ylim(*reach([estimate for _, estimate in rows]))
         grid[-1].set_xscale("log")
         measured_ticks(grid[-1].xaxis, {estimate.n for _, estimate in rows}, log=True)
         grid[-1].xaxis.set_major_formatter(FuncFormatter(lambda tick, _: f"{tick:,.0f}"))
@@ -185,7 +187,7 @@ def percentile_samples(rows: Sequence[tuple[int, Interval]], *, quantity: str = 
     return figure
 
 
-def _percentile_panel(axes: Axes, estimates: Sequence[Interval], index: int) -> None:
+def _percentile_panel(axes: Axes, estimates: Sequence[Estimate], index: int) -> None:
     ordered = sorted(estimates, key=lambda estimate: estimate.n)
     axes.grid(axis="y")
     axes.yaxis.set_major_locator(MaxNLocator(4))
@@ -194,13 +196,3 @@ def _percentile_panel(axes: Axes, estimates: Sequence[Interval], index: int) -> 
         "marker": _MARKERS[index % len(_MARKERS)],
     }
     curve(axes, [estimate.n for estimate in ordered], ordered, **style)
-
-
-def _vertical_range(estimates: Sequence[Interval]) -> tuple[float, float]:
-    """All values, and intervals up to one and a half times the values' own spread from zero."""
-    top = max(estimate.value for estimate in estimates)
-    bottom = min(estimate.value for estimate in estimates)
-    low = max(min(bounds(estimate)[0] for estimate in estimates), 0.5 * bottom)
-    high = min(max(bounds(estimate)[1] for estimate in estimates), 1.5 * top)
-    pad = 0.06 * (high - low) or 0.1 * abs(top) or 1.0
-    return low - pad, high + pad

@@ -8,6 +8,7 @@ from typing import Any
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from optguide.format import Estimated
 from optguide.format import quantity as digits
 from optguide.plots._axes import (
     MIDDLE,
@@ -20,7 +21,6 @@ from optguide.plots._axes import (
     whisker,
 )
 from optguide.plots._estimates import (
-    Interval,
     Span,
     axis_label,
     bounds,
@@ -42,7 +42,9 @@ _NAME_WIDTH = 110  # points for the name of a lane
 
 
 @themed
-def stages(rows: Sequence[tuple[str, Mapping[str, Interval], Interval]], *, quantity: str = "Time") -> Figure:
+def stages(
+    rows: Sequence[tuple[str, Mapping[str, Estimated], Estimated]], *, quantity: str = "Time"
+) -> Figure:
     """Stacked horizontal bars: the stages of each variant, and the measured total with its interval.
 
     The whisker belongs to the total, which is measured as such; medians of stages need not add up to it.
@@ -75,14 +77,17 @@ def stages(rows: Sequence[tuple[str, Mapping[str, Interval], Interval]], *, quan
     return figure
 
 
-def _number(axes: Axes, x: float, y: float, part: Interval, colour: str) -> None:
+def _number(axes: Axes, x: float, y: float, part: Estimated, colour: str) -> None:
     box = {"facecolor": palette().background, "edgecolor": colour, "pad": 1.2, "linewidth": 0.8}
     axes.text(x, y, digits(part.value, "count"), ha="center", va="center", size="small", bbox=box, zorder=3)
 
 
 @themed
 def waterfall(
-    steps: Sequence[tuple[str, Interval]], *, highlight: str = "infer", quantity: str = "Time since the start"
+    steps: Sequence[tuple[str, Estimated]],
+    *,
+    highlight: str = "infer",
+    quantity: str = "Time since the start",
 ) -> Figure:
     """Steps of a pipeline one after another, each starting where the one before ended.
 
@@ -120,7 +125,7 @@ def _share(part: float, whole: float) -> str:
 
 @themed
 def layer_profile(
-    rows: Sequence[tuple[str, Interval, str]], *, top: int = 12, quantity: str = "Time per inference"
+    rows: Sequence[tuple[str, Estimated, str]], *, top: int = 12, quantity: str = "Time per inference"
 ) -> Figure:
     """The layers that take most time, coloured and hatched by the precision they ran in.
 
@@ -152,15 +157,9 @@ def layer_profile(
     return figure
 
 
-def _total(times: Sequence[Interval]) -> Span:
-    ends = [bounds(time) for time in times]
-    return Span(
-        sum(time.value for time in times),
-        sum(low for low, _ in ends),
-        sum(high for _, high in ends),
-        times[0].unit,
-        min(time.n for time in times),
-    )
+def _total(times: Sequence[Estimated]) -> Span:
+    lows, highs = zip(*map(bounds, times), strict=True)
+    return Span(sum(time.value for time in times), sum(lows), sum(highs), times[0].unit)
 
 
 @themed

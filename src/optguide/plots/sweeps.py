@@ -10,6 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
+from optguide.format import Estimated
 from optguide.plots._axes import (
     halo,
     linear_axis,
@@ -19,7 +20,7 @@ from optguide.plots._axes import (
     value_axis,
     whisker,
 )
-from optguide.plots._estimates import Interval, Span, axis_label, bounds
+from optguide.plots._estimates import Span, axis_label, bounds
 from optguide.plots._labels import LineName, line_names_height, name_lines
 from optguide.plots.themes import palette, themed
 
@@ -31,12 +32,12 @@ _DODGE = 0.012  # share of the axis by which the series of one x stand apart
 
 @themed
 def sweep(
-    series: Mapping[str, Sequence[tuple[float, Interval]]],
+    series: Mapping[str, Sequence[tuple[float, Estimated]]],
     *,
     x_label: str,
     quantity: str,
     log_x: bool = False,
-    references: Mapping[str, Interval] | None = None,
+    references: Mapping[str, Estimated] | None = None,
 ) -> Figure:
     """A line per series over what was varied, with the interval of every point.
 
@@ -74,7 +75,7 @@ def epochs(
     *,
     quantity: str = "Accuracy",
     unit: str = "share",
-    references: Mapping[str, Interval] | None = None,
+    references: Mapping[str, Estimated] | None = None,
     first: int = 1,
 ) -> Figure:
     """A number after each epoch of several trainings: a thin line each, and their mean.
@@ -180,7 +181,7 @@ def _moved(axes: Axes, place: float, share: float) -> float:
     return float(place + share * (right - left))
 
 
-def _draw_references(axes: Axes, references: Mapping[str, Interval]) -> list[LineName]:
+def _draw_references(axes: Axes, references: Mapping[str, Estimated]) -> list[LineName]:
     """Horizontal lines with their intervals; what to write at their ends."""
     colours = (palette().accent, palette().muted, palette().series[3])
     # Bands that overlap cannot be told apart: several references get whiskers right of the points.
@@ -203,7 +204,7 @@ def _draw_references(axes: Axes, references: Mapping[str, Interval]) -> list[Lin
     return names
 
 
-def _band(axes: Axes, reference: Interval, colour: str) -> None:
+def _band(axes: Axes, reference: Estimated, colour: str) -> None:
     bottom, top = axes.get_ylim()
     low, high = (min(max(end, bottom), top) for end in bounds(reference))
     axes.axhspan(low, high, color=colour, alpha=0.13, linewidth=0, zorder=0.6)
@@ -212,7 +213,7 @@ def _band(axes: Axes, reference: Interval, colour: str) -> None:
 
 
 def _draw_series(
-    axes: Axes, name: str, points: Sequence[tuple[float, Interval]], index: int, shift: float
+    axes: Axes, name: str, points: Sequence[tuple[float, Estimated]], index: int, shift: float
 ) -> LineName:
     """One line with its whiskers, moved sideways by a share of the axis; what to write at its end."""
     colour = palette().series[index % len(palette().series)]

@@ -12,9 +12,9 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.transforms import blended_transform_factory
 
+from optguide.format import Estimated
 from optguide.plots._axes import TEXT_WIDTH, linear_axis, log_axis, log_label, value_axis, whisker
 from optguide.plots._estimates import (
-    Interval,
     axis_label,
     bounds,
     fit,
@@ -27,7 +27,7 @@ from optguide.plots._estimates import (
 from optguide.plots._labels import Label, place_labels
 from optguide.plots.themes import FONT_SIZE, WIDTH, palette, themed
 
-Point = tuple[str, Interval, Interval] | tuple[str, Interval, Interval, str]
+Point = tuple[str, Estimated, Estimated] | tuple[str, Estimated, Estimated, str]
 
 _LOG_FROM = 8  # largest over smallest x from which a linear axis would crowd the small ones
 _MARKERS = ("o", "s", "^", "D", "v", "P")
@@ -106,8 +106,8 @@ class _Mark:
 
     number: int
     name: str
-    x: Interval
-    y: Interval
+    x: Estimated
+    y: Estimated
     group: str
     best: bool
 
@@ -178,7 +178,7 @@ def _scatter(
     return figure, axes, list_axes
 
 
-def _scale_x(axes: Axes, quantity: str, estimates: Sequence[Interval], limit: float | None) -> None:
+def _scale_x(axes: Axes, quantity: str, estimates: Sequence[Estimated], limit: float | None) -> None:
     label = axis_label(quantity, estimates[0].unit if estimates else "ms")
     ends = [estimate.value for estimate in estimates] or [1.0]
     ends += [] if limit is None else [limit]

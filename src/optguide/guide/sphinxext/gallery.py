@@ -35,7 +35,6 @@ def gallery_settings(root: Path, *, run: bool) -> dict[str, Any]:
     :param run: whether to run the examples. Without, pages of earlier runs stay, and an example that has
         changed since shows its code without output.
     """
-    here = __name__
     return {
         "examples_dirs": [str(root / "examples")],
         "gallery_dirs": ["gallery"],
@@ -43,10 +42,10 @@ def gallery_settings(root: Path, *, run: bool) -> dict[str, Any]:
         "plot_gallery": run,
         # One failed example leaves numbers missing on pages; its own traceback is the message that helps.
         "abort_on_example_error": True,
-        "subsection_order": f"{here}.chapter_place",
-        "within_subsection_order": f"{here}.example_place",
-        "image_scrapers": (f"{here}.figures", "matplotlib"),
-        "reset_modules": ("matplotlib", f"{here}.forget_figures"),
+        "subsection_order": f"{__name__}.chapter_place",
+        "within_subsection_order": f"{__name__}.example_place",
+        "image_scrapers": (f"{__name__}.figures", "matplotlib"),
+        "reset_modules": ("matplotlib", f"{__name__}.forget_figures"),
         # What an example shows it prints or draws; the repr of its last line would only repeat it.
         "capture_repr": ("_repr_html_",),
         # Both disturb what is being measured, and parallel runs set OMP_NUM_THREADS too.

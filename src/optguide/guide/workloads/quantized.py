@@ -32,15 +32,8 @@ def resnet50_int8() -> Workload:
         packages=("nncf", "openvino"),
         ingredients=(key(recipe()), f"seed {_SEED}"),
     )
-    return replace(
-        original,
-        name="resnet50_int8",
-        title="ResNet-50, INT8",
-        description="ResNet-50 with random weights, quantized to 8 bits on random images.",
-        ir=ensure(quantization) / "model.xml",
-        onnx=None,
-        torch="",
-    )
+    description = "ResNet-50 with random weights, quantized to 8 bits on random images."
+    return _quantized(original, quantization, description)
 
 
 def sentences_int8() -> Workload:
@@ -59,12 +52,17 @@ def sentences_int8() -> Workload:
         packages=("nncf", "openvino", "numpy"),
         ingredients=(original.ir.parent.name,),
     )
+    description = "Sentence encoder all-MiniLM-L6-v2, quantized to 8 bits on docstrings."
+    return _quantized(original, quantization, description)
+
+
+def _quantized(original: Workload, recipe: Recipe, description: str) -> Workload:
     return replace(
         original,
-        name="sentences_int8",
-        title="MiniLM-L6, INT8",
-        description="Sentence encoder all-MiniLM-L6-v2, quantized to 8 bits on docstrings.",
-        ir=ensure(quantization) / "model.xml",
+        name=recipe.name,
+        title=f"{original.title}, INT8",
+        description=description,
+        ir=ensure(recipe) / "model.xml",
         onnx=None,
         torch="",
     )

@@ -6,15 +6,14 @@ image file take scikit-learn's photograph.
 
 from __future__ import annotations
 
-import os
-import subprocess
 import tempfile
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from optguide.errors import EnvironmentMissing, Failure, OutputError
+from optguide.errors import OutputError
+from optguide.guide import environments
 from optguide.guide.workloads import export
 from optguide.guide.workloads.artifacts import Recipe, Workload, ensure, key, package_folder
 
@@ -50,23 +49,25 @@ def resnet50() -> Workload:
     )
 
 
-def resnet50_savedmodel(python: Path) -> Workload:
+def resnet50_savedmodel() -> Workload:
     """:func:`~optguide.guide.workloads.resnet50` with the same weights as a SavedModel too.
 
-    The signature ``serving_default`` takes ``pixel_values`` in NCHW, so the same inputs fit.
+    The signature ``serving_default`` takes ``pixel_values`` in NCHW, so the same inputs fit. It is written in
+    the isolated environment ``tensorflow`` (:mod:`optguide.guide.environments`).
 
-    :param python: interpreter with TensorFlow, see :func:`optguide.guide.environments.python_of`.
-    :raises EnvironmentMissing: the interpreter has no TensorFlow, or a package of ``resnet50`` is missing.
+    :raises EnvironmentMissing: that environment or a package of ``resnet50`` is missing.
+    :raises Failure: TensorFlow cannot write the model.
     :raises OutputError: TensorFlow's result differs from PyTorch's.
     :raises StorageError: the files cannot be written.
     """
+    tensorflow = environments.identity("tensorflow")
     original = resnet50()
     conversion = Recipe(
         "resnet50_savedmodel",
-        lambda folder: _make_savedmodel(python, original, folder),
+        lambda folder: _make_savedmodel(original, folder),
         sources=(Path(__file__), _TENSORFLOW_SCRIPT),
         packages=("numpy",),
-        ingredients=(key(recipe()), _tensorflow_version(python)),
+        ingredients=(key(recipe()), tensorflow),
     )
     return replace(original, savedmodel=ensure(conversion) / "savedmodel")
 
@@ -171,7 +172,7 @@ def _logits(network: torch.nn.Module) -> torch.nn.Module:
     return Logits().eval()
 
 
-def _make_savedmodel(python: Path, original: Workload, folder: Path) -> None:
+def _make_savedmodel(original: Workload, folder: Path) -> None:
     import numpy as np
     import torch
 
@@ -180,41 +181,11 @@ def _make_savedmodel(python: Path, original: Workload, folder: Path) -> None:
     with tempfile.TemporaryDirectory() as scratch:
         weights, logits = Path(scratch, "weights.npz"), Path(scratch, "logits.npy")
         np.savez(weights, **{name: tensor.numpy() for name, tensor in _weights().items()})
-        _run_tensorflow(python, _TENSORFLOW_SCRIPT, weights, original.inputs, folder / "savedmodel", logits)
+        paths = (weights, original.inputs, folder / "savedmodel", logits)
+        environments.run("tensorflow", _TENSORFLOW_SCRIPT, *paths)
         difference = float(np.abs(np.load(logits) - expected).max())
     if not difference <= _TENSORFLOW_TOLERANCE:
         raise OutputError(
             f"TensorFlow's logits of ResNet-50 differ from PyTorch's by {difference:.2g}.",
             "Report it together with the version of TensorFlow.",
         )
-
-
-def _tensorflow_version(python: Path) -> str:
-    code = (
-        "from importlib.metadata import packages_distributions as p, version;"
-        "print(version(p()['tensorflow'][0]))"
-    )
-    return f"tensorflow {_run_tensorflow(python, '-c', code).strip()}"
-
-
-def _run_tensorflow(python: Path, *arguments: str | Path) -> str:
-    environment = {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3", "CUDA_VISIBLE_DEVICES": ""}
-    try:
-        done = subprocess.run(
-            [python, "-I", *arguments], env=environment, capture_output=True, text=True, check=True
-        )
-    except OSError as error:
-        raise EnvironmentMissing(
-            f"The interpreter {python} cannot be started: {error.strerror}.", "Run: nox -s environments"
-        ) from error
-    except subprocess.CalledProcessError as error:
-        if "KeyError: 'tensorflow'" in error.stderr:
-            raise EnvironmentMissing(
-                f"The interpreter {python} has no TensorFlow.", "Run: nox -s environments"
-            ) from error
-        raise Failure(
-            "TensorFlow could not write ResNet-50 as a SavedModel.",
-            "Run again with --debug to see its message.",
-            detail=error.stderr,
-        ) from error
-    return done.stdout

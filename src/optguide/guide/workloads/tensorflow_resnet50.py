@@ -7,9 +7,12 @@ the written model, loaded again, computes for the inputs.
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Mapping
 from typing import Any
+
+os.environ |= {"TF_CPP_MIN_LOG_LEVEL": "3", "CUDA_VISIBLE_DEVICES": ""}  # read when TensorFlow is imported
 
 import numpy as np
 import tensorflow as tf
