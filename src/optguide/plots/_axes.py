@@ -86,8 +86,10 @@ def log_axis(axis: Axis, low: float, high: float, *, unit: str = "") -> None:
     """
     letter = "x" if axis is axis.axes.xaxis else "y"
     axis.axes.set(**{f"{letter}scale": "log", f"{letter}lim": (low, high)})
-    if high / low > 6:
-        ticks = LogLocator(subs=(1, 2, 5) if high / low < 200 else (1,)).tick_values(low, high)
+    span = high / low
+    if span > 6:
+        steps = (1, 2, 5) if span < 200 else (1, 5) if span < 1e4 else (1,)
+        ticks = LogLocator(subs=steps).tick_values(low, high)
     else:
         ticks = MaxNLocator(5, steps=(1, 2, 5, 10)).tick_values(low, high)
     _fix_ticks(axis, [float(tick) for tick in ticks if low <= tick <= high], unit)
@@ -176,7 +178,7 @@ def row_figure(
     A row's name stands above its mark and its value at the right end of the same line. So names may be long,
     no text can run into a mark, and the data keeps the whole width of a phone.
 
-    :param label: of the axis.
+    :param label: label of the axis, with its unit.
     :param header: inches above the rows for a legend.
     :param height: inches of a row.
     """

@@ -56,7 +56,7 @@ def bars(
 
     :param rows: name and estimate of each variant, top to bottom.
     :param unit: unit of all estimates.
-    :param quantity: what the axis measures.
+    :param quantity: label of the axis, without the unit.
     :param reference: name of the row the others are held against: drawn in another colour, with its value as
         a line through all rows.
     """
@@ -87,7 +87,7 @@ def ratios(
     :param rows: name and ratio of each comparison, top to bottom.
     :param control: the A/A comparison, drawn last and hollow, with its interval as a band through all
         rows: a ratio inside the band is one that the same variant against itself also gives.
-    :param quantity: what the axis measures.
+    :param quantity: label of the axis, without the unit.
     """
     colours = palette()
     comparisons = [*rows, *([control] if control else [])]
@@ -126,7 +126,7 @@ def steps(
     :param rows: name, estimate, factor gained on the row before, factor gained on the first row, top to
         bottom; all estimates in one unit. ``None`` where there is no factor, as in the first row, or it would
         repeat the other, as in the second.
-    :param quantity: what the axis measures.
+    :param quantity: label of the axis, without the unit.
     """
     colours = palette()
     unit = rows[0][1].unit if rows else "ms"
@@ -163,7 +163,7 @@ def repeat_ratios(
     text is the spread: largest minus smallest, as a share of the median.
 
     :param groups: way of measuring to the ratios of its repeats.
-    :param quantity: what the axis measures.
+    :param quantity: label of the axis, without the unit.
     """
     colours = palette()
     figure, axes = row_figure(len(groups), f"{quantity} ({TIMES})")
@@ -213,9 +213,9 @@ def heat_map(  # noqa: PLR0913  both axes of a table need names
         ``None`` where nothing was measured.
     :param rows: names or numbers, top to bottom.
     :param columns: names or numbers, left to right.
-    :param row_label: what the rows are, with its unit: ``"Threads (count)"``.
-    :param column_label: what the columns are.
-    :param quantity: what was measured.
+    :param row_label: label of the vertical axis, with its unit: ``"Threads (count)"``.
+    :param column_label: label of the horizontal axis, with its unit.
+    :param quantity: the measured quantity, for the title.
     :param lowest_is_best: for times.
     :param marks: name to (row, column) of cells that are to be shown, such as the one that the runtime
         chooses by itself.

@@ -168,7 +168,7 @@ def percentile_samples(rows: Sequence[tuple[int, Estimate]], *, quantity: str = 
 
     :param rows: percentile and its estimate from ``estimate.n`` samples, in any order. Percentiles
         that were refused for too few samples are simply absent.
-    :param quantity: what the vertical axis measures.
+    :param quantity: label of the vertical axis, without the unit.
     """
     panels = sorted({percentile for percentile, _ in rows})
     figure = Figure(figsize=(WIDTH, 0.7 + 1.6 * max(len(panels), 1)), layout="constrained")

@@ -50,7 +50,7 @@ def stages(
     The whisker belongs to the total, which is measured as such; medians of stages need not add up to it.
 
     :param rows: name, stages in order, total. All in the total's unit.
-    :param quantity: what the axis measures.
+    :param quantity: label of the axis, without the unit.
     """
     looks = looks_of(dict.fromkeys(stage for _, parts, _ in rows for stage in parts))
     unit = rows[0][2].unit if rows else "ms"
@@ -95,7 +95,7 @@ def waterfall(
 
     :param steps: name and time of each step, in order, all in one unit.
     :param highlight: the step the figure is about.
-    :param quantity: what the axis measures.
+    :param quantity: label of the axis, without the unit.
     """
     colours = palette()
     unit = steps[0][1].unit if steps else "ms"
@@ -135,7 +135,7 @@ def layer_profile(
     :param rows: layer name, time, runtime precision (``"f32"``, ``"bf16"``, ``"i8"`` or another),
         in any order.
     :param top: rows drawn one by one.
-    :param quantity: what the axis measures.
+    :param quantity: label of the axis, without the unit.
     """
     ordered = sorted(rows, key=lambda row: row[1].value, reverse=True)
     # A last row for one layer would hide its name and save nothing.

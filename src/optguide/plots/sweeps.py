@@ -46,8 +46,8 @@ def sweep(
 
     :param series: name to points (x, estimate), in any order, all estimates in one unit. Names stand beside
         the ends of the lines; the part that does not fit on two lines of 15 letters is left out.
-    :param x_label: what was varied, with its unit: ``"Calibration samples (count)"``.
-    :param quantity: what the estimates measure.
+    :param x_label: the quantity that was varied, with its unit: ``"Calibration samples (count)"``.
+    :param quantity: label of the vertical axis, without the unit.
     :param log_x: logarithmic x, where all x are positive.
     :param references: name to estimate of what does not depend on x: a horizontal line with the interval as a
         band or, where there are several, as a whisker at its right end.
@@ -83,7 +83,7 @@ def epochs(
     The mean ends where the first training ends.
 
     :param runs: the numbers of each training, one per epoch.
-    :param quantity: what the numbers measure.
+    :param quantity: label of the vertical axis, without the unit.
     :param unit: their unit, as in :class:`~optguide.stats.estimate.Estimate`.
     :param references: name to estimate of what was not trained here, drawn as in :func:`sweep`.
     :param first: epoch of the first number; 0 where it was taken before training.
@@ -129,8 +129,8 @@ def memory(
 
     :param series: name to readings (x, memory), in the order of x. Names stand beside the ends of the lines;
         the part that does not fit on two lines of 15 letters is left out.
-    :param x_label: what the readings are taken over, with its unit: ``"Calls (count)"``, ``"Time (s)"``.
-    :param quantity: what was read.
+    :param x_label: label of the horizontal axis, with its unit: ``"Calls (count)"``, ``"Time (s)"``.
+    :param quantity: label of the vertical axis, without the unit.
     :param unit: unit of the readings.
     :param from_zero: show the memory from zero, so that heights compare; else only the range of the readings.
     """

@@ -44,9 +44,9 @@ def pareto(points: Sequence[Point], *, x_quantity: str = "Latency", y_quantity: 
     alone. Whether two points really differ is for their intervals to say.
 
     :param points: name, x (less is better), y (more is better) and, where wanted, a group, in any order.
-    :param x_quantity: what x measures. Its axis is logarithmic where values differ by more than a factor of
-        eight.
-    :param y_quantity: what y measures.
+    :param x_quantity: label of the horizontal axis, without the unit. The axis is logarithmic where values
+        differ by more than a factor of eight.
+    :param y_quantity: label of the vertical axis, without the unit.
     """
     marks = _numbered(points)
     figure, axes, list_axes = _scatter(marks, x_quantity, y_quantity)

@@ -37,7 +37,7 @@ def verdict_interval_svg(
     :param high: upper end.
     :param value: the estimate.
     :param bounds: one threshold, or the two ends of a range.
-    :param label: what is drawn, for readers who cannot see it; plain text.
+    :param label: a plain-text description for readers who cannot see the drawing.
     :param unit: unit of all numbers, as in :class:`~optguide.stats.estimate.Estimate`.
     :param holds: the side of the bounds where the claim holds; it is shaded. ``None`` shades nothing.
     """

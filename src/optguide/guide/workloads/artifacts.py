@@ -32,7 +32,7 @@ class Workload:
     """A model in the formats it exists in, and inputs that fit all of them.
 
     :param name: short identifier, part of file names and result ids.
-    :param title: what tables and figures call it.
+    :param title: its name in tables and figures.
     :param ir: OpenVINO IR with 32-bit weights (integers where the model is quantized).
     :param inputs: ``.npz`` with one set of named inputs, in the order of the model's arguments.
     :param description: one sentence for readers.

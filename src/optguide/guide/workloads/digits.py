@@ -1,7 +1,7 @@
 """A classifier of handwritten digits, trained by the guide itself, with an accuracy that means something.
 
 The 1797 images of 8x8 pixels come with scikit-learn. They are divided into :data:`FOLDS` parts, and the
-network of each fold has never seen its part: judged together, the folds test on all 1797 images, enough to
+network of each fold has never seen its part: evaluated together, the folds test on all 1797 images, enough to
 tell a percentage point. ``from optguide.guide.workloads.digits import data, train`` and so on;
 ``workloads.digits`` is the function that prepares the files.
 """
@@ -88,7 +88,7 @@ class DigitsData:
 
     :param train_images: float32, count x 1 x 8 x 8, between 0 and 1.
     :param train_labels: int64, the digit of each image.
-    :param test_images: what no training of this fold may see.
+    :param test_images: images that no training of this fold may see.
     :param test_labels: its digits.
     """
 
@@ -100,7 +100,7 @@ class DigitsData:
 
 @cache
 def data(fold: int = 0) -> DigitsData:
-    """The images divided for ``fold``: about 1438 to learn from, 359 to judge by. Not to be written into.
+    """The images divided for ``fold``: about 1438 to learn from, 359 to test with. The arrays are read-only.
 
     :raises EnvironmentMissing: scikit-learn is not installed.
     :raises InputError: there is no such fold.
@@ -150,7 +150,7 @@ def _parts(labels: NDArray[np.int64]) -> NDArray[np.int64]:
 
 
 def correct(compiled: openvino.CompiledModel, fold: int = 0) -> NDArray[np.bool_]:
-    """For each image of the test part of ``fold``, whether ``compiled`` tells its digit.
+    """For each image of the test part of ``fold``, whether ``compiled`` recognizes its digit.
 
     :param compiled: takes images of 1 x 8 x 8, any static or dynamic number, and returns ten logits each.
     :raises InputError: it takes something else.
@@ -172,7 +172,9 @@ def correct(compiled: openvino.CompiledModel, fold: int = 0) -> NDArray[np.bool_
 
 
 def correct_torch(module: torch.nn.Module, fold: int = 0) -> NDArray[np.bool_]:
-    """The same for a PyTorch module, in evaluation mode; it is then in the mode it was.
+    """For each image of the test part of ``fold``, whether ``module`` recognizes its digit.
+
+    It is evaluated in evaluation mode and left in the mode it was in.
 
     :raises OutputError: a logit is not finite.
     """

@@ -1,6 +1,7 @@
-"""A training loop in plain PyTorch, for training from scratch and for fine-tuning alike.
+"""The network that reads digits, and a training loop in plain PyTorch for training and fine-tuning alike.
 
-The network: what small devices run (after MobileNetV3, arXiv:1905.02244), at the size of the images.
+The network is of the kind that small devices run (after MobileNetV3, arXiv:1905.02244), at the size of the
+images.
 """
 
 from __future__ import annotations
@@ -10,11 +11,13 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    import numpy as np
     import torch
+    from numpy.typing import NDArray
 
-
-WIDTHS = (10, 16, 24, 32)
-STRIDES = (2, 1, 2)
+_WIDTHS = (10, 16, 24, 32)
+_STRIDES = (2, 1, 2)
+_BATCH = 64
 
 
 def network(seed: int = 0) -> torch.nn.Module:
@@ -23,7 +26,7 @@ def network(seed: int = 0) -> torch.nn.Module:
     Depthwise-separable convolutions with hard-swish and squeeze-and-excitation. Such networks are known to be
     hard to quantize after training: they have few channels, and factors between 0 and 1 scale them.
 
-    :param seed: of the initial weights. Torch's own random numbers neither matter nor change.
+    :param seed: seed of the initial weights. Torch's own random numbers neither matter nor change.
     """
     import torch
     from torch import nn
@@ -56,12 +59,12 @@ def network(seed: int = 0) -> torch.nn.Module:
         def __init__(self) -> None:
             super().__init__()
             self.features = nn.Sequential(
-                nn.Conv2d(1, WIDTHS[0], 3, padding=1, bias=False),
-                nn.BatchNorm2d(WIDTHS[0]),
+                nn.Conv2d(1, _WIDTHS[0], 3, padding=1, bias=False),
+                nn.BatchNorm2d(_WIDTHS[0]),
                 nn.Hardswish(),
-                *map(separable, WIDTHS, WIDTHS[1:], STRIDES),
+                *map(separable, _WIDTHS, _WIDTHS[1:], _STRIDES),
             )
-            self.classifier = nn.Linear(WIDTHS[-1], 10)
+            self.classifier = nn.Linear(_WIDTHS[-1], 10)
 
         def forward(self, image: torch.Tensor) -> torch.Tensor:
             return self.classifier(self.features(image).mean(dim=(2, 3)))
@@ -69,15 +72,6 @@ def network(seed: int = 0) -> torch.nn.Module:
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         return Digits()
-
-
-if TYPE_CHECKING:
-    import numpy as np
-    import torch
-    from numpy.typing import NDArray
-
-
-_BATCH = 64
 
 
 def train(  # noqa: PLR0913  # the knobs of a training, all given by name
@@ -99,9 +93,9 @@ def train(  # noqa: PLR0913  # the knobs of a training, all given by name
     same order, and random numbers from ``seed``. Torch's own threads and random numbers are then as before.
 
     :param rate: highest learning rate; it rises during the first third of all steps, then falls to zero.
-    :param factors: on the rate, for parameters whose name ends like this (``{".mask": 30}``).
-    :param extra_loss: of a batch's images and logits, added to the cross-entropy: the disagreement with a
-        teacher, or a penalty that looks at neither.
+    :param factors: multiply the rate of parameters whose names end with a key (``{".mask": 30}``).
+    :param extra_loss: computed from a batch's images and logits and added to the cross-entropy:
+        disagreement with a teacher, or a penalty that looks at neither.
     :param after_step: called with the number of steps done.
     :param after_epoch: called with the number of epochs done; may evaluate the module.
     """
