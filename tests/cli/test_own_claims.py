@@ -2,6 +2,7 @@ import json
 
 import pytest
 
+from optguide.claims import Verdict
 from optguide.claims import on_model as own
 from optguide.claims.on_model import load
 from optguide.records import Result
@@ -27,11 +28,11 @@ def prepared(monkeypatch):
     asked = {}
 
     def prepare(outcome, results=None):
-        def verdicts(model, **options):
-            asked.update(options, model=model)
-            return tuple(own.OwnVerdict(claim, outcome, ("Because.",), results or {}) for claim in load())
+        def evaluate_model(model, seconds, **options):
+            asked.update(options, model=model, seconds=seconds)
+            return tuple(Verdict.on(claim, outcome, ["Because."], results) for claim in load())
 
-        monkeypatch.setattr(own, "verdicts", verdicts)
+        monkeypatch.setattr(own, "evaluate_model", evaluate_model)
         return asked
 
     return prepare
@@ -42,7 +43,7 @@ def test_refuted_claims_are_no_error(optguide, prepared, ir):
     found = optguide("claims", ir)
     assert found.status == 0
     assert f"{len(load())} claims: {len(load())} refuted." in found.out
-    assert (asked["seconds"], asked["only"], asked["device"]) == (120.0, None, "CPU")
+    assert (asked["seconds"], asked["only"], asked["model"].device) == (120.0, None, "CPU")
 
 
 def test_json(optguide, prepared, ir):
@@ -74,8 +75,8 @@ def test_options_arrive(optguide, prepared, ir, inputs):
         *("claims", ir, "--inputs", inputs, "--shape", "x=1,16", "--device", "AUTO:CPU", "--int8", ir),
         *("--budget", "5m", "--only", "pinning-helps"),
     )
-    assert (asked["model"], asked["int8"], asked["inputs"]) == (str(ir), str(ir), (str(inputs),))
-    assert (asked["shapes"], asked["device"]) == ({"x": (1, 16)}, "AUTO:CPU")
+    assert (asked["model"].model, asked["int8"], asked["model"].inputs) == (str(ir), str(ir), (str(inputs),))
+    assert (asked["model"].shapes, asked["model"].device) == ({"x": (1, 16)}, "AUTO:CPU")
     assert (asked["seconds"], list(asked["only"])) == (300.0, ["pinning-helps"])
 
 

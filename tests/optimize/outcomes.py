@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from optguide.bench.load import LatencyLimit
+from optguide.claims import Source, Verdict
 from optguide.optimize.candidate import Candidate, Deployment
 from optguide.optimize.config import Settings
 from optguide.optimize.outcome import (
@@ -18,8 +19,8 @@ from optguide.optimize.outcome import (
     Speed,
     Standing,
     SubjectFacts,
-    Verdict,
 )
+from optguide.records import Result
 from optguide.stats.estimate import Estimate
 
 HOSTILE = """<script>alert(1)</script>"'`$(touch pwned)&"""
@@ -199,23 +200,29 @@ def _layers(scale, precision):
     )
 
 
+def verdict(id_, statement, outcome, reasons, page, results=None):
+    source = Source(title="OpenVINO: page", url="page.html")
+    return Verdict(id_, "optimize", statement, source, page, outcome, reasons, results or {})
+
+
 VERDICTS = (
-    Verdict(
+    verdict(
         "int8-is-faster",
         "An INT8 model is faster than the one it was made from.",
         "confirmed",
         ("int8.gain is 2.59 times (2.50 to 2.68), above 1.",),
         "optimize/ptq",
+        {"int8.gain": Result(2.59, 2.5, 2.68, "ratio", 20, "median", "INT8 over f32", {"rounds": 20})},
     ),
-    Verdict(
+    verdict(
         "throughput-hint-costs-latency",
         "The throughput hint answers more requests and makes each of them wait longer.",
         "inconclusive",
         ("hint.latency is 1.02 times (0.97 to 1.08), on both sides of 1.",),
         "deploy/hints",
     ),
-    Verdict("bf16-halves-the-time", "bf16 halves the time.", "not measurable here", ("No AMX.",), ""),
-    Verdict(
+    verdict("bf16-halves-the-time", "bf16 halves the time.", "not measurable here", ("No AMX.",), ""),
+    verdict(
         "caching-helps",
         "A cache shortens the first inference.",
         "refuted",
@@ -384,7 +391,7 @@ def hostile():
         errors=(HOSTILE,),
         framework=HOSTILE,
         layers={"before": (replace(RICH.layers["before"][0], name=HOSTILE, kind=HOSTILE),)},
-        verdicts=(Verdict(HOSTILE, HOSTILE, HOSTILE, (HOSTILE,), HOSTILE),),
+        verdicts=(verdict(HOSTILE, HOSTILE, "confirmed", (HOSTILE,), HOSTILE),),
         standings=tuple(replace(s, why=HOSTILE) for s in RICH.standings),
         machine=MACHINE | {"cpu": HOSTILE, "packages": {HOSTILE: HOSTILE}},
     )

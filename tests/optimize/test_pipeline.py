@@ -1,22 +1,20 @@
 """Whole runs on a tiny model: every end a run can have, and what is left behind."""
 
-import importlib
 import json
 import shutil
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
 from optguide.bench.load import LatencyLimit
+from optguide.claims import Source, Verdict
 from optguide.errors import DeviceError, InputError, ModelError, OptionError, RecordsError, WorkerDied
 from optguide.optimize import phases
 from optguide.optimize.compression import artifacts
 from optguide.optimize.config import Settings
-from optguide.optimize.outcome import Verdict
 from optguide.optimize.pipeline import begin, resume
 from optguide.optimize.report import read_report
 from optguide.optimize.state import Store
@@ -193,24 +191,24 @@ def test_a_run_that_fails_on_the_way_reports_what_is_known(start, out, monkeypat
 
 
 def test_claims_heard_before_an_interruption_are_reported_and_asked_again(model, out, monkeypatch):
-    outcomes = [Verdict(f"claim-{n}", "It holds.", "confirmed", ("It is 2.",), "page") for n in range(3)]
-    told = [SimpleNamespace(to_outcome=lambda verdict=verdict: verdict) for verdict in outcomes]
+    source = Source(title="T", url="page.html")
+    outcomes = [
+        Verdict(f"claim-{n}", "measure", "It holds.", source, "page", "confirmed", ("It is 2.",))
+        for n in range(3)
+    ]
 
-    def hearing(*_, found, **__):
-        for verdict in told[:2]:
-            found(verdict)
+    def hearing(*_, on_verdict, **__):
+        for verdict in outcomes[:2]:
+            on_verdict(verdict)
         raise KeyboardInterrupt
 
-    own = importlib.import_module(
-        "optguide.claims.on_model.verdicts"
-    )  # the package has a function of this name
-    monkeypatch.setattr(own, "verdicts", hearing)
+    monkeypatch.setattr(phases, "evaluate_model", hearing)
     settings = Settings(str(model), budget=BUDGET)
     first = begin(settings, out).outcome
     assert first.ended == "interrupted"
     assert list(first.verdicts) == outcomes[:2]
     assert "claim-1" in (out / "report.json").read_text("utf-8")
-    monkeypatch.setattr(own, "verdicts", lambda *_, **__: told)
+    monkeypatch.setattr(phases, "evaluate_model", lambda *_, **__: tuple(outcomes))
     again = resume(out, budget=3 * BUDGET).outcome
     assert list(again.verdicts) == outcomes
     assert again.settings.claims

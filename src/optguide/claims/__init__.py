@@ -8,19 +8,28 @@ condition holds or fails only where the whole interval lies on one side of its b
 from __future__ import annotations
 
 from optguide.claims.model import Claim, Condition, Source, load
-from optguide.claims.verdicts import Outcome, State, Verdict, as_dict, decide, evaluate, judge, unmet
+from optguide.claims.verdicts import (
+    BUILD_OUTCOMES,
+    ClaimOutcome,
+    ConditionState,
+    Verdict,
+    decide,
+    evaluate,
+    judge,
+    missing_needs,
+)
 
 __all__ = [
+    "BUILD_OUTCOMES",
     "Claim",
+    "ClaimOutcome",
     "Condition",
-    "Outcome",
+    "ConditionState",
     "Source",
-    "State",
     "Verdict",
-    "as_dict",
     "decide",
     "evaluate",
     "judge",
     "load",
-    "unmet",
+    "missing_needs",
 ]

@@ -1,143 +1,119 @@
-"""What the records say about a claim.
-
-Why a verdict is what it is, in sentences.
-"""
+"""What results say about a claim, and why, in sentences."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
+import msgspec
+
 from optguide import format as fmt
-from optguide.claims.model import Claim, Condition
+from optguide.claims.model import Claim, Condition, Source
 from optguide.errors import ClaimError
 from optguide.machine import Machine
 from optguide.records import Records, Result
+from optguide.stats.estimate import Interval, Relation, relation
 
 __all__ = [
-    "Outcome",
-    "State",
+    "BUILD_OUTCOMES",
+    "ClaimOutcome",
+    "ConditionState",
     "Verdict",
-    "as_dict",
     "decide",
     "evaluate",
     "judge",
-    "lacking",
-    "sentence",
-    "unmet",
+    "missing_needs",
 ]
 
-State = Literal["holds", "fails", "open"]
+ConditionState = Literal["holds", "fails", "open"]
 
-_NEEDS = {
-    "cpu": "the instruction set {}",
-    "device": "an OpenVINO device {}",
-    "os": "the operating system {}",
-    "cores": "{} cores",
-}
+ClaimOutcome = Literal[
+    "confirmed", "refuted", "inconclusive", "not measurable here", "not tried", "not recorded"
+]
+"""``not tried``: no time was left. ``not recorded``: the example that measures it has not run yet."""
 
-_NO_DIFFERENCE = {"ratio": 1.0, "points": 0.0}
-"""What a comparison of equals gives."""
-
-
-def sentence(condition: Condition, result: Result, state: State) -> str:
-    """What was measured and how it stands to the bound: ``A: 40 ms (39 to 41), below 50 ms.``"""
-    if condition.above is not None:
-        ending = _beside("above", _bound(condition.above, result.unit), state)
-    elif condition.below is not None:
-        ending = _beside("below", _bound(condition.below, result.unit), state)
-    else:
-        ending = _range(condition.between or (0.0, 0.0), result, state)
-    return f"{result.label or condition.result}: {fmt.estimate(result)}, {ending}."
-
-
-def lacking(need: str) -> str:
-    """What the machine would need to have, such as ``cpu:amx_int8``, as a sentence."""
-    kind, _, what = need.partition(":")
-    return f"This machine does not have {_NEEDS[kind].format(what)}."
-
-
-def _beside(side: str, bound: str, state: State) -> str:
-    return {
-        "holds": f"{side} {bound}",
-        "fails": f"not {side} {bound}",
-        "open": f"which leaves open whether it is {side} {bound}",
-    }[state]
-
-
-def _range(between: tuple[float, float], result: Result, state: State) -> str:
-    lowest, highest = between
-    same = _NO_DIFFERENCE.get(result.unit)
-    if state == "holds" and same is not None and lowest <= same <= highest and result.low < result.high:
-        return f"no difference larger than {_largest_difference(result, same)} here"
-    bounds = f"the range {_bound(lowest, result.unit)} to {_bound(highest, result.unit)}"
-    return {
-        "holds": f"within {bounds}",
-        "fails": f"outside {bounds}",
-        "open": f"which reaches beyond {bounds}",
-    }[state]
-
-
-def _largest_difference(result: Result, same: float) -> str:
-    """The interval's farthest distance from ``same``, rounded up to a tenth of a per cent or of a point."""
-    unit, tenth = ("share", 1000) if result.unit == "ratio" else (result.unit, 10)
-    tenths = max(abs(result.low - same), abs(result.high - same)) * tenth
-    # Binary fractions: 1 - 0.979 is a little more than 0.021, which is not a reason to say 2.2 %.
-    return fmt.quantity(math.ceil(round(tenths, 6)) / tenth, unit)
-
-
-def _bound(value: float, unit: str) -> str:
-    # A ratio's bound was written by hand and is quoted as written: "above 1", without digits.
-    return f"{value:g}" if unit == "ratio" else fmt.quantity(value, unit)
-
-
-Outcome = Literal["confirmed", "refuted", "inconclusive", "not measurable here"]
+BUILD_OUTCOMES: tuple[ClaimOutcome, ...] = ("confirmed", "refuted", "inconclusive", "not measurable here")
+"""Those that a complete build of the guide can have."""
 
 
 @dataclass(frozen=True)
 class Verdict:
-    """A claim and what this build found out about it.
+    """What measurements say about a claim, as plain data; with what a reader needs of the claim itself.
 
-    :param claim: the claim.
     :param outcome: ``refuted`` if any condition fails, ``confirmed`` if all hold, ``inconclusive`` if an
-        interval leaves one open, ``not measurable here`` if the machine lacks something.
+        interval leaves one open, ``not measurable here`` if the machine or the model lacks something.
     :param reasons: one sentence per condition with the measured interval, or per thing that is lacking.
+    :param results: that decided it, by identifier; empty where nothing did.
     """
 
-    claim: Claim
-    outcome: Outcome
+    id: str
+    chapter: str
+    statement: str
+    source: Source
+    page: str
+    outcome: ClaimOutcome
     reasons: tuple[str, ...]
+    results: Mapping[str, Result] = field(default_factory=dict)
+
+    @classmethod
+    def on(
+        cls,
+        claim: Claim,
+        outcome: ClaimOutcome,
+        reasons: Iterable[str],
+        results: Mapping[str, Result] | None = None,
+    ) -> Verdict:
+        """The verdict on ``claim``."""
+        return cls(
+            claim.id,
+            claim.chapter,
+            claim.statement,
+            claim.source,
+            claim.page,
+            outcome,
+            tuple(reasons),
+            results or {},
+        )
 
     def to_dict(self) -> dict[str, Any]:
-        """The verdict as JSON, with what a reader needs of the claim."""
-        return as_dict(self.claim, self.outcome, self.reasons)
+        """All fields, as JSON has them."""
+        return msgspec.to_builtins(self)  # type: ignore[no-any-return]  # a dataclass becomes a dictionary
 
 
-def as_dict(claim: Claim, outcome: str, reasons: Iterable[str]) -> dict[str, Any]:
-    """What is known of a claim as JSON, also where it has none of the outcomes of :class:`Verdict`."""
-    return {
-        "id": claim.id,
-        "chapter": claim.chapter,
-        "statement": claim.statement,
-        "source": {"title": claim.source.title, "url": claim.source.url},
-        "page": claim.page,
-        "outcome": outcome,
-        "reasons": list(reasons),
-    }
-
-
-def judge(condition: Condition, low: float, high: float) -> State:
-    """Whether ``condition`` holds, fails or is left open by the interval from ``low`` to ``high``."""
-    if condition.above is not None:
-        holds, fails = low > condition.above, high <= condition.above
-    elif condition.below is not None:
-        holds, fails = high < condition.below, low >= condition.below
+def judge(condition: Condition, interval: Interval) -> ConditionState:
+    """Whether ``condition`` holds, fails or is left open by a measured interval."""
+    states: Mapping[Relation, ConditionState]
+    if condition.between is not None:
+        place = relation(interval, *condition.between)
+        states = {"inside": "holds", "below": "fails", "above": "fails"}
+    elif condition.above is not None:
+        place = relation(interval, high=condition.above)
+        states = {"above": "holds", "inside": "fails"}
     else:
-        lowest, highest = condition.between or (-math.inf, math.inf)
-        holds, fails = lowest <= low and high <= highest, high < lowest or low > highest
-    return "holds" if holds else "fails" if fails else "open"
+        place = relation(interval, low=condition.below or 0.0)
+        states = {"below": "holds", "inside": "fails"}
+    return states.get(place, "open")
+
+
+def decide(claim: Claim, results: Mapping[str, Result]) -> Verdict:
+    """The verdict that results allow, wherever they come from.
+
+    :param results: by identifier, those of all conditions and possibly others.
+    """
+    deciding = {condition.result: results[condition.result] for condition in claim.conditions}
+    states = [judge(condition, deciding[condition.result]) for condition in claim.conditions]
+    reasons = [
+        _sentence(condition, deciding[condition.result], state)
+        for condition, state in zip(claim.conditions, states, strict=True)
+    ]
+    outcome: ClaimOutcome = "inconclusive"
+    if "fails" in states:
+        outcome = "refuted"
+    elif "open" not in states:
+        outcome = "confirmed"
+    return Verdict.on(claim, outcome, reasons, deciding)
 
 
 def evaluate(claims: Iterable[Claim], records: Records, machine: Machine) -> tuple[Verdict, ...]:
@@ -150,46 +126,84 @@ def evaluate(claims: Iterable[Claim], records: Records, machine: Machine) -> tup
     return tuple(_verdict(claim, records, machine) for claim in claims)
 
 
-def decide(claim: Claim, results: Mapping[str, Result]) -> Verdict:
-    """The verdict that results allow, wherever they come from.
-
-    :param results: those of all conditions, by identifier.
-    """
-    states: list[State] = []
-    reasons: list[str] = []
-    for condition in claim.conditions:
-        result = results[condition.result]
-        state = judge(condition, result.low, result.high)
-        states.append(state)
-        reasons.append(sentence(condition, result, state))
-    outcome: Outcome = "inconclusive"
-    if "fails" in states:
-        outcome = "refuted"
-    elif "open" not in states:
-        outcome = "confirmed"
-    return Verdict(claim, outcome, tuple(reasons))
-
-
-def unmet(claim: Claim, machine: Machine) -> tuple[str, ...]:
+def missing_needs(claim: Claim, machine: Machine) -> tuple[str, ...]:
     """Sentences about what the claim needs and the machine does not have.
 
     :raises ClaimError: it needs something that is not understood.
     """
-    return tuple(lacking(need) for need in claim.needs if not machine.supports(need))
+    return tuple(_missing(need) for need in claim.needs if not machine.supports(need))
 
 
 def _verdict(claim: Claim, records: Records, machine: Machine) -> Verdict:
     if obstacles := _obstacles(claim, records, machine):
-        return Verdict(claim, "not measurable here", obstacles)
+        return Verdict.on(claim, "not measurable here", obstacles)
     return decide(claim, records.results)
 
 
 def _obstacles(claim: Claim, records: Records, machine: Machine) -> tuple[str, ...]:
     """Sentences about what keeps the claim from being measured here."""
     try:
-        needs = unmet(claim, machine)
+        needs = missing_needs(claim, machine)
         owners = {condition.result: records.record_of(condition.result) for condition in claim.conditions}
     except ClaimError as error:
         raise ClaimError(f"Claim {claim.id!r}: {error.message}", error.remedy) from error
-    reasons = {id_: owner.unavailable[id_] for id_, owner in owners.items() if id_ in owner.unavailable}
-    return (*needs, *dict.fromkeys(f"Not measurable here: {why.rstrip('.')}." for why in reasons.values()))
+    reasons = [owner.unavailable[id_] for id_, owner in owners.items() if id_ in owner.unavailable]
+    return (*needs, *dict.fromkeys(f"Not measurable here: {reason.rstrip('.')}." for reason in reasons))
+
+
+_NEEDS = {
+    "cpu": "the instruction set {}",
+    "device": "an OpenVINO device {}",
+    "os": "the operating system {}",
+    "cores": "{} cores",
+}
+
+_NO_DIFFERENCE = {"ratio": 1.0, "points": 0.0}
+"""The result of comparing equals, by unit."""
+
+
+def _missing(need: str) -> str:
+    """A need of the form ``cpu:amx_int8``, as a sentence about this machine."""
+    kind, _, name = need.partition(":")
+    return f"This machine does not have {_NEEDS[kind].format(name)}."
+
+
+def _sentence(condition: Condition, result: Result, state: ConditionState) -> str:
+    """What was measured and how it stands to the bound: ``A: 40 ms (39 to 41), below 50 ms.``"""
+    if condition.between is not None:
+        ending = _beside_range(condition.between, result, state)
+    elif condition.above is not None:
+        ending = _beside_bound(f"above {_bound(condition.above, result.unit)}", state)
+    else:
+        ending = _beside_bound(f"below {_bound(condition.below or 0.0, result.unit)}", state)
+    return f"{result.label or condition.result}: {fmt.estimate(result)}, {ending}."
+
+
+def _beside_bound(bound: str, state: ConditionState) -> str:
+    return {"holds": bound, "fails": f"not {bound}", "open": f"which leaves open whether it is {bound}"}[
+        state
+    ]
+
+
+def _beside_range(bounds: tuple[float, float], result: Result, state: ConditionState) -> str:
+    low, high = bounds
+    equal = _NO_DIFFERENCE.get(result.unit)
+    if state == "holds" and equal is not None and low <= equal <= high and result.low < result.high:
+        return f"no difference larger than {_largest_difference(result, equal)} here"
+    text = f"the range {_bound(low, result.unit)} to {_bound(high, result.unit)}"
+    return {"holds": f"within {text}", "fails": f"outside {text}", "open": f"which reaches beyond {text}"}[
+        state
+    ]
+
+
+def _largest_difference(result: Result, equal: float) -> str:
+    """The interval's farthest distance from ``equal``, rounded up to a tenth of a per cent or of a point."""
+    unit, tenth = ("share", 1000) if result.unit == "ratio" else (result.unit, 10)
+    tenths = max(abs(result.low - equal), abs(result.high - equal)) * tenth
+    # Binary fractions: 1 - 0.979 is a little more than 0.021, which is not a reason to say 2.2 %.
+    return fmt.quantity(math.ceil(round(tenths, 6)) / tenth, unit)
+
+
+def _bound(value: float, unit: str) -> str:
+    # A ratio's bound was written by hand and is quoted as written: "above 1", without digits.
+    return f"{value:g}" if unit == "ratio" else fmt.quantity(value, unit)

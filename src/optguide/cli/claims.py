@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -14,9 +13,8 @@ from rich.text import Text
 
 from optguide import format as fmt
 from optguide.bench.variant import Variant
-from optguide.claims import as_dict, evaluate, on_model
+from optguide.claims import Verdict, evaluate, on_model
 from optguide.claims import load as load_claims
-from optguide.claims.on_model import NOT_TRIED, OwnVerdict
 from optguide.cli import output
 from optguide.cli.options import DURATION, debug_option, json_option, wait_option
 from optguide.cli.session import busy_warnings, machine_held
@@ -31,9 +29,6 @@ __all__ = ["claims"]
 
 BUDGET = 120.0
 """Seconds for trying claims on a model, where the reader gives no budget."""
-
-NOT_RECORDED = "not recorded"
-"""Outcome of a claim whose example has not run yet, beside those of :class:`optguide.claims.Verdict`."""
 
 EPILOG = """\b
 Examples:
@@ -109,21 +104,6 @@ def claims(model: str | None, folder: Path | None, as_json: bool, **options: Any
         _try_on_model(model, options, as_json=as_json)
 
 
-@dataclass(frozen=True)
-class ClaimRow:
-    """One claim as the command prints it.
-
-    :param details: for ``--json``.
-    :param note: a last line below the reasons, such as where to read on; none if empty.
-    """
-
-    outcome: str
-    statement: str
-    reasons: tuple[str, ...]
-    details: dict[str, Any]
-    note: str = ""
-
-
 def _refuse_without_model(options: Mapping[str, Any]) -> None:
     about_model = ("inputs", "shape", "device", "int8", "only", "budget")
     present = [name for name in about_model if options["shapes" if name == "shape" else name]]
@@ -140,7 +120,7 @@ def _show_recorded(folder: Path | None, *, as_json: bool) -> None:
         raise RecordsError(f"There are no records in {records.folder}.", "Run `nox -s docs` to measure.")
     newest = max(records.by_example.values(), key=lambda record: record.finished)
     measured_on = Machine.from_dict(newest.machine)
-    rows = _recorded_rows(records, measured_on)
+    verdicts = _recorded_verdicts(records, measured_on)
     warnings = [*records.mixed()]
     if newest.machine_id != Machine.current().machine_id:
         warnings.insert(
@@ -152,10 +132,10 @@ def _show_recorded(folder: Path | None, *, as_json: bool) -> None:
         content=lambda: {
             "machine": measured_on.to_dict(),
             "measured": newest.finished,
-            "counts": _counts(rows),
-            "claims": [row.details for row in rows],
+            "counts": _counts(verdicts),
+            "claims": [_without_results(verdict) for verdict in verdicts],
         },
-        tables=lambda: _print("Claims", rows, f"{measured_on.summary()}, {newest.finished}"),
+        tables=lambda: _print("Claims", verdicts, f"{measured_on.summary()}, {newest.finished}"),
         warnings=warnings,
     )
 
@@ -167,20 +147,18 @@ def _build_folder(folder: Path) -> Path:
     return folder.resolve().parent if is_records else folder
 
 
-def _recorded_rows(records: Records, measured_on: Machine) -> list[ClaimRow]:
-    """All claims in their order, also those whose results no example has recorded yet."""
+def _recorded_verdicts(records: Records, measured_on: Machine) -> list[Verdict]:
+    """On all claims in their order, also on those whose results no example has recorded yet."""
     recorded = records.results.keys() | records.unavailable.keys()
-    rows = []
+    verdicts: list[Verdict] = []
     for claim in load_claims():
         missing = [part.result for part in claim.conditions if part.result not in recorded]
         if missing:
-            reasons = tuple(f"No example has recorded {result}." for result in missing)
-            details = as_dict(claim, NOT_RECORDED, reasons)
-            rows.append(ClaimRow(NOT_RECORDED, claim.statement, reasons, details))
-            continue
-        (verdict,) = evaluate([claim], records, measured_on)
-        rows.append(ClaimRow(verdict.outcome, claim.statement, verdict.reasons, verdict.to_dict()))
-    return rows
+            reasons = [f"No example has recorded {result}." for result in missing]
+            verdicts.append(Verdict.on(claim, "not recorded", reasons))
+        else:
+            verdicts += evaluate([claim], records, measured_on)
+    return verdicts
 
 
 def _try_on_model(model: str, options: Mapping[str, Any], *, as_json: bool) -> None:
@@ -195,28 +173,15 @@ def _try_on_model(model: str, options: Mapping[str, Any], *, as_json: bool) -> N
         raise OptionError("A budget of 0 s tries nothing.", "Use a budget above zero.")
     with machine_held(f"optguide claims {variant.name}", options["wait"]):
         start = time.monotonic()
-        verdicts = on_model.verdicts(
-            variant.model,
-            inputs=variant.inputs,
-            shapes=variant.openvino.shapes,
-            device=variant.openvino.device,
+        verdicts = on_model.evaluate_model(
+            variant,
+            budget,
             int8=int8,
-            seconds=budget,
             only=options["only"] or None,
             label=f"claims on {variant.name}",
         )
         seconds = time.monotonic() - start
     _refuse_too_short(verdicts, budget)
-    rows = [
-        ClaimRow(
-            verdict.outcome,
-            verdict.claim.statement,
-            verdict.reasons,
-            verdict.to_dict(),
-            note=f"{verdict.claim.id}, on the page {verdict.claim.page}",
-        )
-        for verdict in verdicts
-    ]
     machine = Machine.current()
     where = f"{machine.summary()}, in {fmt.duration(seconds)}"
     output.deliver(
@@ -228,10 +193,10 @@ def _try_on_model(model: str, options: Mapping[str, Any], *, as_json: bool) -> N
             "int8": int8,
             "budget": {"seconds": budget},
             "seconds": seconds,
-            "counts": _counts(rows),
-            "claims": [row.details for row in rows],
+            "counts": _counts(verdicts),
+            "claims": [verdict.to_dict() for verdict in verdicts],
         },
-        tables=lambda: _print(f"The guide's claims on {variant.name}", rows, where),
+        tables=lambda: _print(f"The guide's claims on {variant.name}", verdicts, where, named=True),
         warnings=busy_warnings(_others_share(verdicts)),
     )
 
@@ -251,37 +216,44 @@ def _checked(model: str, options: Mapping[str, Any]) -> tuple[Variant, str | Non
     return variant, int8
 
 
-def _refuse_too_short(verdicts: Sequence[OwnVerdict], budget: float) -> None:
-    not_tried = [verdict for verdict in verdicts if verdict.outcome == NOT_TRIED]
-    if not_tried and all(verdict.outcome in (NOT_TRIED, "not measurable here") for verdict in verdicts):
+def _refuse_too_short(verdicts: Sequence[Verdict], budget: float) -> None:
+    not_tried = [verdict for verdict in verdicts if verdict.outcome == "not tried"]
+    if not_tried and all(verdict.outcome in ("not tried", "not measurable here") for verdict in verdicts):
         raise OptionError(
             f"In {fmt.duration(budget)}, none of the claims could be tried. {not_tried[0].reasons[0]}",
             "Give a larger --budget, such as 2m.",
         )
 
 
-def _others_share(verdicts: Sequence[OwnVerdict]) -> float:
+def _others_share(verdicts: Sequence[Verdict]) -> float:
     """The largest share of the CPU that other processes used during any of the measurements."""
     results = [result for verdict in verdicts for result in verdict.results.values()]
-    return max((result.evidence.get("others_share", 0.0) for result in results), default=0.0)
+    return max((result.evidence.get("others_share") or 0.0 for result in results), default=0.0)
 
 
-def _counts(rows: Sequence[ClaimRow]) -> dict[str, int]:
+def _without_results(verdict: Verdict) -> dict[str, Any]:
+    """For ``--json``; the records hold the results."""
+    return {key: value for key, value in verdict.to_dict().items() if key != "results"}
+
+
+def _counts(verdicts: Sequence[Verdict]) -> dict[str, int]:
     """Number of claims by outcome."""
-    return dict(Counter(row.outcome for row in rows))
+    return dict(Counter(verdict.outcome for verdict in verdicts))
 
 
-def _print(title: str, rows: Sequence[ClaimRow], where: str) -> None:
+def _print(title: str, verdicts: Sequence[Verdict], where: str, *, named: bool = False) -> None:
     """The table and its summary.
 
     :param where: measured on which machine, and when or how long.
+    :param named: add the identifier of each claim and the page that discusses it.
     """
-    cells = []
-    for row in rows:
-        below = [(f"\n{text}", "dim") for text in (*row.reasons, row.note) if text]
-        cells.append((output.verdict(row.outcome), Text.assemble(row.statement, *below)))
-    output.table(title, ("Verdict", "Claim, and what decides it"), cells)
-    counts = Counter(row.outcome for row in rows).most_common()
+    rows = []
+    for verdict in verdicts:
+        note = (f"{verdict.id}, on the page {verdict.page}",) if named else ()
+        below = [(f"\n{text}", "dim") for text in (*verdict.reasons, *note)]
+        rows.append((output.verdict(verdict.outcome), Text.assemble(verdict.statement, *below)))
+    output.table(title, ("Verdict", "Claim, and what decides it"), rows)
+    counts = Counter(verdict.outcome for verdict in verdicts).most_common()
     summary = ", ".join(f"{count} {outcome}" for outcome, count in counts) or "no claims"
     output.paragraph(f"{len(rows)} claim{'' if len(rows) == 1 else 's'}: {summary}.")
     output.paragraph(f"Measured on {where}.")

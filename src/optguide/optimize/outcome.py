@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from optguide.claims import Verdict
 from optguide.optimize.candidate import Candidate, Precision
 from optguide.optimize.config import Settings
 from optguide.stats.estimate import Estimate
@@ -28,7 +29,6 @@ __all__ = [
     "Standing",
     "Status",
     "SubjectFacts",
-    "Verdict",
 ]
 
 SCHEMA = 2
@@ -199,17 +199,6 @@ class Layer:
     kind: str
     precision: str
     time: Estimate
-
-
-@dataclass(frozen=True)
-class Verdict:
-    """One of the guide's claims on this model; the fields of :class:`optguide.claims.Verdict` as text."""
-
-    id: str
-    statement: str
-    outcome: str
-    reasons: tuple[str, ...]
-    page: str
 
 
 @dataclass(frozen=True)

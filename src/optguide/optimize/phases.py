@@ -7,9 +7,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
+from pathlib import Path
 
 from optguide.bench.progress import Overview
 from optguide.bench.variant import Variant
+from optguide.claims import Verdict
+from optguide.claims.on_model import evaluate_model
 from optguide.errors import Busy, ModelError, OptGuideError, StorageError, WorkerError
 from optguide.optimize import model_profile as portrait
 from optguide.optimize.budget import Clock, Phase
@@ -24,6 +27,7 @@ from optguide.optimize.search.race import confirm, is_unfinished, race
 from optguide.optimize.search.rules import Rules, may_win
 from optguide.optimize.search.standings import RaceResult, standings
 from optguide.optimize.state import Store
+from optguide.runtimes.openvino import OpenVINO
 
 __all__ = ["Phases", "profiled_beside"]
 
@@ -169,28 +173,23 @@ class Phases:
         int8 = next((m for m in self.store.state.artifacts if m.precision == "int8" and m.file), None)
 
         def ask(seconds: float) -> object:
-            from optguide.claims.on_model.verdicts import OwnVerdict, verdicts
-
-            def hear(verdict: OwnVerdict) -> None:
-                new = verdict.to_outcome()
-                others = (known for known in self.store.state.heard if known.id != new.id)
-                self._save(heard=(*others, new))
-
-            file = str(self.store.folder / int8.file) if int8 else None
             # Some claims are about the file itself, and about the runtime that it was made for.
             onnx = self.settings.model.lower().endswith(".onnx")
-            found = verdicts(
-                self.settings.model if onnx else str(self.prepared.subject.file),
+            file = Path(self.settings.model) if onnx else self.prepared.subject.file
+            model = Variant(
+                file.stem,
+                model=str(file),
                 inputs=self.prepared.inputs(None),
-                shapes=self.settings.shapes if onnx else None,
-                device=self.settings.device,
-                int8=file,
-                seconds=seconds,
-                found=hear,
+                runtime=OpenVINO(device=self.settings.device, shapes=self.settings.shapes if onnx else {}),
             )
-            return tuple(verdict.to_outcome() for verdict in found)
+            int8_file = str(self.store.folder / int8.file) if int8 else None
+            return evaluate_model(model, seconds, int8=int8_file, on_verdict=self._hear)
 
         self._optional("claims", 1.0, "verdicts", ask)
+
+    def _hear(self, verdict: Verdict) -> None:
+        others = (earlier for earlier in self.store.state.heard if earlier.id != verdict.id)
+        self._save(heard=(*others, verdict))
 
     @property
     def prepared(self) -> Prepared:

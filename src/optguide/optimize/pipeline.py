@@ -13,6 +13,7 @@ from pathlib import Path, PurePath
 import msgspec
 
 from optguide.bench.progress import Overview, overview
+from optguide.claims import Verdict
 from optguide.errors import DeviceError, OptGuideError, OptionError, RecordsError, StorageError
 from optguide.format import duration, quantity
 from optguide.machine import Machine
@@ -21,7 +22,7 @@ from optguide.optimize import state as states
 from optguide.optimize.budget import Clock
 from optguide.optimize.config import Settings
 from optguide.optimize.fingerprint import changed, fingerprints
-from optguide.optimize.outcome import SCHEMA, Ended, Outcome, RaceRound, SubjectFacts, Verdict
+from optguide.optimize.outcome import SCHEMA, Ended, Outcome, RaceRound, SubjectFacts
 from optguide.optimize.phases import Phases, profiled_beside
 from optguide.optimize.prepared import DEFAULT, F32, hint_for
 from optguide.optimize.report import WrittenReport, write_report

@@ -20,9 +20,10 @@ from typing import Any
 
 import msgspec
 
+from optguide.claims import Verdict
 from optguide.errors import OptGuideError, OptionError, RecordsError
 from optguide.optimize.config import Settings
-from optguide.optimize.outcome import Artifact, Ended, Layer, LoadSample, RaceRound, SubjectFacts, Verdict
+from optguide.optimize.outcome import Artifact, Ended, Layer, LoadSample, RaceRound, SubjectFacts
 from optguide.stats.estimate import Estimate
 from optguide.storage import storage_errors
 

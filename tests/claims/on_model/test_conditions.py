@@ -5,7 +5,7 @@ import pytest
 
 from optguide import claims
 from optguide.claims import model
-from optguide.claims.on_model import verdicts as conditions
+from optguide.claims.on_model import evaluation as conditions
 from optguide.claims.on_model.probes import PROBES
 from optguide.errors import ClaimError
 from optguide.paths import repository
@@ -85,13 +85,13 @@ def test_a_checkout_without_the_file_is_told(tmp_path, loaded):
 
 def test_chosen_keeps_the_order_of_the_file_and_refuses_others(loaded):
     known = loaded(OWN.replace("first", "second") + OWN)
-    assert [claim.id for claim in conditions.chosen(known, ["first", "second"])] == ["second", "first"]
-    assert [claim.id for claim in conditions.chosen(known, ["first"])] == ["first"]
+    assert [claim.id for claim in conditions.select(known, ["first", "second"])] == ["second", "first"]
+    assert [claim.id for claim in conditions.select(known, ["first"])] == ["first"]
     with pytest.raises(ClaimError, match=r"no claim 'frist'.*") as caught:
-        conditions.chosen(known, ["frist"])
+        conditions.select(known, ["frist"])
     assert caught.value.remedy == "Did you mean first?"
     with pytest.raises(ClaimError) as caught:
-        conditions.chosen(known, ["xyz"])
+        conditions.select(known, ["xyz"])
     assert caught.value.remedy == "There are second, first."
 
 

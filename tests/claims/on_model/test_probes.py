@@ -7,40 +7,40 @@ import pytest
 from optguide.bench.cold_start import ColdStart
 from optguide.bench.process import WorkerProcess
 from optguide.bench.variant import Variant
-from optguide.claims.on_model import exactness
-from optguide.claims.on_model.exactness import ERROR, EXACTNESS, errors
-from optguide.claims.on_model.model import look
+from optguide.claims.on_model import probe as probing
+from optguide.claims.on_model import processes
+from optguide.claims.on_model.model import examine
+from optguide.claims.on_model.probe import SessionProbe
 from optguide.claims.on_model.probes import PROBES
-from optguide.claims.on_model.sessions import Session
-from optguide.claims.on_model.starts import STARTS
+from optguide.claims.on_model.processes import ERROR, EXACTNESS, STARTS, errors
 from optguide.errors import WorkerDied
 from optguide.records import Result
 from optguide.stats.estimate import Estimate
 
-SESSIONS = {probe.title: probe for probe in PROBES if isinstance(probe, Session)}
+SESSIONS = {probe.title: probe for probe in PROBES if isinstance(probe, SessionProbe)}
 
 
 @pytest.fixture(scope="module")
-def subject(ir, tmp_path_factory):
+def model(ir, tmp_path_factory):
     """An IR that is its own INT8 model."""
-    return look(Variant("linear", model=ir), str(ir), tmp_path_factory.mktemp("own"))
+    return examine(Variant("linear", model=ir), str(ir), tmp_path_factory.mktemp("own"))
 
 
 @pytest.fixture(scope="module")
-def onnx_subject(dynamic_onnx_model, inputs, tmp_path_factory):
+def onnx_model(dynamic_onnx_model, inputs, tmp_path_factory):
     """An ONNX model with a dynamic batch and inputs of the reader."""
     plain = Variant("linear", model=dynamic_onnx_model, inputs=(inputs,))
-    return look(plain, None, tmp_path_factory.mktemp("own-onnx"))
+    return examine(plain, None, tmp_path_factory.mktemp("own-onnx"))
 
 
 @pytest.mark.parametrize("title", SESSIONS)
-def test_all_variants_of_a_session_run(title, subject, onnx_subject):
+def test_all_variants_of_a_session_run(title, model, onnx_model):
     """In one process, which is quicker; every ratio finds its two variants, under different names."""
     probe = SESSIONS[title]
     suits_onnx = title in ("shapes", "runtimes")
     if title == "runtimes":
         pytest.importorskip("onnxruntime")
-    chosen = onnx_subject if suits_onnx else subject
+    chosen = onnx_model if suits_onnx else model
     variants = probe.variants(chosen)
     assert len({variant.name for variant in variants.values()}) == len(variants)
     for ratio in probe.ratios:
@@ -56,11 +56,11 @@ def test_all_variants_of_a_session_run(title, subject, onnx_subject):
             worker.ask(60, do="block", slot=slot, seconds=0.01, discard=0.0)
 
 
-def test_a_session_measures_what_is_wanted_and_nothing_else(subject):
+def test_a_session_measures_what_is_wanted_and_nothing_else(model):
     probe = SESSIONS["precisions"]
     wanted = ["model.int8_over_f32"]
-    assert probe.least(wanted, subject) < probe.least(probe.results, subject)
-    found = probe.run(wanted, subject, 3.0, "test")
+    assert probe.minimum_seconds(wanted, model) < probe.minimum_seconds(probe.results, model)
+    found = probe.run(wanted, model, 3.0, "test")
     assert found.keys() == set(wanted)
     result = found["model.int8_over_f32"]
     assert isinstance(result, Result)
@@ -68,8 +68,8 @@ def test_a_session_measures_what_is_wanted_and_nothing_else(subject):
     assert result.low <= result.value <= result.high
 
 
-def test_ways_of_calling_differ_in_nothing_but_the_call(subject):
-    variants = SESSIONS["calls"].variants(subject)
+def test_ways_of_calling_differ_in_nothing_but_the_call(model):
+    variants = SESSIONS["calls"].variants(model)
     first, *others = variants.values()
     with WorkerProcess(first, *others) as worker:
         outputs = []
@@ -80,81 +80,79 @@ def test_ways_of_calling_differ_in_nothing_but_the_call(subject):
         np.testing.assert_array_equal(outputs[0], other)
 
 
-def test_a_batch_takes_the_readers_inputs_several_times(onnx_subject):
-    batch = SESSIONS["batches"].variants(onnx_subject)["batch"]
-    given = np.load(onnx_subject.plain.inputs[0])["x"]
+def test_a_batch_takes_the_readers_inputs_several_times(onnx_model):
+    batch = SESSIONS["batches"].variants(onnx_model)["batch"]
+    given = np.load(onnx_model.plain.inputs[0])["x"]
     (file,) = batch.inputs
     np.testing.assert_array_equal(np.load(file)["x"], np.repeat(given, 4, axis=0))
 
 
 def test_a_model_that_cannot_be_batched_leaves_a_reason(tmp_path, save_ir):
     path = save_ir(tmp_path / "fixed.xml", [1, 8], lambda ops, x: ops.reshape(x, [2, 4], False))
-    subject = look(Variant("fixed", model=path), None, tmp_path)
-    found = SESSIONS["batches"].run(["model.batch.streams_over_batch"], subject, 3.0, "test")
+    model = examine(Variant("fixed", model=path), None, tmp_path)
+    found = SESSIONS["batches"].run(["model.batch.streams_over_batch"], model, 3.0, "test")
     assert "cannot take a batch of 4" in found["model.batch.streams_over_batch"]
 
 
-def test_obstacles(subject, onnx_subject):
+def test_obstacles(model, onnx_model):
     by_result = {result: probe for probe in PROBES for result in probe.results}
 
     def why(result, of):
         return by_result[result].obstacle(result, of)
 
-    assert "no INT8 model" in why("model.int8_over_f32", onnx_subject)
-    assert why("model.int8_over_f32", subject) == ""
-    assert "no ONNX file" in why("model.start.ir_over_onnx", subject)
-    assert why("model.start.ir_over_onnx", onnx_subject) == ""
-    assert "static" in why("model.static_over_dynamic", subject)
-    assert "megabytes" in why("model.calls.shared_over_copied", subject)
-    assert why("model.calls.shared_over_copied", replace(subject, input_bytes=2**20)) == ""
-    assert "takes 8 inputs" in why("model.batch.streams_over_batch", replace(subject, batch=8))
-    assert "6 sets of inputs" in why(ERROR, onnx_subject)
-    gpu = replace(subject, plain=subject.plain.with_("linear", device="GPU"))
-    behind_auto = replace(subject, plain=subject.plain.with_("linear", device="AUTO:CPU"))
+    assert "no INT8 model" in why("model.int8_over_f32", onnx_model)
+    assert why("model.int8_over_f32", model) == ""
+    assert "no ONNX file" in why("model.start.ir_over_onnx", model)
+    assert why("model.start.ir_over_onnx", onnx_model) == ""
+    assert "static" in why("model.static_over_dynamic", model)
+    assert "megabytes" in why("model.calls.shared_over_copied", model)
+    assert why("model.calls.shared_over_copied", replace(model, input_bytes=2**20)) == ""
+    assert "takes 8 inputs" in why("model.batch.streams_over_batch", replace(model, batch=8))
+    assert "6 sets of inputs" in why(ERROR, onnx_model)
+    gpu = replace(model, plain=model.plain.with_("linear", device="GPU"))
+    behind_auto = replace(model, plain=model.plain.with_("linear", device="AUTO:CPU"))
     for elsewhere in (gpu, behind_auto):
         assert "about the CPU" in why("model.streams.more", elsewhere)
         assert "about the CPU" in why(ERROR, elsewhere)
     assert why("model.sync.none_over_latency", gpu) == ""
 
 
-def test_starts_of_an_onnx_model(onnx_subject):
+def test_starts_of_an_onnx_model(onnx_model):
     wanted = ["model.start.ir_over_onnx", "model.start.first_over_steady"]
-    found = STARTS.run(wanted, onnx_subject, 0.1, "test")  # six starts of each, whatever time there is
+    found = STARTS.run(wanted, onnx_model, 0.1, "test")  # six starts of each, whatever time there is
     assert found.keys() == set(wanted)
     assert all(isinstance(result, Result) and result.n == 6 for result in found.values())
 
 
-def test_an_ir_is_started_once_for_both_of_its_names(subject):
-    least = STARTS.least(["model.start.mapped_over_copied", "model.start.first_over_steady"], subject)
-    assert least == pytest.approx(12 * (subject.loading + 12 * subject.inference))
+def test_an_ir_is_started_once_for_both_of_its_names(model):
+    least = STARTS.minimum_seconds(["model.start.mapped_over_copied", "model.start.first_over_steady"], model)
+    assert least == pytest.approx(12 * (model.loading + 12 * model.inference))
 
 
-def test_starts_fill_the_cache_before_they_count(subject):
-    found = STARTS.run(["model.start.cached_over_compiled"], subject, 0.1, "test")
+def test_starts_fill_the_cache_before_they_count(model):
+    found = STARTS.run(["model.start.cached_over_compiled"], model, 0.1, "test")
     assert isinstance(found["model.start.cached_over_compiled"], Result)
-    assert list((subject.folder / "cache").glob("*.blob"))
+    assert list((model.folder / "cache").glob("*.blob"))
 
 
-def test_exactness_of_equal_precisions_is_nothing(subject):
-    pinned = replace(
-        subject, plain=subject.plain.with_("f32", properties={"INFERENCE_PRECISION_HINT": "f32"})
-    )
+def test_exactness_of_equal_precisions_is_nothing(model):
+    pinned = replace(model, plain=model.plain.with_("f32", properties={"INFERENCE_PRECISION_HINT": "f32"}))
     result = EXACTNESS.run([ERROR], pinned, 1.0, "test")[ERROR]
     assert isinstance(result, Result)
     assert (result.value, result.low, result.unit, result.n) == (0.0, 0.0, "share", 12)
     assert result.high < 1e-12
 
 
-def test_errors_are_of_each_input_set(subject, inputs, save_inputs, tmp_path):
+def test_errors_are_of_each_input_set(model, inputs, save_inputs, tmp_path):
     other = save_inputs(tmp_path / "other.npz", x=np.random.default_rng(5).standard_normal((1, 16)))
-    given = subject.plain.with_("given", inputs=(inputs, other, inputs))
+    given = model.plain.with_("given", inputs=(inputs, other, inputs))
     found = errors(given.to_dict(), draws=5)
     assert len(found) == 3
     assert found[0] == found[2]
-    assert len(errors(subject.plain.to_dict(), draws=5)) == 5
+    assert len(errors(model.plain.to_dict(), draws=5)) == 5
 
 
-def test_the_one_named_first_is_the_better_one(subject, monkeypatch):
+def test_the_one_named_first_is_the_better_one(model, monkeypatch):
     """Above one, it takes less time than the other; in sessions and in starts."""
 
     def session(variants, budget, label):
@@ -164,8 +162,8 @@ def test_the_one_named_first_is_the_better_one(subject, monkeypatch):
 
         return SimpleNamespace(compare=compare, others_share=0.5, rounds=9, seconds=1.0)
 
-    monkeypatch.setattr("optguide.claims.on_model.sessions.measure", session)
-    result = SESSIONS["precisions"].run(["model.default_over_f32"], subject, 9.0, "test")
+    monkeypatch.setattr(probing, "measure", session)
+    result = SESSIONS["precisions"].run(["model.default_over_f32"], model, 9.0, "test")
     found = result["model.default_over_f32"]
     assert (found.value, found.label) == (3.0, "default precision over f32, latency")
     assert found.evidence["others_share"] == 0.5
@@ -176,20 +174,20 @@ def test_the_one_named_first_is_the_better_one(subject, monkeypatch):
         names = [variant.name for variant in variants]
         return ColdStart({name: (slow if name == "weights copied" else quick,) * 6 for name in names}, {})
 
-    monkeypatch.setattr("optguide.claims.on_model.starts.first_inference", starts)
-    found = STARTS.run(list(STARTS.results), subject, 60.0, "test")
+    monkeypatch.setattr(processes, "first_inference", starts)
+    found = STARTS.run(list(STARTS.results), model, 60.0, "test")
     expected = {"mapped_over_copied": 4.0, "first_over_steady": 4.0, "second_over_steady": 2.0}
     for name, value in expected.items():
         assert found[f"model.start.{name}"].value == pytest.approx(value)
 
 
-def test_a_failed_session_gives_all_results_its_reason(subject, monkeypatch):
+def test_a_failed_session_gives_all_results_its_reason(model, monkeypatch):
     def session(*_, **__):
         raise WorkerDied("The worker was killed.")
 
-    monkeypatch.setattr("optguide.claims.on_model.sessions.measure", session)
+    monkeypatch.setattr(probing, "measure", session)
     wanted = ["model.default_over_f32", "model.int8_over_f32"]
-    assert SESSIONS["precisions"].run(wanted, subject, 9.0, "test") == dict.fromkeys(
+    assert SESSIONS["precisions"].run(wanted, model, 9.0, "test") == dict.fromkeys(
         wanted, "The worker was killed."
     )
 
@@ -206,4 +204,6 @@ def test_a_failed_session_gives_all_results_its_reason(subject, monkeypatch):
     ],
 )
 def test_the_error_is_one_minus_the_cosine(a, b, error):
-    assert exactness._apart(np.array(a, np.float32), np.array(b, np.float32)) == pytest.approx(error)
+    assert processes._cosine_distance(np.array(a, np.float32), np.array(b, np.float32)) == pytest.approx(
+        error
+    )

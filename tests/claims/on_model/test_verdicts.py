@@ -1,16 +1,14 @@
-import importlib
 from types import SimpleNamespace
 
 import pytest
 
+from optguide.bench.variant import Variant
 from optguide.claims import Claim, Condition, Source
-from optguide.claims import on_model as own
+from optguide.claims.on_model import evaluation
 from optguide.errors import ClaimError, InputError
-from optguide.optimize import outcome
 from optguide.records import Result
 
-module = importlib.import_module(own.verdicts.__module__)
-SUBJECT = SimpleNamespace()
+MODEL = SimpleNamespace()
 
 
 def claim(id_, *results, needs=()):
@@ -41,22 +39,22 @@ class FakeProbe:
     def results(self):
         return tuple(self.prepared)
 
-    def obstacle(self, result, subject):
+    def obstacle(self, result, model):
         return self.obstacles.get(result, "")
 
-    def least(self, wanted, subject):
+    def minimum_seconds(self, results, model):
         return self.needs
 
-    def run(self, wanted, subject, seconds, label):
-        self.given.append((tuple(wanted), seconds))
+    def run(self, results, model, seconds, label):
+        self.given.append((tuple(results), seconds))
         self.clock.now += seconds if self.takes is None else self.takes
-        return {result: self.prepared[result] for result in wanted}
+        return {result: self.prepared[result] for result in results}
 
 
 @pytest.fixture
 def clock(monkeypatch):
     found = SimpleNamespace(now=100.0)
-    monkeypatch.setattr(module.time, "monotonic", lambda: found.now)
+    monkeypatch.setattr(evaluation.time, "monotonic", lambda: found.now)
     return found
 
 
@@ -65,14 +63,13 @@ def judged(monkeypatch, clock):
     """Verdicts by identifier, of ``claims`` by ``probes``."""
 
     def run(claims, probes, seconds=100.0, **options):
-        monkeypatch.setattr(module, "load", lambda: tuple(claims))
-        monkeypatch.setattr(module, "PROBES", tuple(probes))
-        monkeypatch.setattr(module, "look", lambda *_: SUBJECT)
-        found = own.verdicts("model.xml", seconds=seconds, **options)
-        assert [verdict.claim.id for verdict in found if verdict.claim in claims] == [
-            verdict.claim.id for verdict in found
-        ]
-        return {verdict.claim.id: verdict for verdict in found}
+        monkeypatch.setattr(evaluation, "load", lambda: tuple(claims))
+        monkeypatch.setattr(evaluation, "PROBES", tuple(probes))
+        monkeypatch.setattr(evaluation, "examine", lambda *_: MODEL)
+        verdicts = evaluation.evaluate_model(Variant("model"), seconds, **options)
+        chosen = options.get("only") or [claim.id for claim in claims]
+        assert [verdict.id for verdict in verdicts] == chosen
+        return {verdict.id: verdict for verdict in verdicts}
 
     return run
 
@@ -93,9 +90,7 @@ def test_intervals_decide(judged, clock):
     assert found["good"].reasons == (
         "one over the other: 1.20\N{MULTIPLICATION SIGN} (1.10 to 1.30), above 1.",
     )
-    assert found["good"].to_outcome() == outcome.Verdict(
-        "good", "The statement of good.", "confirmed", found["good"].reasons, "measure/x"
-    )
+    assert (found["good"].statement, found["good"].page) == ("The statement of good.", "measure/x")
     told = found["bad"].to_dict()
     assert told["source"]["url"] == "https://docs.openvino.ai"
     assert {name: result["high"] for name, result in told["results"].items()} == {
@@ -142,7 +137,7 @@ def test_what_no_longer_fits_is_not_tried(judged, clock):
     )
     assert {name: verdict.outcome for name, verdict in found.items()} == {
         "a": "confirmed",
-        "b": own.NOT_TRIED,
+        "b": "not tried",
         "c": "confirmed",
     }
     assert first.given[0][1] == pytest.approx(7.5)  # the large one takes nothing away
@@ -183,7 +178,7 @@ def test_verdicts_are_told_as_soon_as_they_are_known(judged, clock):
     judged(
         [claim("b", "model.b"), claim("a", "model.a"), claim("c", "model.b", needs=("os:windows",))],
         [first, second],
-        found=lambda verdict: told.append(verdict.claim.id),
+        on_verdict=lambda verdict: told.append(verdict.id),
     )
     assert told == ["c", "a", "b"]
 
@@ -197,9 +192,9 @@ def test_only_the_chosen_claims_are_tried(judged, clock):
 
 def test_an_unknown_claim_is_refused_before_anything_is_loaded():
     with pytest.raises(ClaimError, match="'pinning-help'"):
-        own.verdicts("missing.xml", seconds=10.0, only=["pinning-help"])
+        evaluation.evaluate_model(Variant("missing", model="missing.xml"), 10.0, only=["pinning-help"])
 
 
 def test_a_model_that_cannot_be_used_is_told(dynamic_ir):
     with pytest.raises(InputError, match="dynamic shape"):
-        own.verdicts(str(dynamic_ir), seconds=30.0)
+        evaluation.evaluate_model(Variant("model", model=str(dynamic_ir)), 30.0)

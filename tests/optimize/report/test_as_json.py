@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from optguide import claims
 from optguide.errors import RecordsError
 from optguide.optimize import candidate, outcome
 from optguide.optimize import config as settings
@@ -75,7 +76,7 @@ def _reached(kind, found):
     if kind.__name__ not in found:
         found[kind.__name__] = kind
         for name in {word for field in dataclasses.fields(kind) for word in re.findall(r"\w+", field.type)}:
-            for module in (outcome, candidate, settings):
+            for module in (outcome, candidate, settings, claims.verdicts):
                 other = getattr(module, name, None)
                 if dataclasses.is_dataclass(other):
                     _reached(other, found)

@@ -1,4 +1,4 @@
-"""What probes have to know of a model before they plan anything: one look, in a process of its own."""
+"""What probes have to know of a model before they plan anything: examined once, in a process of its own."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from optguide.bench.variant import Variant
 from optguide.machine import Machine
 from optguide.runtimes.devices import named
 
-__all__ = ["Subject", "look"]
+__all__ = ["ModelUnderTest", "examine"]
 
 CALLS = 3
-"""Inferences that tell how long one takes, after those that check the outputs."""
+"""Inferences whose median is the time of one, after those that check the outputs."""
 
 
 @dataclass(frozen=True)
-class Subject:
+class ModelUnderTest:
     """The reader's model and what it takes to run it.
 
     :param plain: the variant with OpenVINO's defaults, from which the others are made.
@@ -35,9 +35,9 @@ class Subject:
     :param inference: seconds of one inference, by a model that was compiled for throughput.
     :param requests: infer requests that the device calls optimal under the THROUGHPUT hint.
     :param shapes: of the first set of inputs, by name.
-    :param input_bytes: of the same.
-    :param batch: inputs that one inference takes.
-    :param dynamic: whether the model's own shapes leave something open.
+    :param input_bytes: of the first set of inputs.
+    :param batch: inputs that one inference processes.
+    :param dynamic: whether a shape of the model itself leaves a size open.
     """
 
     plain: Variant
@@ -65,7 +65,7 @@ class Subject:
 
     @property
     def on_cpu(self) -> bool:
-        """Whether the device is the CPU, by its own name."""
+        """Whether the device is the CPU under its own name."""
         return named(self.device) == ("CPU",) == (self.device,)
 
     @property
@@ -74,7 +74,7 @@ class Subject:
         return Machine.current().usable_cores
 
 
-def look(plain: Variant, int8: str | None, folder: Path) -> Subject:
+def examine(plain: Variant, int8: str | None, folder: Path) -> ModelUnderTest:
     """Load the model once and see what it is.
 
     :param plain: with OpenVINO's defaults.
@@ -83,63 +83,48 @@ def look(plain: Variant, int8: str | None, folder: Path) -> Subject:
     """
     throughput = {"PERFORMANCE_HINT": "THROUGHPUT"}
     spec = plain.with_(plain.name, properties=throughput, requests=0).to_dict()
-    found = child.call(
-        "optguide.claims.on_model.model:examine",
+    facts = child.call(
+        "optguide.claims.on_model.model:examine_here",
         {"spec": spec, "folder": os.fspath(folder)},
         seconds=LOAD_SECONDS,
         what=f"looking at {plain.name}",
     )
-    drawn = plain.inputs or (found["drawn"],)
-    shapes = {name: tuple(shape) for name, shape in found["shapes"].items()}
-    known = {**found, "drawn": drawn, "shapes": shapes}
-    return Subject(plain, int8, folder=folder, **known)
+    facts["drawn"] = plain.inputs or (facts["drawn"],)
+    facts["shapes"] = {name: tuple(shape) for name, shape in facts["shapes"].items()}
+    return ModelUnderTest(plain, int8, folder=folder, **facts)
 
 
-def examine(spec: dict[str, Any], folder: str) -> dict[str, Any]:
-    """The child's side of :func:`look`: facts about the variant ``spec``, as JSON has them."""
+def examine_here(spec: dict[str, Any], folder: str) -> dict[str, Any]:
+    """The child's side of :func:`examine`: facts about the variant ``spec``, as JSON has them."""
+    import numpy as np
+    import openvino
+
     from optguide.bench.worker import Worker
 
     begun = time.perf_counter()
     worker = Worker()
-    loaded = worker.load(spec)
+    reply = worker.load(spec)
     worker.check(os.path.join(folder, "outputs.npz"))  # noqa: PTH118 - plain strings in the child
     # A worker's own start, Python and NumPy, takes about as long as the import of OpenVINO.
-    loading = time.perf_counter() - begun + loaded["stages"]["import"]
+    loading = time.perf_counter() - begun + reply["stages"]["import"]
     durations = worker.consecutive(CALLS)["durations_ns"]
-    first = worker.runner.sets[0]
+    arrays = worker.runner.sets[0]
+    # In the model's order: what takes them does not look at the names.
+    drawn = os.path.join(folder, "drawn.npz")  # noqa: PTH118
+    np.savez(drawn, *arrays.values())
+    # Read again, because the runner may have given the model other shapes.
+    model, ir = openvino.Core().read_model(spec["model"]), spec["model"]
+    if not ir.lower().endswith(".xml"):
+        ir = os.path.join(folder, "model.xml")  # noqa: PTH118
+        openvino.save_model(model, ir, compress_to_fp16=False)
     return {
-        "ir": _ir(spec["model"], folder),
-        "dynamic": _dynamic(spec["model"]),
-        "drawn": _drawn(first, folder),
+        "ir": ir,
+        "dynamic": any(port.partial_shape.is_dynamic for port in model.inputs),
+        "drawn": drawn,
         "loading": loading,
         "inference": statistics.median(durations) / 1e9,
-        "requests": int(loaded["effective"]["requests in flight"]),
-        "shapes": {name: array.shape for name, array in first.items()},
-        "input_bytes": sum(array.nbytes for array in first.values()),
-        "batch": loaded["frames"],
+        "requests": int(reply["effective"]["requests in flight"]),
+        "shapes": {name: array.shape for name, array in arrays.items()},
+        "input_bytes": sum(array.nbytes for array in arrays.values()),
+        "batch": reply["frames"],
     }
-
-
-def _ir(model: str, folder: str) -> str:
-    if model.lower().endswith(".xml"):
-        return model
-    import openvino
-
-    path = os.path.join(folder, "model.xml")  # noqa: PTH118
-    openvino.save_model(openvino.Core().read_model(model), path, compress_to_fp16=False)
-    return path
-
-
-def _dynamic(model: str) -> bool:
-    import openvino
-
-    return any(port.partial_shape.is_dynamic for port in openvino.Core().read_model(model).inputs)
-
-
-def _drawn(arrays: Mapping[str, Any], folder: str) -> str:
-    """One set of inputs as a file, in the model's order: what takes them does not look at the names."""
-    import numpy as np
-
-    path = os.path.join(folder, "drawn.npz")  # noqa: PTH118
-    np.savez(path, *arrays.values())
-    return path

@@ -1,56 +1,106 @@
-"""What a probe is: one short session on the reader's model that yields results for conditions to look at."""
+"""A probe: one short measurement of the reader's model, whose results decide conditions of claims.
+
+Most probes compare variants pairwise. :class:`Comparisons` is what those have in common, and
+:class:`SessionProbe` the one that lets its variants take turns in an interleaved session.
+"""
 
 from __future__ import annotations
 
+import itertools
+import math
 from collections.abc import Callable, Collection, Mapping
-from typing import Any, Protocol
+from dataclasses import dataclass
+from typing import Any, Literal, Protocol
 
-from optguide.claims.on_model.model import Subject
+from optguide.bench.result import SessionResult
+from optguide.bench.session import Budget, measure
+from optguide.bench.variant import Variant
+from optguide.claims.on_model.model import ModelUnderTest
 from optguide.errors import Busy, OptGuideError
 from optguide.records import Result
-from optguide.stats.estimate import Estimate
+from optguide.runtimes.openvino import OpenVINO
+from optguide.stats.estimate import MINIMUM_ROUNDS, Estimate
 
-__all__ = ["Asked", "Found", "Probe", "gather", "reason"]
+__all__ = [
+    "CallStyle",
+    "Comparisons",
+    "Obstacle",
+    "Outcomes",
+    "Probe",
+    "Ratio",
+    "SessionProbe",
+    "calling",
+    "measured",
+    "on_the_cpu",
+    "reason",
+    "unless",
+]
 
-Asked = tuple[str, Callable[[], Estimate]]
-"""What sentences call a result, and what estimates it."""
+PRECISION = 0.01
+"""Sessions end early at this half-width: claims ask whether something stays within 2 %."""
 
-Found = Mapping[str, Result | str]
+SECONDS_PER_VARIANT = 1.0
+"""Of measuring; with less hardly any interval decides anything."""
+
+CALLS_PER_TURN = 3.0
+"""Inferences that a turn takes at least: those that are discarded, and one that counts."""
+
+Outcomes = Mapping[str, Result | str]
 """Results by identifier, or why there is none, in one sentence."""
+
+Obstacle = Callable[[ModelUnderTest], str]
+"""Why something means nothing for a model, in one sentence; empty if it does mean something."""
 
 
 class Probe(Protocol):
-    """One short session. Results that nobody asks for are neither measured nor returned."""
+    """One short measurement. Only the results that are asked for are measured and returned."""
 
     @property
     def results(self) -> Collection[str]:
         """Identifiers of all results that it can yield."""
 
-    def obstacle(self, result: str, subject: Subject) -> str:
+    def obstacle(self, result: str, model: ModelUnderTest) -> str:
         """Why a result means nothing for this model or device, in one sentence; empty if it does."""
 
-    def least(self, wanted: Collection[str], subject: Subject) -> float:
-        """Seconds below which it cannot answer, loading included; an estimate."""
+    def minimum_seconds(self, results: Collection[str], model: ModelUnderTest) -> float:
+        """An estimate of the seconds that it needs to yield ``results``, loading included."""
 
-    def run(self, wanted: Collection[str], subject: Subject, seconds: float, label: str) -> Found:
-        """Everything in ``wanted``, or why there is none.
+    def run(self, results: Collection[str], model: ModelUnderTest, seconds: float, label: str) -> Outcomes:
+        """All of ``results``, or why there is none.
 
         :param seconds: for everything, loading included.
         :param label: what progress shows.
         """
 
 
-def gather(asked: Mapping[str, Asked], evidence: Mapping[str, Any] | None = None) -> Found:
-    """Results of a session that is over, by identifier; what failed or had too few samples has its reason.
+def unless(applies: Callable[[ModelUnderTest], bool], sentence: str) -> Obstacle:
+    """An obstacle, ``sentence``, for models to which something does not apply."""
+    return lambda model: "" if applies(model) else sentence
 
-    :param evidence: about the session.
+
+def on_the_cpu(model: ModelUnderTest) -> str:
+    """The obstacle of results that say something about the CPU."""
+    return "" if model.on_cpu else f"It is about the CPU, and the device is {model.device}."
+
+
+def measured(
+    label: str, estimate: Callable[[], Estimate], evidence: Mapping[str, Any] | None = None
+) -> Result | str:
+    """The result that ``estimate`` gives, or why it gives none.
+
+    :param label: what sentences call the result.
     """
-    known = evidence or {}
-    return {identifier: _result(label, estimated, known) for identifier, (label, estimated) in asked.items()}
+    try:
+        value = estimate()
+    except OptGuideError as error:
+        return reason(error)
+    return Result(
+        value.value, value.low, value.high, value.unit, value.n, value.method, label, evidence or {}
+    )
 
 
 def reason(error: OptGuideError) -> str:
-    """Why a session or one of its variants gave nothing.
+    """Why a measurement or one of its variants gave nothing.
 
     :raises Busy: the machine is taken: nothing that follows could be measured either.
     """
@@ -59,9 +109,132 @@ def reason(error: OptGuideError) -> str:
     return error.message
 
 
-def _result(label: str, estimated: Callable[[], Estimate], evidence: Mapping[str, Any]) -> Result | str:
-    try:
-        found = estimated()
-    except OptGuideError as error:
-        return reason(error)
-    return Result(found.value, found.low, found.high, found.unit, found.n, found.method, label, evidence)
+@dataclass(frozen=True)
+class Ratio:
+    """How much better one variant is than another; variants are named by their keys.
+
+    :param result: identifier.
+    :param quantity: what is compared: latency, throughput, or a stage of the start.
+    :param obstacle: why it means nothing for a model, if so.
+    :param label: what sentences call it; made of the names of both variants where empty.
+    """
+
+    result: str
+    better: str
+    base: str
+    quantity: str
+    obstacle: Obstacle = lambda _: ""
+    label: str = ""
+
+
+@dataclass(frozen=True)
+class Comparisons:
+    """Variants and the ratios between them.
+
+    :param title: what progress shows.
+    :param variants: made for a model, by key.
+    :param ratios: only the variants that the requested ones need are measured.
+    """
+
+    title: str
+    variants: Callable[[ModelUnderTest], Mapping[str, Variant]]
+    ratios: tuple[Ratio, ...]
+
+    @property
+    def results(self) -> Collection[str]:
+        """Identifiers of the ratios."""
+        return tuple(ratio.result for ratio in self.ratios)
+
+    def obstacle(self, result: str, model: ModelUnderTest) -> str:
+        """The obstacle of the ratio itself."""
+        return next(ratio.obstacle(model) for ratio in self.ratios if ratio.result == result)
+
+    def requested(self, results: Collection[str]) -> list[Ratio]:
+        """The ratios whose identifiers are in ``results``."""
+        return [ratio for ratio in self.ratios if ratio.result in results]
+
+    def needed(self, results: Collection[str], model: ModelUnderTest) -> dict[str, Variant]:
+        """The variants that these ratios compare, by key."""
+        keys = {key for ratio in self.requested(results) for key in (ratio.base, ratio.better)}
+        return {key: variant for key, variant in self.variants(model).items() if key in keys}
+
+
+class SessionProbe(Comparisons):
+    """Variants that take turns in one session."""
+
+    def minimum_seconds(self, results: Collection[str], model: ModelUnderTest) -> float:
+        """Loading once, and six rounds or a second for each variant."""
+        variants = self.needed(results, model).values()
+        inferences = MINIMUM_ROUNDS * sum(_inferences(variant, model) for variant in variants)
+        measuring = max(SECONDS_PER_VARIANT * len(variants), inferences * model.inference)
+        return model.loading * len(variants) + measuring
+
+    def run(self, results: Collection[str], model: ModelUnderTest, seconds: float, label: str) -> Outcomes:
+        """Measure the variants and compare them."""
+        variants = self.needed(results, model)
+        budget = Budget(max(seconds, self.minimum_seconds(results, model)), PRECISION)
+        try:
+            session = measure(list(variants.values()), budget, label=f"{label}: {self.title}")
+        except OptGuideError as error:
+            return dict.fromkeys(results, reason(error))
+        return {ratio.result: _compared(session, variants, ratio) for ratio in self.requested(results)}
+
+
+def _compared(session: SessionResult, variants: Mapping[str, Variant], ratio: Ratio) -> Result | str:
+    base, better = variants[ratio.base].name, variants[ratio.better].name
+    share = session.others_share
+    return measured(
+        f"{better} over {base}, {ratio.quantity}",
+        lambda: session.compare(base, better, ratio.quantity).ratio,
+        {
+            "others_share": None if math.isnan(share) else share,
+            "rounds": session.rounds,
+            "seconds": session.seconds,
+        },
+    )
+
+
+def _inferences(variant: Variant, model: ModelUnderTest) -> float:
+    """The least length of a turn, in inferences one after another: as many as optimal overlap."""
+    if not isinstance(variant.runtime, OpenVINO):
+        return CALLS_PER_TURN
+    in_flight = max(1, variant.runtime.requests or 0)
+    return CALLS_PER_TURN * (variant.runtime.batch or 1) * max(1.0, in_flight / model.requests)
+
+
+CallStyle = Literal["infer", "start and wait", "inputs copied", "inputs shared"]
+
+
+def calling(style: CallStyle, plain: Variant, frames: int) -> Variant:
+    """A variant that calls the compiled model of ``plain`` from Python in one of these ways.
+
+    The runner that measures all other variants loads the model, so shapes, inputs and errors are the same.
+
+    :param frames: inputs that one inference processes.
+    """
+    spec = plain.to_dict()
+
+    def make() -> Callable[[], Any]:
+        # By name: this function is shipped by value, and what it needs is imported in the worker.
+        from optguide.runtimes import runner_for
+
+        runner: Any = runner_for(spec)
+        runner.load()
+        sets = itertools.cycle([list(arrays.values()) for arrays in runner.sets])
+        compiled, request = runner.compiled, runner.compiled.create_infer_request()
+
+        def start_and_wait() -> Any:
+            request.start_async(next(sets))
+            request.wait()
+            return request.results
+
+        calls = {
+            # Both read the results as views, so that they differ in nothing but the waiting.
+            "infer": lambda: request.infer(next(sets), share_outputs=True),
+            "start and wait": start_and_wait,
+            "inputs copied": lambda: compiled(next(sets), share_inputs=False),
+            "inputs shared": lambda: compiled(next(sets), share_inputs=True),
+        }
+        return calls[style]
+
+    return Variant.from_function(style, make, frames=frames)

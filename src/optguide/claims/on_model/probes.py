@@ -1,4 +1,4 @@
-"""All probes, the one that tells most first. Each compares in the way the guide's example for it does."""
+"""All probes, the most informative one first. Each compares in the way of the guide's example for it."""
 
 from __future__ import annotations
 
@@ -9,11 +9,9 @@ import numpy as np
 
 from optguide.bench.streams import corners
 from optguide.bench.variant import Variant
-from optguide.claims.on_model.exactness import EXACTNESS
-from optguide.claims.on_model.model import Subject
-from optguide.claims.on_model.probe import Probe
-from optguide.claims.on_model.sessions import Quantity, Ratio, Session, applies, calling, on_the_cpu
-from optguide.claims.on_model.starts import STARTS
+from optguide.claims.on_model.model import ModelUnderTest
+from optguide.claims.on_model.probe import Probe, Ratio, SessionProbe, calling, on_the_cpu, unless
+from optguide.claims.on_model.processes import EXACTNESS, STARTS
 from optguide.machine import Machine
 from optguide.runtimes.inputs import from_files, save
 from optguide.runtimes.onnxruntime import ONNXRuntime
@@ -25,42 +23,42 @@ LARGE = 2**20
 """Bytes of an input from which on the guide speaks of megabytes."""
 
 THROUGHPUT = {"PERFORMANCE_HINT": "THROUGHPUT"}
-_ABOUT_INT8 = applies(lambda subject: subject.int8 is not None, "There is no INT8 model to compare with.")
-_ABOUT_LARGE = applies(
-    lambda subject: subject.input_bytes >= LARGE,
+_ABOUT_INT8 = unless(lambda model: model.int8 is not None, "There is no INT8 model to compare with.")
+_ABOUT_LARGE = unless(
+    lambda model: model.input_bytes >= LARGE,
     "It is about inputs of some megabytes, and these are smaller.",
 )
-_ABOUT_DYNAMIC = applies(lambda subject: subject.dynamic, "The model's shapes are static as they are.")
+_ABOUT_DYNAMIC = unless(lambda model: model.dynamic, "The model's shapes are static as they are.")
 
 
-def _about_batches(subject: Subject) -> str:
-    if subject.batch != 1:
-        return f"The model takes {subject.batch} inputs at a time already."
-    return on_the_cpu(subject)
+def _about_batches(model: ModelUnderTest) -> str:
+    if model.batch != 1:
+        return f"The model takes {model.batch} inputs at a time already."
+    return on_the_cpu(model)
 
 
-def _about_onnx(subject: Subject) -> str:
-    if subject.suffix != ".onnx":
+def _about_onnx(model: ModelUnderTest) -> str:
+    if model.suffix != ".onnx":
         return "The model is no ONNX file, and ONNX Runtime reads no other."
-    return on_the_cpu(subject)
+    return on_the_cpu(model)
 
 
-def _precisions(subject: Subject) -> Mapping[str, Variant]:
-    plain = subject.plain
-    found = {"default": plain.with_("default precision"), "f32": plain.with_("f32", precision="f32")}
-    if subject.int8 is not None:
-        found["int8"] = plain.with_("INT8", model=subject.int8)
-    return found
+def _precisions(model: ModelUnderTest) -> Mapping[str, Variant]:
+    plain = model.plain
+    variants = {"default": plain.with_("default precision"), "f32": plain.with_("f32", precision="f32")}
+    if model.int8 is not None:
+        variants["int8"] = plain.with_("INT8", model=model.int8)
+    return variants
 
 
-def _hints(subject: Subject) -> Mapping[str, Variant]:
+def _hints(model: ModelUnderTest) -> Mapping[str, Variant]:
     hints: dict[str, tuple[str, Mapping[str, str]]] = {
         "none": ("calls without hint", {}),
         "latency": ("LATENCY calls", {"PERFORMANCE_HINT": "LATENCY"}),
         "throughput": ("THROUGHPUT calls", THROUGHPUT),
     }
     return {
-        f"{call}.{hint}": subject.plain.with_(
+        f"{call}.{hint}": model.plain.with_(
             f"{call}hronous {words}", properties=properties, requests=requests
         )
         for hint, (words, properties) in hints.items()
@@ -68,12 +66,12 @@ def _hints(subject: Subject) -> Mapping[str, Variant]:
     }
 
 
-def _requests(subject: Subject) -> Mapping[str, Variant]:
-    optimal = max(2, subject.requests)
-    hint = subject.plain.with_(f"{optimal} in flight", properties=THROUGHPUT, requests=optimal)
-    asked = corners(subject.processors)
+def _requests(model: ModelUnderTest) -> Mapping[str, Variant]:
+    optimal = max(2, model.requests)
+    hint = model.plain.with_(f"{optimal} in flight", properties=THROUGHPUT, requests=optimal)
+    configurations = corners(model.processors)
     streams = {
-        role: hint.with_(asked[role].name, properties=asked[role].properties, requests=0)
+        role: hint.with_(configurations[role].name, properties=configurations[role].properties, requests=0)
         for role in ("per_processor", "past_streams")
     }
     pinning = {
@@ -84,39 +82,39 @@ def _requests(subject: Subject) -> Mapping[str, Variant]:
     return {"optimal": hint, "fourfold": most, **streams, **pinning}
 
 
-def _calls(subject: Subject) -> Mapping[str, Variant]:
+def _calls(model: ModelUnderTest) -> Mapping[str, Variant]:
     return {
-        "infer": calling("infer", subject.plain, subject.batch),
-        "wait": calling("start and wait", subject.plain, subject.batch),
-        "copied": calling("inputs copied", subject.plain, subject.batch),
-        "shared": calling("inputs shared", subject.plain, subject.batch),
+        "infer": calling("infer", model.plain, model.batch),
+        "wait": calling("start and wait", model.plain, model.batch),
+        "copied": calling("inputs copied", model.plain, model.batch),
+        "shared": calling("inputs shared", model.plain, model.batch),
     }
 
 
-def _batches(subject: Subject) -> Mapping[str, Variant]:
-    plain, device = subject.plain, f"BATCH:CPU({BATCH})"
+def _batches(model: ModelUnderTest) -> Mapping[str, Variant]:
+    plain, device = model.plain, f"BATCH:CPU({BATCH})"
     limit = {**THROUGHPUT, "PERFORMANCE_HINT_NUM_REQUESTS": str(BATCH)}
     return {
-        "batch": plain.with_(f"batch of {BATCH}", batch=BATCH, inputs=_repeated(subject)),
+        "batch": plain.with_(f"batch of {BATCH}", batch=BATCH, inputs=_repeated(model)),
         "streams": plain.with_(f"{BATCH} on streams", properties=limit, requests=BATCH),
         "auto": plain.with_(device, device=device, requests=BATCH),
         "queue": plain.with_(f"{BATCH} in turn", requests=BATCH),
     }
 
 
-def _repeated(subject: Subject) -> tuple[str, ...]:
+def _repeated(model: ModelUnderTest) -> tuple[str, ...]:
     """The reader's inputs, each often enough to fill a batch; none where inputs are random."""
     files = []
-    for number, arrays in enumerate(from_files(subject.plain.inputs)):
-        path = subject.folder / f"batch_{number}.npz"
+    for number, arrays in enumerate(from_files(model.plain.inputs)):
+        path = model.folder / f"batch_{number}.npz"
         if not path.exists():
             save(path, {n: np.repeat(a, BATCH, axis=0) if a.ndim else a for n, a in arrays.items()})
         files.append(os.fspath(path))
     return tuple(files)
 
 
-def _behind_auto(subject: Subject) -> Mapping[str, Variant]:
-    plain = subject.plain
+def _behind_auto(model: ModelUnderTest) -> Mapping[str, Variant]:
+    plain = model.plain
     several = {"properties": THROUGHPUT, "requests": 0}
     return {
         "one.cpu": plain.with_("one request on the CPU"),
@@ -126,15 +124,15 @@ def _behind_auto(subject: Subject) -> Mapping[str, Variant]:
     }
 
 
-def _shapes(subject: Subject) -> Mapping[str, Variant]:
-    dynamic = subject.plain.with_("dynamic shapes", shapes={}, inputs=subject.drawn[:1])
-    return {"dynamic": dynamic, "static": dynamic.with_("static shapes", shapes=subject.shapes)}
+def _shapes(model: ModelUnderTest) -> Mapping[str, Variant]:
+    dynamic = model.plain.with_("dynamic shapes", shapes={}, inputs=model.drawn[:1])
+    return {"dynamic": dynamic, "static": dynamic.with_("static shapes", shapes=model.shapes)}
 
 
-def _runtimes(subject: Subject) -> Mapping[str, Variant]:
+def _runtimes(model: ModelUnderTest) -> Mapping[str, Variant]:
     machine = Machine.current()
     threads = max(1, int(min(machine.physical_cores or machine.logical_cores, machine.available_cores)))
-    plain = subject.plain
+    plain = model.plain
     return {
         "openvino": plain.with_("OpenVINO, f32", precision="f32", threads=threads),
         "onnxruntime": Variant(
@@ -147,12 +145,12 @@ def _runtimes(subject: Subject) -> Mapping[str, Variant]:
 
 
 def _of_hints(call: str, better: str, base: str) -> Ratio:
-    quantity: Quantity = "latency" if call == "sync" else "throughput"
+    quantity = "latency" if call == "sync" else "throughput"
     return Ratio(f"model.{call}.{better}_over_{base}", f"{call}.{better}", f"{call}.{base}", quantity)
 
 
 PROBES: tuple[Probe, ...] = (
-    Session(
+    SessionProbe(
         "precisions",
         _precisions,
         (
@@ -162,7 +160,7 @@ PROBES: tuple[Probe, ...] = (
         ),
     ),
     EXACTNESS,
-    Session(
+    SessionProbe(
         "hints",
         _hints,
         (
@@ -176,17 +174,17 @@ PROBES: tuple[Probe, ...] = (
             ),
         ),
     ),
-    Session(
+    SessionProbe(
         "shapes",
         _shapes,
         (Ratio("model.static_over_dynamic", "static", "dynamic", "latency", _ABOUT_DYNAMIC),),
     ),
-    Session(
+    SessionProbe(
         "runtimes",
         _runtimes,
         (Ratio("model.f32_over_onnxruntime", "openvino", "onnxruntime", "latency", _about_onnx),),
     ),
-    Session(
+    SessionProbe(
         "calls",
         _calls,
         (
@@ -194,7 +192,7 @@ PROBES: tuple[Probe, ...] = (
             Ratio("model.calls.shared_over_copied", "shared", "copied", "latency", _ABOUT_LARGE),
         ),
     ),
-    Session(
+    SessionProbe(
         "requests and threads",
         _requests,
         (
@@ -205,7 +203,7 @@ PROBES: tuple[Probe, ...] = (
         ),
     ),
     STARTS,
-    Session(
+    SessionProbe(
         "batches",
         _batches,
         (
@@ -213,7 +211,7 @@ PROBES: tuple[Probe, ...] = (
             Ratio("model.batch.auto_over_queue", "auto", "queue", "throughput", _about_batches),
         ),
     ),
-    Session(
+    SessionProbe(
         "AUTO",
         _behind_auto,
         (

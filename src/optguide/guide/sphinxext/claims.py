@@ -9,12 +9,12 @@ from dataclasses import dataclass
 from html import escape
 from itertools import groupby
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, get_args
+from typing import TYPE_CHECKING, Literal
 
 from docutils import nodes
 
 from optguide import claims
-from optguide.claims import Claim, Condition, Outcome, Verdict
+from optguide.claims import BUILD_OUTCOMES, Claim, Condition, Verdict
 from optguide.errors import ClaimError
 from optguide.guide.sphinxext.links import page_link
 from optguide.guide.sphinxext.pages import (
@@ -60,8 +60,9 @@ class ClaimBox(GuideDirective):
 
     def build(self) -> list[Node]:
         """The box."""
-        evaluated = _evaluate(self.env, _claim(self.env, self.arguments[0]))
-        claim, outcome = evaluated.verdict.claim, evaluated.verdict.outcome
+        claim = _claim(self.env, self.arguments[0])
+        evaluated = _evaluate(self.env, claim)
+        outcome = evaluated.verdict.outcome
         box = nodes.container(classes=["claim", _css_class(outcome)], ids=[f"claim-{claim.id}"])
         box += nodes.paragraph("", "", nodes.Text("Claim "), _badge(outcome), classes=["heading"])
         box += nodes.paragraph("", claim.statement, classes=["statement"])
@@ -71,7 +72,7 @@ class ClaimBox(GuideDirective):
                 for condition, entry in zip(claim.conditions, evaluated.entries, strict=True)
                 if entry.result
             ]
-        box += [_reasons(evaluated), _source(claim)]
+        box += [_reasons(evaluated), _source(evaluated.verdict)]
         return [box]
 
 
@@ -84,7 +85,7 @@ class Ledger(GuideDirective):
         evaluated = [_evaluate(self.env, claim) for claim in _claims(self.env)]
         if not evaluated:
             return [nodes.paragraph("", "No claims have been written down yet.")]
-        chapters = groupby(evaluated, key=lambda item: item.verdict.claim.chapter)
+        chapters = groupby(evaluated, key=lambda item: item.verdict.chapter)
         return [_counts(evaluated), *(_chapter(name, list(items)) for name, items in chapters)]
 
 
@@ -153,9 +154,9 @@ def _reasons(evaluated: _Evaluated) -> nodes.bullet_list:
     return items
 
 
-def _source(claim: Claim) -> nodes.paragraph:
+def _source(verdict: Verdict) -> nodes.paragraph:
     """Where the advice is given."""
-    source = nodes.reference("", claim.source.title, refuri=claim.source.url)
+    source = nodes.reference("", verdict.source.title, refuri=verdict.source.url)
     return nodes.paragraph("", "", nodes.Text("Goes back to: "), source, classes=["said"])
 
 
@@ -180,7 +181,7 @@ def _bounds(condition: Condition) -> tuple[Side, float | tuple[float, float]]:
 
 def _counts(evaluated: Sequence[_Evaluated]) -> nodes.bullet_list:
     counts = Counter(item.verdict.outcome for item in evaluated)
-    items = (nodes.paragraph("", "", _badge(outcome, counts[outcome])) for outcome in get_args(Outcome))
+    items = (nodes.paragraph("", "", _badge(outcome, counts[outcome])) for outcome in BUILD_OUTCOMES)
     return nodes.bullet_list("", *(nodes.list_item("", item) for item in items), classes=["counts"])
 
 
@@ -190,14 +191,14 @@ def _chapter(name: str, evaluated: Sequence[_Evaluated]) -> nodes.section:
 
 
 def _ledger_entry(evaluated: _Evaluated) -> nodes.container:
-    claim, outcome = evaluated.verdict.claim, evaluated.verdict.outcome
-    link = page_link(claim.page, f"claim-{claim.id}", claim.statement)
+    verdict = evaluated.verdict
+    link = page_link(verdict.page, f"claim-{verdict.id}", verdict.statement)
     return nodes.container(
         "",
-        nodes.paragraph("", "", _badge(outcome)),
+        nodes.paragraph("", "", _badge(verdict.outcome)),
         nodes.paragraph("", "", link, classes=["statement"]),
         _reasons(evaluated),
-        _source(claim),
-        classes=["ledger-entry", _css_class(outcome)],
-        ids=[f"ledger-{claim.id}"],
+        _source(verdict),
+        classes=["ledger-entry", _css_class(verdict.outcome)],
+        ids=[f"ledger-{verdict.id}"],
     )

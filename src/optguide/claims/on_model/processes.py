@@ -1,0 +1,187 @@
+"""Probes that need fresh processes instead of a session: starts, and the exactness of a precision."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+from optguide.bench import child
+from optguide.bench.cold_start import ColdStart, first_inference
+from optguide.bench.process import LOAD_SECONDS
+from optguide.bench.variant import Variant
+from optguide.claims.on_model.model import ModelUnderTest
+from optguide.claims.on_model.probe import (
+    Comparisons,
+    Outcomes,
+    Ratio,
+    measured,
+    on_the_cpu,
+    reason,
+    unless,
+)
+from optguide.errors import OptGuideError
+from optguide.stats.comparison import paired
+from optguide.stats.estimate import MINIMUM_ROUNDS, Estimate, median_of_rounds
+
+__all__ = ["EXACTNESS", "STARTS"]
+
+STEADY_CALLS = 10
+"""Calls after the second, whose median is what steady means."""
+
+MOST_STARTS = 15
+"""Of each variant; more make intervals narrower by little."""
+
+DRAWN = 12
+"""Sets of random inputs, where the reader gives none; six bound a median."""
+
+ERROR = "model.default.error"
+
+
+class StartProbe(Comparisons):
+    """Fresh processes of a few variants, in turn: from the import to the first result and a little beyond.
+
+    A ratio of a variant with itself compares a stage of its starts with the steady calls of the same starts.
+    """
+
+    def minimum_seconds(self, results: Collection[str], model: ModelUnderTest) -> float:
+        """Six starts of each variant, and one more that fills the cache."""
+        variants = self.needed(results, model)
+        filling = 1 if "cached" in variants else 0
+        return (filling + MINIMUM_ROUNDS * len(_distinct(variants))) * _seconds_per_start(model)
+
+    def run(self, results: Collection[str], model: ModelUnderTest, seconds: float, label: str) -> Outcomes:
+        """Start the variants as often as time allows."""
+        variants = self.needed(results, model)
+        distinct, label = _distinct(variants), f"{label}: {self.title}"
+        affordable = seconds / (len(distinct) * _seconds_per_start(model))
+        repeats = int(min(MOST_STARTS, max(MINIMUM_ROUNDS, affordable)))
+        try:
+            if cached := variants.get("cached"):
+                first_inference([cached], 1, steady=1, label=f"{label}, filling the cache")
+            starts = first_inference(distinct, repeats, steady=STEADY_CALLS, label=label)
+        except OptGuideError as error:
+            return dict.fromkeys(results, reason(error))
+        return {
+            ratio.result: measured(ratio.label, partial(_gain, starts, variants, ratio))
+            for ratio in self.requested(results)
+        }
+
+
+def _variants(model: ModelUnderTest) -> dict[str, Variant]:
+    plain = model.plain
+    ir = plain if plain.model == model.ir else plain.with_("IR", model=model.ir)
+    return {
+        "plain": plain,
+        "cached": plain.with_("model cache", cache_dir=str(model.folder / "cache")),
+        "ir": ir,
+        "copied": ir.with_("weights copied", properties={"ENABLE_MMAP": "NO"}),
+    }
+
+
+def _distinct(variants: Mapping[str, Variant]) -> list[Variant]:
+    """Each once: a model that is an IR already is its own IR."""
+    return list({variant.name: variant for variant in variants.values()}.values())
+
+
+def _seconds_per_start(model: ModelUnderTest) -> float:
+    return model.loading + (2 + STEADY_CALLS) * model.inference
+
+
+def _gain(starts: ColdStart, variants: Mapping[str, Variant], ratio: Ratio) -> Estimate:
+    base, better = variants[ratio.base].name, variants[ratio.better].name
+    if base != better:
+        return starts.compare(base, better, ratio.quantity).ratio
+    return paired(starts.values(base, ratio.quantity), starts.values(base, "steady"))
+
+
+_IS_ONNX = unless(
+    lambda model: model.suffix == ".onnx", "The model is no ONNX file, so no start converts one."
+)
+
+
+def _start(name: str, better: str, base: str, stage: str, label: str) -> Ratio:
+    obstacle = _IS_ONNX if name == "ir_over_onnx" else lambda _: ""
+    return Ratio(f"model.start.{name}", better, base, stage, obstacle, label)
+
+
+STARTS = StartProbe(
+    "fresh processes",
+    _variants,
+    (
+        _start("cached_over_compiled", "cached", "plain", "total", "model cache over compiling anew"),
+        _start("mapped_over_copied", "ir", "copied", "load", "weights mapped over copied, loading"),
+        _start("ir_over_onnx", "ir", "plain", "total", "IR over ONNX, first inference"),
+        _start("first_over_steady", "plain", "plain", "first", "first call over steady ones"),
+        _start("second_over_steady", "plain", "plain", "second", "second call over steady ones"),
+    ),
+)
+
+
+@dataclass(frozen=True)
+class ExactnessProbe:
+    """How far the default precision moves the first output from that of 32-bit floats, input by input."""
+
+    @property
+    def results(self) -> Collection[str]:
+        """The median error."""
+        return (ERROR,)
+
+    def obstacle(self, _result: str, model: ModelUnderTest) -> str:
+        """Another device, or too few inputs."""
+        count = len(model.plain.inputs)
+        if 0 < count < MINIMUM_ROUNDS:
+            return f"It takes {MINIMUM_ROUNDS} sets of inputs to judge it, and this is {count}."
+        return on_the_cpu(model)
+
+    def minimum_seconds(self, _results: Collection[str], model: ModelUnderTest) -> float:
+        """Loading both precisions, and all inferences."""
+        return 2 * (model.loading + (len(model.plain.inputs) or DRAWN) * model.inference)
+
+    def run(self, _results: Collection[str], model: ModelUnderTest, _seconds: float, _label: str) -> Outcomes:
+        """Compute the outputs in both precisions. Nothing is timed."""
+        try:
+            values = child.call(
+                f"{__name__}:errors",
+                {"spec": model.plain.to_dict(), "draws": DRAWN},
+                seconds=2 * LOAD_SECONDS,
+                what=f"comparing precisions of {model.plain.name}",
+            )
+        except OptGuideError as error:
+            return {ERROR: reason(error)}
+        label = (
+            "default precision, error of the first output on "
+            f"{'these' if model.plain.inputs else 'random'} inputs"
+        )
+        return {ERROR: measured(label, lambda: median_of_rounds(values, "share", independent=True))}
+
+
+EXACTNESS = ExactnessProbe()
+
+
+def errors(spec: Mapping[str, Any], draws: int) -> list[float]:
+    """The child's side: the error of every input set, or of ``draws`` random ones."""
+    exact, default = (_first_outputs({**spec, "precision": precision}, draws) for precision in ("f32", None))
+    return [_cosine_distance(a, b) for a, b in zip(exact, default, strict=True)]
+
+
+def _first_outputs(spec: dict[str, Any], draws: int) -> list[Any]:
+    from optguide.runtimes import runner_for
+    from optguide.runtimes.inputs import random_inputs
+
+    runner: Any = runner_for(spec)
+    runner.load()
+    sets = runner.sets if spec["inputs"] else [random_inputs(runner.specs, seed) for seed in range(draws)]
+    return [runner.compiled(list(arrays.values()))[0] for arrays in sets]
+
+
+def _cosine_distance(a: Any, b: Any) -> float:
+    """One minus the cosine of two outputs; one where one of them is zero, or no number."""
+    import numpy as np
+
+    x, y = (np.asarray(array, dtype=np.float64).ravel() for array in (a, b))
+    if not (np.isfinite(x).all() and np.isfinite(y).all()):
+        return 1.0
+    norms = float(np.linalg.norm(x) * np.linalg.norm(y))
+    return max(0.0, 1.0 - float(x @ y) / norms) if norms else float(bool((x != y).any()))
