@@ -200,7 +200,7 @@ def test_verdict_as_json(verdict):
         "source": {"title": "T", "url": "https://docs.openvino.ai"},
         "page": "measure/x",
         "outcome": "confirmed",
-        "reasons": ["The gain: 1.50× (1.40 to 1.60), above 1."],
+        "reasons": ("The gain: 1.50× (1.40 to 1.60), above 1.",),
     }
 
 

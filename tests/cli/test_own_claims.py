@@ -43,7 +43,7 @@ def test_refuted_claims_are_no_error(optguide, prepared, ir):
     found = optguide("claims", ir)
     assert found.status == 0
     assert f"{len(load())} claims: {len(load())} refuted." in found.out
-    assert (asked["seconds"], asked["only"], asked["model"].device) == (120.0, None, "CPU")
+    assert (asked["seconds"], asked["only"], asked["model"].openvino.device) == (120.0, None, "CPU")
 
 
 def test_json(optguide, prepared, ir):
@@ -76,7 +76,7 @@ def test_options_arrive(optguide, prepared, ir, inputs):
         *("--budget", "5m", "--only", "pinning-helps"),
     )
     assert (asked["model"].model, asked["int8"], asked["model"].inputs) == (str(ir), str(ir), (str(inputs),))
-    assert (asked["model"].shapes, asked["model"].device) == ({"x": (1, 16)}, "AUTO:CPU")
+    assert (asked["model"].openvino.shapes, asked["model"].openvino.device) == ({"x": (1, 16)}, "AUTO:CPU")
     assert (asked["seconds"], list(asked["only"])) == (300.0, ["pinning-helps"])
 
 
