@@ -28,8 +28,8 @@ import openvino as ov
 from optguide import Recording, Variant, measure, plots
 from optguide.guide import profiles, workloads
 from optguide.machine import measuring_lock
+from optguide.stats.comparison import scatter, scatter_ratio
 from optguide.stats.estimate import median_of_rounds, percentile_of_blocks, samples_needed
-from optguide.stats.repeatability import scatter, scatter_ratio
 
 tiny = workloads.tiny()
 core = ov.Core()

@@ -6,7 +6,7 @@ import numpy as np
 import psutil
 import pytest
 
-from optguide.bench.footprint import _from_status, footprint
+from optguide.bench.worker import _from_status, footprint
 
 STATUS = """\
 Name:\tpython

@@ -8,9 +8,8 @@ from functools import partial
 import numpy as np
 import pytest
 
-from optguide.bench.concurrent import TicketLock
 from optguide.bench.variant import Variant
-from optguide.bench.worker import Worker
+from optguide.bench.worker import TicketLock, Worker
 from optguide.errors import DeviceError, OutputError
 from optguide.runtimes.openvino import OpenVINO, OpenVINORunner
 
@@ -136,7 +135,7 @@ def test_the_runner_says_what_a_call_that_fails_means(request_, device, kind):
         getattr(worker, arguments.pop("do"))(**arguments)
 
 
-def test_a_block_without_a_turnstile_does_not_keep_an_earlier_one():
+def test_a_block_without_a_lock_does_not_keep_an_earlier_one():
     class Watched(TicketLock):
         passed = 0
 
@@ -147,13 +146,13 @@ def test_a_block_without_a_turnstile_does_not_keep_an_earlier_one():
 
             return [partial(counted, call) for call in calls]
 
-    worker, turnstile = Worker(), Watched()
+    worker, lock = Worker(), Watched()
     worker.runner = OpenVINORunner(OpenVINO(), Variant("v", model="m.xml").to_dict())
     worker.runner.calls = [lambda: None]
     worker.block(0.001, 0.0)
-    assert turnstile.passed == 0
-    worker.block(0.001, 0.0, turnstile=turnstile)
-    passed = turnstile.passed
+    assert lock.passed == 0
+    worker.block(0.001, 0.0, lock=lock)
+    passed = lock.passed
     assert passed > 0
     worker.block(0.001, 0.0)
-    assert turnstile.passed == passed
+    assert lock.passed == passed

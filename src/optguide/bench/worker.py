@@ -12,22 +12,62 @@ import os
 import signal
 import sys
 import tempfile
+import threading
 import traceback
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import asdict
+from pathlib import Path
 from typing import Any, TextIO
 
 import numpy as np
 
-from optguide.bench import concurrent as company
-from optguide.bench import footprint
-from optguide.bench import loops as arrivals
-from optguide.bench import loops as blocks
+from optguide.bench import loops
 from optguide.errors import OptGuideError, OutputError
 from optguide.runtimes import runner_for
 
-__all__ = ["Worker", "main"]
+__all__ = ["TicketLock", "Worker", "footprint", "main"]
+
+_FIELDS = {"peak_rss": "VmHWM", "rss": "VmRSS", "private": "RssAnon"}
+
+
+class TicketLock:
+    """Lets one caller through at a time, in the order in which they came.
+
+    A plain lock would do for one at a time. But the thread that gives a lock back mostly gets it again, so
+    that a thread of many short calls could keep another one waiting for long.
+    """
+
+    def __init__(self) -> None:
+        self._changed = threading.Condition()
+        self._next_ticket = 0
+        self._serving = 0
+
+    @contextmanager
+    def passing(self) -> Iterator[None]:
+        """Wait for one's turn, and keep it for the length of the block."""
+        with self._changed:
+            ticket = self._next_ticket
+            self._next_ticket += 1
+            self._changed.wait_for(lambda: self._serving == ticket)
+        try:
+            yield
+        finally:
+            with self._changed:
+                self._serving += 1
+                self._changed.notify_all()
+
+    def before(self, calls: Sequence[Callable[[], Any]]) -> list[Callable[[], Any]]:
+        """The same calls, each behind this lock: their duration includes the wait for the turn."""
+        return [self._guarded(call) for call in calls]
+
+    def _guarded(self, call: Callable[[], Any]) -> Callable[[], Any]:
+        def guarded() -> Any:
+            with self.passing():
+                return call()
+
+        return guarded
 
 
 class Worker:
@@ -36,7 +76,7 @@ class Worker:
     def __init__(self) -> None:
         self.runner: Any = None
         self.counter: Any = None
-        self._turn: blocks.Turn | None = None
+        self._turn: loops.Turn | None = None
 
     def load(self, spec: dict[str, Any]) -> dict[str, Any]:
         """Load the variant; reply with the seconds of each stage and the resolved properties."""
@@ -59,36 +99,36 @@ class Worker:
         return {"outputs": len(found)}
 
     def block(
-        self, seconds: float, discard: float, linger: float = 0.0, turnstile: company.TicketLock | None = None
+        self, seconds: float, discard: float, linger: float = 0.0, lock: TicketLock | None = None
     ) -> dict[str, Any]:
         """One block of closed-loop calls.
 
-        :param turnstile: lets one call at a time pass, where variants of one process take turns.
+        :param lock: lets one call at a time pass, where variants of one process take turns.
         """
         queue = self.runner.queue
         if self._turn is None:
             self._turn = self._new_turn(self.runner.calls if queue is None else self.runner.feeds())
         with self._running():
             if queue is not None:
-                return asdict(blocks.asynchronous(queue, self._turn, seconds, discard, linger))
-            # Calls behind a turnstile are for this block alone: the next one may have another, or none.
-            turn = self._turn if turnstile is None else self._new_turn(turnstile.before(self.runner.calls))
-            return asdict(blocks.synchronous(turn, seconds, discard, linger))
+                return asdict(loops.asynchronous(queue, self._turn, seconds, discard, linger))
+            # Calls behind a lock are for this block alone: the next one may have another, or none.
+            turn = self._turn if lock is None else self._new_turn(lock.before(self.runner.calls))
+            return asdict(loops.synchronous(turn, seconds, discard, linger))
 
-    def _new_turn(self, sets: Sequence[Any]) -> blocks.Turn:
-        return blocks.Turn(sets, varied=self.runner.varied)
+    def _new_turn(self, sets: Sequence[Any]) -> loops.Turn:
+        return loops.Turn(sets, varied=self.runner.varied)
 
     def consecutive(self, count: int) -> dict[str, Any]:
         """Durations of the next calls, the first one included."""
         with self._running():
-            return {"durations_ns": blocks.consecutive(self.runner.calls, count)}
+            return {"durations_ns": loops.consecutive(self.runner.calls, count)}
 
     def serve(self, rate: float, seconds: float, seed: int, patience: float) -> dict[str, Any]:
         """One open-loop schedule."""
         queue = self.runner.queue
-        schedule = arrivals.poisson(rate, seconds, seed)
+        schedule = loops.poisson(rate, seconds, seed)
         with self._running():
-            return asdict(arrivals.serve(queue, self.runner.calls, self.runner.feeds(), schedule, patience))
+            return asdict(loops.serve(queue, self.runner.calls, self.runner.feeds(), schedule, patience))
 
     def layers(self, seconds: float, discard: float) -> dict[str, Any]:
         """Times by layer; see :meth:`optguide.runtimes.openvino_layers.LayerCounter.turn`."""
@@ -98,8 +138,8 @@ class Worker:
             return dict(self.counter.turn(seconds, discard))
 
     def memory(self) -> dict[str, Any]:
-        """Bytes of memory by kind; see :func:`optguide.bench.footprint.footprint`."""
-        return dict(footprint.footprint())
+        """Bytes of memory by kind; see :func:`footprint`."""
+        return dict(footprint())
 
     @contextmanager
     def _running(self) -> Iterator[None]:
@@ -135,6 +175,47 @@ def _refuse_meaningless(outputs: list[Any]) -> None:
         )
 
 
+def _colocated(
+    workers: Sequence[Worker], seconds: float, discard: float, linger: float, turns: bool
+) -> dict[str, Any]:
+    """One block of every variant of this process, all at the same time, each by a thread of its own.
+
+    CPU time is that of the whole process: nothing tells whose threads used it.
+
+    :param turns: one call at a time, in the order in which they are asked for, instead of all at once.
+    """
+    lock = TicketLock() if turns else None
+    with ThreadPoolExecutor(len(workers)) as threads:
+        started = [threads.submit(worker.block, seconds, discard, linger, lock) for worker in workers]
+        return {"blocks": [block.result() for block in started]}
+
+
+def footprint() -> dict[str, int | None]:
+    """Bytes of this process's memory by kind; ``None`` where the system does not tell.
+
+    Resident memory counts pages of mapped files too. The system can drop those and share them with other
+    processes: a model whose weights are mapped takes less than its resident memory says. The rest is private.
+
+    ``peak_rss`` is the largest resident memory so far, ``rss`` the resident memory now, ``private`` what of
+    that belongs to no file.
+    """
+    if sys.platform == "linux":
+        return _from_status(Path("/proc/self/status").read_text(encoding="ascii", errors="replace"))
+    import resource  # not on Windows
+
+    unit = 1 if sys.platform == "darwin" else 1024  # bytes on macOS, kibibytes elsewhere
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
+    return {"peak_rss": peak, "rss": None, "private": None}
+
+
+def _from_status(status: str) -> dict[str, int | None]:
+    """The kernel's own account: ``getrusage`` starts from the peak of the process that spawned this one."""
+    lines = (line.partition(":") for line in status.splitlines())
+    kibibytes = {name: int(value.split()[0]) for name, _, value in lines if name in _FIELDS.values()}
+    known = {kind: kibibytes.get(name) for kind, name in _FIELDS.items()}
+    return {kind: None if size is None else 1024 * size for kind, size in known.items()}
+
+
 def die_with_parent() -> None:
     """Ask the kernel to end this process when its parent is gone, even if it hangs in native code."""
     if sys.platform == "linux":
@@ -147,7 +228,7 @@ def _answer(hosted: list[Worker], request: dict[str, Any]) -> dict[str, Any]:
     try:
         name = request.pop("do")
         if name == "colocated":
-            return {"ok": {"blocks": company.blocks([worker.block for worker in hosted], **request)}}
+            return {"ok": _colocated(hosted, **request)}
         slot = request.pop("slot", 0)
         if slot == len(hosted):
             hosted.append(Worker())

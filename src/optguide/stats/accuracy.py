@@ -21,11 +21,12 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from statistics import NormalDist
 from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
-from scipy import optimize, stats
+import scipy  # loads scipy.stats when it is first used: it takes longer than all the rest of a command
 
 from optguide.errors import InputError, NotEnoughSamples
 from optguide.stats.estimate import CONFIDENCE, Estimate, Relation
@@ -37,7 +38,7 @@ RESAMPLES = 2000
 FEWEST_SAMPLES = 20
 """With fewer, the bootstrap's interval of a mean holds in clearly less than 95 % of all cases."""
 
-NORMAL = float(stats.norm.ppf((1 + CONFIDENCE) / 2))
+NORMAL = NormalDist().inv_cdf((1 + CONFIDENCE) / 2)
 
 Answers = npt.NDArray[np.bool_]
 DropOutcome = Literal["worse", "better", "no drop shown"]
@@ -86,7 +87,7 @@ def accuracy(correct: npt.ArrayLike) -> Estimate:
     samples = answers.shape[-1]
     if answers.ndim == 1:
         hits = int(answers.sum())
-        found: Any = stats.binomtest(hits, samples).proportion_ci(CONFIDENCE, method="wilson")
+        found: Any = scipy.stats.binomtest(hits, samples).proportion_ci(CONFIDENCE, method="wilson")
         low, high = float(found.low), float(found.high)
         return Estimate(hits / samples, low, high, "share", samples, "Wilson interval")
     value, half = _crossed(answers.astype(np.float64))
@@ -114,7 +115,7 @@ def compare_accuracy(name_a: str, a: npt.ArrayLike, name_b: str, b: npt.ArrayLik
     counts = int(lost.sum()), int(won.sum())
     means = counts[0] / trainings, counts[1] / trainings
     if first.ndim == 1:
-        p_value = float(stats.binomtest(counts[0], sum(counts)).pvalue) if sum(counts) else 1.0
+        p_value = float(scipy.stats.binomtest(counts[0], sum(counts)).pvalue) if sum(counts) else 1.0
         drop = _matched(*counts, first.size, differs=p_value <= 1 - CONFIDENCE)
         return AccuracyComparison(name_a, name_b, drop, *means, p_value)
     _, half = _crossed(lost.astype(np.float64) - won)
@@ -142,7 +143,7 @@ def mean_of_samples(values: npt.ArrayLike, unit: str) -> Estimate:
     low = high = mean
     if float(np.ptp(array)) > 0:
         random = np.random.default_rng(0)  # the same samples give the same interval
-        done: Any = stats.bootstrap(
+        done: Any = scipy.stats.bootstrap(
             (array,), np.mean, n_resamples=RESAMPLES, confidence_level=CONFIDENCE, rng=random
         )
         low, high = float(done.confidence_interval.low), float(done.confidence_interval.high)
@@ -191,7 +192,7 @@ def _lower_score(lost: int, won: int, n: int) -> float:
         return (lost - won - n * drop) ** 2 - NORMAL**2 * variance
 
     # Just beside the estimate, where it is zero if no answer differs.
-    return float(optimize.brentq(rejected, -1.0, (lost - won) / n - 1e-12))
+    return float(scipy.optimize.brentq(rejected, -1.0, (lost - won) / n - 1e-12))
 
 
 def _crossed(matrix: npt.NDArray[np.float64]) -> tuple[float, float]:
@@ -211,7 +212,7 @@ def _crossed(matrix: npt.NDArray[np.float64]) -> tuple[float, float]:
 
 
 def _student(freedom: float) -> float:
-    return float(stats.t.ppf((1 + CONFIDENCE) / 2, freedom))
+    return float(scipy.stats.t.ppf((1 + CONFIDENCE) / 2, freedom))
 
 
 def _method(matrix: Answers) -> str:

@@ -1,4 +1,9 @@
-"""Two variants that took turns, as one ratio."""
+"""Two variants that took turns, as one ratio; and how repeatable such a ratio is.
+
+A dozen repeats of a ratio say little about their own scatter, so that never goes without an interval. Both
+intervals are the textbook ones for normal data (G. W. Snedecor and W. G. Cochran, "Statistical Methods"),
+applied to logarithms. Repeats with a few wild ones among them are not normal: then they are too narrow.
+"""
 
 from __future__ import annotations
 
@@ -8,10 +13,12 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
+import scipy  # loads scipy.stats when it is first used
 
-from optguide.stats.estimate import MINIMUM_ROUNDS, Estimate, Relation, median_of_rounds
+from optguide.errors import NotEnoughSamples
+from optguide.stats.estimate import CONFIDENCE, MINIMUM_ROUNDS, Estimate, Relation, median_of_rounds
 
-__all__ = ["EQUIVALENT", "Comparison", "Outcome", "paired", "paired_processes"]
+__all__ = ["EQUIVALENT", "Comparison", "Outcome", "paired", "paired_processes", "scatter", "scatter_ratio"]
 
 Outcome = Literal["faster", "slower", "no difference", "inconclusive"]
 
@@ -37,6 +44,9 @@ OTHERS_SHARE = 0.1
 """On a busy machine the others' work meets the two processes unevenly, for as long as they live: a tenth of
 its share of the machine is allowed for. Without that, three of twenty A/A sessions of ResNet-50 beside a
 process that burnt one of two cores called a difference."""
+
+
+_TAILS = ((1 + CONFIDENCE) / 2, (1 - CONFIDENCE) / 2)
 
 
 @dataclass(frozen=True)
@@ -100,13 +110,48 @@ def paired_processes(
     values, labels = np.asarray(ratios, dtype=np.float64), np.asarray(generations)
     medians = [float(np.exp(np.median(np.log(values[labels == label])))) for label in np.unique(labels)]
     if len(medians) >= MINIMUM_ROUNDS:
-        found = median_of_rounds(medians, "ratio", independent=True)
         method = f"median over {len(medians)} pairs of processes, exact binomial interval"
-        return replace(found, method=method)
-    found = median_of_rounds(values, "ratio")
+        return replace(median_of_rounds(medians, "ratio", independent=True), method=method)
+    estimate = median_of_rounds(values, "ratio")
     busy = 0.0 if math.isnan(others) else others
     one_pair = PROCESS_SHARE + PROCESS_SECONDS / seconds_per_inference + OTHERS_SHARE * busy
     allowance = math.sqrt(pairs) * one_pair  # of independent pairs
     method = f"median of paired ratios per round, exact binomial interval, {allowance:.1%} for the processes"
-    low, high = found.low / (1 + allowance), found.high * (1 + allowance)
-    return replace(found, low=low, high=high, method=method)
+    low, high = estimate.low / (1 + allowance), estimate.high * (1 + allowance)
+    return replace(estimate, low=low, high=high, method=method)
+
+
+def scatter(values: Sequence[float]) -> Estimate:
+    """Standard deviation of the logarithms, which for small values reads as a share of the ratio.
+
+    :param values: repeats of one ratio, above zero.
+    :raises NotEnoughSamples: fewer than three repeats.
+    """
+    spread, freedom = _deviation(values)
+    low, high = (spread * float(np.sqrt(freedom / scipy.stats.chi2.ppf(tail, freedom))) for tail in _TAILS)
+    method = "standard deviation of log ratios, chi-square interval"
+    return Estimate(spread, low, high, "share", len(values), method)
+
+
+def scatter_ratio(wide: Sequence[float], narrow: Sequence[float]) -> Estimate:
+    """The scatter of ``wide`` over that of ``narrow``; the two have to be independent.
+
+    :raises NotEnoughSamples: fewer than three repeats of one, or no scatter at all in ``narrow``.
+    """
+    (first, freedom), (second, other_freedom) = _deviation(wide), _deviation(narrow)
+    if second == 0:
+        raise NotEnoughSamples("All repeats are equal, so nothing can be held against their scatter.")
+    low, high = (
+        first / second / float(np.sqrt(scipy.stats.f.ppf(tail, freedom, other_freedom))) for tail in _TAILS
+    )
+    method = "ratio of standard deviations of log ratios, F interval"
+    return Estimate(first / second, low, high, "ratio", min(len(wide), len(narrow)), method)
+
+
+def _deviation(values: Sequence[float]) -> tuple[float, int]:
+    """Standard deviation of the logarithms and its degrees of freedom."""
+    if len(values) < 3:
+        raise NotEnoughSamples(
+            f"{len(values)} repeats are too few for a scatter; 3 are needed.", "Repeat more often."
+        )
+    return float(np.std(np.log(values), ddof=1)), len(values) - 1

@@ -29,7 +29,7 @@ from typing import Any, Literal, Protocol
 
 import numpy as np
 import numpy.typing as npt
-from scipy import stats
+import scipy  # loads scipy.stats when it is first used: it takes longer than all the rest of a command
 
 from optguide.errors import NotEnoughSamples
 
@@ -139,7 +139,7 @@ def median_of_rounds(values: Sequence[float] | Floats, unit: str, *, independent
     _require_rounds(array.size)
     positive = bool((array > 0).all())
     scale = np.log(array) if positive else array
-    interval: Any = stats.quantile_test(scale, p=0.5).confidence_interval(CONFIDENCE)
+    interval: Any = scipy.stats.quantile_test(scale, p=0.5).confidence_interval(CONFIDENCE)
     middle, widening = float(np.median(scale)), math.sqrt(1.0 if independent else _inflation(scale))
     low = middle - widening * max(0.0, middle - float(interval.low))
     high = middle + widening * max(0.0, float(interval.high) - middle)
@@ -170,8 +170,8 @@ def percentile_of_blocks(
     below = np.array([np.mean(array <= value) for array in arrays])
     sizes = np.array([array.size for array in arrays], dtype=np.float64)
     effective = _effective_size(share, below, sizes, 1.0 if independent else _inflation(below))
-    low_share = stats.beta.ppf((1 - CONFIDENCE) / 2, effective * share, effective * (1 - share) + 1)
-    high_share = stats.beta.ppf((1 + CONFIDENCE) / 2, effective * share + 1, effective * (1 - share))
+    low_share = scipy.stats.beta.ppf((1 - CONFIDENCE) / 2, effective * share, effective * (1 - share) + 1)
+    high_share = scipy.stats.beta.ppf((1 + CONFIDENCE) / 2, effective * share + 1, effective * (1 - share))
     low, high = np.quantile(pooled, [low_share, high_share], method="inverted_cdf")
     method = f"{percentile:g}th percentile of pooled samples, {len(arrays)} blocks as clusters"
     return Estimate(value, min(float(low), value), max(float(high), value), unit, pooled.size, method)
@@ -191,7 +191,7 @@ def ratio_of_totals(
     residuals = top - value * bottom
     variance = top.size / (top.size - 1) * float((residuals**2).sum())
     variance *= 1.0 if independent else _inflation(top / bottom)
-    student = float(stats.t.ppf((1 + CONFIDENCE) / 2, top.size - 1))
+    student = float(scipy.stats.t.ppf((1 + CONFIDENCE) / 2, top.size - 1))
     half = student * math.sqrt(variance) / float(bottom.sum())
     factor = math.exp(half / value) if value > 0 else 1.0  # on logarithms a rate's interval stays above zero
     method = "total over rounds, ratio estimator"
@@ -237,7 +237,7 @@ def _effective_size(share: float, below: Floats, sizes: Floats, inflation: float
     independent = share * (1 - share) / samples
     # Korn and Graubard: degrees of freedom come from the blocks, not from the samples.
     upper = (1 + CONFIDENCE) / 2
-    freedom = float(stats.t.ppf(upper, samples - 1) / stats.t.ppf(upper, blocks - 1)) ** 2
+    freedom = float(scipy.stats.t.ppf(upper, samples - 1) / scipy.stats.t.ppf(upper, blocks - 1)) ** 2
     return float(share * (1 - share) / max(variance, independent)) * freedom
 
 
