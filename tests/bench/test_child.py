@@ -11,7 +11,7 @@ import pytest
 from optguide import errors
 from optguide.bench import child
 
-HERE = "tests.test_measuring_child"
+HERE = "tests.bench.test_child"
 
 
 def doubled(number):

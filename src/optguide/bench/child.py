@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import importlib
 import json
 import os
+import pkgutil
 import signal
 import subprocess
 import sys
@@ -13,7 +13,7 @@ import traceback
 from collections.abc import Mapping
 from typing import Any
 
-from optguide.errors import OptGuideError, WorkerDied, WorkerError, WorkerHung, by_name
+from optguide.errors import OptGuideError, WorkerDied, WorkerError, WorkerHung, by_name, described
 from optguide.quiet import no_telemetry
 
 __all__ = ["call"]
@@ -88,15 +88,14 @@ def _serve() -> None:
     sys.path.append(os.getcwd())  # noqa: PTH109 - references of the reader's name modules of this folder
     request = json.load(sys.stdin)
     try:
-        module, _, name = request["function"].partition(":")
-        answer = {"ok": getattr(importlib.import_module(module), name)(**request["arguments"])}
+        answer = {"ok": pkgutil.resolve_name(request["function"])(**request["arguments"])}
     except OptGuideError as error:
         answer = _report(type(error).__name__, error.message, error.remedy)
     except Exception as error:  # the parent decides what a failure means
-        said = str(error).strip().splitlines()
-        text = f"{type(error).__name__}: {said[0][:300] if said else 'no message'}"
         answer = _report(
-            WorkerError.__name__, text, "Run the command again with --debug for the traceback of the process."
+            WorkerError.__name__,
+            described(error),
+            "Run the command again with --debug for the traceback of the process.",
         )
     unfinished = request["reply"] + ".part"
     with open(unfinished, "w", encoding="utf-8") as file:  # noqa: PTH123

@@ -7,7 +7,7 @@ neither NumPy nor rich, so both answer at once.
 from __future__ import annotations
 
 import os
-from importlib import import_module
+import pkgutil
 
 import click
 
@@ -76,8 +76,7 @@ class LazyCommand(click.Command):
 
     def load(self) -> click.Command:
         """The command that this one stands for."""
-        module, _, attribute = self.reference.partition(":")
-        command: click.Command = getattr(import_module(module), attribute)
+        command: click.Command = pkgutil.resolve_name(self.reference)
         return command
 
 

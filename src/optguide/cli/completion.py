@@ -8,7 +8,6 @@ from __future__ import annotations
 import itertools
 from typing import TYPE_CHECKING
 
-from optguide.cli.variants import keys
 from optguide.openvino_release import CPU_PROPERTIES
 
 if TYPE_CHECKING:
@@ -23,6 +22,8 @@ def complete_variant(
 ) -> list[CompletionItem[str]]:
     """Files up to an ``@``; behind it names of settings and, behind their ``=``, values."""
     from click.shell_completion import CompletionItem
+
+    from optguide.cli.variants import keys  # imports NumPy, and the list of commands needs this module
 
     model, at, written = incomplete.rpartition("@")
     if not at:

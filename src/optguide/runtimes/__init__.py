@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-import importlib
+import pkgutil
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -28,8 +28,7 @@ RUNTIMES = (
 @functools.cache
 def runtime_classes() -> tuple[type[Runtime], ...]:
     """The classes that :data:`RUNTIMES` names. Importing them needs NumPy, and no framework."""
-    places = (place.split(":") for place in RUNTIMES)
-    return tuple(getattr(importlib.import_module(module), name) for module, name in places)
+    return tuple(pkgutil.resolve_name(place) for place in RUNTIMES)
 
 
 @functools.cache

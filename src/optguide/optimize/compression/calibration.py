@@ -21,7 +21,7 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 
-from optguide.errors import InputError, ModelError
+from optguide.errors import InputError, ModelError, first_line
 from optguide.optimize.data.samples import array_of, parts_of, reject_non_finite
 
 __all__ = ["checked", "quantizable"]
@@ -258,9 +258,8 @@ def _try(model: Any, sample: Any, index: int) -> None:
         else:
             model(*(part for _, part in _tensors_of(sample)))
     except Exception as error:  # whatever the module's own code raises
-        said = next(iter(str(error).splitlines()), type(error).__name__).rstrip(".")
         raise InputError(
-            f"The module does not take calibration sample {index}: {said}.",
+            f"The module does not take calibration sample {index}: {first_line(error).rstrip('.')}.",
             "Prepare samples as for inference, one tensor per argument, and leave labels out.",
         ) from error
 
