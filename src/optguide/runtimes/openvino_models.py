@@ -1,18 +1,20 @@
-"""OpenVINO's models: reading them from files, the names of their inputs, shapes and batches."""
+"""OpenVINO's models: reading them, names of inputs, shapes and batches, and many inferences at once."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections import deque
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from optguide.errors import EnvironmentMissing, InputError, ModelError
 from optguide.runtimes.inputs import refuse_unknown
 from optguide.runtimes.openvino_errors import not_read, telling_line
 
-__all__ = ["SUFFIX", "port_name", "read_blob", "read_model", "reshape", "set_batch"]
+__all__ = ["SUFFIX", "infer_all", "port_name", "read_blob", "read_model", "reshape", "set_batch"]
 
 SUFFIX = ".blob"
 """Of compiled models: what ``export_model`` wrote, ``import_model`` takes back."""
@@ -125,3 +127,42 @@ def read_blob(path: Path, *, mapped: bool) -> Any:
         raise ModelError(
             f"{path.name} cannot be read: {telling_line(error)}", "Check the path, or export the model again."
         ) from error
+
+
+def infer_all(
+    compiled: Any, samples: Iterable[Mapping[Any, npt.NDArray[Any]]]
+) -> Iterator[list[npt.NDArray[Any]]]:
+    """Copies of all outputs for each of ``samples``, in the order of the samples.
+
+    As many inferences are in flight as the device calls optimal for the model's performance hint. A model
+    that keeps a state runs one at a time, and its state is reset before each sample.
+    """
+    # No AsyncInferQueue with a callback: its ``wait_all`` returns while the thread of the last callback may
+    # still want the interpreter's lock once more. A compiled model that is dropped at that moment holds this
+    # lock while it waits for its threads, and both wait for ever: seen with OpenVINO 2026.4.1 on a busy
+    # machine, where models were evaluated one after the other. Requests that are only waited for never call
+    # into Python.
+    idle = [compiled.create_infer_request()]
+    stateful = bool(idle[0].query_state())
+    if not stateful:
+        optimal = int(compiled.get_property("OPTIMAL_NUMBER_OF_INFER_REQUESTS"))
+        idle += [compiled.create_infer_request() for _ in range(optimal - 1)]
+    running: deque[Any] = deque()
+
+    def collect() -> list[npt.NDArray[Any]]:
+        request = running.popleft()
+        request.wait()
+        outputs = [request.get_output_tensor(index).data.copy() for index in range(len(compiled.outputs))]
+        idle.append(request)
+        return outputs
+
+    for sample in samples:
+        if not idle:
+            yield collect()
+        request = idle.pop()
+        if stateful:
+            request.reset_state()
+        request.start_async(dict(sample))
+        running.append(request)
+    while running:
+        yield collect()

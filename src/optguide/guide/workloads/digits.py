@@ -17,7 +17,7 @@ from optguide.errors import InputError, OutputError
 from optguide.guide.workloads import digits_network, export
 from optguide.guide.workloads.artifacts import Recipe, Workload, ensure, package_folder
 from optguide.guide.workloads.digits_network import network, train
-from optguide.runtimes.in_flight import infer_all
+from optguide.runtimes.openvino_models import infer_all
 
 if TYPE_CHECKING:
     import numpy as np

@@ -24,7 +24,7 @@ import numpy.typing as npt
 from optguide.errors import InputError
 from optguide.guide.workloads import minilm
 from optguide.guide.workloads.artifacts import Recipe, ensure
-from optguide.runtimes.in_flight import infer_all
+from optguide.runtimes.openvino_models import infer_all
 
 if TYPE_CHECKING:
     import openvino

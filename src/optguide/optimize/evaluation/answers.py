@@ -23,7 +23,7 @@ import numpy as np
 import numpy.typing as npt
 
 from optguide.errors import NotEnoughSamples
-from optguide.runtimes.in_flight import infer_all
+from optguide.runtimes.openvino_models import infer_all
 
 if TYPE_CHECKING:
     import openvino

@@ -10,7 +10,7 @@ import openvino as ov
 import pytest
 from openvino import opset13 as opset
 
-from optguide.runtimes.in_flight import infer_all
+from optguide.runtimes.openvino_models import infer_all
 
 
 def _doubling():
@@ -37,8 +37,8 @@ def test_a_failed_inference_is_raised():
 def test_models_can_be_dropped_at_once():
     code = (
         "import numpy as np, openvino as ov\n"
-        "from optguide.runtimes.in_flight import infer_all\n"
-        "from tests.runtimes.test_in_flight import _doubling\n"
+        "from optguide.runtimes.openvino_models import infer_all\n"
+        "from tests.runtimes.test_openvino_models import _doubling\n"
         "core, model = ov.Core(), _doubling()\n"
         "for _ in range(200):\n"
         "    compiled = core.compile_model(model, 'CPU', {'PERFORMANCE_HINT': 'THROUGHPUT'})\n"
