@@ -1,5 +1,6 @@
 """``optguide optimize`` as a command: what it refuses, prints and returns, and what Ctrl-C does."""
 
+import contextlib
 import json
 import signal
 import subprocess
@@ -79,8 +80,34 @@ def test_a_folder_in_use_is_refused(optguide, ir, here):
     assert "full holds other files" in found.err
 
 
-def test_from_model_to_report_and_a_second_call(optguide, ir, here):
-    found = optguide("optimize", ir, "--budget", "12s", "--no-claims")
+@pytest.fixture
+def brief(monkeypatch):
+    """A race of one round, a short confirmation, no profile, and a budget that is enough on any machine."""
+    race, confirm = phases.race, phases.confirm
+
+    class Over(Exception):  # noqa: N818
+        """One round has been run."""
+
+    def one_round(*arguments, record, **options):
+        def recorded(race_round):
+            record(race_round)
+            raise Over
+
+        with contextlib.suppress(Over):
+            race(*arguments, record=recorded, **options)
+
+    monkeypatch.setattr(phases, "race", one_round)
+
+    def short(*arguments, seconds, **options):
+        return confirm(*arguments, **options, seconds=min(seconds, 4.0))
+
+    monkeypatch.setattr(phases, "confirm", short)
+    monkeypatch.setattr(phases.Phases, "profile", lambda self: None)
+    return ("--budget", "90s", "--no-claims")
+
+
+def test_from_model_to_report_and_a_second_call(optguide, ir, here, brief):
+    found = optguide("optimize", ir, *brief)
     assert found.status == 0
     assert found.out.startswith(("Keep OpenVINO's default", "Use "))
     for expected in ("What became of it", "winner", "report.html", "deploy.py", "benchmark_app -m model.xml"):
@@ -106,8 +133,8 @@ def test_a_budget_too_small_is_a_warning(optguide, ir):
     assert "Warning: Nothing could be told apart" in found.err
 
 
-def test_a_limit_that_nothing_keeps_is_status_one(optguide, ir):
-    found = optguide("optimize", ir, "--budget", "10s", "--slo", "p50=0.000001ms", "--no-claims")
+def test_a_limit_that_nothing_keeps_is_status_one(optguide, ir, brief):
+    found = optguide("optimize", ir, "--slo", "p50=0.000001ms", *brief)
     assert found.status == 1
     assert "comes closest" in found.out
     assert "report.html" in found.out
