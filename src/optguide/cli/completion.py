@@ -1,6 +1,7 @@
 """What the shell completes beyond commands and options: models and the settings of a variant.
 
-Everything here is known without importing a runtime, because a shell waits for it at every press of a key.
+A shell waits for this at every press of a key, so the module of settings, which needs NumPy, is imported only
+to complete a setting.
 """
 
 from __future__ import annotations
@@ -28,6 +29,8 @@ def complete_variant(
     model, at, written = incomplete.rpartition("@")
     if not at:
         return [CompletionItem(incomplete, type="file")]
+    from optguide.cli.variants import keys
+
     # Behind "shape." stands the name of an input, which only the model knows.
     settings = {key: values for key, values in keys().items() if key != "shape"}
     done, comma, last = written.rpartition(",")
