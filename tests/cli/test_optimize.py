@@ -18,7 +18,7 @@ COMMAND = [sys.executable, "-m", "optguide", "optimize"]
 def here(tmp_path, monkeypatch):
     """Every test in a folder of its own, without the precisions that take long to make."""
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(artifacts, "OTHERS", ())
+    monkeypatch.setattr(artifacts, "COMPRESSED", ())
     return tmp_path
 
 
@@ -49,7 +49,7 @@ def test_help_says_all_that_is_needed(optguide):
         (["{model}", "--shape", "x=-1,16"], "is no static shape"),
         (["{model}", "--device", "GPU"], "no device GPU"),
         (["{model}", "--data", "nowhere"], "nowhere"),
-        (["{model}", "--metric", "top-1"], "no samples to judge"),
+        (["{model}", "--metric", "top-1"], "no samples to score"),
         (["--resume", "nowhere"], "holds no run"),
         (["--resume", "nowhere", "--goal", "latency"], "keeps its settings, and --goal"),
         (["{model}", "--resume", "nowhere"], "keeps its settings, and MODEL"),

@@ -28,7 +28,7 @@ RACE, CONFIRM, PROFILE = phases.race, phases.confirm, phases.Phases.profile
 def quick():
     """Short runs: only the original's precisions, one round, a short final."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(artifacts, "OTHERS", ())
+        patch.setattr(artifacts, "COMPRESSED", ())
         patch.setattr(phases, "race", one_round)
         patch.setattr(phases, "confirm", short_final)
         patch.setattr(phases.Phases, "profile", lambda self: None)
@@ -231,7 +231,7 @@ def test_interrupted_before_anything_is_known_nothing_is_left(start, out, monkey
     ("options", "kind", "complaint"),
     [
         ({"data": "nowhere.npz"}, InputError, "nowhere.npz"),
-        ({"metric": "top-1"}, OptionError, "no samples to judge"),
+        ({"metric": "top-1"}, OptionError, "no samples to score"),
         ({"shapes": {"y": (1, 16)}}, InputError, "y"),
         ({"device": "GPU"}, DeviceError, "no device GPU"),
         ({"budget": 0.0}, OptionError, "budget of nothing"),

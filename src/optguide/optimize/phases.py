@@ -19,6 +19,7 @@ from optguide.optimize.budget import Clock, Phase
 from optguide.optimize.candidate import Candidate
 from optguide.optimize.compression.artifacts import Compression
 from optguide.optimize.data.dataset import Data
+from optguide.optimize.evaluation.evaluate import Job
 from optguide.optimize.model.source import SourceModel, decode, encode, read_source_model
 from optguide.optimize.outcome import Artifact, RaceRound, SubjectFacts
 from optguide.optimize.prepared import DEFAULT, F32, Prepared, hint_for
@@ -84,10 +85,7 @@ class Phases:
         ]
         known = tuple(artifact for artifact in there if not (again and self._unfinished(artifact)))
         compression = Compression(
-            self.settings,
-            self.prepared.subject,
-            self.prepared.data,
-            self.prepared.metric,
+            Job(self.settings, self.prepared.subject, self.prepared.metric),
             self.store.folder,
             partial(self.clock.until, "making"),
             self.view.report,

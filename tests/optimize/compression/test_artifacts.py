@@ -9,12 +9,12 @@ import pytest
 from optguide.bench import child
 from optguide.errors import StorageError
 from optguide.optimize.compression.artifacts import make
-from optguide.optimize.compression.nncf import Control
+from optguide.optimize.compression.nncf import AccuracyControl
 from optguide.optimize.config import Settings
 from optguide.optimize.data.dataset import read_data
-from optguide.optimize.evaluation.evaluate import compiled_for
+from optguide.optimize.evaluation.evaluate import Job, compiled_for
 from optguide.optimize.evaluation.metrics import resolve
-from optguide.optimize.model.source import read_source_model
+from optguide.optimize.model.source import read_source_model, write_ir
 from tests import in_process
 
 pytest.importorskip("nncf")
@@ -71,7 +71,7 @@ def run(here, tmp_path, save_ir):
         data = read_data(settings, subject)
 
         def artifact(precision, metric=None, seconds=SECONDS):
-            return make(precision, settings, subject, data, folder, seconds, metric)
+            return make(precision, Job(settings, subject, metric), folder, seconds)
 
         return SimpleNamespace(make=artifact, folder=folder, settings=settings, subject=subject, data=data)
 
@@ -140,9 +140,8 @@ class TestInt8:
         quantized = first.folder / first.make("int8").file
         settings = Settings(str(quantized), data=first.settings.data)
         subject = read_source_model(settings, tmp_path / "again" / "run")
-        data = read_data(settings, subject)
         for precision in ("int8", "int8_weights", "int4_weights"):
-            artifact = make(precision, settings, subject, data, tmp_path / "again", SECONDS)
+            artifact = make(precision, Job(settings, subject), tmp_path / "again", SECONDS)
             assert "quantized already" in artifact.why_not
 
     def test_a_single_sample_calibrates_nothing(self, run):
@@ -198,7 +197,7 @@ class TestAccuracyControl:
         artifact = begun.make("int8_accuracy", metric)
         assert artifact.why_not == ""
         assert operations(begun, artifact)["FakeQuantize"] > 0
-        assert "chosen which layers" in artifact.note
+        assert "decided which layers" in artifact.note
         assert files(begun) == ["f32.bin", "f32.xml", "int8_accuracy.bin", "int8_accuracy.xml", "outputs"]
         assert not list((begun.folder / "run" / "outputs").iterdir())
 
@@ -221,13 +220,13 @@ class TestAccuracyControl:
         begun = run(classifier, metric="readers_module:spread")
         metric = resolve(begun.settings, begun.data, begun.subject)
         compiled, items = compiled_for(begun.subject.file, "CPU", "f32"), begun.data.calibration
-        control = Control(compiled, begun.data, metric, 0.1, items, tmp_path / "control")
+        control = AccuracyControl(compiled, begun.data, metric, items, tmp_path / "control")
         value, outputs = control.validate(compiled, items[:5])
         expected = np.concatenate([compiled(begun.data.samples[item])[0] for item in items[:5]])
         assert value == pytest.approx(-expected.std(), rel=1e-4)
         np.testing.assert_allclose(np.concatenate([one[0] for one in outputs]), expected, rtol=1e-4)
         whole, _ = control.validate(compiled, items)
-        assert control.max_drop == pytest.approx(-0.1 * whole)
+        assert control.scale == pytest.approx(-whole)
 
     def test_needs_something_that_judges(self, run):
         assert "needs samples" in run(classifier, count=0).make("int8_accuracy").why_not
@@ -235,8 +234,6 @@ class TestAccuracyControl:
 
 def test_a_disk_that_is_full_ends_the_run(run, monkeypatch):
     import openvino
-
-    from optguide.optimize.compression import nncf as compressing
 
     begun = run(classifier)
 
@@ -246,5 +243,5 @@ def test_a_disk_that_is_full_ends_the_run(run, monkeypatch):
     monkeypatch.setattr(openvino, "save_model", full)
     model = openvino.Core().read_model(begun.subject.file)
     with pytest.raises(StorageError, match="No space left"):
-        compressing._save(model, begun.subject.file.with_name("int8.xml"))
+        write_ir(model, begun.subject.file.with_name("int8.xml"))
     assert files(begun) == ["f32.bin", "f32.xml"]

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from optguide.errors import NotEnoughSamples
-from optguide.optimize.evaluation.answers import answers_to, load, mark, store
+from optguide.optimize.evaluation.answers import answers_to, checksum, load, store
 
 
 def compiled(path, **properties):
@@ -61,7 +61,7 @@ class TestAnswers:
     def test_all_outputs_in_the_order_of_the_samples(self, two_outputs):
         samples = rows(40)
         found = list(answers_to(compiled(two_outputs), samples, math.inf))
-        assert [marked for marked, _ in found] == [mark(sample) for sample in samples]
+        assert [marked for marked, _ in found] == [checksum(sample) for sample in samples]
         for sample, (_, (total, twice)) in zip(samples, found, strict=True):
             np.testing.assert_allclose(total, sample["x"].sum(axis=1), rtol=1e-5)
             np.testing.assert_array_equal(twice, 2 * sample["x"])
@@ -80,7 +80,7 @@ class TestFiles:
         found = list(answers_to(compiled(two_outputs), rows(20), math.inf))
         store(tmp_path / "f32", found)
         answers = load(tmp_path / "f32")
-        assert answers.marks == tuple(marked for marked, _ in found)
+        assert answers.checksums == tuple(marked for marked, _ in found)
         for mine, (_, theirs) in zip(answers.outputs, found, strict=True):
             for a, b in zip(mine, theirs, strict=True):
                 np.testing.assert_array_equal(a, b)
@@ -117,7 +117,7 @@ class TestFiles:
         assert len(load(tmp_path / "f32")) == 2
 
 
-def test_marks_tell_samples_apart():
+def test_checksums_tell_samples_apart():
     one = {"x": np.array([1.0, 2.0]), "y": np.array([3])}
-    assert mark(one) == mark({"y": np.array([3]), "x": np.array([1.0, 2.0])})
-    assert mark(one) != mark({"x": np.array([2.0, 1.0]), "y": np.array([3])})
+    assert checksum(one) == checksum({"y": np.array([3]), "x": np.array([1.0, 2.0])})
+    assert checksum(one) != checksum({"x": np.array([2.0, 1.0]), "y": np.array([3])})

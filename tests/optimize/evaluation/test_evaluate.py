@@ -12,7 +12,7 @@ from optguide.errors import InputError, OptionError
 from optguide.optimize.compression.artifacts import make
 from optguide.optimize.config import Settings
 from optguide.optimize.data.dataset import read_data
-from optguide.optimize.evaluation.evaluate import judge
+from optguide.optimize.evaluation.evaluate import Job, evaluate
 from optguide.optimize.evaluation.metrics import resolve
 from optguide.optimize.model.source import read_source_model
 from optguide.optimize.outcome import Artifact
@@ -68,12 +68,13 @@ def run(here, tmp_path, save_ir, monkeypatch):
         subject = read_source_model(settings, folder / "run")
         data = read_data(settings, subject)
         metric = resolve(settings, data, subject)
+        job = Job(settings, subject, metric)
 
-        def judged(artifact, seconds=SECONDS):
-            return judge(artifact, settings, subject, data, metric, folder, seconds)
+        def evaluated(artifact, seconds=SECONDS):
+            return evaluate(artifact, job, folder, seconds)
 
         def artifact(precision):
-            return make(precision, settings, subject, data, folder, SECONDS)
+            return make(precision, job, folder, SECONDS)
 
         def other(weights):
             """As if the model with other weights had been made."""
@@ -81,7 +82,7 @@ def run(here, tmp_path, save_ir, monkeypatch):
             return Artifact("int8", "run/int8.xml")
 
         return SimpleNamespace(
-            judge=judged, make=artifact, other=other, folder=folder, data=data, metric=metric
+            evaluate=evaluated, make=artifact, other=other, folder=folder, data=data, metric=metric
         )
 
     return begin
@@ -90,40 +91,40 @@ def run(here, tmp_path, save_ir, monkeypatch):
 class TestLabels:
     def test_floats_have_a_value_and_no_loss(self, run):
         begun = run()
-        quality = begun.judge(begun.make("f32")).quality
+        quality = begun.evaluate(begun.make("f32")).quality
         assert (quality.metric, quality.proxy, quality.loss, quality.kept) == ("top-1", False, None, "kept")
         assert quality.value.n == len(begun.data.evaluation) == 30
         assert 0.7 < quality.value.value <= 1.0
 
     def test_a_model_that_is_worse_exceeds_the_limit(self, run):
         begun = run(200)
-        begun.judge(begun.make("f32"))
-        quality = begun.judge(begun.other(-WEIGHTS)).quality
+        begun.evaluate(begun.make("f32"))
+        quality = begun.evaluate(begun.other(-WEIGHTS)).quality
         assert quality.kept == "exceeded"
         assert quality.loss.value > 50
 
     def test_one_that_is_the_same_keeps_it(self, run):
         begun = run(900)
-        begun.judge(begun.make("f32"))
-        quality = begun.judge(begun.other(WEIGHTS)).quality
+        begun.evaluate(begun.make("f32"))
+        quality = begun.evaluate(begun.other(WEIGHTS)).quality
         assert (quality.kept, quality.loss.n) == ("kept", 600)
 
     def test_labels_stay_with_their_samples(self, run):
-        """All judged samples count, in whatever order: the accuracy is that of a plain loop."""
+        """All samples of the evaluation count, in whatever order: the accuracy is that of a plain loop."""
         begun = run(90)
         x, labels = rows(90)[:, 0], begun.data.labels
-        judged = list(begun.data.evaluation)
-        expected = float(((x[judged] @ WEIGHTS).argmax(axis=1) == labels[judged]).mean())
-        assert begun.judge(begun.make("f32")).quality.value.value == expected
+        indexes = list(begun.data.evaluation)
+        expected = float(((x[indexes] @ WEIGHTS).argmax(axis=1) == labels[indexes]).mean())
+        assert begun.evaluate(begun.make("f32")).quality.value.value == expected
 
-    def test_no_sample_that_calibrates_judges(self, run):
+    def test_no_sample_calibrates_and_evaluates(self, run):
         begun = run()
         assert not set(begun.data.evaluation) & set(begun.data.calibration)
 
-    def test_few_samples_judge_nothing(self, run):
+    def test_few_samples_show_nothing(self, run):
         begun = run(10)
-        begun.judge(begun.make("f32"))
-        quality = begun.judge(begun.other(WEIGHTS + 0.01)).quality
+        begun.evaluate(begun.make("f32"))
+        quality = begun.evaluate(begun.other(WEIGHTS + 0.01)).quality
         assert quality.kept == "not judged"
         assert "at least 20" in quality.note
 
@@ -131,15 +132,15 @@ class TestLabels:
 class TestProxies:
     def test_without_labels_the_first_choice_is_compared(self, run):
         begun = run(labelled=False)
-        begun.judge(begun.make("f32"))
-        quality = begun.judge(begun.other(-WEIGHTS)).quality
+        begun.evaluate(begun.make("f32"))
+        quality = begun.evaluate(begun.other(-WEIGHTS)).quality
         assert (quality.metric, quality.proxy, quality.kept) == ("top-1 agreement", True, "exceeded")
 
     def test_int8_by_cosine(self, run):
         pytest.importorskip("nncf")
         begun = run(labelled=False, metric="cosine")
-        begun.judge(begun.make("f32"))
-        quality = begun.judge(begun.make("int8")).quality
+        begun.evaluate(begun.make("f32"))
+        quality = begun.evaluate(begun.make("int8")).quality
         assert quality.proxy
         assert 0.9 < quality.value.value < 1
 
@@ -154,47 +155,47 @@ class TestProxies:
             "    return [{'x': rng.standard_normal((1, 1 + i % 7, 8), dtype='f')} for i in range(50)]\n"
         )
         begun = run(body=mean, shape=(1, -1, WIDTH), module=module, data="readers_module:texts")
-        assert begun.judge(begun.make("f32")).quality.metric == "cosine similarity"
-        assert begun.judge(begun.make("default")).quality.kept == "kept"
+        assert begun.evaluate(begun.make("f32")).quality.metric == "cosine similarity"
+        assert begun.evaluate(begun.make("default")).quality.kept == "kept"
 
 
 class TestWhatCannotBeJudged:
     def test_random_data(self, run):
         begun = run(data=None)
-        artifact = begun.judge(begun.make("f32"))
+        artifact = begun.evaluate(begun.make("f32"))
         assert artifact.quality is None
-        assert "Random data judge no accuracy" in artifact.note
+        assert "Random data cannot show accuracy" in artifact.note
 
     def test_what_was_not_made(self, run):
         artifact = Artifact("int8", why_not="There is nothing to quantize.")
-        assert run().judge(artifact) == artifact
+        assert run().evaluate(artifact) == artifact
 
     def test_nan_is_no_candidate(self, run):
         begun = run()
-        begun.judge(begun.make("f32"))
-        artifact = begun.judge(begun.other(np.full_like(WEIGHTS, np.nan)))
+        begun.evaluate(begun.make("f32"))
+        artifact = begun.evaluate(begun.other(np.full_like(WEIGHTS, np.nan)))
         assert (artifact.file, artifact.quality) == ("", None)
         assert "with NaN, and 32-bit floats do not" in artifact.why_not
 
     def test_floats_come_first(self, run):
         begun = run()
-        artifact = begun.judge(begun.other(WEIGHTS))
+        artifact = begun.evaluate(begun.other(WEIGHTS))
         assert artifact.quality is None
         assert "no answers of 32-bit floats" in artifact.note
 
     def test_a_model_that_cannot_be_read(self, run):
         begun = run()
-        begun.judge(begun.make("f32"))
+        begun.evaluate(begun.make("f32"))
         artifact = begun.other(WEIGHTS)
         (begun.folder / artifact.file).write_text("<net/>")
-        artifact = begun.judge(artifact)
+        artifact = begun.evaluate(artifact)
         assert artifact.quality is None
         assert artifact.note
 
     def test_what_takes_too_long(self, run, here):
         begun = run()
         here.undo()
-        artifact = begun.judge(begun.make("f32"), seconds=0.1)
+        artifact = begun.evaluate(begun.make("f32"), seconds=0.1)
         assert artifact.quality is None
         assert "took longer" in artifact.note
         assert not list((begun.folder / "run").glob("outputs/*.part"))
@@ -206,17 +207,17 @@ class TestWhatCannotBeJudged:
             "    return list(np.random.default_rng().standard_normal((60, 1, 8), dtype=np.float32))\n"
         )
         begun = run(module=module, data="readers_module:shuffled")
-        begun.judge(begun.make("f32"))
-        artifact = begun.judge(begun.make("default"))
+        begun.evaluate(begun.make("f32"))
+        artifact = begun.evaluate(begun.make("default"))
         assert artifact.quality is None
-        assert "not the same every time" in artifact.note
+        assert "differ from one reading to the next" in artifact.note
 
     def test_labels_that_do_not_fit_are_the_readers_to_correct(self, run, tmp_path):
         begun = run()
         with np.load(tmp_path / "data.npz") as arrays:
             np.savez(tmp_path / "data.npz", x=arrays["x"], labels=arrays["labels"] + 1)
         with pytest.raises(InputError, match="model has 3 classes"):
-            begun.judge(begun.make("f32"))
+            begun.evaluate(begun.make("f32"))
 
 
 class TestReadersMetric:
@@ -225,8 +226,8 @@ class TestReadersMetric:
             "def right(outputs, labels):\n    return [o[0].argmax() == l for o, l in zip(outputs, labels)]\n"
         )
         begun = run(100, module=module, metric="readers_module:right")
-        assert begun.judge(begun.make("f32")).quality.value.unit == "share"
-        assert begun.judge(begun.other(-WEIGHTS)).quality.kept == "exceeded"
+        assert begun.evaluate(begun.make("f32")).quality.value.unit == "share"
+        assert begun.evaluate(begun.other(-WEIGHTS)).quality.kept == "exceeded"
 
     @pytest.mark.parametrize(
         ("body", "said"),
@@ -235,13 +236,13 @@ class TestReadersMetric:
     def test_one_that_fails_is_the_readers_to_correct(self, run, body, said):
         begun = run(module=f"def right(outputs, labels):\n    {body}\n", metric="readers_module:right")
         with pytest.raises(OptionError, match=said):
-            begun.judge(begun.make("f32"))
+            begun.evaluate(begun.make("f32"))
 
     def test_one_that_fails_later_is_noted(self, run):
         module = "def right(outputs, labels):\n    return [1 / int(o[0].max() < 99) for o in outputs]\n"
         begun = run(module=module, metric="readers_module:right")
-        begun.judge(begun.make("f32"))
-        artifact = begun.judge(begun.other(-1000 * WEIGHTS))
+        begun.evaluate(begun.make("f32"))
+        artifact = begun.evaluate(begun.other(-1000 * WEIGHTS))
         assert artifact.quality is None
         assert "ZeroDivisionError" in artifact.note
 
@@ -249,14 +250,14 @@ class TestReadersMetric:
 def test_each_has_a_process_of_its_own(run, here):
     begun = run()
     here.undo()
-    floats = begun.judge(begun.make("f32"))
+    floats = begun.evaluate(begun.make("f32"))
     assert floats.quality.value.n == 30
-    assert begun.judge(begun.other(-WEIGHTS)).quality.kept == "exceeded"
+    assert begun.evaluate(begun.other(-WEIGHTS)).quality.kept == "exceeded"
 
 
 class TestAnswersOfFloats:
     def test_stay_and_those_of_others_do_not(self, run):
         begun = run()
-        begun.judge(begun.make("f32"))
-        begun.judge(begun.other(WEIGHTS))
+        begun.evaluate(begun.make("f32"))
+        begun.evaluate(begun.other(WEIGHTS))
         assert [path.name for path in (begun.folder / "run" / "outputs").iterdir()] == ["f32"]

@@ -120,8 +120,8 @@ class TestNames:
         with pytest.raises(OptionError, match="always right"):
             named("top-10", INTEGERS)
 
-    def test_random_data_cannot_be_judged(self):
-        with pytest.raises(OptionError, match="no samples to judge"):
+    def test_random_data_cannot_be_scored(self):
+        with pytest.raises(OptionError, match="no samples to score"):
             named("cosine", random=True)
 
 

@@ -12,7 +12,14 @@ import pytest
 from optguide.bench.variant import Variant
 from optguide.errors import EnvironmentMissing, InputError, ModelError, StorageError, UserError
 from optguide.optimize.config import Settings
-from optguide.optimize.model.source import Port, SourceModel, decode, encode, read, read_source_model
+from optguide.optimize.model.source import (
+    Port,
+    SourceModel,
+    decode,
+    encode,
+    read_as_json,
+    read_source_model,
+)
 from optguide.runtimes.onnxruntime import ONNXRuntime
 from optguide.runtimes.torch import PyTorch
 
@@ -21,7 +28,7 @@ WIDTH = 16
 
 def read_here(folder, model, **settings):
     """Read in this process, which is what the child does."""
-    return decode(read(msgspec.to_builtins(Settings(str(model), **settings)), str(folder)))
+    return decode(read_as_json(msgspec.to_builtins(Settings(str(model), **settings)), str(folder)))
 
 
 def answer(file, x):

@@ -1,175 +1,138 @@
-"""The model in every precision, made and judged one after the other."""
+"""The model in every precision, made and evaluated one after the other, each in a process of its own.
+
+A precision that cannot be made does not end the run: the reason is kept, and the other precisions go on.
+"""
 
 from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
-
-import msgspec
 
 from optguide.bench import child
 from optguide.errors import EnvironmentMissing, Failure, OptGuideError, OutputError, StorageError, UserError
 from optguide.optimize.candidate import PRECISIONS, Precision
-from optguide.optimize.config import Settings
-from optguide.optimize.data.dataset import Data
-from optguide.optimize.evaluation import evaluate as judging
-from optguide.optimize.evaluation.metrics import Metric
-from optguide.optimize.model.source import SourceModel, encode
+from optguide.optimize.evaluation.evaluate import Job, evaluate
 from optguide.optimize.outcome import Artifact
 from optguide.optimize.search.rules import may_win
 
 __all__ = ["Compression", "make"]
 
 LEAST_SECONDS = 1.0
-"""Below this nothing is made."""
+"""With less time left nothing is made."""
 
-MAKING, JUDGING = 0.8, 0.2
-"""Shares of what is left that making one precision and judging one may take."""
+MAKING, EVALUATING = 0.8, 0.2
+"""Shares of the time left that making and evaluating one precision may take."""
 
-LEAST_JUDGING = 5.0
-"""Seconds that judging gets in any case: a precision that was made and not judged was made in vain."""
+LEAST_EVALUATING = 5.0
+"""Seconds that evaluating gets in any case: a precision that was made and not evaluated was made in vain."""
 
 ORIGINAL: tuple[Precision, ...] = ("f32", "default")
-OTHERS: tuple[Precision, ...] = ("int8", "int8_weights", "int4_weights", "int8_accuracy")
+COMPRESSED: tuple[Precision, ...] = ("int8", "int8_weights", "int4_weights", "int8_accuracy")
 
 
 @dataclass(frozen=True)
 class Compression:
-    """What making and judging need.
+    """Makes and evaluates the precisions of one model.
 
-    :param metric: ``None`` where nothing can be judged, as with random data.
-    :param folder: of the run.
-    :param left: seconds for all that is still to be made.
-    :param tell: is told what is being done.
+    :param folder: the run's folder.
+    :param remaining: seconds left for all that is still to be made.
+    :param report: is called with what is being done.
     """
 
-    settings: Settings
-    subject: SourceModel
-    data: Data
-    metric: Metric | None
+    job: Job
     folder: Path
-    left: Callable[[], float]
-    tell: Callable[[str], None]
+    remaining: Callable[[], float]
+    report: Callable[[str], None]
 
-    def next(self, known: tuple[Artifact, ...]) -> Artifact | None:
-        """The next precision, made and judged; ``None`` when there is no other.
+    def next(self, existing: Sequence[Artifact]) -> Artifact | None:
+        """The next precision, made and evaluated; ``None`` when there is no other.
 
-        The original comes first: what its answers are is what all others are held against, and a metric that
-        cannot be computed shows before anything else is made.
+        The original comes first: all others are compared with its answers, and a metric that cannot be
+        computed shows before anything else is made.
 
         :raises UserError: the metric cannot be computed.
-        :raises OutputError: the model's own answers mean nothing.
+        :raises OutputError: the original answers with NaN or infinity.
         :raises StorageError: the disk is full.
         """
-        done = {artifact.precision: artifact for artifact in known}
-        for precision in (*ORIGINAL, *OTHERS):
-            if precision in done:
+        by_precision = {artifact.precision: artifact for artifact in existing}
+        for precision in (*ORIGINAL, *COMPRESSED):
+            if precision in by_precision:
                 continue
-            if precision == "int8_accuracy" and not self._needs_control(done.get("int8")):
+            if precision == "int8_accuracy" and not self._needs_control(by_precision.get("int8")):
                 continue
-            return self._judged(self._make(precision))
+            return self._evaluated(self._made(precision))
         return None
 
     def _needs_control(self, int8: Artifact | None) -> bool:
         """Accuracy control takes long, so only where plain INT8 is not shown to keep the limit."""
-        if self.metric is None or int8 is None or not int8.file or int8.quality is None:
+        if self.job.metric is None or int8 is None or not int8.file or int8.quality is None:
             return False
-        return not may_win(int8, unproven=self.settings.unproven)
+        return not may_win(int8, unproven=self.job.settings.unproven)
 
-    def _make(self, precision: Precision) -> Artifact:
-        seconds = MAKING * self.left()
+    def _made(self, precision: Precision) -> Artifact:
+        seconds = MAKING * self.remaining()
         if precision not in ORIGINAL and seconds < LEAST_SECONDS:
             return Artifact(precision, why_not="The budget left no time to make it.")
-        self.tell(f"making {PRECISIONS[precision]}")
-        arguments = (precision, self.settings, self.subject, self.data, self.folder, seconds)
+        self.report(f"making {PRECISIONS[precision]}")
         try:
-            return make(*arguments, self.metric)
+            return make(precision, self.job, self.folder, seconds)
         except (StorageError, UserError):
             raise
         except Failure as error:
             return Artifact(precision, why_not=error.message)
 
-    def _judged(self, artifact: Artifact) -> Artifact:
-        original = artifact.precision in ORIGINAL
-        if self.metric is None or not artifact.file:
+    def _evaluated(self, artifact: Artifact) -> Artifact:
+        if self.job.metric is None or not artifact.file:
             return artifact
-        seconds = max(LEAST_JUDGING, JUDGING * self.left())
-        self.tell(f"judging {PRECISIONS[artifact.precision]}")
-        arguments = (artifact, self.settings, self.subject, self.data, self.metric, self.folder, seconds)
+        seconds = max(LEAST_EVALUATING, EVALUATING * self.remaining())
+        self.report(f"evaluating {PRECISIONS[artifact.precision]}")
         try:
-            return judging.judge(*arguments)
+            return evaluate(artifact, self.job, self.folder, seconds)
         except StorageError:
             raise
         except OptGuideError as error:
-            if original and isinstance(error, (UserError, OutputError)):
+            if artifact.precision in ORIGINAL and isinstance(error, (UserError, OutputError)):
                 raise
-            return replace(
-                artifact, note=_joined(artifact.note, f"Nothing could judge its answers: {error.message}")
-            )
+            note = f"{artifact.note} Its answers could not be evaluated: {error.message}".strip()
+            return replace(artifact, note=note)
 
 
-def _joined(*sentences: str) -> str:
-    return " ".join(sentence for sentence in sentences if sentence)
+def make(precision: Precision, job: Job, folder: Path, seconds: float) -> Artifact:
+    """The model in one precision, as a file beside the model that was read.
 
+    ``f32`` and ``default`` are that model itself. The others are made from it by NNCF, with the calibration
+    samples where they need any.
 
-_NEEDS_JUDGEMENT = "Accuracy control needs samples that judge, and there are none."
-
-
-def make(
-    precision: Precision,
-    settings: Settings,
-    subject: SourceModel,
-    data: Data,
-    folder: Path,
-    seconds: float,
-    metric: Metric | None = None,
-) -> Artifact:
-    """The model in one precision, as a file beside ``subject.file``.
-
-    ``f32`` and ``default`` are that file itself. The others are made from it by NNCF, with the calibration
-    samples of ``data`` where they need any.
-
-    :param folder: of the run; ``Artifact.file`` is relative to it.
-    :param seconds: after which making is given up.
-    :param metric: that accuracy control is to keep; needed for ``int8_accuracy`` only.
+    :param folder: the run's folder, to which ``Artifact.file`` is relative.
+    :param seconds: limit, after which the attempt is given up.
     :return: without a file, and with the reason, where the model cannot be made.
     :raises StorageError: the run's folder cannot be written.
     """
-    if precision in ("f32", "default"):
-        return Artifact(precision, _relative(subject.file, folder), 0.0, _size(subject.file))
-    if precision == "int8_accuracy" and (metric is None or data.random):
-        return Artifact(precision, why_not=_NEEDS_JUDGEMENT)
+    if precision in ORIGINAL:
+        return _artifact(precision, job.model.file, folder)
+    if precision == "int8_accuracy" and job.metric is None:
+        return Artifact(precision, why_not="Accuracy control needs samples to evaluate with.")
     start = time.monotonic()
-    name = PRECISIONS[precision]
-    arguments = {
-        "precision": precision,
-        "settings": msgspec.to_builtins(settings),
-        "subject": encode(subject),
-        "metric": asdict(metric) if metric else None,
-    }
     try:
         note = child.call(
-            "optguide.optimize.compression.nncf:compressed",
-            arguments,
+            "optguide.optimize.compression.nncf:compress",
+            {"precision": precision, "job": job.encode()},
             seconds=seconds,
-            what=f"making the model in {name}",
+            what=f"making the model in {PRECISIONS[precision]}",
         )
     except StorageError:
         raise
     except OptGuideError as error:
-        why = str(error) if isinstance(error, EnvironmentMissing) else error.message
-        return Artifact(precision, seconds=time.monotonic() - start, why_not=why)
-    file = subject.file.with_name(f"{precision}.xml")
-    return Artifact(precision, _relative(file, folder), time.monotonic() - start, _size(file), note=note)
+        reason = str(error) if isinstance(error, EnvironmentMissing) else error.message
+        return Artifact(precision, seconds=time.monotonic() - start, why_not=reason)
+    artifact = _artifact(precision, job.model.file.with_name(f"{precision}.xml"), folder)
+    return replace(artifact, seconds=time.monotonic() - start, note=note)
 
 
-def _relative(file: Path, folder: Path) -> str:
-    return Path(os.path.relpath(file, folder)).as_posix()
-
-
-def _size(file: Path) -> int:
-    """Bytes of graph and weights."""
-    return sum(part.stat().st_size for part in (file, file.with_suffix(".bin")) if part.is_file())
+def _artifact(precision: Precision, file: Path, folder: Path) -> Artifact:
+    """An existing file with the bytes of its graph and weights."""
+    size = sum(part.stat().st_size for part in (file, file.with_suffix(".bin")) if part.is_file())
+    return Artifact(precision, Path(os.path.relpath(file, folder)).as_posix(), size=size)

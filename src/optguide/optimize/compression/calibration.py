@@ -1,10 +1,10 @@
 """What goes into quantization, checked before NNCF sees it.
 
-NNCF 3.4 takes much without a word and returns a model that runs and answers nonsense: samples with NaN or
-infinity, samples that are all zero, ``None`` in place of a sample, images of integers for an input of floats.
-A model that is quantized already it quantizes once more, and one without a layer to quantize it returns as it
-was. What it does refuse, it often refuses in the words of the runtime below it. The two functions here say it
-first; what they let pass stays NNCF's to judge::
+NNCF 3.4 accepts much without a warning and returns a model that runs and answers nonsense: samples with NaN
+or infinity, samples that are all zero, ``None`` in place of a sample, images of integers for an input of
+floats. A model that is already quantized it quantizes once more, and one without a layer to quantize it
+returns unchanged. Where it does raise, the message is often that of the runtime below it. The two functions
+here check first; what they accept is left to NNCF::
 
     quantizable(model)
     nncf.quantize(model, nncf.Dataset(checked(model, samples)))
@@ -45,11 +45,11 @@ MULTIPLYING = frozenset(
 
 _COMPRESSED = ("i8", "u8", "i4", "u4", "u2", "nf4", "f8e4m3", "f8e5m2", "f4e2m1")
 _TORCH_QUANTIZERS = ("nncf.torch.quantization.", "torch.ao.")
-_AGAIN = "Start from the model as it was before."
+_AGAIN = "Start from the original model."
 
 
 def quantizable(model: object) -> None:
-    """Refuse a model that ``nncf.quantize`` cannot quantize, or would spoil.
+    """Raise for a model that ``nncf.quantize`` cannot quantize, or would spoil.
 
     :param model: an ``openvino.Model`` or a ``torch.nn.Module``.
     :raises ModelError: another object, a model that is quantized or compressed already, or one without a
@@ -62,7 +62,7 @@ def quantizable(model: object) -> None:
 
 
 def kind_of(model: object) -> Literal["openvino", "torch"]:
-    """Which of the two kinds ``model`` is; only what made it can have been imported."""
+    """Which of the two kinds ``model`` is. The package that made it has been imported already."""
     openvino, torch = sys.modules.get("openvino"), sys.modules.get("torch")
     if openvino is not None and isinstance(model, openvino.Model):
         return "openvino"
@@ -87,8 +87,8 @@ def kind_of(model: object) -> Literal["openvino", "torch"]:
 
 def _quantizable_graph(model: Any) -> None:
     types = {op.get_type_name() for op in model.get_ops()}
-    if found := types.intersection(QUANTIZERS):
-        raise ModelError(f"The model is quantized already: it has {min(found)} operations.", _AGAIN)
+    if quantizers := types.intersection(QUANTIZERS):
+        raise ModelError(f"The model is quantized already: it has {min(quantizers)} operations.", _AGAIN)
     if any(_compressed(op) for op in model.get_ops()):
         raise ModelError("The weights of the model are compressed to integers already.", _AGAIN)
     if not types & MULTIPLYING:
@@ -147,7 +147,7 @@ def checked(model: object, samples: Iterable[Any]) -> list[Any]:
     kind = kind_of(model)
     listed = _listed(samples)
     prepared = _for_module(model, listed) if kind == "torch" else _for_graph(model, listed)
-    _refuse_constant(prepared)
+    _reject_constant(prepared)
     return prepared
 
 
@@ -169,9 +169,9 @@ def _for_graph(model: Any, samples: Sequence[Any]) -> list[Any]:
     names = [_names(port) for port in model.inputs]
     prepared = []
     for index, sample in enumerate(samples):
-        which = f"Calibration sample {index}"
-        parts = zip(parts_of(sample, names, which), model.inputs, strict=True)
-        arrays = tuple(_fitting(array_of(part, which), port, which) for part, port in parts)
+        title = f"Calibration sample {index}"
+        parts = zip(parts_of(sample, names, title), model.inputs, strict=True)
+        arrays = tuple(_fitting(array_of(part, title), port, title) for part, port in parts)
         prepared.append(arrays if len(arrays) > 1 else arrays[0])
     return prepared
 
@@ -181,25 +181,24 @@ def _names(port: Any) -> list[str]:
     return sorted(port.get_names()) or [port.get_node().get_friendly_name()]
 
 
-def _fitting(array: Array, port: Any, which: str) -> Array:
+def _fitting(array: Array, port: Any, title: str) -> Array:
     """``array`` with the element type of the input ``port``."""
     import openvino
 
-    own = f"input {_names(port)[0]!r}"
-    wanted: Any = port.get_element_type().to_dtype()
+    name, dtype = _names(port)[0], np.dtype(port.get_element_type().to_dtype())
     if not port.get_partial_shape().compatible(openvino.PartialShape(list(array.shape))):
         raise InputError(
-            f"{which} has shape {list(array.shape)}, and {own} takes {port.get_partial_shape()}.",
-            "Prepare samples as for inference; the batch dimension belongs to it.",
+            f"{title} has shape {list(array.shape)}, and input {name!r} takes {port.get_partial_shape()}.",
+            "Prepare samples as for inference, with the batch dimension.",
         )
-    if _family(array.dtype) != _family(wanted):
+    if _family(array.dtype) != _family(dtype):
         raise InputError(
-            f"{which} is of type {array.dtype}, and {own} takes {wanted}.",
+            f"{title} is of type {array.dtype}, and input {name!r} takes {dtype}.",
             "Prepare samples as for inference, with the same scaling of pixels.",
         )
     with np.errstate(over="ignore"):  # what is too large for the narrower type becomes infinity
-        converted = array.astype(wanted, copy=False)
-    reject_non_finite(converted, which)
+        converted = array.astype(dtype, copy=False)
+    reject_non_finite(converted, title)
     return converted
 
 
@@ -212,12 +211,12 @@ def _for_module(model: Any, samples: Sequence[Any]) -> list[Any]:
     prepared, tried = [], set()
     with _inference(model):
         for index, sample in enumerate(samples):
-            made = _tensors(sample, f"Calibration sample {index}")
-            shape = str([(key, tensor.shape, tensor.dtype) for key, tensor in _tensors_of(made)])
-            if shape not in tried:
-                _try(model, made, index)
-                tried.add(shape)
-            prepared.append(made)
+            tensors = _tensors(sample, f"Calibration sample {index}")
+            shapes = str([(key, tensor.shape, tensor.dtype) for key, tensor in _items(tensors)])
+            if shapes not in tried:
+                _try(model, tensors, index)
+                tried.add(shapes)
+            prepared.append(tensors)
     return prepared
 
 
@@ -234,18 +233,18 @@ def _inference(model: Any) -> Iterator[None]:
             part.training = training
 
 
-def _tensors(sample: Any, which: str) -> Any:
+def _tensors(sample: Any, title: str) -> Any:
     """``sample`` with tensors for arrays, in the forms that NNCF hands to a module."""
     torch = sys.modules["torch"]
     if isinstance(sample, Mapping):
-        return {key: torch.as_tensor(array_of(part, which)) for key, part in sample.items()}
+        return {key: torch.as_tensor(array_of(part, title)) for key, part in sample.items()}
     if isinstance(sample, tuple | list):
-        return tuple(torch.as_tensor(array_of(part, which)) for part in sample)
-    return torch.as_tensor(array_of(sample, which))
+        return tuple(torch.as_tensor(array_of(part, title)) for part in sample)
+    return torch.as_tensor(array_of(sample, title))
 
 
-def _tensors_of(sample: Any) -> list[tuple[Any, Any]]:
-    """The parts of a prepared sample, by what identifies them."""
+def _items(sample: Any) -> list[tuple[Any, Any]]:
+    """The parts of a prepared sample by name or place."""
     if isinstance(sample, Mapping):
         return list(sample.items())
     return list(enumerate(sample if isinstance(sample, tuple) else [sample]))
@@ -256,19 +255,19 @@ def _try(model: Any, sample: Any, index: int) -> None:
         if isinstance(sample, Mapping):
             model(**sample)
         else:
-            model(*(part for _, part in _tensors_of(sample)))
-    except Exception as error:  # whatever the module's own code raises
+            model(*(part for _, part in _items(sample)))
+    except Exception as error:  # the module's own code may raise anything
         raise InputError(
             f"The module does not take calibration sample {index}: {first_line(error).rstrip('.')}.",
             "Prepare samples as for inference, one tensor per argument, and leave labels out.",
         ) from error
 
 
-def _refuse_constant(samples: Sequence[Any]) -> None:
-    """Refuse data in which no input ever changes: it has no range."""
+def _reject_constant(samples: Sequence[Any]) -> None:
+    """Raise for data in which no input ever changes: it has no range."""
     ranges: dict[Any, tuple[float, float]] = {}
     for sample in samples:
-        for key, part in _tensors_of(sample):
+        for key, part in _items(sample):
             low, high = ranges.get(key, (np.inf, -np.inf))
             ranges[key] = min(low, float(part.min())), max(high, float(part.max()))
     if all(low == high for low, high in ranges.values()):

@@ -1,8 +1,8 @@
-"""What each precision of the model answers to samples that had no part in making it.
+"""How well each precision of the model answers samples that had no part in making it.
 
-Answers of 32-bit floats are kept in the run's folder, beside the model, since all others are held against
-them. Every precision answers in a process of its own, as it would run: 32-bit floats pinned, everything else
-in the device's default precision. Where time is short fewer samples are judged; they come in random order.
+The answers of 32-bit floats are kept in the run's folder, beside the model, since all others are compared
+with them. Every precision answers in a process of its own, as it would run: 32-bit floats pinned, everything
+else in the device's default precision. Where time is short fewer samples are answered; their order is random.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from __future__ import annotations
 import shutil
 import time
 from collections.abc import Mapping
-from dataclasses import asdict, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -24,106 +24,116 @@ from optguide.optimize.config import Settings
 from optguide.optimize.data.dataset import Data, read_data
 from optguide.optimize.evaluation.answers import Answers, answers_to, load, store
 from optguide.optimize.evaluation.metrics import Metric
-from optguide.optimize.evaluation.quality import quality
-from optguide.optimize.files import writing
-from optguide.optimize.model.source import SourceModel, decode, encode
+from optguide.optimize.evaluation.quality import evaluated
+from optguide.optimize.model.source import OUT_REMEDY, SourceModel, decode, encode
 from optguide.optimize.outcome import Artifact, Quality
+from optguide.storage import storage_errors
 
 if TYPE_CHECKING:
     import openvino
 
-__all__ = ["compiled_for", "judge", "judged_by"]
+__all__ = ["Job", "compiled_for", "evaluate", "evaluate_file"]
 
 _ANSWERING = 0.6
-"""Share of the time after which no further sample is begun; scoring and resampling get the rest."""
+"""Share of the time after which no further sample is started; scoring and resampling get the rest."""
+
+_RESAMPLING = 0.1
+"""Share of the time that resampling a metric of all samples may take."""
 
 
-def judge(
-    artifact: Artifact,
-    settings: Settings,
-    subject: SourceModel,
-    data: Data,
-    metric: Metric,
-    folder: Path,
-    seconds: float,
-) -> Artifact:
-    """``made`` with its quality, or with a note that says why nothing could judge it.
+@dataclass(frozen=True)
+class Job:
+    """What a process needs to make or evaluate the model in any precision.
 
-    32-bit floats have to be judged first. A model that answers NaN where they do not is no candidate: it
-    comes back without its file.
+    :param metric: ``None`` where nothing can be evaluated, as with random data.
+    """
 
-    :param folder: of the run, to which ``made.file`` is relative.
-    :param seconds: that answering and scoring may take.
-    :raises UserError: labels, outputs or the reader's metric do not fit, seen with 32-bit floats.
+    settings: Settings
+    model: SourceModel
+    metric: Metric | None = None
+
+    def encode(self) -> dict[str, Any]:
+        """The job as JSON has it, for another process."""
+        return {
+            "settings": msgspec.to_builtins(self.settings),
+            "model": encode(self.model),
+            "metric": asdict(self.metric) if self.metric else None,
+        }
+
+    @classmethod
+    def decode(cls, data: Mapping[str, Any]) -> Job:
+        """The job that :meth:`encode` was called on."""
+        settings, metric = msgspec.convert(data["settings"], Settings), data["metric"]
+        return cls(settings, decode(data["model"]), Metric(**metric) if metric else None)
+
+
+def evaluate(artifact: Artifact, job: Job, folder: Path, seconds: float) -> Artifact:
+    """``artifact`` with its quality, or with a note that says why nothing could evaluate it.
+
+    32-bit floats have to be evaluated first. A model that answers NaN where they do not is no candidate: it
+    is returned without its file.
+
+    :param folder: the run's folder, to which ``artifact.file`` is relative.
+    :param seconds: limit for answering and scoring together.
+    :raises UserError: labels, outputs or the user's metric do not fit, which shows with 32-bit floats.
     :raises StorageError: the run's folder cannot be written.
     """
     if not artifact.file:
         return artifact
-    if data.random or not data.evaluation:
-        why = "Random data judge no accuracy." if data.random else "There are no samples left to judge by."
-        return _noted(artifact, why)
-    name = PRECISIONS[artifact.precision]
     try:
-        found = child.call(
-            f"{__name__}:{judged_by.__name__}",
+        answer = child.call(
+            f"{__name__}:{evaluate_file.__name__}",
             {
-                "settings": msgspec.to_builtins(settings),
-                "subject": encode(subject),
-                "metric": asdict(metric),
+                "job": job.encode(),
                 "precision": artifact.precision,
                 "file": str(folder / artifact.file),
                 "seconds": seconds,
             },
             seconds=seconds,
-            what=f"judging the model in {name}",
+            what=f"evaluating the model in {PRECISIONS[artifact.precision]}",
         )
     except StorageError:
         raise
     except OptGuideError as error:
         if artifact.precision == "f32" and isinstance(error, UserError):
             raise
-        return _noted(artifact, error.message)
-    if found["broken"]:
-        return replace(artifact, file="", why_not=found["broken"])
-    return replace(artifact, quality=msgspec.convert(found["quality"], Quality))
+        return replace(artifact, quality=None, note=f"{artifact.note} {error.message}".strip())
+    if answer["defect"]:
+        return replace(artifact, file="", why_not=answer["defect"])
+    return replace(artifact, quality=msgspec.convert(answer["quality"], Quality))
 
 
-def judged_by(
-    *,
-    settings: Mapping[str, Any],
-    subject: Mapping[str, Any],
-    metric: Mapping[str, Any],
-    precision: str,
-    file: str,
-    seconds: float,
-) -> dict[str, Any]:
+def evaluate_file(*, job: Mapping[str, Any], precision: str, file: str, seconds: float) -> dict[str, Any]:
     """The quality of a model file, as JSON; called in a process of its own.
 
-    ``broken`` says what makes it useless, and is empty otherwise.
+    ``defect`` says what makes the model useless, and is empty otherwise.
     """
-    start = time.monotonic()
-    asked, model = msgspec.convert(settings, Settings), decode(subject)
-    data, how = read_data(asked, model), Metric(**metric)
-    kept = model.file.parent / "outputs"
-    answered = kept / ("f32" if precision == "f32" else f"{precision}.judged")
-    until = start + _ANSWERING * seconds
-    with writing(kept):
-        compiled = compiled_for(Path(file), asked.device, precision)
-        order = _order(data.evaluation, asked.seed)
-        store(answered, answers_to(compiled, (data.samples[index] for index in order), until))
-        original = _labelled(_originals(kept / "f32"), data, order)
-        if precision == "f32":
-            return _answer(quality(how, original, None, asked.max_drop, seconds=seconds / 10))
+    until = time.monotonic() + _ANSWERING * seconds
+    task = Job.decode(job)
+    data = read_data(task.settings, task.model)
+    if task.metric is None or not data.evaluation:
+        raise Failure("Random data cannot show accuracy.", "Give samples with --data.")
+    outputs = task.model.file.parent / "outputs"
+    originals, own = outputs / "f32", outputs / (precision if precision == "f32" else f"{precision}.draft")
+    # Mixed, so that the first of them, however many there is time for, are a random choice.
+    order = [int(index) for index in np.random.default_rng(task.settings.seed).permutation(data.evaluation)]
+    with storage_errors(outputs, OUT_REMEDY):
+        compiled = compiled_for(Path(file), task.settings.device, precision)
+        store(own, answers_to(compiled, (data.samples[index] for index in order), until))
+        original, other = _labelled(_originals(originals), data, order), None
         try:
-            other = _labelled(load(answered), data, order)
-            count = _paired(original, other)
-            original, other = original.first(count), other.first(count)
-            broken = _broken(original, other)
-            if broken:
-                return {"broken": broken}
-            return _answer(quality(how, original, other, asked.max_drop, seconds=seconds / 10))
+            if own != originals:
+                other = _labelled(load(own), data, order)
+                original, other = _paired(original, other)
+                if defect := _defect(original, other):
+                    return {"defect": defect}
+            quality = evaluated(
+                task.metric, original, other, task.settings.max_drop, seconds=_RESAMPLING * seconds
+            )
+            return {"defect": "", "quality": msgspec.to_builtins(quality)}
         finally:
-            shutil.rmtree(answered, ignore_errors=True)
+            if own != originals:
+                shutil.rmtree(own, ignore_errors=True)
 
 
 def compiled_for(file: Path, device: str, precision: str) -> openvino.CompiledModel:
@@ -141,20 +151,9 @@ def _originals(folder: Path) -> Answers:
     try:
         return load(folder)
     except FileNotFoundError:
-        raise Failure("There are no answers of 32-bit floats to compare with.", "Judge them first.") from None
-
-
-def _answer(found: Quality) -> dict[str, Any]:
-    return {"broken": "", "quality": msgspec.to_builtins(found)}
-
-
-def _noted(artifact: Artifact, why: str) -> Artifact:
-    return replace(artifact, quality=None, note=f"{artifact.note} {why}".strip())
-
-
-def _order(judged: tuple[int, ...], seed: int) -> list[int]:
-    """The judged samples, mixed: the first of them, however many, are a random choice."""
-    return [int(index) for index in np.random.default_rng(seed).permutation(judged)]
+        raise Failure(
+            "There are no answers of 32-bit floats to compare with.", "Evaluate them first."
+        ) from None
 
 
 def _labelled(answers: Answers, data: Data, order: list[int]) -> Answers:
@@ -163,25 +162,25 @@ def _labelled(answers: Answers, data: Data, order: list[int]) -> Answers:
     return replace(answers, labels=data.labels[order[: len(answers)]])
 
 
-def _paired(original: Answers, other: Answers) -> int:
-    """How many samples both have answered.
+def _paired(original: Answers, other: Answers) -> tuple[Answers, Answers]:
+    """The answers to the samples that both models have answered.
 
     :raises InputError: they were not the same samples.
     """
     count = min(len(original), len(other))
-    if original.marks[:count] != other.marks[:count]:
+    if original.checksums[:count] != other.checksums[:count]:
         raise InputError(
-            "The data are not the same every time they are read, so answers cannot be compared.",
+            "The data differ from one reading to the next, so answers cannot be compared.",
             "Read them in a fixed order, without shuffling and with fixed random seeds.",
         )
-    return count
+    return original.first(count), other.first(count)
 
 
-def _broken(original: Answers, other: Answers) -> str:
-    """What a model answers that is no number, where 32-bit floats answer with numbers."""
-    for index, (mine, theirs) in enumerate(zip(original.outputs, other.outputs, strict=True)):
-        for a, b in zip(mine, theirs, strict=True):
-            if b.dtype.kind == "f" and not np.isfinite(b).all() and np.isfinite(a).all():
-                what = "NaN" if np.isnan(b).any() else "infinity"
-                return f"It answers judged sample {index} with {what}, and 32-bit floats do not."
+def _defect(original: Answers, other: Answers) -> str:
+    """Where the model answers NaN or infinity and 32-bit floats answer with numbers, in one sentence."""
+    for index, outputs in enumerate(zip(original.outputs, other.outputs, strict=True)):
+        for before, after in zip(*outputs, strict=True):
+            if after.dtype.kind == "f" and not np.isfinite(after).all() and np.isfinite(before).all():
+                value = "NaN" if np.isnan(after).any() else "infinity"
+                return f"It answers evaluation sample {index} with {value}, and 32-bit floats do not."
     return ""

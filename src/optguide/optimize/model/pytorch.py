@@ -1,10 +1,12 @@
-"""PyTorch modules that a function of the reader's returns, and their conversion."""
+"""PyTorch modules that a function of the user's returns, and their conversion."""
 
 from __future__ import annotations
 
 import inspect
 from collections.abc import Mapping
 from typing import Any
+
+import numpy as np
 
 from optguide.errors import EnvironmentMissing, InputError, ModelError, described
 from optguide.optimize.config import Settings
@@ -36,7 +38,7 @@ def converted(settings: Settings) -> tuple[Any, bool]:
         raise EnvironmentMissing(
             "PyTorch is not installed.", 'Run: pip install "optguide[frameworks]".'
         ) from error
-    module, example, shapes = _parts(torch, called(settings.model, ModelError), settings)
+    module, example, shapes = _unpacked(torch, called(settings.model, ModelError), settings)
     if isinstance(module, torch.jit.ScriptModule) or hasattr(module, "_orig_mod"):
         raise ModelError(
             f"{settings.model} returned a module that went through torch.jit or torch.compile.",
@@ -48,16 +50,17 @@ def converted(settings: Settings) -> tuple[Any, bool]:
     return _convert(module, named, shapes, settings.model), _positional(module, named)
 
 
-def _parts(torch: Any, answer: Any, settings: Settings) -> tuple[Any, Any, _Sizes]:
-    """Module, examples and shapes in what the function returned."""
-    module, *more = answer if isinstance(answer, tuple) and answer else (answer,)
-    if not isinstance(module, torch.nn.Module) or len(more) > 2:
-        what = f"a tuple of {len(answer)}" if isinstance(answer, tuple) else _type(answer)
+def _unpacked(torch: Any, returned: Any, settings: Settings) -> tuple[Any, Any, _Sizes]:
+    """Module, example inputs and shapes in what the function returned."""
+    module, *extras = returned if isinstance(returned, tuple) and returned else (returned,)
+    if not isinstance(module, torch.nn.Module) or len(extras) > 2:
+        description = f"a tuple of {len(returned)}" if isinstance(returned, tuple) else _type(returned)
         raise ModelError(
-            f"{settings.model} returned {what} and no torch.nn.Module with its example inputs.", _RETURN
+            f"{settings.model} returned {description} and no torch.nn.Module with its example inputs.",
+            _RETURN,
         )
-    if more:
-        return module, more[0], _sizes(more[1] if len(more) == 2 else {}, settings.model)
+    if extras:
+        return module, extras[0], _sizes(extras[1] if len(extras) == 2 else {}, settings.model)
     if not settings.shapes:
         raise ModelError(
             f"{settings.model} returned a module alone, which does not say what inputs it takes.",
@@ -109,20 +112,18 @@ def _named(torch: Any, module: Any, example: Any, reference: str) -> dict[str, A
     return named
 
 
-def _tensor(torch: Any, part: Any, which: str, reference: str) -> Any:
-    import numpy as np
-
+def _tensor(torch: Any, part: Any, name: str, reference: str) -> Any:
     if isinstance(part, torch.Tensor):
         return part
     if isinstance(part, np.ndarray) and part.dtype.kind in "fiub":
         return torch.from_numpy(np.ascontiguousarray(part))
     raise ModelError(
-        f"Example input {which} that {reference} returned is {_type(part)} and no tensor.", _RETURN
+        f"Example input {name} that {reference} returned is {_type(part)} and no tensor.", _RETURN
     )
 
 
 def _try(torch: Any, module: Any, named: Mapping[str, Any], reference: str) -> None:
-    """Run the module once: what it says itself tells more than a conversion that failed."""
+    """Run the module once: its own error says more than that of a failed conversion."""
     is_named = _parameters(module).issuperset(named)
     try:
         with quietly(), torch.inference_mode():
@@ -168,10 +169,11 @@ def _parameters(module: Any) -> set[str]:
 
 def _positional(module: Any, named: Mapping[str, Any]) -> bool:
     """Whether the inputs are the first arguments of ``forward``, so that a runner can pass them in order."""
-    kinds = inspect.signature(module.forward).parameters
-    if any(parameter.kind is inspect.Parameter.VAR_POSITIONAL for parameter in kinds.values()):
+    parameters = inspect.signature(module.forward).parameters
+    if any(parameter.kind is inspect.Parameter.VAR_POSITIONAL for parameter in parameters.values()):
         return True
-    by_position = [name for name, one in kinds.items() if one.kind is not inspect.Parameter.KEYWORD_ONLY]
+    keyword_only = inspect.Parameter.KEYWORD_ONLY
+    by_position = [name for name, parameter in parameters.items() if parameter.kind is not keyword_only]
     return list(named) == by_position[: len(named)]
 
 

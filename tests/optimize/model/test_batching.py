@@ -16,9 +16,7 @@ def graph(shape, body, dtype=np.float32):
 
 
 def holds(model):
-    import openvino
-
-    return batchable(openvino, model, 0)
+    return batchable(model, 0)
 
 
 WEIGHTS = np.random.default_rng(3).standard_normal((8, 8), dtype=np.float32)
