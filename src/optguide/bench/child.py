@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import pkgutil
-import signal
 import subprocess
 import sys
 import tempfile
@@ -13,13 +12,11 @@ import traceback
 from collections.abc import Mapping
 from typing import Any
 
-from optguide.errors import OptGuideError, WorkerDied, WorkerError, WorkerHung, by_name, described
+from optguide.bench.process import obituary
+from optguide.errors import OptGuideError, WorkerError, WorkerHung, by_name, described
 from optguide.quiet import no_telemetry
 
 __all__ = ["call"]
-
-_SAID = 4000
-"""Characters of what the process printed that an error keeps for ``--debug``."""
 
 
 def call(function: str, arguments: Mapping[str, Any], *, seconds: float, what: str) -> Any:
@@ -56,7 +53,8 @@ def call(function: str, arguments: Mapping[str, Any], *, seconds: float, what: s
         answer = _read(reply)
         if answer is None:
             printed.seek(0)
-            raise _obituary(process.returncode, what, printed.read().decode(errors="replace")[-_SAID:])
+            text = printed.read().decode(errors="replace")
+            raise obituary(f"The process that was {what}", process.returncode, text)
     if "error" in answer:
         error = answer["error"]
         raise by_name(error["kind"])(error["message"], error["remedy"], detail=error["detail"])
@@ -70,14 +68,6 @@ def _read(path: str) -> dict[str, Any] | None:
     except (FileNotFoundError, ValueError):
         return None
     return answer
-
-
-def _obituary(status: int, what: str, printed: str) -> WorkerDied:
-    cause = f"status {status}" if status >= 0 else signal.Signals(-status).name
-    remedy = "Run the command again with --debug for what it printed."
-    if status == -signal.SIGKILL:
-        remedy = "Somebody killed it, or the machine ran out of memory; free some and run again."
-    return WorkerDied(f"The process that was {what} ended with {cause}.", remedy, detail=printed)
 
 
 def _serve() -> None:

@@ -32,6 +32,9 @@ LOAD_SECONDS = 300.0
 GRACE_SECONDS = 60.0
 """What a block may take beyond its length: a single inference of a large model can be that long."""
 
+_PRINTED = 4000
+"""Characters of what a process printed that an error keeps for ``--debug``."""
+
 # Loads this very package by its folder, so that an interpreter of another environment sees the worker and
 # nothing else of this environment's packages.
 _BOOTSTRAP = """
@@ -193,18 +196,25 @@ class WorkerProcess:
         return kind(message, error["remedy"], detail=error["detail"])
 
     def _obituary(self) -> WorkerDied:
-        status = self._process.wait()
-        cause = (
-            f"ended with status {status}" if status >= 0 else f"was ended by {signal.Signals(-status).name}"
-        )
-        remedy = "Run the command again with --debug for what it printed."
-        if status == -signal.SIGKILL:
-            remedy = "Somebody killed it, or the machine ran out of memory; free some and run again."
         printed = ""
         if not self._errors.closed:
             self._errors.seek(0)
-            printed = self._errors.read().decode(errors="replace")[-4000:]
-        return WorkerDied(f"The worker of {self._name!r} {cause}.", remedy, detail=printed)
+            printed = self._errors.read().decode(errors="replace")
+        return obituary(f"The worker of {self._name!r}", self._process.wait(), printed)
+
+
+def obituary(subject: str, status: int, printed: str) -> WorkerDied:
+    """The error for a child process that ended without an answer.
+
+    :param subject: begins the sentence, such as ``The worker of 'a'``.
+    :param status: its exit status, negative for the signal that ended it.
+    :param printed: what it wrote to standard error; the end of it is kept for ``--debug``.
+    """
+    cause = f"ended with status {status}" if status >= 0 else f"was ended by {signal.Signals(-status).name}"
+    remedy = "Run the command again with --debug for what it printed."
+    if status == -signal.SIGKILL:
+        remedy = "Somebody killed it, or the machine ran out of memory; free some and run again."
+    return WorkerDied(f"{subject} {cause}.", remedy, detail=printed[-_PRINTED:])
 
 
 def _limit(pid: int, variant: Variant, stack: ExitStack) -> None:
