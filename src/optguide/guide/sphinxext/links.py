@@ -65,6 +65,7 @@ def _documented_name(
     target_object = locate(target)
     last = target.rpartition(".")[2]
     for name in domain.objects if target_object is not None else ():
-        if name.rpartition(".")[2] == last and locate(name) is target_object:
+        # Not "is": a class method is another object each time it is looked up.
+        if name.rpartition(".")[2] == last and locate(name) == target_object:
             return domain.resolve_xref(env, node["refdoc"], app.builder, node["reftype"], name, node, content)
     return None
