@@ -5,6 +5,7 @@ import os
 import shutil
 import sys
 import sysconfig
+import time
 from pathlib import Path
 
 import numpy as np
@@ -62,6 +63,14 @@ def in_worker(variant):
         (output,) = worker.outputs()
         assert worker.ask(60, do="block", seconds=0.01, discard=0.0)["calls"] >= 1
     return output, reply
+
+
+def test_stages_of_loading_are_parts_of_the_time_it_takes(ir):
+    start = time.perf_counter()
+    found = loaded(model=ir)
+    elapsed = time.perf_counter() - start
+    assert min(found.stages.values()) >= 0
+    assert 0 < sum(found.stages.values()) <= elapsed
 
 
 def test_openvino_reads_ir_and_onnx(ir, onnx_model, inputs, expected):

@@ -29,7 +29,6 @@ def complete_variant(
     model, at, written = incomplete.rpartition("@")
     if not at:
         return [CompletionItem(incomplete, type="file")]
-    from optguide.cli.variants import keys
 
     # Behind "shape." stands the name of an input, which only the model knows.
     settings = {key: values for key, values in keys().items() if key != "shape"}
