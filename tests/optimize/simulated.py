@@ -33,6 +33,7 @@ class Machine:
     :param process: by how much two processes of one variant differ (standard deviation of the logarithm).
     :param block: the same for two turns of one process.
     :param drift: the same for the speed of the machine over the session, which all variants share.
+    :param order: by how much (logarithm) the first of eight workers alive at once is slower than the last.
     """
 
     def __init__(
@@ -44,11 +45,13 @@ class Machine:
         process: float = 0.004,
         block: float = 0.012,
         drift: float = 0.03,
+        order: float = 0.0,
         effective: Callable[[Variant], Mapping[str, str]] = lambda variant: {"VARIANT": variant.name},
         seed: int = 0,
     ) -> None:
         self.cost, self.in_flight, self.load, self.effective = cost, in_flight, load, effective
-        self.process, self.block, self.drift = process, block, drift
+        self.process, self.block, self.drift, self.order = process, block, drift, order
+        self.living = 0
         self.random = np.random.default_rng(seed)
         self.now = 0.0
         self.sessions: list[tuple[str, ...]] = []
@@ -83,7 +86,8 @@ class SimulatedWorker:
     def __init__(self, machine: Machine, variant: Variant) -> None:
         self.machine, self.variant = machine, variant
         self.batch = getattr(variant.runtime, "batch", None) or 1
-        self.bias = math.exp(machine.random.normal(0, machine.process))
+        self.bias = math.exp(machine.random.normal(0, machine.process) - machine.order * machine.living / 7)
+        machine.living += 1
 
     def load(self, slot: int = 0) -> dict[str, Any]:
         machine = self.machine
@@ -111,7 +115,7 @@ class SimulatedWorker:
         return self
 
     def __exit__(self, *_: object) -> None:
-        pass
+        self.machine.living -= 1
 
 
 class _Quiet:

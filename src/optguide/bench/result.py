@@ -14,7 +14,7 @@ from optguide.bench.variant import Variant
 from optguide.errors import NotEnoughSamples, OptGuideError, OptionError
 from optguide.stats.comparison import Comparison, paired_processes
 from optguide.stats.estimate import (
-    MINIMUM_ROUNDS,
+    MINIMUM_PROCESSES,
     Estimate,
     percentile_of_blocks,
     ratio_of_estimates,
@@ -232,12 +232,12 @@ class SessionResult:
         )
 
     def _clusters(self, name: str) -> tuple[list[list[Block]], bool]:
-        """Blocks that belong together: a generation's where there are six, otherwise each by itself."""
+        """Blocks that belong together: a generation's where there are three, otherwise each by itself."""
         blocks = self._of(name).blocks
         by_generation: dict[int, list[Block]] = {}
         for block in blocks:
             by_generation.setdefault(block.generation, []).append(block)
-        if len(by_generation) >= MINIMUM_ROUNDS:
+        if len(by_generation) >= MINIMUM_PROCESSES:
             return list(by_generation.values()), True
         return [[block] for block in blocks], False
 

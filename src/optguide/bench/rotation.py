@@ -132,6 +132,7 @@ class Rotation:
         self.failures: dict[str, OptGuideError] = {}
         self.peaks: dict[str, int] = {}
         self.load_seconds = 0.0
+        self._reverse: list[str] = []
         self._shares: list[float] = []
         self._update: Update = lambda done, what: None
 
@@ -161,9 +162,12 @@ class Rotation:
 
     @contextmanager
     def generation(self, load: Callable[[str, Worker], None], *, done: float = 0.0) -> Iterator[None]:
-        """Start a fresh process for every member in a new order, and end them all afterwards.
+        """Start a fresh process for every member, and end them all afterwards.
 
-        What others use of the machine is metered in between, and the peak memory is noted at the end.
+        On some machines processes that are started first stay slower as long as they live. So every other
+        generation is started in a newly drawn order, and the one after it in the reverse of that order, in
+        which such an effect has the opposite sign. What others use of the machine is metered in between, and
+        the peak memory is noted at the end.
 
         :param load: prepares a member's process; where it fails, the member is given up.
         :param done: share of the session that is over, for the progress.
@@ -177,14 +181,25 @@ class Rotation:
                 load(name, self.workers[name])
                 self.load_seconds += self.host.clock() - begun
 
-            # What loading leaves behind must not always meet the same member: hence a new order here too.
-            self.visit(start, done=done, doing="loading {}")
+            for name in self._starting_order():
+                self.report(done, f"loading {name}")
+                with self.isolated(name):
+                    start(name)
             with self.metered():
                 yield
             for name in self.alive:
                 with suppress(OptGuideError):  # everything else of it has been measured
                     peak = self.workers[name].ask(GRACE_SECONDS, do="memory")["peak_rss"]
                     self.peaks[name] = max(peak, self.peaks.get(name, 0))
+
+    def _starting_order(self) -> list[str]:
+        """Those that have not failed: in a new order, or in the reverse of the last one if that was new."""
+        if self._reverse:
+            order, self._reverse = [name for name in self._reverse if name in self.alive], []
+        else:
+            order = self.shuffled(self.alive)
+            self._reverse = order[::-1]
+        return order
 
     @contextmanager
     def process(self, name: str) -> Iterator[Worker]:

@@ -11,15 +11,12 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-import numpy as np
-
 from optguide.bench.process import GRACE_SECONDS
 from optguide.bench.result import Block, Series, SessionResult
 from optguide.bench.rotation import THIS_MACHINE, Host, Rotation, Worker
 from optguide.bench.variant import Variant, require_unique_names
-from optguide.errors import OptionError
-from optguide.stats.comparison import paired_processes
-from optguide.stats.estimate import MINIMUM_ROUNDS, median_of_rounds
+from optguide.errors import NotEnoughSamples, OptionError
+from optguide.stats.estimate import MINIMUM_PROCESSES, MINIMUM_ROUNDS
 
 __all__ = ["Budget", "Plan", "Spent", "measure"]
 
@@ -38,7 +35,8 @@ OVERTIME = 4.0
 """How many times its seconds the first six rounds or generations of a budget may take."""
 
 MEASURING_SHARE = 0.4
-"""Share of a budget that goes into measuring at least, even where loading alone exceeds the rest."""
+"""Share of a budget that goes into measuring at least, even where loading alone exceeds the rest. At this
+share three sets of workers are loaded, at about half six."""
 
 
 @dataclass(frozen=True)
@@ -51,12 +49,15 @@ class Budget:
     :param block: length of one turn in seconds.
     :param patience: seconds that the first six rounds or generations may take, if that is more than four
         times ``seconds``. Without them there is no interval at all, which some callers cannot do without.
+    :param processes: sets of workers that are measured even where loading them takes longer than the budget
+        allows. Only from three on do they tell how much two processes of one variant differ.
     """
 
     seconds: float = 20.0
     precision: float = 0.02
     block: float = 0.2
     patience: float = 0.0
+    processes: int = 1
 
     def __post_init__(self) -> None:
         for name, value in (("budget", self.seconds), ("block", self.block), ("precision", self.precision)):
@@ -114,8 +115,10 @@ class Spent:
 class Plan:
     """The policy of a session: how it divides its budget, and when it stops.
 
-    It is made once the first workers have been loaded. Two processes of one variant differ most where
-    inference is short, and there loading is quick too, so that six sets of workers fit into the budget.
+    It is made once the first workers have been loaded. Two processes of one variant differ, by 1 % on some
+    machines and by more than 10 % on others, and no number of rounds averages that out. So a session measures
+    as many sets of workers as it can load in about half of its budget, where that makes three or more
+    (T. Kalibera and R. Jones, "Rigorous Benchmarking in Reasonable Time", 2013).
 
     :param load_seconds: of all members of the session, once.
     :param members: how many take their turn in a round.
@@ -128,21 +131,24 @@ class Plan:
     replaceable: bool = True
 
     @property
-    def redraws(self) -> bool:
-        """Whether workers are replaced: where about half of the budget is then left for measuring."""
-        return self.replaceable and self.budget.seconds >= (2 * MINIMUM_ROUNDS - 1) * self.load_seconds
+    def generations(self) -> int:
+        """Sets of workers that are planned, six at most; where they are quick to load more may follow."""
+        if not self.replaceable:
+            return 1
+        affordable = (self.budget.seconds / max(self.load_seconds, 1e-9) + 1) / 2
+        count = max(int(min(affordable, MINIMUM_ROUNDS)), self.budget.processes)
+        return count if count >= MINIMUM_PROCESSES else 1
 
     @property
     def measuring(self) -> float:
         """Seconds for turns, shared by all variants."""
-        loads = MINIMUM_ROUNDS if self.redraws else 1
-        left = self.budget.seconds - loads * self.load_seconds
+        left = self.budget.seconds - self.generations * self.load_seconds
         return max(left, MEASURING_SHARE * self.budget.seconds)
 
     @property
     def block(self) -> float:
-        """Length of a turn. Six rounds have to fit: slow variants get shorter ones, down to a single call."""
-        rounds = MINIMUM_ROUNDS * (ROUNDS_PER_GENERATION if self.redraws else 1)
+        """Length of a turn. All rounds have to fit: slow variants get shorter ones, down to a single call."""
+        rounds = MINIMUM_ROUNDS if self.generations == 1 else ROUNDS_PER_GENERATION * self.generations
         return min(self.budget.block, self.measuring / (rounds * self.members))
 
     def wants_generation(self, spent: Spent, *, precise: bool) -> bool:
@@ -150,17 +156,17 @@ class Plan:
 
         :param precise: whether intervals are as narrow as the budget asks for.
         """
-        if not self.redraws:
+        if self.generations == 1:
             return False
-        if spent.generations < MINIMUM_ROUNDS:
+        if spent.generations < self.generations:
             return spent.measuring < self.budget.longest
         half = spent.seconds / spent.generations / 2  # ends as close to the budget as whole ones can
         return spent.seconds + half <= self.budget.seconds and not precise
 
     def wants_round(self, spent: Spent, *, precise: bool) -> bool:
         """Whether the present set of workers takes another round; parameter as above."""
-        if self.redraws:
-            if spent.generation_measuring >= self.measuring / MINIMUM_ROUNDS:
+        if self.generations > 1:
+            if spent.generation_measuring >= self.measuring / self.generations:
                 return False
             return (
                 spent.generation_rounds < ROUNDS_PER_GENERATION
@@ -200,7 +206,7 @@ def measure(
     rotation = Rotation({variant.name: (variant,) for variant in everyone}, seed=seed, host=host)
     session = _ClosedLoop(everyone, budget or Budget(), rotation)
     session.run(label)
-    return session.result(twin)
+    return session.result(twin, "precision reached" if session.precise() else "budget spent")
 
 
 class _ClosedLoop:
@@ -219,10 +225,10 @@ class _ClosedLoop:
         """Measure with one set of workers, or with one after the other where loading is quick."""
         with self.rotation.held(label, self.budget.seconds):
             self._generation()
-            while self.rotation.alive and self.plan.wants_generation(self.spent, precise=self._precise()):
+            while self.rotation.alive and self.plan.wants_generation(self.spent, precise=self.precise()):
                 self._generation()
 
-    def result(self, twin: str | None) -> SessionResult:
+    def result(self, twin: str | None, ended: str = "budget spent") -> SessionResult:
         """What is known of every variant that did not fail."""
         rotation = self.rotation
         series = {
@@ -231,7 +237,6 @@ class _ClosedLoop:
             )
             for name in rotation.alive
         }
-        ended = "precision reached" if self._precise() else "budget spent"
         spent = self.spent
         return SessionResult(
             series, rotation.failures, ended, spent.measuring, spent.rounds, rotation.others_share, twin
@@ -250,7 +255,7 @@ class _ClosedLoop:
             while rotation.alive:
                 rotation.visit(self._turn, done=self._done, doing="{}" + self._so_far())
                 self.spent.add_round()
-                if not self.plan.wants_round(self.spent, precise=self._precise()):
+                if not self.plan.wants_round(self.spent, precise=self.precise()):
                     return
 
     def _load(self, name: str, worker: Worker) -> None:
@@ -270,22 +275,23 @@ class _ClosedLoop:
         self.spent.add_turn(clock() - start)
         self.blocks[name].append(Block.from_reply(self.spent.rounds, self.spent.generations - 1, reply))
 
-    def _precise(self) -> bool:
+    def precise(self) -> bool:
+        """Whether every interval is as narrow as the budget asks for."""
         return self.spent.rounds >= ROUNDS_BEFORE_STOPPING and self._widest() <= self.budget.precision
 
     def _widest(self) -> float:
-        """The largest relative half-width of what readers will look at; infinite before six rounds."""
-        series = [self.blocks[name] for name in self.rotation.alive]
-        if not series or len(series[0]) < MINIMUM_ROUNDS:
+        """The largest relative half-width that readers will look at; infinite before there is one."""
+        if not self.rotation.alive or not self.spent.rounds:
             return math.inf
-        first, *others = (np.array([block.seconds / block.calls for block in blocks]) for blocks in series)
-        generations = [block.generation for block in series[0]]
-        ratios = [
-            paired_processes(first / other, generations, float(min(np.median(first), np.median(other))))
-            for other in others
-            if other.size == first.size
-        ]
-        return max(ratio.relative_half_width for ratio in ratios or [median_of_rounds(first, "s")])
+        first, *others = self.rotation.alive
+        result = self.result(None)
+        try:
+            if not others:
+                return result.throughput(first).relative_half_width
+            ratios = [result.compare(first, other, "throughput").ratio for other in others]
+        except (NotEnoughSamples, OptionError):
+            return math.inf
+        return max(ratio.relative_half_width for ratio in ratios)
 
     def _so_far(self) -> str:
         widest = self._widest()

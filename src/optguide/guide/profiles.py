@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from optguide.bench.session import Budget
 from optguide.errors import OptionError
+from optguide.stats.estimate import MINIMUM_PROCESSES
 
 __all__ = ["PROFILES", "VARIABLE", "Profile", "current"]
 
@@ -46,7 +47,7 @@ PROFILES = {
     ),
     "full": Profile(
         "full",
-        Budget(seconds=24.0, precision=0.01, block=0.2, patience=PATIENCE),
+        Budget(seconds=24.0, precision=0.01, block=0.2, patience=PATIENCE, processes=MINIMUM_PROCESSES),
         repeats=9,
         load_seconds=3.5,
     ),

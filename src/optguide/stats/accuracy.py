@@ -29,7 +29,7 @@ import numpy.typing as npt
 import scipy  # loads scipy.stats when it is first used: it takes longer than all the rest of a command
 
 from optguide.errors import InputError, NotEnoughSamples
-from optguide.stats.estimate import CONFIDENCE, Estimate, Relation
+from optguide.stats.estimate import CONFIDENCE, Estimate, Relation, student
 
 __all__ = ["AccuracyComparison", "accuracy", "compare_accuracy", "mean_of_samples", "over_trainings"]
 
@@ -165,7 +165,7 @@ def over_trainings(values: Sequence[float], unit: str) -> Estimate:
             "Train with two seeds or more; three give a usable interval.",
         )
     mean, error = float(array.mean()), float(array.std(ddof=1)) / math.sqrt(array.size)
-    half = _student(array.size - 1) * error
+    half = student(array.size - 1) * error
     return Estimate(mean, mean - half, mean + half, unit, array.size, "mean over trainings, Student's t")
 
 
@@ -204,15 +204,11 @@ def _crossed(matrix: npt.NDArray[np.float64]) -> tuple[float, float]:
     if trainings == 2:
         # Degrees of freedom cannot be estimated from two: simulated, such intervals held in 86 % of cases.
         return float(matrix.mean()), math.hypot(
-            _student(samples - 1) * math.sqrt(by_sample), _student(1) * math.sqrt(by_training)
+            student(samples - 1) * math.sqrt(by_sample), student(1) * math.sqrt(by_training)
         )
     total = by_sample + by_training
     freedom = total**2 / (by_sample**2 / (samples - 1) + by_training**2 / (trainings - 1))
-    return float(matrix.mean()), _student(freedom) * math.sqrt(total)
-
-
-def _student(freedom: float) -> float:
-    return float(scipy.stats.t.ppf((1 + CONFIDENCE) / 2, freedom))
+    return float(matrix.mean()), student(freedom) * math.sqrt(total)
 
 
 def _method(matrix: Answers) -> str:

@@ -16,7 +16,15 @@ import numpy as np
 import scipy  # loads scipy.stats when it is first used
 
 from optguide.errors import NotEnoughSamples
-from optguide.stats.estimate import CONFIDENCE, MINIMUM_ROUNDS, Estimate, Relation, median_of_rounds
+from optguide.stats.estimate import (
+    CONFIDENCE,
+    MINIMUM_PROCESSES,
+    MINIMUM_ROUNDS,
+    Estimate,
+    Relation,
+    median_of_rounds,
+    student,
+)
 
 __all__ = ["EQUIVALENT", "Comparison", "Outcome", "paired", "paired_processes", "scatter", "scatter_ratio"]
 
@@ -98,8 +106,9 @@ def paired_processes(
 ) -> Estimate:
     """Median of the paired ratios of a session, with an interval that holds for other processes too.
 
-    With six generations of processes or more, each generation counts as one observation. With fewer, the
-    rounds do, and the interval is widened by what two processes of one variant differ by.
+    Each generation of processes counts as one observation: from six on the median has an exact interval, with
+    three to five the mean of the logarithms has Student's. With one or two, which say nothing about their own
+    scatter, the rounds count, and the interval is widened by what two processes of one variant differ by.
 
     :param generations: which pair of processes each ratio comes from.
     :param seconds_per_inference: of the faster of the two.
@@ -112,6 +121,8 @@ def paired_processes(
     if len(medians) >= MINIMUM_ROUNDS:
         method = f"median over {len(medians)} pairs of processes, exact binomial interval"
         return replace(median_of_rounds(medians, "ratio", independent=True), method=method)
+    if len(medians) >= MINIMUM_PROCESSES:
+        return _over_few_processes(medians)
     estimate = median_of_rounds(values, "ratio")
     busy = 0.0 if math.isnan(others) else others
     one_pair = PROCESS_SHARE + PROCESS_SECONDS / seconds_per_inference + OTHERS_SHARE * busy
@@ -155,3 +166,12 @@ def _deviation(values: Sequence[float]) -> tuple[float, int]:
             f"{len(values)} repeats are too few for a scatter; 3 are needed.", "Repeat more often."
         )
     return float(np.std(np.log(values), ddof=1)), len(values) - 1
+
+
+def _over_few_processes(ratios: Sequence[float]) -> Estimate:
+    """Geometric mean of one ratio per generation, with Student's interval on logarithms."""
+    logarithms = np.log(ratios)
+    mean, count = float(logarithms.mean()), len(ratios)
+    half = student(count - 1) * float(logarithms.std(ddof=1)) / math.sqrt(count)
+    method = f"geometric mean over {count} pairs of processes, Student's t"
+    return Estimate(math.exp(mean), math.exp(mean - half), math.exp(mean + half), "ratio", count, method)

@@ -44,11 +44,15 @@ __all__ = [
     "ratio_of_totals",
     "relation",
     "samples_needed",
+    "student",
 ]
 
 CONFIDENCE = 0.95
 MINIMUM_ROUNDS = 6
 """Fewest rounds for which the range of the data is a 95 % interval of the median: 1 - 2/2**6 = 0.969."""
+
+MINIMUM_PROCESSES = 3
+"""Fewest independent processes that give an interval; Student's t is 4.3 for three and 12.7 for two."""
 
 STRONGEST = 0.9
 """Autocorrelation is taken to be at most this: beyond it no interval of a short session means anything."""
@@ -154,15 +158,16 @@ def percentile_of_blocks(
 
     :param blocks: samples by block, in the order they were taken.
     :param independent: the blocks come from processes of their own and cannot drift together.
-    :raises NotEnoughSamples: too few samples for this percentile, or fewer than six blocks.
+    :raises NotEnoughSamples: too few samples for this percentile, or fewer than six blocks (three that are
+        independent).
     """
     arrays = [np.asarray(block, dtype=np.float64) for block in blocks if len(block)]
     pooled = np.sort(np.concatenate(arrays)) if arrays else np.empty(0)
-    needed = samples_needed(percentile)
-    if pooled.size < needed or len(arrays) < MINIMUM_ROUNDS:
+    needed, fewest = samples_needed(percentile), _fewest(independent)
+    if pooled.size < needed or len(arrays) < fewest:
         raise NotEnoughSamples(
             f"{pooled.size} samples in {len(arrays)} blocks are too few for the {percentile:g}th percentile; "
-            f"{needed} samples in {MINIMUM_ROUNDS} blocks are needed.",
+            f"{needed} samples in {fewest} blocks are needed.",
             "Give the session a larger budget.",
         )
     share = percentile / 100
@@ -183,16 +188,15 @@ def ratio_of_totals(
     """A rate over the whole session, such as inferences per second or CPU seconds per inference.
 
     :param independent: the rounds come from processes of their own and cannot drift together.
-    :raises NotEnoughSamples: fewer than six rounds.
+    :raises NotEnoughSamples: fewer than six rounds (three that are independent).
     """
     top, bottom = np.asarray(numerators, dtype=np.float64), np.asarray(denominators, dtype=np.float64)
-    _require_rounds(top.size)
+    _require_rounds(top.size, _fewest(independent))
     value = float(top.sum() / bottom.sum())
     residuals = top - value * bottom
     variance = top.size / (top.size - 1) * float((residuals**2).sum())
     variance *= 1.0 if independent else _inflation(top / bottom)
-    student = float(scipy.stats.t.ppf((1 + CONFIDENCE) / 2, top.size - 1))
-    half = student * math.sqrt(variance) / float(bottom.sum())
+    half = student(top.size - 1) * math.sqrt(variance) / float(bottom.sum())
     factor = math.exp(half / value) if value > 0 else 1.0  # on logarithms a rate's interval stays above zero
     method = "total over rounds, ratio estimator"
     return Estimate(value, value / factor, value * factor, unit, top.size, method)
@@ -217,10 +221,19 @@ def ratio_of_estimates(top: Estimate, bottom: Estimate) -> Estimate:
     return Estimate(value, low, high, "ratio", min(top.n, bottom.n), method)
 
 
-def _require_rounds(count: int) -> None:
-    if count < MINIMUM_ROUNDS:
+def student(freedom: float) -> float:
+    """Half the width of a 95 % interval in standard errors, with so many degrees of freedom."""
+    return float(scipy.stats.t.ppf((1 + CONFIDENCE) / 2, freedom))
+
+
+def _fewest(independent: bool) -> int:
+    return MINIMUM_PROCESSES if independent else MINIMUM_ROUNDS
+
+
+def _require_rounds(count: int, fewest: int = MINIMUM_ROUNDS) -> None:
+    if count < fewest:
         raise NotEnoughSamples(
-            f"{count} rounds are too few for an interval; {MINIMUM_ROUNDS} are needed.",
+            f"{count} rounds are too few for an interval; {fewest} are needed.",
             "Give the session a larger budget.",
         )
 
@@ -236,8 +249,7 @@ def _effective_size(share: float, below: Floats, sizes: Floats, inflation: float
     variance = blocks / (blocks - 1) * float((deviations**2).sum()) / samples**2 * inflation
     independent = share * (1 - share) / samples
     # Korn and Graubard: degrees of freedom come from the blocks, not from the samples.
-    upper = (1 + CONFIDENCE) / 2
-    freedom = float(scipy.stats.t.ppf(upper, samples - 1) / scipy.stats.t.ppf(upper, blocks - 1)) ** 2
+    freedom = (student(samples - 1) / student(blocks - 1)) ** 2
     return float(share * (1 - share) / max(variance, independent)) * freedom
 
 
