@@ -183,11 +183,12 @@ def tests(session: nox.Session) -> None:
 
 @nox.session
 def lint(session: nox.Session) -> None:
-    """Check style and types."""
+    """Check style, types and the order of layers."""
     install(session, "-e", ".[site]", "-r", str(REQUIREMENTS / "lint.txt"))
     session.run("ruff", "check", ".")
     session.run("ruff", "format", "--check", ".")
     session.run("mypy")
+    session.run("lint-imports")
     session.run("mypy", "examples")
 
 

@@ -4,23 +4,24 @@ import pytest
 
 from optguide import Budget
 from optguide.errors import OptionError
-from optguide.guide.profiles import PROFILES, VARIABLE, current
+from optguide.guide.profiles import PROFILES, current
+from optguide.records.recording import PROFILE_VARIABLE
 
 
 def test_quick_without_the_variable(monkeypatch):
-    monkeypatch.delenv(VARIABLE, raising=False)
+    monkeypatch.delenv(PROFILE_VARIABLE, raising=False)
     assert current() is PROFILES["quick"]
 
 
 @pytest.mark.parametrize("name", PROFILES)
 def test_named_by_the_variable(monkeypatch, name):
-    monkeypatch.setenv(VARIABLE, name)
+    monkeypatch.setenv(PROFILE_VARIABLE, name)
     assert current().name == name
 
 
 @pytest.mark.parametrize("name", ["", "slow", "Quick"])
 def test_unknown_names_are_refused(monkeypatch, name):
-    monkeypatch.setenv(VARIABLE, name)
+    monkeypatch.setenv(PROFILE_VARIABLE, name)
     with pytest.raises(OptionError, match="is no profile"):
         current()
 

@@ -18,7 +18,6 @@ import numpy as np
 import numpy.typing as npt
 import psutil
 
-import optguide
 from optguide.bench.variant import Variant
 from optguide.errors import EnvironmentMissing, WorkerDied, WorkerError, WorkerHung, by_name
 from optguide.machine.cgroup import limited_group
@@ -69,7 +68,7 @@ class WorkerProcess:
             raise EnvironmentMissing(
                 f"The interpreter of {variant.name!r} is not installed.", "Run: nox -s environments."
             )
-        folder = Path(optguide.__file__).parent
+        folder = Path(__file__).parents[1]
         self._replies: queue.Queue[str | None] = queue.Queue()
         self._errors = tempfile.TemporaryFile()  # noqa: SIM115 - lives as long as the process
         self._process = subprocess.Popen(

@@ -11,11 +11,10 @@ from dataclasses import dataclass
 
 from optguide.bench.session import Budget
 from optguide.errors import OptionError
+from optguide.records.recording import DEFAULT_PROFILE, PROFILE_VARIABLE
 from optguide.stats.estimate import MINIMUM_PROCESSES
 
-__all__ = ["PROFILES", "VARIABLE", "Profile", "current"]
-
-VARIABLE = "OPTGUIDE_PROFILE"
+__all__ = ["PROFILES", "Profile", "current"]
 
 
 @dataclass(frozen=True)
@@ -59,10 +58,10 @@ def current() -> Profile:
 
     :raises OptionError: the variable names no profile.
     """
-    name = os.environ.get(VARIABLE, "quick")
+    name = os.environ.get(PROFILE_VARIABLE, DEFAULT_PROFILE)
     try:
         return PROFILES[name]
     except KeyError:
         raise OptionError(
-            f"{VARIABLE} is {name!r}, which is no profile.", f"Use one of: {', '.join(PROFILES)}."
+            f"{PROFILE_VARIABLE} is {name!r}, which is no profile.", f"Use one of: {', '.join(PROFILES)}."
         ) from None

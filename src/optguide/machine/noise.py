@@ -14,9 +14,9 @@ import psutil
 
 from optguide.format import quantity
 
-__all__ = ["LIMITS", "Limit", "NoiseProbe", "OthersMeter", "Verdict", "probe"]
+__all__ = ["LIMITS", "NoiseLevel", "NoiseLimit", "NoiseProbe", "OthersMeter", "probe"]
 
-Verdict = Literal["quiet", "usable", "noisy"]
+NoiseLevel = Literal["quiet", "usable", "noisy"]
 
 UNIT_SECONDS = 0.002
 """Length of one piece of work: many scheduler interruptions shorter than it would go unseen, and a much
@@ -24,7 +24,7 @@ longer one would leave too few repetitions for percentiles in a probe of two sec
 
 
 @dataclass(frozen=True)
-class Limit:
+class NoiseLimit:
     """Where one witness stops calling the machine quiet and starts calling it noisy.
 
     :param witness: field of :class:`NoiseProbe`.
@@ -44,14 +44,16 @@ class Limit:
 LIMITS = (
     # Sessions aim at intervals of 1 to 5 %. Work that repeats within 3 % hardly widens them; beyond 15 % most
     # of a budget goes into averaging the machine out, and a tail percentile describes the machine.
-    Limit("spread", 0.03, 0.15, "share", "The same work takes times that spread over {} of their median."),
+    NoiseLimit(
+        "spread", 0.03, 0.15, "share", "The same work takes times that spread over {} of their median."
+    ),
     # Wall time beyond CPU time was spent ready and waiting for a core. Timer interrupts cost well under 1 %.
-    Limit("wall_per_cpu", 1.02, 1.10, "ratio", "Work waits for a core: wall time is {} its CPU time."),
+    NoiseLimit("wall_per_cpu", 1.02, 1.10, "ratio", "Work waits for a core: wall time is {} its CPU time."),
     # An idle desktop uses 1 to 3 %. From a quarter on, a model that uses all cores loses a core on a small
     # machine, and every latency depends on what the other programs do.
-    Limit("others_share", 0.05, 0.25, "share", "Others use {} of the machine's CPU."),
+    NoiseLimit("others_share", 0.05, 0.25, "share", "Others use {} of the machine's CPU."),
     # Steal cannot be seen or avoided from inside, so even little of it deserves a word.
-    Limit("steal_share", 0.01, 0.05, "share", "The hypervisor takes {} of the CPU away."),
+    NoiseLimit("steal_share", 0.01, 0.05, "share", "The hypervisor takes {} of the CPU away."),
 )
 
 
@@ -78,7 +80,7 @@ class NoiseProbe:
     load_average: float
 
     @property
-    def verdict(self) -> Verdict:
+    def verdict(self) -> NoiseLevel:
         """``noisy`` or ``usable`` when a witness is above its :data:`LIMITS`, ``quiet`` otherwise."""
         if any(getattr(self, limit.witness) > limit.noisy for limit in LIMITS):
             return "noisy"

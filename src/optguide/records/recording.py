@@ -43,6 +43,10 @@ if TYPE_CHECKING:
 
 
 BUILD_VARIABLE = "OPTGUIDE_BUILD_ID"
+"""Environment variable with the identifier that all records of one build share."""
+
+PROFILE_VARIABLE, DEFAULT_PROFILE = "OPTGUIDE_PROFILE", "quick"
+"""Environment variable that names the profile of a build; :mod:`optguide.guide.profiles` defines it."""
 
 _EXAMPLE = re.compile(r"[a-z0-9_-]+/[a-z0-9_-]+")
 _NAME = re.compile(r"[a-z0-9_-]+")
@@ -209,7 +213,6 @@ class Recording:
         return self._target
 
     def _record(self, drawn: Mapping[str, Figure]) -> Record:
-        from optguide.guide import profiles
         from optguide.machine import Machine
 
         machine = Machine.current()
@@ -218,7 +221,7 @@ class Recording:
             example=self.example,
             script=self._script,
             script_sha256=self._digest,
-            profile=profiles.current().name,
+            profile=os.environ.get(PROFILE_VARIABLE, DEFAULT_PROFILE),
             build=os.environ.get(BUILD_VARIABLE) or uuid.uuid4().hex,
             started=self._started,
             finished=_now(),
