@@ -24,11 +24,10 @@ def complete_variant(
     """Files up to an ``@``; behind it names of settings and, behind their ``=``, values."""
     from click.shell_completion import CompletionItem
 
-    from optguide.cli.variants import keys  # imports NumPy, and the list of commands needs this module
-
     model, at, written = incomplete.rpartition("@")
     if not at:
         return [CompletionItem(incomplete, type="file")]
+    from optguide.cli.variants import keys  # imports NumPy, and the list of commands needs this module
 
     # Behind "shape." stands the name of an input, which only the model knows.
     settings = {key: values for key, values in keys().items() if key != "shape"}

@@ -37,13 +37,13 @@ def machine(properties: bool, seconds: float, wait: float, as_json: bool) -> Non
     if not seconds > 0:
         raise OptionError("A probe of no length shows nothing.", "Use --seconds above zero, such as 2s.")
     noise, busy = _probe(seconds, wait)
-    here = Machine.current()
-    supported = _properties(here) if properties else None
+    current = Machine.current()
+    supported = _properties(current) if properties else None
     output.deliver(
         "machine",
         as_json=as_json,
-        content=lambda: _content(here, noise, busy, supported),
-        tables=lambda: _print(here, noise, busy, supported or {}),
+        content=lambda: _content(current, noise, busy, supported),
+        tables=lambda: _print(current, noise, busy, supported or {}),
     )
 
 
@@ -61,21 +61,21 @@ def _probe(seconds: float, wait: float) -> tuple[NoiseProbe | None, str]:
 
 
 def _content(
-    here: Machine, noise: NoiseProbe | None, busy: str, properties: Properties | None
+    current: Machine, noise: NoiseProbe | None, busy: str, properties: Properties | None
 ) -> dict[str, Any]:
     content = {
-        "machine": here.to_dict(),
-        "machine_id": here.machine_id,
+        "machine": current.to_dict(),
+        "machine_id": current.machine_id,
         "noise": asdict(noise) | {"verdict": noise.verdict, "reasons": noise.reasons} if noise else None,
         "busy": busy,
     }
     return content if properties is None else content | {"properties": properties}
 
 
-def _print(here: Machine, noise: NoiseProbe | None, busy: str, properties: Properties) -> None:
-    output.facts("Machine", _facts(here))
+def _print(current: Machine, noise: NoiseProbe | None, busy: str, properties: Properties) -> None:
+    output.facts("Machine", _facts(current))
     columns = ("Device", "Name", "Optimized for")
-    rows = [(device.name, device.full_name, ", ".join(device.capabilities)) for device in here.devices]
+    rows = [(device.name, device.full_name, ", ".join(device.capabilities)) for device in current.devices]
     output.table("OpenVINO devices", columns, rows)
     if noise is None:
         output.facts("Noise now", [("Not probed", busy), ("", "Pass --wait 10m to probe when it has ended.")])
@@ -101,33 +101,33 @@ def _noise(noise: NoiseProbe) -> list[tuple[str, output.Cell]]:
     ]
 
 
-def _facts(here: Machine) -> list[tuple[str, str]]:
-    cores = f"{here.logical_cores} logical"
-    if here.physical_cores:
-        cores += f", {here.physical_cores} physical"
-    if here.available_cores < here.logical_cores:
-        cores += f", {here.available_cores:g} available to this process"
-    virtual = {True: "yes", False: "no", None: "unknown"}[here.hypervisor]
+def _facts(current: Machine) -> list[tuple[str, str]]:
+    cores = f"{current.logical_cores} logical"
+    if current.physical_cores:
+        cores += f", {current.physical_cores} physical"
+    if current.available_cores < current.logical_cores:
+        cores += f", {current.available_cores:g} available to this process"
+    virtual = {True: "yes", False: "no", None: "unknown"}[current.hypervisor]
     return [
-        ("Processor", here.cpu),
+        ("Processor", current.cpu),
         ("Cores", cores),
-        ("Instruction sets", ", ".join(here.flags) or "unknown"),
-        ("Memory", f"{here.memory / 2**30:.1f} GiB"),
-        ("System", f"{here.system_name}, kernel {here.kernel}"),
+        ("Instruction sets", ", ".join(current.flags) or "unknown"),
+        ("Memory", f"{current.memory / 2**30:.1f} GiB"),
+        ("System", f"{current.system_name}, kernel {current.kernel}"),
         ("Virtual machine", virtual),
-        ("Frequency governor", here.governor or "unknown"),
-        ("Python", here.python),
-        ("Packages", ", ".join(f"{name} {version}" for name, version in here.packages.items())),
-        ("Machine id", here.machine_id),
+        ("Frequency governor", current.governor or "unknown"),
+        ("Python", current.python),
+        ("Packages", ", ".join(f"{name} {version}" for name, version in current.packages.items())),
+        ("Machine id", current.machine_id),
     ]
 
 
-def _properties(here: Machine) -> dict[str, dict[str, dict[str, str]]]:
+def _properties(current: Machine) -> dict[str, dict[str, dict[str, str]]]:
     import openvino
 
     core = openvino.Core()
     properties: dict[str, dict[str, dict[str, str]]] = {}
-    for device in here.devices:
+    for device in current.devices:
         properties[device.name] = {}
         for key, access in sorted(core.get_property(device.name, "SUPPORTED_PROPERTIES").items()):
             if key == "SUPPORTED_PROPERTIES":

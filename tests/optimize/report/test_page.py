@@ -158,7 +158,7 @@ def test_intervals_are_drawn_in_place():
         ]
     )
     assert none is None
-    assert left.low < left.value < left.high < left.one == decision.AXIS_WIDTH / 2 < right.low < right.value
+    assert left.low < left.value < left.high < left.unity == decision.AXIS_WIDTH / 2 < right.low < right.value
     assert wide.cut == ("left", "right")
     assert left.cut == right.cut == ()
 

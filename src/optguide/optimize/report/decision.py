@@ -200,7 +200,7 @@ class Whisker:
     low: float
     value: float
     high: float
-    one: float
+    unity: float
     cut: tuple[str, ...]
     outside: bool
 

@@ -6,6 +6,7 @@ import base64
 import io
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from optguide import plots
@@ -66,15 +67,15 @@ def trade_off(outcome: Outcome) -> Picture | None:
     }
     points, quality = [], None
     for standing in _fastest(outcome):
-        found = judged.get(standing.candidate.precision)
+        judgement = judged.get(standing.candidate.precision)
         cost = _cost(standing.speed, outcome)
-        if found is not None and cost is not None:
-            quality = found
-            points.append((short(standing.candidate), cost, found.value))
+        if judgement is not None and cost is not None:
+            quality = judgement
+            points.append((short(standing.candidate), cost, judgement.value))
     if quality is None or len(points) < 2:
         return None
     points = [(name, cost.scaled(*_fine(points)), value) for name, cost, value in points]
-    what = _quality_name(quality)
+    y = _quality_name(quality)
     x = "Time per input" if outcome.settings.goal == "throughput" else _latency_name(outcome)
     caption = (
         "The best configuration of each precision. Filled marks on the line: none is better in both. "
@@ -83,8 +84,8 @@ def trade_off(outcome: Outcome) -> Picture | None:
     if quality.proxy:
         caption += " The vertical axis is a proxy: it compares with the 32-bit model and not with labels."
     return _drawn(
-        lambda: plots.pareto(points, x_quantity=x, y_quantity=what),
-        alt=f"{what} against {x.lower()} of {len(points)} configurations; their values are in the tables.",
+        lambda: plots.pareto(points, x_quantity=x, y_quantity=y),
+        alt=f"{y} against {x.lower()} of {len(points)} configurations; their values are in the tables.",
         caption=caption,
     )
 
@@ -144,7 +145,7 @@ def load(outcome: Outcome) -> Iterator[tuple[str, Picture]]:
         yield (
             name,
             _drawn(
-                _load_curve(points, _milliseconds(outcome), highest),
+                partial(plots.load_curve, points, _milliseconds(outcome), highest=highest),
                 alt=f"Latency percentiles of {name} at {len(points)} offered rates; the values are below.",
                 caption=f"{name}. Latency counts from the moment a request was due, waiting included.",
             ),
@@ -153,15 +154,15 @@ def load(outcome: Outcome) -> Iterator[tuple[str, Picture]]:
 
 def layers(outcome: Outcome) -> Iterator[tuple[str, Picture]]:
     """The slowest layers before and after."""
-    for when, found in outcome.layers.items():
-        if found:
-            rows = [(layer.name, layer.time, layer.precision) for layer in found]
+    for stage, times in outcome.layers.items():
+        if times:
+            rows = [(layer.name, layer.time, layer.precision) for layer in times]
             yield (
-                when,
+                stage,
                 _drawn(
-                    _layer_profile(rows),
-                    alt=f"Time of the slowest layers {when}, with their precision; the values are below.",
-                    caption=f"The slowest layers {when}; colour and hatching: precision, as reported.",
+                    partial(plots.layer_profile, rows, top=10),
+                    alt=f"Time of the slowest layers {stage}, with their precision; the values are below.",
+                    caption=f"The slowest layers {stage}; colour and hatching: precision, as reported.",
                 ),
             )
 
@@ -177,16 +178,6 @@ def short(candidate: Candidate) -> str:
 def winner_name(outcome: Outcome) -> str | None:
     """What :func:`points_of` calls the winner."""
     return next((short(s.candidate) for s in outcome.standings if s.candidate.name == outcome.winner), None)
-
-
-def _load_curve(
-    points: Sequence[LoadPoint], limit: float | None, highest: LoadPoint | None
-) -> Callable[[], Figure]:
-    return lambda: plots.load_curve(points, limit, highest=highest)
-
-
-def _layer_profile(rows: Sequence[tuple[str, Estimate, str]]) -> Callable[[], Figure]:
-    return lambda: plots.layer_profile(rows, top=10)
 
 
 def _fastest(outcome: Outcome) -> list[Standing]:

@@ -78,7 +78,6 @@ def _deployed(outcome: Outcome, deployed: deploy.DeployedFiles | None) -> Mappin
     return {
         "candidate": candidate,
         "snippet": deploy.snippet(candidate, device=device),
-        "properties": deploy.properties(candidate),
         "effective": standing.speed.effective if standing.speed else {},
         "inputs": deployed.inputs,
         "check": deployed.check,
@@ -145,8 +144,8 @@ def _split(calibration: int, judged: int) -> str:
 def _hardware(machine: Mapping[str, Any]) -> tuple[Fact, ...]:
     """The machine as readers look for it; what an older or broken record lacks is left out."""
     cores = [
-        f"{machine[key]} {what}"
-        for key, what in (
+        f"{machine[key]} {kind}"
+        for key, kind in (
             ("physical_cores", "physical"),
             ("logical_cores", "logical"),
             ("usable_cores", "usable"),
@@ -177,8 +176,8 @@ def _versions(machine: Mapping[str, Any]) -> tuple[Fact, ...]:
 
 def machine_line(machine: Mapping[str, Any]) -> str:
     """Processor and operating system in one line."""
-    found = [str(machine[key]) for key in ("cpu", "system_name") if machine.get(key)]
-    return ", ".join(found) or "an unknown machine"
+    facts = [str(machine[key]) for key in ("cpu", "system_name") if machine.get(key)]
+    return ", ".join(facts) or "an unknown machine"
 
 
 def command(settings: Settings, out: str) -> str:
@@ -186,15 +185,15 @@ def command(settings: Settings, out: str) -> str:
 
     :param out: folder for the results.
     """
-    plain = Settings(settings.model)
-    given: list[tuple[str, object]] = [
+    default = Settings(settings.model)
+    options: list[tuple[str, object]] = [
         ("--data", settings.data),
         ("--metric", settings.metric),
-        ("--max-drop", _changed(f"{100 * settings.max_drop:g}%", settings.max_drop != plain.max_drop)),
+        ("--max-drop", _changed(f"{100 * settings.max_drop:g}%", settings.max_drop != default.max_drop)),
         ("--slo", settings.limit and f"p{settings.limit.percentile}={settings.limit.milliseconds:.9g}ms"),
-        ("--goal", _changed(settings.goal, settings.goal != plain.goal)),
-        ("--budget", _changed(f"{settings.budget:.9g}s", settings.budget != plain.budget)),
-        ("--device", _changed(settings.device, settings.device != plain.device)),
+        ("--goal", _changed(settings.goal, settings.goal != default.goal)),
+        ("--budget", _changed(f"{settings.budget:.9g}s", settings.budget != default.budget)),
+        ("--device", _changed(settings.device, settings.device != default.device)),
         *(("--shape", f"{name}={','.join(map(str, shape))}") for name, shape in settings.shapes.items()),
         ("--out", out),
     ]
@@ -204,8 +203,8 @@ def command(settings: Settings, out: str) -> str:
         ("--no-claims", not settings.claims),
     ]
     words = ["optguide", "optimize", settings.model]
-    words += [str(word) for option, value in given if value is not None for word in (option, value)]
-    words += [flag for flag, wanted in flags if wanted]
+    words += [str(word) for option, value in options if value is not None for word in (option, value)]
+    words += [flag for flag, is_set in flags if is_set]
     return shlex.join(words)
 
 
