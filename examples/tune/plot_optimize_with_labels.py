@@ -61,7 +61,7 @@ print(done.stdout)
 # ``--allow-unproven`` are the way on.
 
 outcome = read_report(folder / "report.json")
-for artifact in outcome.artifacts:
+for artifact in outcome.state.artifacts:
     if artifact.quality is not None and artifact.quality.loss is not None:
         loss = artifact.quality.loss
         within = f"{loss.low:.1f} to {loss.high:.1f}"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from optguide.bench.layers import LayerTime
 from optguide.bench.load import LatencyLimit
 from optguide.claims import Source, Verdict
 from optguide.optimize.candidate import Candidate, Deployment
@@ -11,13 +12,14 @@ from optguide.optimize.config import Settings
 from optguide.optimize.outcome import (
     SCHEMA,
     Artifact,
-    Layer,
+    Decision,
     LoadSample,
     Outcome,
     Quality,
     RaceRound,
     Speed,
     Standing,
+    State,
     SubjectFacts,
 )
 from optguide.records import Result
@@ -190,7 +192,7 @@ def _load(scale):
 def _layers(scale, precision):
     names = ("conv1", "layer1.0.conv2", "layer2.0.downsample.0", "layer3.5.conv2", "layer4.2.conv3", "fc")
     return tuple(
-        Layer(
+        LayerTime(
             f"resnet50/{name}",
             "FullyConnected" if name == "fc" else "Convolution",
             "f32" if name == "fc" else precision,
@@ -232,65 +234,84 @@ VERDICTS = (
 )
 
 RICH = Outcome(
-    schema=SCHEMA,
-    version="0.1.0",
-    settings=Settings(
-        "models/resnet50.onnx",
-        data="photos/",
-        limit=LatencyLimit(99, 50.0),
-        goal="throughput",
-        budget=900.0,
-        shapes={"x": (1, 16)},
-    ),
-    subject=SubjectFacts(
-        "resnet50", "ONNX", {"x": "float32 [1,16]"}, "9f86d081884c7d659a2feaa0c55ad015", 1800, 300, 900, True
-    ),
-    machine=MACHINE,
-    started="2026-11-24T12:30:34+00:00",
-    finished="2026-11-24T12:44:51+00:00",
-    seconds=857.0,
-    ended="finished",
-    winner=WINNER.name,
-    default=DEFAULT.name,
-    hint=HINT.name,
-    artifacts=_artifact(),
-    standings=tuple(_standing(candidate) for candidate in STATUSES),
-    rounds=(
-        _round("precisions", (DEFAULT, HINT, F32, RUNNER_UP, ACCURATE, WEIGHTS), RUNNER_UP),
-        _round(
-            "deployments",
-            (RUNNER_UP, WINNER, SLOW),
-            RUNNER_UP,
-            failures={BROKEN.name: "The process that was measuring it ended with SIGKILL."},
+    State(
+        schema=SCHEMA,
+        version="0.1.0",
+        settings=Settings(
+            "models/resnet50.onnx",
+            data="photos/",
+            limit=LatencyLimit(99, 50.0),
+            goal="throughput",
+            budget=900.0,
+            shapes={"x": (1, 16)},
         ),
-        _round("confirmation", (WINNER, DEFAULT, HINT, F32), WINNER),
+        subject=SubjectFacts(
+            "resnet50",
+            "ONNX",
+            {"x": "float32 [1,16]"},
+            "9f86d081884c7d659a2feaa0c55ad015",
+            1800,
+            300,
+            900,
+            True,
+        ),
+        machine=MACHINE,
+        started="2026-11-24T12:30:34+00:00",
+        finished="2026-11-24T12:44:51+00:00",
+        seconds=857.0,
+        ended="finished",
+        artifacts=_artifact(),
+        rounds=(
+            _round("precisions", (DEFAULT, HINT, F32, RUNNER_UP, ACCURATE, WEIGHTS), RUNNER_UP),
+            _round(
+                "deployments",
+                (RUNNER_UP, WINNER, SLOW),
+                RUNNER_UP,
+                failures={BROKEN.name: "The process that was measuring it ended with SIGKILL."},
+            ),
+            _round("confirmation", (WINNER, DEFAULT, HINT, F32), WINNER),
+        ),
+        framework="ONNX Runtime",
+        load={WINNER.name: _load(480), DEFAULT.name: _load(105)},
+        layers={"before": _layers(210, "f32"), "after": _layers(70, "i8")},
+        first_inference={DEFAULT.name: estimate(412.0, "ms"), WINNER.name: estimate(655.0, "ms")},
+        verdicts=VERDICTS,
     ),
-    delivered={
-        "default": estimate(6.49),
-        "hint": estimate(2.81),
-        "f32": estimate(9.92),
-        "framework": estimate(8.2, spread=0.03),
-    },
-    summary=(
-        "INT8 with 2 streams and batches of 4 answers 655 inputs/s within the limit, 6.49 times as many as "
-        "OpenVINO's default.",
-        "It loses 0.4 points of top-1 (0 to 0.9), within the acceptable 1 point.",
+    Decision(
+        winner=WINNER.name,
+        default=DEFAULT.name,
+        hint=HINT.name,
+        standings=tuple(_standing(candidate) for candidate in STATUSES),
+        delivered={
+            "default": estimate(6.49),
+            "hint": estimate(2.81),
+            "f32": estimate(9.92),
+            "framework": estimate(8.2, spread=0.03),
+        },
+        summary=(
+            "INT8 with 2 streams and batches of 4 answers 655 inputs/s within the limit, 6.49 times as many"
+            " as OpenVINO's default.",
+            "It loses 0.4 points of top-1 (0 to 0.9), within the acceptable 1 point.",
+        ),
+        speed_of_framework=speed(11.9, 80.0),
+        met=True,
+        warnings=("Other processes used 3 % of the CPU meanwhile.",),
     ),
-    framework="ONNX Runtime",
-    speed_of_framework=speed(11.9, 80.0),
-    load={WINNER.name: _load(480), DEFAULT.name: _load(105)},
-    layers={"before": _layers(210, "f32"), "after": _layers(70, "i8")},
-    first_inference={DEFAULT.name: estimate(412.0, "ms"), WINNER.name: estimate(655.0, "ms")},
-    verdicts=VERDICTS,
-    met=True,
-    warnings=("Other processes used 3 % of the CPU meanwhile.",),
 )
 
-LATENCY = replace(
+
+def changed(outcome, **fields):
+    """An outcome with other fields, whether of its state or of its decision."""
+    of_state = {name: value for name, value in fields.items() if name in State.__dataclass_fields__}
+    of_decision = {name: value for name, value in fields.items() if name not in of_state}
+    return Outcome(replace(outcome.state, **of_state), replace(outcome.decision, **of_decision))
+
+
+LATENCY = changed(
     RICH,
-    settings=replace(RICH.settings, goal="latency", limit=None, data=None, shapes={}),
+    settings=replace(RICH.state.settings, goal="latency", limit=None, data=None, shapes={}),
     artifacts=_artifact(proxy=True),
-    subject=replace(RICH.subject, labelled=False),
+    subject=replace(RICH.state.subject, labelled=False),
     met=None,
 )
 """Goal latency, no labels: quality is a proxy."""
@@ -306,14 +327,14 @@ _NONE = {
     "warnings": (),
 }
 
-RANDOM = replace(
+RANDOM = changed(
     LATENCY,
     subject=SubjectFacts("small", "OpenVINO IR", {"x": "float32 [1,16]"}),
     artifacts=tuple(replace(artifact, quality=None) for artifact in _artifact()),
 )
 """Random data: nothing was judged."""
 
-KEPT = replace(
+KEPT = changed(
     RICH,
     **_NONE
     | {
@@ -342,10 +363,10 @@ KEPT = replace(
 )
 """The default wins, most was not tried, and little is known."""
 
-INTERRUPTED = replace(RICH, **_NONE, ended="interrupted", rounds=RICH.rounds[:1], met=None)
+INTERRUPTED = changed(RICH, **_NONE, ended="interrupted", rounds=RICH.state.rounds[:1], met=None)
 """Ctrl-C after the first session."""
 
-UNMET = replace(
+UNMET = changed(
     RICH,
     met=False,
     closest=RUNNER_UP.name,
@@ -354,7 +375,7 @@ UNMET = replace(
 )
 """Nothing keeps the latency limit."""
 
-FAILED = replace(
+FAILED = changed(
     RICH,
     **_NONE,
     ended="failed",
@@ -382,16 +403,16 @@ OUTCOMES = {
 
 def hostile():
     """:data:`RICH` with names that try to become HTML, Python or a command."""
-    return replace(
+    return changed(
         RICH,
-        settings=replace(RICH.settings, model=f"{HOSTILE}.onnx", data=f"a 'b' {HOSTILE}", device="CPU"),
-        subject=replace(RICH.subject, name=HOSTILE, inputs={HOSTILE: HOSTILE}, framework=HOSTILE),
+        settings=replace(RICH.state.settings, model=f"{HOSTILE}.onnx", data=f"a 'b' {HOSTILE}", device="CPU"),
+        subject=replace(RICH.state.subject, name=HOSTILE, inputs={HOSTILE: HOSTILE}, framework=HOSTILE),
         summary=(HOSTILE,),
         warnings=(HOSTILE,),
         errors=(HOSTILE,),
         framework=HOSTILE,
-        layers={"before": (replace(RICH.layers["before"][0], name=HOSTILE, kind=HOSTILE),)},
+        layers={"before": (replace(RICH.state.layers["before"][0], name=HOSTILE, kind=HOSTILE),)},
         verdicts=(verdict(HOSTILE, HOSTILE, "confirmed", (HOSTILE,), HOSTILE),),
-        standings=tuple(replace(s, why=HOSTILE) for s in RICH.standings),
+        standings=tuple(replace(s, why=HOSTILE) for s in RICH.decision.standings),
         machine=MACHINE | {"cpu": HOSTILE, "packages": {HOSTILE: HOSTILE}},
     )

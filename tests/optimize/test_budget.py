@@ -2,7 +2,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from optguide.optimize.budget import MOST, SHARES, Clock
+from optguide.optimize.phases import MOST, SHARES, Clock
 
 
 @pytest.fixture

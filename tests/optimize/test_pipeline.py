@@ -12,27 +12,42 @@ import pytest
 from optguide.bench.load import LatencyLimit
 from optguide.claims import Source, Verdict
 from optguide.errors import DeviceError, InputError, ModelError, OptionError, RecordsError, WorkerDied
-from optguide.optimize import phases
-from optguide.optimize.compression import artifacts
+from optguide.optimize import phases as phases_
 from optguide.optimize.config import Settings
+from optguide.optimize.phases import (
+    confirm_winner,
+    make_artifacts,
+    profile_winner,
+    race_candidates,
+    read_model,
+    try_claims,
+)
 from optguide.optimize.pipeline import begin, resume
 from optguide.optimize.report import read_report
 from optguide.optimize.state import Store
+from tests.optimize.simulated import Machine
 
 WIDTH = 16
 BUDGET = 90.0
-RACE, CONFIRM, PROFILE = phases.race, phases.confirm, phases.Phases.profile
 
 
-@pytest.fixture(autouse=True, scope="module")
-def quick():
-    """Short runs: only the original's precisions, one round, a short final."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(artifacts, "COMPRESSED", ())
-        patch.setattr(phases, "race", one_round)
-        patch.setattr(phases, "confirm", short_final)
-        patch.setattr(phases.Phases, "profile", lambda self: None)
-        yield
+def measured(variants, budget, *, seed, label):
+    """A session on a simulated machine, whose time is not this one's."""
+    rates = {"THROUGHPUT hint": 200.0, "LATENCY hint": 150.0}
+    machine = Machine(
+        lambda variant: 1 / next((rate for name, rate in rates.items() if name in variant.name), 100.0)
+    )
+    return machine.measure(variants, budget, seed=seed, label=label)
+
+
+def interrupt(run):
+    raise KeyboardInterrupt
+
+
+original = partial(make_artifacts, precisions=())
+one_round = partial(race_candidates, rounds=1, measure=measured)
+QUICK = (read_model, original, one_round, partial(confirm_winner, measure=measured), try_claims)
+"""A run without other precisions, with one round and a confirmation run that cost no time."""
 
 
 @pytest.fixture(scope="module")
@@ -44,29 +59,9 @@ def model(ir, tmp_path_factory):
     return folder / "own.xml"
 
 
-def run(model, out, **options):
-    return begin(Settings(**{"model": str(model), "budget": BUDGET, "claims": False, **options}), out)
-
-
-class Over(Exception):  # noqa: N818
-    """One round has been run."""
-
-
-def one_round(field, rules, *, record, then=Over, **options):
-    """The race up to its first round."""
-
-    def recorded(race_round):
-        record(race_round)
-        raise then
-
-    try:
-        RACE(field, rules, record=recorded, **options)
-    except Over:
-        return
-
-
-def short_final(*arguments, seconds, **options):
-    return CONFIRM(*arguments, **options, seconds=min(seconds, 4.0))
+def run(model, out, phases=QUICK, **options):
+    options = {"model": str(model), "budget": BUDGET, "claims": False, **options}
+    return begin(Settings(**options), out, phases=phases)
 
 
 @pytest.fixture
@@ -82,20 +77,23 @@ def start(model, out):
 
 @pytest.fixture(scope="module")
 def finished(model, tmp_path_factory):
-    """A run that took its way to the end; its folder and what it returned."""
+    """A run that took its way to the end on this machine; its folder and what it returned."""
     folder = tmp_path_factory.mktemp("finished") / "out"
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(phases.Phases, "profile", PROFILE)
-        return folder, run(model, folder)
+    phases = (
+        read_model,
+        original,
+        partial(race_candidates, rounds=1),
+        partial(confirm_winner, most=3.0),
+        profile_winner,
+    )
+    return folder, run(model, folder, phases)
 
 
 @pytest.fixture(scope="module")
 def interrupted(model, tmp_path_factory):
     """A run that was interrupted after the first round; its folder and its outcome."""
     folder = tmp_path_factory.mktemp("interrupted") / "out"
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(phases, "race", partial(one_round, then=KeyboardInterrupt))
-        return folder, run(model, folder).outcome
+    return folder, run(model, folder, (read_model, original, one_round, interrupt)).outcome
 
 
 def names(folder):
@@ -105,92 +103,91 @@ def names(folder):
 def test_nothing_but_a_model(finished):
     out, found = finished
     outcome = found.outcome
-    assert outcome.ended in ("finished", "budget spent")
+    assert outcome.state.ended in ("finished", "budget spent")
     assert {"report.html", "report.json", "model.xml", "model.bin", "deploy.py"} <= set(names(out))
     assert {file.name for file in found.files} <= set(names(out))
     assert found.files[0].name == "report.html"
-    assert outcome.subject.samples == 0
-    assert outcome.standings[0].status == "winner"
-    assert outcome.standings[0].candidate.name == outcome.winner
-    assert {standing.candidate.precision for standing in outcome.standings} == {"default", "f32"}
-    assert outcome.rounds
-    assert outcome.summary[0].startswith(("Keep OpenVINO's default", "Use "))
+    assert outcome.state.subject.samples == 0
+    assert outcome.decision.standings[0].status == "winner"
+    assert outcome.decision.standings[0].candidate.name == outcome.decision.winner
+    assert {standing.candidate.precision for standing in outcome.decision.standings} == {"default", "f32"}
+    assert outcome.state.rounds
+    assert outcome.decision.summary[0].startswith(("Keep OpenVINO's default", "Use "))
     assert "benchmark_app -m model.xml" in found.check
-    assert set(outcome.layers) >= {"before"}
-    assert set(outcome.first_inference) == {outcome.default, outcome.winner}
+    assert set(outcome.state.layers) >= {"before"}
+    assert set(outcome.state.first_inference) == {outcome.decision.default, outcome.decision.winner}
     assert read_report(out / "report.json") == outcome
-    assert Store.reopen(out).state.ended == outcome.ended
+    assert Store.reopen(out).state.ended == outcome.state.ended
 
 
 def test_the_final_is_what_is_reported(finished):
     outcome = finished[1].outcome
-    assert outcome.rounds[-1].title == "confirmation"
-    assert outcome.winner == outcome.rounds[-1].incumbent
-    for key, name in (("default", outcome.default), ("hint", outcome.hint)):
-        if name != outcome.winner:
-            ratio = outcome.rounds[-1].ratios[name]
-            assert outcome.delivered[key].value == pytest.approx(1 / ratio.value)
+    assert outcome.state.rounds[-1].title == "confirmation"
+    assert outcome.decision.winner == outcome.state.rounds[-1].incumbent
+    for key, name in (("default", outcome.decision.default), ("hint", outcome.decision.hint)):
+        if name != outcome.decision.winner:
+            ratio = outcome.state.rounds[-1].ratios[name]
+            assert outcome.decision.delivered[key].value == pytest.approx(1 / ratio.value)
 
 
 def test_a_finished_run_that_is_resumed_begins_nothing_anew(finished, out, monkeypatch):
     folder, found = finished
     shutil.copytree(folder, out)
-    monkeypatch.setattr(phases, "read_source_model", lambda *_: pytest.fail("the model was read again"))
-    first, again = found.outcome, resume(out).outcome
-    assert again.rounds[: len(first.rounds) - 1] == first.rounds[:-1]
-    assert (again.artifacts, again.started) == (first.artifacts, first.started)
+    monkeypatch.setattr(phases_, "read_source_model", lambda *_: pytest.fail("the model was read again"))
+    first, again = found.outcome, resume(out, phases=QUICK).outcome
+    assert again.state.rounds[: len(first.state.rounds) - 1] == first.state.rounds[:-1]
+    assert (again.state.artifacts, again.state.started) == (first.state.artifacts, first.state.started)
 
 
 def test_a_budget_too_small_keeps_the_default_and_says_so(start, out):
     outcome = start(budget=0.2).outcome
-    assert outcome.winner == outcome.default
-    assert outcome.rounds == ()
-    assert "too small to tell anything apart" in outcome.summary[0]
-    assert any("larger --budget" in sentence for sentence in outcome.warnings)
+    assert outcome.decision.winner == outcome.decision.default
+    assert outcome.state.rounds == ()
+    assert "too small to tell anything apart" in outcome.decision.summary[0]
+    assert any("larger --budget" in sentence for sentence in outcome.decision.warnings)
     assert (out / "report.html").is_file()
     assert (out / "model.xml").is_file()
 
 
 def test_a_limit_that_nothing_keeps(start, out):
     outcome = start(limit=LatencyLimit(50, 1e-6)).outcome
-    assert outcome.met is False
-    assert outcome.closest
-    assert outcome.summary[0].startswith("Nothing that was tried is shown to keep")
-    assert outcome.closest in outcome.summary[1]
+    assert outcome.decision.met is False
+    assert outcome.decision.closest
+    assert outcome.decision.summary[0].startswith("Nothing that was tried is shown to keep")
+    assert outcome.decision.closest in outcome.decision.summary[1]
     assert (out / "report.html").is_file()
 
 
 def test_an_interrupted_run_reports_what_is_known_and_goes_on(interrupted, out):
     folder, first = interrupted
-    assert first.ended == "interrupted"
-    assert len(first.rounds) == 1
+    assert first.state.ended == "interrupted"
+    assert len(first.state.rounds) == 1
     assert (folder / "report.html").is_file()
 
     shutil.copytree(folder, out)  # which is a move, too
-    second = resume(out, budget=3 * BUDGET).outcome
-    assert second.ended != "interrupted"
-    assert second.rounds[0] == first.rounds[0]
-    assert [race_round.title for race_round in second.rounds].count("confirmation") == 1
-    assert second.started == first.started
-    assert second.settings == replace(first.settings, budget=3 * BUDGET)
-    assert second.verdicts == ()  # it began without the claims
-    assert second.seconds > first.seconds
-    assert not any(standing.status == "failed" for standing in second.standings)
+    second = resume(out, budget=3 * BUDGET, phases=QUICK).outcome
+    assert second.state.ended != "interrupted"
+    assert second.state.rounds[0] == first.state.rounds[0]
+    assert [race_round.title for race_round in second.state.rounds].count("confirmation") == 1
+    assert second.state.started == first.state.started
+    assert second.state.settings == replace(first.state.settings, budget=3 * BUDGET)
+    assert second.state.verdicts == ()  # it began without the claims
+    assert second.state.seconds > first.state.seconds
+    assert not any(standing.status == "failed" for standing in second.decision.standings)
 
 
-def test_a_run_that_fails_on_the_way_reports_what_is_known(start, out, monkeypatch):
-    def confirmation(*_, **__):
+def test_a_run_that_fails_on_the_way_reports_what_is_known(start, out):
+    def fail(run):
         raise WorkerDied("The machine is on fire.", "Run.")
 
-    monkeypatch.setattr(phases, "confirm", confirmation)
-    outcome = start().outcome
-    assert outcome.ended == "failed"
-    assert outcome.errors == ("The machine is on fire. Run.",)
-    assert outcome.rounds
+    outcome = start(phases=(read_model, original, one_round, fail)).outcome
+    assert outcome.state.ended == "failed"
+    assert outcome.state.errors == ("The machine is on fire. Run.",)
+    assert outcome.state.rounds
     assert (out / "report.html").is_file()
 
 
-def test_claims_heard_before_an_interruption_are_reported_and_asked_again(model, out, monkeypatch):
+def test_claims_heard_before_an_interruption_are_reported_and_asked_again(model, out):
     source = Source(title="T", url="page.html")
     outcomes = [
         Verdict(f"claim-{n}", "measure", "It holds.", source, "page", "confirmed", ("It is 2.",))
@@ -202,28 +199,25 @@ def test_claims_heard_before_an_interruption_are_reported_and_asked_again(model,
             on_verdict(verdict)
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(phases, "evaluate_model", hearing)
+    quick = QUICK[:-1]
     settings = Settings(str(model), budget=BUDGET)
-    first = begin(settings, out).outcome
-    assert first.ended == "interrupted"
-    assert list(first.verdicts) == outcomes[:2]
+    first = begin(settings, out, phases=(*quick, partial(try_claims, evaluate=hearing))).outcome
+    assert first.state.ended == "interrupted"
+    assert list(first.state.verdicts) == outcomes[:2]
     assert "claim-1" in (out / "report.json").read_text("utf-8")
-    monkeypatch.setattr(phases, "evaluate_model", lambda *_, **__: tuple(outcomes))
-    again = resume(out, budget=3 * BUDGET).outcome
-    assert list(again.verdicts) == outcomes
-    assert again.settings.claims
-    without = resume(out, claims=False).outcome
-    assert (without.settings.claims, without.verdicts) == (False, ())
-    assert list(resume(out, claims=True).outcome.verdicts) == outcomes  # which were not forgotten
+    told = (*quick, partial(try_claims, evaluate=lambda *_, **__: tuple(outcomes)))
+    again = resume(out, budget=3 * BUDGET, phases=told).outcome
+    assert list(again.state.verdicts) == outcomes
+    assert again.state.settings.claims
+    without = resume(out, claims=False, phases=quick).outcome
+    assert (without.state.settings.claims, without.state.verdicts) == (False, ())
+    with_claims = resume(out, claims=True, phases=QUICK).outcome
+    assert list(with_claims.state.verdicts) == outcomes  # which were not forgotten
 
 
-def test_interrupted_before_anything_is_known_nothing_is_left(start, out, monkeypatch):
-    def read(*_):
-        raise KeyboardInterrupt
-
-    monkeypatch.setattr(phases, "read_source_model", read)
+def test_interrupted_before_anything_is_known_nothing_is_left(start, out):
     with pytest.raises(KeyboardInterrupt):
-        start()
+        start(phases=(interrupt,))
     assert not out.exists()
 
 
@@ -287,23 +281,22 @@ class TestResuming:
         with pytest.raises(RecordsError, match=r"with OpenVINO 2020\.1"):
             resume(out)
 
-    def test_newer_heats_undo_an_older_final(self, out, monkeypatch):
-        first = resume(out, budget=3 * BUDGET).outcome
-        assert first.rounds[-1].title == "confirmation"
+    def test_newer_heats_undo_an_older_confirmation(self, out):
+        first = resume(out, budget=3 * BUDGET, phases=QUICK).outcome
+        assert first.state.rounds[-1].title == "confirmation"
 
-        def another(field, rules, *, record, rounds, **_):
-            record(replace(rounds[-1], title="more"))
+        def another(run):
+            run.save(replace(run.state, rounds=(*run.state.race, replace(run.state.race[-1], title="more"))))
             raise KeyboardInterrupt
 
-        monkeypatch.setattr(phases, "race", another)
-        second = resume(out, budget=6 * BUDGET).outcome
-        assert [race_round.title for race_round in second.rounds].count("confirmation") == 0
-        assert any("No confirmation run" in sentence for sentence in second.warnings)
+        second = resume(out, budget=6 * BUDGET, phases=(read_model, another)).outcome
+        assert [race_round.title for race_round in second.state.rounds].count("confirmation") == 0
+        assert any("No confirmation run" in sentence for sentence in second.decision.warnings)
 
     def test_another_machine_is_refused(self, out):
         file = out / "run" / "state.json"
         data = json.loads(file.read_text())
-        data["machine_id"] = "0" * 12
+        data["resumption"]["machine_id"] = "0" * 12
         data["machine"]["cpu"] = "Another CPU"
         file.write_text(json.dumps(data))
         with pytest.raises(RecordsError, match=r"on another machine .*Another CPU"):

@@ -6,59 +6,57 @@ from dataclasses import replace
 
 import pytest
 
+from optguide import storage
 from optguide.errors import OptionError, RecordsError, StorageError
 from optguide.optimize import state as states
 from optguide.optimize.config import Settings
-from optguide.optimize.state import State, Store
+from optguide.optimize.outcome import Resumption, State
+from optguide.optimize.search.space import space_of
+from optguide.optimize.state import Store
 from optguide.stats.estimate import Estimate
 from tests.optimize.outcomes import RICH
 
 
 def state(**changes):
-    found = State(
+    fresh = State(
         schema=states.SCHEMA,
         version="0.1.0",
-        settings=RICH.settings,
-        place="here",
-        machine=RICH.machine,
-        machine_id="0" * 12,
+        settings=RICH.state.settings,
+        machine=RICH.state.machine,
         started="2026-11-24T12:00:00+00:00",
-        fingerprints={"model": "abc", "data": "", "metric": ""},
+        subject=RICH.state.subject,
+        resumption=Resumption("here", "0" * 12, {"model": "abc", "data": "", "metric": ""}),
     )
-    return replace(found, **changes)
+    return replace(fresh, **changes)
 
 
 def full():
     """Everything a state can hold, numbers among it that JSON does not have."""
     open_ended = Estimate(1.0, -math.inf, math.inf, "ratio", 3)
-    race_round = replace(RICH.rounds[0], ratios={"a": open_ended})
-    return state(
-        subject={"file": "run/f32.xml"},
-        facts=RICH.subject,
-        artifacts=RICH.artifacts,
-        rounds=(race_round,),
-        confirmation=RICH.rounds[-1],
-        profiled=("a", "b"),
-        load=RICH.load,
-        layers=RICH.layers,
-        first_inference=RICH.first_inference,
-        verdicts=RICH.verdicts,
-        warnings=("careful",),
+    race_round = replace(RICH.state.rounds[0], ratios={"a": open_ended})
+    space = space_of("latency", streams=1, threads=2, processors=2)
+    source = {"file": "run/f32.xml"}
+    resumption = Resumption("here", "0" * 12, {"model": "abc"}, source, space, True, ("a", "b"), True)
+    return replace(
+        RICH.state,
+        resumption=resumption,
+        rounds=(race_round, RICH.state.rounds[-1]),
+        unmeasured={"layers": "They are too fast."},
         ended="interrupted",
-        spent=12.5,
+        seconds=12.5,
     )
 
 
 def test_everything_comes_back(tmp_path):
     store = Store.begin(tmp_path / "out", state())
-    store.update(**{name: getattr(full(), name) for name in full().__dataclass_fields__})
+    store.update(full())
     assert Store.reopen(tmp_path / "out").state == full()
 
 
 def test_the_file_is_json_that_others_read(tmp_path):
     store = Store.begin(tmp_path / "out", full())
     data = json.loads((store.work / "state.json").read_text(), parse_constant=pytest.fail)
-    assert data["settings"]["model"] == RICH.settings.model
+    assert data["settings"]["model"] == RICH.state.settings.model
 
 
 def test_an_update_replaces_the_file_in_one_step(tmp_path, monkeypatch):
@@ -67,10 +65,11 @@ def test_an_update_replaces_the_file_in_one_step(tmp_path, monkeypatch):
     def full_disk(_):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(states.os, "fsync", full_disk)
+    monkeypatch.setattr(storage.os, "fsync", full_disk)
     with pytest.raises(StorageError, match="No space left"):
-        store.update(spent=5.0)
-    assert Store.reopen(tmp_path / "out").state.spent == 0.0
+        store.update(state(seconds=5.0))
+    assert store.state.seconds == 0.0
+    assert Store.reopen(tmp_path / "out").state.seconds == 0.0
 
 
 def test_an_empty_folder_is_used_and_a_missing_one_made(tmp_path):
@@ -106,7 +105,7 @@ def test_a_file_is_no_folder(tmp_path):
         (b"", "not a readable state"),
         (b"[]", "not a readable state"),
         (b'{"schema": 2}', "not a readable state"),
-        (b'{"schema": 99, "version": "9.0"}', "another version of optguide"),
+        (b'{"schema": 99, "version": "9.0"}', "this version of optguide reads schema 2"),
     ],
 )
 def test_what_is_no_state_is_said(tmp_path, content, complaint):

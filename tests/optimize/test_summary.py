@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from optguide.optimize.config import Settings
-from optguide.optimize.summary import sentences, told_apart
+from optguide.optimize.decision import sentences, told_apart
 from optguide.stats.estimate import Estimate
 from tests.optimize.outcomes import (
     DEFAULT,
@@ -17,6 +17,7 @@ from tests.optimize.outcomes import (
     RUNNER_UP,
     UNMET,
     WINNER,
+    changed,
 )
 
 
@@ -37,7 +38,9 @@ def test_what_the_winner_gains_over_the_rest():
 
 
 def test_a_framework_that_is_faster_has_a_sentence_of_its_own():
-    slower = replace(RICH, delivered={**RICH.delivered, "framework": Estimate(0.5, 0.4, 0.8, "ratio", 9)})
+    slower = changed(
+        RICH, delivered={**RICH.decision.delivered, "framework": Estimate(0.5, 0.4, 0.8, "ratio", 9)}
+    )
     assert "ONNX Runtime, the model's own framework, has 2.0\N{MULTIPLICATION SIGN} (1.2 to 2.5) the" in text(
         slower
     )
@@ -45,7 +48,7 @@ def test_a_framework_that_is_faster_has_a_sentence_of_its_own():
 
 
 def test_a_latency_goal_speaks_of_speed():
-    latency = replace(RICH, settings=replace(RICH.settings, goal="latency"))
+    latency = changed(RICH, settings=replace(RICH.state.settings, goal="latency"))
     assert "it is 6.49\N{MULTIPLICATION SIGN}" in text(latency)
     assert "as fast as OpenVINO's default" in text(latency)
 
@@ -70,7 +73,7 @@ def test_keeping_the_default_is_said_plainly():
 
 
 def test_a_budget_too_small_is_said():
-    nothing = replace(KEPT, standings=tuple(replace(s, ratio=None) for s in KEPT.standings))
+    nothing = changed(KEPT, standings=tuple(replace(s, ratio=None) for s in KEPT.decision.standings))
     assert not told_apart(nothing)
     assert sentences(nothing)[0] == (
         "Keep OpenVINO's default: a budget of 20 s is too small to tell anything apart."
@@ -83,8 +86,9 @@ def test_a_limit_that_is_kept():
 
 
 def test_a_limit_that_nothing_keeps_names_the_closest_and_the_distance():
-    tight = replace(
-        UNMET, settings=replace(UNMET.settings, limit=replace(UNMET.settings.limit, milliseconds=5))
+    tight = changed(
+        UNMET,
+        settings=replace(UNMET.state.settings, limit=replace(UNMET.state.settings.limit, milliseconds=5)),
     )
     first, second, *_ = sentences(tight)
     assert first == "Nothing that was tried is shown to keep a p99 of 5 ms."
@@ -109,7 +113,10 @@ def test_every_outcome_has_sentences(name):
 
 
 def test_nothing_but_the_default():
-    lonely = replace(
-        KEPT, settings=Settings("m.xml", budget=5.0), standings=KEPT.standings[:1], winner=DEFAULT.name
+    lonely = changed(
+        KEPT,
+        settings=Settings("m.xml", budget=5.0),
+        standings=KEPT.decision.standings[:1],
+        winner=DEFAULT.name,
     )
     assert "a budget of 5.0 s is too small" in sentences(lonely)[0]

@@ -85,8 +85,8 @@ def _judged(model: str, goal: Goal, share: float) -> tuple[str, ...]:
             "winner": first.winner,
             "again": second.winner,
             "best": best,
-            "default": by_name[first.outcome.default],
-            "hint": by_name[first.outcome.hint],
+            "default": by_name[first.outcome.decision.default],
+            "hint": by_name[first.outcome.decision.hint],
             "framework": first.reference,
         }
         taking_part = [variant.with_(name) for name, variant in finals.items() if variant is not None]
@@ -113,32 +113,36 @@ def _chosen(model: str, goal: Goal, share: float, seed: int, folder: Path) -> Ch
     outcome = begin(settings, folder).outcome
     seconds = time.monotonic() - started
     state = Store.reopen(folder).state
-    subject = decode(state.subject or {})
+    subject = decode(state.resumption.source)
     data = read_data(settings, subject)
-    files = {artifact.precision: folder / artifact.file for artifact in outcome.artifacts if artifact.file}
+    files = {
+        artifact.precision: folder / artifact.file for artifact in outcome.state.artifacts if artifact.file
+    }
 
     def variant(candidate: Candidate) -> Variant:
         inputs = write_inputs(data, subject, folder / "run" / "inputs", candidate.deployment.batch)
         return candidate.variant(str(files[candidate.precision]), inputs)
 
     precisions = {
-        artifact.precision for artifact in outcome.artifacts if may_win(artifact, unproven=settings.unproven)
+        artifact.precision
+        for artifact in outcome.state.artifacts
+        if may_win(artifact, unproven=settings.unproven)
     }
     able = [
         standing.candidate
-        for standing in outcome.standings
+        for standing in outcome.decision.standings
         if standing.candidate.precision in precisions and standing.status != "failed"
     ]
     reference = subject.reference
     if reference is not None:
         reference = replace(reference, inputs=write_inputs(data, subject, folder / "run" / "inputs", None))
-    winner = variant(outcome.standing(outcome.winner).candidate)
+    winner = variant(outcome.decision.standing(outcome.decision.winner).candidate)
     return Chosen(outcome, winner, tuple(map(variant, able)), reference, seconds)
 
 
 def _search(chosen: Chosen, goal: Goal, share: float) -> Variant:
     """The candidate with the best ratio to the default: all measured equally long, the best of them again."""
-    default = next(one for one in chosen.candidates if one.name == chosen.outcome.default)
+    default = next(one for one in chosen.candidates if one.name == chosen.outcome.decision.default)
     others = [one for one in chosen.candidates if one is not default]
     found: dict[str, float] = {}
     for start in range(0, len(others), AT_ONCE - 1):

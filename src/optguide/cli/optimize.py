@@ -237,9 +237,9 @@ def _stem(model: str) -> str:
 
 
 def _status(outcome: Outcome) -> int:
-    if outcome.ended == "interrupted":
+    if outcome.state.ended == "interrupted":
         return INTERRUPTED
-    return 1 if outcome.ended == "failed" or outcome.met is False else 0
+    return 1 if outcome.state.ended == "failed" or outcome.decision.met is False else 0
 
 
 def _print_json(report: WrittenReport) -> None:
@@ -250,7 +250,7 @@ def _print_json(report: WrittenReport) -> None:
 
 def _print(report: WrittenReport, folder: Path) -> None:
     outcome = report.outcome
-    for sentence in outcome.summary:
+    for sentence in outcome.decision.summary:
         output.paragraph(sentence)
     output.paragraph("")
     _print_candidates(outcome)
@@ -258,9 +258,9 @@ def _print(report: WrittenReport, folder: Path) -> None:
     output.paragraph(f"WrittenReport to {folder}: {names}.")
     if report.check:
         output.paragraph(f"To cross-check the winner: cd {shlex.quote(str(folder))} && {report.check}")
-    output.paragraph(f"{Machine.from_dict(outcome.machine).summary()}.")
+    output.paragraph(f"{Machine.from_dict(outcome.state.machine).summary()}.")
     _print_problems(outcome)
-    if outcome.ended == "interrupted":
+    if outcome.state.ended == "interrupted":
         click.echo(f"Interrupted; `{_resume_command(folder)}` goes on.", err=True)
 
 
@@ -270,9 +270,9 @@ def _resume_command(folder: Path) -> str:
 
 def _print_candidates(outcome: Outcome) -> None:
     """Those that were measured, the winner first, and why each of them lost."""
-    standings = outcome.standings
+    standings = outcome.decision.standings
     measured = [s for s in standings if s.speed is not None or s.status == "winner"]
-    rows = [_row(standing, outcome.winner) for standing in measured[:ROWS]]
+    rows = [_row(standing, outcome.decision.winner) for standing in measured[:ROWS]]
     output.table(
         "Candidates (95 % interval; above 1 is better than the winner)",
         ("Candidate", "Latency, median", "Throughput", "Against the winner", "What became of it"),
@@ -298,7 +298,7 @@ def _row(standing: Standing, winner: str) -> list[output.Cell]:
 
 
 def _print_problems(outcome: Outcome) -> None:
-    for sentence in outcome.warnings:
+    for sentence in outcome.decision.warnings:
         warn(sentence)
-    for sentence in outcome.errors:
+    for sentence in outcome.state.errors:
         click.echo(f"Error: {line(OptGuideError(sentence))}", err=True)

@@ -9,7 +9,7 @@ from typing import Literal
 from optguide.bench.variant import Variant
 from optguide.runtimes.openvino import OpenVINO
 
-__all__ = ["PRECISIONS", "Candidate", "Deployment", "Goal", "Precision"]
+__all__ = ["DEFAULT", "F32", "PRECISIONS", "Candidate", "Deployment", "Goal", "Precision", "hint_for"]
 
 Goal = Literal["latency", "throughput"]
 Precision = Literal["f32", "default", "int8", "int8_accuracy", "int8_weights", "int4_weights"]
@@ -109,3 +109,17 @@ class Candidate:
             ),
             inputs=inputs,
         )
+
+
+DEFAULT = Candidate("default")
+"""OpenVINO with nothing set."""
+
+F32 = Candidate("f32")
+"""The same in 32-bit floats, as the model came."""
+
+
+def hint_for(goal: Goal) -> Candidate:
+    """The hint for the goal with nothing else set."""
+    if goal == "throughput":
+        return Candidate("default", Deployment(hint="THROUGHPUT", requests=0))
+    return Candidate("default", Deployment(hint="LATENCY"))

@@ -8,13 +8,15 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 from optguide.bench.cold_start import first_inference
+from optguide.bench.layers import LayerTime
 from optguide.bench.layers import layers as count_layers
 from optguide.bench.load import LoadPoint, load_curves
 from optguide.bench.variant import Variant
 from optguide.errors import NotEnoughSamples
-from optguide.optimize.outcome import Layer, LoadSample
+from optguide.optimize.outcome import LoadSample
 from optguide.stats.estimate import MINIMUM_ROUNDS, Estimate
 
 __all__ = ["first", "layers", "load", "rates"]
@@ -105,7 +107,7 @@ def first(variants: Sequence[Variant], *, seconds: float, seed: int) -> dict[str
 
 def layers(
     before: Variant, after: Variant | None, *, seconds: float, seed: int
-) -> dict[str, tuple[Layer, ...]]:
+) -> dict[str, tuple[LayerTime, ...]]:
     """Slowest layers ``before`` and ``after``; only those before where nothing else won.
 
     :param seconds: for everything, of which half goes into compiling; more than twenty are not used.
@@ -114,7 +116,7 @@ def layers(
     variants = [variant.with_(name) for name, variant in named.items()]
     found = count_layers(variants, seconds=min(seconds, LAYERS) / 2, seed=seed)
     return {
-        name: tuple(Layer(x.title, x.kind, x.precision, x.time) for x in found.of(name)[:SLOWEST])
+        name: tuple(replace(x, name=x.title, origin=()) for x in found.of(name)[:SLOWEST])
         for name in found.rounds
     }
 

@@ -1,4 +1,4 @@
-"""What a run has found out, as data: the one thing that reports are made of.
+"""What a run has found out and what follows from it, as data: the one thing that reports show.
 
 Everything here is frozen, holds plain values only and goes through JSON without loss (:mod:`msgspec`).
 """
@@ -9,30 +9,34 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from optguide.bench.layers import LayerTime
 from optguide.claims import Verdict
 from optguide.optimize.candidate import Candidate, Precision
 from optguide.optimize.config import Settings
+from optguide.optimize.search.space import Space
 from optguide.stats.estimate import Estimate
 
 __all__ = [
     "CONFIRMATION",
     "SCHEMA",
     "Artifact",
+    "Decision",
     "Ended",
     "Kept",
-    "Layer",
     "LoadSample",
     "Outcome",
     "Quality",
     "RaceRound",
+    "Resumption",
     "Speed",
     "Standing",
+    "State",
     "Status",
     "SubjectFacts",
 ]
 
 SCHEMA = 2
-"""Version of the JSON form. Raise it whenever an older reader would misunderstand a newer report."""
+"""Version of ``state.json`` and ``report.json``. Raise it whenever one would be misunderstood."""
 
 CONFIRMATION = "confirmation"
 """Title of the round that decides. Its leader is the winner."""
@@ -188,79 +192,105 @@ class LoadSample:
 
 
 @dataclass(frozen=True)
-class Layer:
-    """One layer of a compiled model.
+class Resumption:
+    """What a run needs in order to go on, and no report tells.
 
-    :param time: per inference, in microseconds.
-    :param precision: it ran in.
+    :param place: folder in which paths and references of the settings hold.
+    :param machine_id: tells whether it is still the same machine.
+    :param fingerprints: of model, data and metric, as they were when the run began.
+    :param source: the model, as :func:`optguide.optimize.model.source.encode` writes it; empty at first.
+    :param space: deployments to try; ``None`` until the model is read.
+    :param retry: whether artifacts that there had been too little time for are made or judged once more.
+    :param profiled: candidates that the state's ``load``, ``layers`` and ``first_inference`` are about.
+    :param claims_complete: whether the verdict on every claim is known.
     """
 
-    name: str
-    kind: str
-    precision: str
-    time: Estimate
+    place: str = ""
+    machine_id: str = ""
+    fingerprints: Mapping[str, str] = field(default_factory=dict)
+    source: Mapping[str, Any] = field(default_factory=dict)
+    space: Space | None = None
+    retry: bool = False
+    profiled: tuple[str, ...] = ()
+    claims_complete: bool = False
 
 
 @dataclass(frozen=True)
-class Outcome:
-    """Everything that is known at the end of a run, or at the point where it was interrupted.
+class State:
+    """What a run has found out.
 
-    :param winner: name of the winning candidate; OpenVINO's default unless another one is shown to be better.
-    :param default: name of the candidate that is OpenVINO's default.
-    :param hint: name of the candidate that is the hint for the goal with nothing else set.
-    :param delivered: what the winner gains, paired in the last session, over ``default``, ``hint``, ``f32``
-        and ``framework`` (the model's own, where it runs here), as far as they are other configurations.
-    :param speed_of_framework: of the model in its own framework, where it runs here.
+    :param machine: facts of the machine.
+    :param seconds: of the budget that are gone.
+    :param ended: ``None`` while it runs, and where the process was killed.
+    :param rounds: of the race; the last one is the confirmation run where there was one.
+    :param framework: the model's own framework; empty where it does not run here.
     :param load: open-loop curves of the winner and the default, by candidate name.
     :param layers: slowest layers ``before`` and ``after``.
     :param first_inference: by candidate name, from a fresh process to the first result, in ms.
-    :param verdicts: the guide's claims on this model.
-    :param met: whether the winner meets the latency limit; ``None`` without one.
-    :param closest: name of the candidate that came closest to a limit that none meets.
-    :param summary: the result in a few plain sentences, the decision first.
-    :param warnings: reasons not to take the numbers at face value.
+    :param verdicts: the guide's claims on this model, so far.
+    :param unmeasured: what could not be measured of the profile and the claims, and why.
     :param errors: what failed beside candidates, such as the run itself.
     """
 
     schema: int
     version: str
     settings: Settings
-    subject: SubjectFacts
     machine: Mapping[str, Any]
     started: str
-    finished: str
-    seconds: float
-    ended: Ended
-    winner: str
-    default: str
-    hint: str
-    artifacts: tuple[Artifact, ...]
-    standings: tuple[Standing, ...]
-    rounds: tuple[RaceRound, ...]
-    delivered: Mapping[str, Estimate]
-    summary: tuple[str, ...]
+    subject: SubjectFacts
+    resumption: Resumption = field(default_factory=Resumption)
+    finished: str = ""
+    seconds: float = 0.0
+    ended: Ended | None = None
+    artifacts: tuple[Artifact, ...] = ()
+    rounds: tuple[RaceRound, ...] = ()
     framework: str = ""
-    speed_of_framework: Speed | None = None
     load: Mapping[str, tuple[LoadSample, ...]] = field(default_factory=dict)
-    layers: Mapping[str, tuple[Layer, ...]] = field(default_factory=dict)
+    layers: Mapping[str, tuple[LayerTime, ...]] = field(default_factory=dict)
     first_inference: Mapping[str, Estimate] = field(default_factory=dict)
     verdicts: tuple[Verdict, ...] = ()
-    met: bool | None = None
-    closest: str = ""
-    warnings: tuple[str, ...] = ()
+    unmeasured: Mapping[str, str] = field(default_factory=dict)
     errors: tuple[str, ...] = ()
 
     @property
+    def race(self) -> tuple[RaceRound, ...]:
+        """The rounds before the confirmation run."""
+        return tuple(race_round for race_round in self.rounds if race_round.title != CONFIRMATION)
+
+    @property
     def confirmation(self) -> RaceRound | None:
-        """The session that decided; ``None`` where there was none."""
-        return next(
-            (
-                race_round
-                for race_round in reversed(self.rounds)
-                if race_round.title == CONFIRMATION and race_round.speeds
-            ),
-            None,
-        )
+        """The round that decided; ``None`` where there was none, or nothing in it ran."""
+        last = self.rounds[-1] if self.rounds else None
+        return last if last is not None and last.title == CONFIRMATION and last.speeds else None
+
+
+@dataclass(frozen=True)
+class Decision:
+    """What follows from a state.
+
+    :param winner: name of the winning candidate; OpenVINO's default unless another one is shown to be better.
+    :param default: name of the candidate that is OpenVINO's default.
+    :param hint: name of the candidate that is the hint for the goal with nothing else set.
+    :param standings: of every candidate, the winner first.
+    :param delivered: what the winner gains, paired in the last session, over ``default``, ``hint``, ``f32``
+        and ``framework`` (the model's own, where it runs here), as far as they are other configurations.
+    :param summary: the result in a few plain sentences, the decision first.
+    :param speed_of_framework: of the model in its own framework, where it runs here.
+    :param met: whether the winner meets the latency limit; ``None`` without one.
+    :param closest: name of the candidate that came closest to a limit that none meets.
+    :param warnings: reasons not to take the numbers at face value.
+    """
+
+    winner: str
+    default: str
+    hint: str
+    standings: tuple[Standing, ...]
+    delivered: Mapping[str, Estimate] = field(default_factory=dict)
+    summary: tuple[str, ...] = ()
+    speed_of_framework: Speed | None = None
+    met: bool | None = None
+    closest: str = ""
+    warnings: tuple[str, ...] = ()
 
     def standing(self, name: str) -> Standing:
         """The standing of the candidate called ``name``.
@@ -271,3 +301,11 @@ class Outcome:
             if standing.candidate.name == name:
                 return standing
         raise KeyError(name)
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """Everything that is known at the end of a run, or at the point where it was interrupted."""
+
+    state: State
+    decision: Decision

@@ -1,238 +1,164 @@
-"""The phases of a run, in order. Each keeps what it finds out in the state at once, and leaves out what the
-state has already: a resumed run takes the same way as a new one.
+"""The phases of a run, in order, and how its budget is split over them.
+
+Each phase keeps what it finds out in the state at once, and leaves out what the state has already: a
+resumed run takes the same way as a new one. The caller may choose the phases; all of them are
+:data:`PHASES`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
+from typing import Literal, TypeVar
 
+from optguide.bench import session
 from optguide.bench.progress import Overview
 from optguide.bench.variant import Variant
 from optguide.claims import Verdict
 from optguide.claims.on_model import evaluate_model
 from optguide.errors import Busy, ModelError, OptGuideError, StorageError, WorkerError
-from optguide.optimize import model_profile as portrait
-from optguide.optimize.budget import Clock, Phase
-from optguide.optimize.candidate import Candidate
-from optguide.optimize.compression.artifacts import Compression
-from optguide.optimize.data.dataset import Data
+from optguide.optimize import model_profile
+from optguide.optimize.candidate import DEFAULT, F32, Candidate, Precision
+from optguide.optimize.compression.artifacts import COMPRESSED, Compression
+from optguide.optimize.decision import decide, profiled_beside, rules_of
 from optguide.optimize.evaluation.evaluate import Job
-from optguide.optimize.model.source import SourceModel, decode, encode, read_source_model
-from optguide.optimize.outcome import Artifact, RaceRound, SubjectFacts
-from optguide.optimize.prepared import DEFAULT, F32, Prepared, hint_for
-from optguide.optimize.search.planning import SearchContext
-from optguide.optimize.search.race import confirm, is_unfinished, race
-from optguide.optimize.search.rules import Rules, may_win
-from optguide.optimize.search.standings import RaceResult, standings
+from optguide.optimize.model.source import decode, encode, read_source_model
+from optguide.optimize.outcome import Artifact, RaceRound, State, SubjectFacts
+from optguide.optimize.prepared import Prepared
+from optguide.optimize.search.planning import Measure, SearchContext
+from optguide.optimize.search.race import confirm, race
 from optguide.optimize.state import Store
 from optguide.runtimes.openvino import OpenVINO
 
-__all__ = ["Phases", "profiled_beside"]
+__all__ = [
+    "PHASES",
+    "Clock",
+    "Phase",
+    "Run",
+    "confirm_winner",
+    "make_artifacts",
+    "profile_winner",
+    "race_candidates",
+    "read_model",
+    "try_claims",
+]
+
+T = TypeVar("T")
 
 LEAST_SECONDS = 1.0
 """Below this no phase is begun."""
 
-
 AT_ONCE = 6
 """Candidates of one round at most: with more, a turn of each comes too seldom."""
 
+Share = Literal["making", "racing", "confirmation", "profile", "claims"]
 
-def profiled_beside(winner: Candidate) -> tuple[str, ...]:
-    """Names of what a winner's portrait is about: itself and the default."""
-    return tuple(dict.fromkeys((winner.name, DEFAULT.name)))
+SHARES: dict[Share, float] = {
+    "making": 0.4,
+    "racing": 0.72,
+    "confirmation": 0.82,
+    "profile": 0.92,
+    "claims": 1.0,
+}
+"""The share of the budget that may be gone when a phase ends. What a phase leaves over goes to the next: a
+model that is quantized quickly has more time to race."""
+
+MOST: dict[Share, float] = {"confirmation": 0.25, "profile": 0.2, "claims": 0.25}
+"""Share of the budget that a phase takes at most, however much those before it left over. Time that nothing
+has a use for is the reader's."""
 
 
-class Phases:
-    """One run, from reading the model to the claims."""
+class Clock:
+    """Seconds of a budget.
+
+    :param budget: seconds for everything.
+    :param spent: that an earlier part of the same run has used.
+    :param claims: whether the last phase takes part; without it the others have its time.
+    """
+
+    def __init__(
+        self,
+        budget: float,
+        spent: float = 0.0,
+        *,
+        claims: bool = True,
+        now: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self.budget = budget
+        self._now = now
+        self._begun = now() - spent
+        self._entered: dict[Share, float] = {}
+        self._whole = 1.0 if claims else SHARES["profile"]
+
+    @property
+    def spent(self) -> float:
+        """Seconds that are gone."""
+        return self._now() - self._begun
+
+    @property
+    def left(self) -> float:
+        """Seconds of the whole budget that are left, never below zero."""
+        return max(0.0, self.budget - self.spent)
+
+    def until(self, phase: Share) -> float:
+        """Seconds that are left for a phase, which begins when this is first asked; never below zero."""
+        spent = self.spent
+        taken = spent - self._entered.setdefault(phase, spent)
+        share = min(1.0, SHARES[phase] / self._whole)
+        return max(0.0, min(share * self.budget - spent, MOST.get(phase, 1.0) * self.budget - taken))
+
+
+class Run:
+    """One run: its state, its model and data, and the time that is left.
+
+    :ivar prepared: model and data, once they have been read.
+    """
 
     def __init__(self, store: Store, clock: Clock, view: Overview) -> None:
         self.store, self.clock, self.view = store, clock, view
-        self.settings = store.state.settings
         self._prepared: Prepared | None = None
 
-    def run(self) -> None:
-        """All phases, as far as the budget reaches."""
-        self.read()
-        self.make()
-        self.compete()
-        self.decide()
-        self.profile()
-        if self.settings.claims:
-            self.ask_claims()
-
-    def read(self) -> None:
-        """Model and data, and what the device makes of the model under the hint."""
-        state = self.store.state
-        self.view.enter("reading the model")
-        file = self.store.work / "f32.xml"
-        if state.subject and file.is_file():
-            subject = replace(decode(state.subject), file=file)  # the folder may have been moved
-        else:
-            subject = read_source_model(self.settings, self.store.work)
-        self.view.enter("reading the data")
-        self._prepared = Prepared(self.settings, subject, self.store.work)
-        self._save(subject=encode(subject), facts=_facts(subject, self.prepared.data))
-
-    def make(self) -> None:
-        """Every precision that can be made, and what it loses."""
-        again = self.store.state.again
-        self.view.enter("making precisions")
-        there = [
-            m for m in self.store.state.artifacts if not m.file or (self.store.folder / m.file).is_file()
-        ]
-        known = tuple(artifact for artifact in there if not (again and self._unfinished(artifact)))
-        compression = Compression(
-            Job(self.settings, self.prepared.subject, self.prepared.metric),
-            self.store.folder,
-            partial(self.clock.until, "making"),
-            self.view.report,
-        )
-        while (artifact := compression.next(known)) is not None:
-            known = (*known, artifact)
-            done = {one.precision for one in known}
-            self._save(artifacts=(*known, *(one for one in there if one.precision not in done)))
-        self._save(again=False)
-
-    def compete(self) -> None:
-        """The race."""
-        self.view.enter("racing")
-        seconds = self.clock.until("racing")
-        before = self.store.state.rounds
-        if before:
-            self.view.lead(before[-1].incumbent)
-        if seconds < LEAST_SECONDS:
-            return
-        race(
-            self.context,
-            seconds=seconds,
-            rounds=before,
-            record=self._record,
-            progress=lambda title, done: self.view.report(title),
-            seed=self.settings.seed,
-        )
-        rounds = self.store.state.rounds
-        if rounds and not any(race_round.speeds for race_round in rounds):
-            first = next((why for race_round in rounds for why in race_round.failures.values()), "")
-            raise WorkerError(
-                f"No candidate could be measured: {first}",
-                "Give real inputs with --data, or another --device.",
-            )
-
-    def decide(self) -> None:
-        """The last session, whose numbers are reported."""
-        state = self.store.state
-        seconds = self.clock.until("confirmation")
-        decided = state.confirmation is not None and state.confirmation.speeds
-        if decided or not state.rounds or seconds < LEAST_SECONDS:
-            return
-        self.view.enter("confirmation")
-        race_round = confirm(
-            self.context,
-            state.rounds,
-            seconds=seconds,
-            beside=[F32],
-            references=self.prepared.references(),
-            seed=self.settings.seed,
-        )
-        self._save(confirmation=race_round)
-        self.view.lead(race_round.incumbent)
-
-    def profile(self) -> None:
-        """What is told of the winner and the default beside their speed."""
-        result = self.result()
-        named = profiled_beside(result.winner)
-        race_round = self.store.state.confirmation
-        if race_round is None or set(named) - race_round.speeds.keys():
-            return
-        if self.store.state.profiled != named:
-            self._save(profiled=named, first_inference={}, layers={}, load={})
-        both = [self.variant(c).with_(c.name) for c in dict.fromkeys((DEFAULT, result.winner))]
-        capacities = {name: race_round.speeds[name].throughput.value for name in named}
-        seed = self.settings.seed
-        after = both[1] if len(both) > 1 else None
-        # What takes a fixed time comes first; a load curve is as good as the time it gets.
-        self._optional(
-            "profile", 0.25, "first_inference", lambda s: portrait.first(both, seconds=s, seed=seed)
-        )
-        self._optional(
-            "profile", 0.25, "layers", lambda s: portrait.layers(both[0], after, seconds=s, seed=seed)
-        )
-        self._optional(
-            "profile", 1.0, "load", lambda s: portrait.load(both, capacities, seconds=s, seed=seed)
-        )
-
-    def ask_claims(self) -> None:
-        """The guide's claims, on this model."""
-        if self.store.state.verdicts is not None or not self.store.state.rounds:
-            return
-        int8 = next((m for m in self.store.state.artifacts if m.precision == "int8" and m.file), None)
-
-        def ask(seconds: float) -> object:
-            # Some claims are about the file itself, and about the runtime that it was made for.
-            onnx = self.settings.model.lower().endswith(".onnx")
-            file = Path(self.settings.model) if onnx else self.prepared.subject.file
-            model = Variant(
-                file.stem,
-                model=str(file),
-                inputs=self.prepared.inputs(None),
-                runtime=OpenVINO(device=self.settings.device, shapes=self.settings.shapes if onnx else {}),
-            )
-            int8_file = str(self.store.folder / int8.file) if int8 else None
-            return evaluate_model(model, seconds, int8=int8_file, on_verdict=self._hear)
-
-        self._optional("claims", 1.0, "verdicts", ask)
-
-    def _hear(self, verdict: Verdict) -> None:
-        others = (earlier for earlier in self.store.state.heard if earlier.id != verdict.id)
-        self._save(heard=(*others, verdict))
+    @property
+    def state(self) -> State:
+        """What has been found out."""
+        return self.store.state
 
     @property
     def prepared(self) -> Prepared:
         """Model and data; they have been read."""
-        assert self._prepared is not None  # noqa: S101 - read() comes first
+        assert self._prepared is not None  # noqa: S101 - read_model() comes first
         return self._prepared
 
-    @property
-    def rules(self) -> Rules:
-        """What decides, by what is known of the precisions."""
-        able = tuple(
-            m.precision for m in self.store.state.artifacts if may_win(m, unproven=self.settings.unproven)
-        )
-        goal, limit = self.settings.goal, self.settings.limit
-        return Rules(goal, DEFAULT, hint_for(goal), able or (DEFAULT.precision,), limit)
+    @prepared.setter
+    def prepared(self, prepared: Prepared) -> None:
+        self._prepared = prepared
 
     @property
-    def context(self) -> SearchContext:
-        """Who takes part."""
-        rules, artifacts = self.rules, self.store.state.artifacts
-        not_eligible = tuple(m.precision for m in artifacts if m.file and m.precision not in rules.precisions)
-        largest = max((m.size for m in artifacts), default=0)
-        fitting = self.prepared.fitting(largest)
-        at_once = min(AT_ONCE, fitting)
-        return SearchContext(
-            self.prepared.space, rules, self.variant, not_eligible, at_once=at_once, fitting=fitting
-        )
-
-    @property
-    def known(self) -> bool:
+    def is_reportable(self) -> bool:
         """Whether enough is known to name candidates."""
-        return self._prepared is not None and self.store.state.facts is not None
+        return self._prepared is not None
 
-    @property
-    def unfinished(self) -> bool:
-        """Whether the race ended because its time did."""
-        return is_unfinished(self.store.state.rounds, self.context)
+    def save(self, state: State) -> None:
+        """Keep what has been found out."""
+        self.store.update(replace(state, seconds=self.clock.spent))
 
-    def result(self) -> RaceResult:
-        """Who leads, and how the others fared."""
-        state = self.store.state
-        rounds = (*state.rounds, *((state.confirmation,) if state.confirmation else ()))
-        missing = [Candidate(artifact.precision) for artifact in state.artifacts if not artifact.file]
-        candidates = dict.fromkeys((*self.context.entrants, *missing))
-        return standings(tuple(candidates), rounds, state.artifacts, self.rules)
+    def context(self, measure: Measure = session.measure) -> SearchContext:
+        """Who takes part in the race."""
+        rules, artifacts = rules_of(self.state), self.state.artifacts
+        not_eligible = tuple(a.precision for a in artifacts if a.file and a.precision not in rules.precisions)
+        fitting = self.prepared.fitting(max((artifact.size for artifact in artifacts), default=0))
+        return SearchContext(
+            self.prepared.space,
+            rules,
+            self.variant,
+            not_eligible,
+            at_once=min(AT_ONCE, fitting),
+            fitting=fitting,
+            measure=measure,
+        )
 
     def variant(self, candidate: Candidate) -> Variant:
         """How to run a candidate.
@@ -240,50 +166,219 @@ class Phases:
         :raises InputError: samples of different shapes cannot be stacked to its batch.
         :raises ModelError: there is no model of its precision.
         """
-        artifact = next(
-            artifact for artifact in self.store.state.artifacts if artifact.precision == candidate.precision
-        )
+        artifact = next(a for a in self.state.artifacts if a.precision == candidate.precision)
         if not artifact.file:
             raise ModelError(artifact.why_not or "It could not be made.")
         return self.prepared.variant(candidate, self.store.folder / artifact.file)
 
-    def _unfinished(self, artifact: Artifact) -> bool:
-        """Whether it is not made, or not judged although there are data to judge it by."""
-        return not artifact.file or (artifact.quality is None and not self.prepared.data.random)
+    def optional(self, name: str, seconds: float, measure: Callable[[float], T]) -> T | None:
+        """Measure something that the decision does not need; if it fails, the state says so.
 
-    def _record(self, race_round: RaceRound) -> None:
-        self._save(
-            rounds=(*self.store.state.rounds, race_round), confirmation=None
-        )  # which has not seen this one
-        self.view.lead(race_round.incumbent)
-
-    def _optional(self, phase: Phase, share: float, what: str, measure: Callable[[float], object]) -> None:
-        """Measure something the decision does not need, once; if it fails, that is a warning."""
-        seconds = share * self.clock.until(phase)
-        if getattr(self.store.state, what) or seconds < LEAST_SECONDS:
-            return
-        said = f"There is no {what.replace('_', ' ')}: "
-        warnings = tuple(text for text in self.store.state.warnings if not text.startswith(said))
-        self.view.enter(what.replace("_", " "))
+        :return: ``None`` without time, or where it failed.
+        """
+        if seconds < LEAST_SECONDS:
+            return None
+        self.view.enter(name.replace("_", " "))
+        unmeasured = {key: why for key, why in self.state.unmeasured.items() if key != name}
         try:
-            self._save(**{what: measure(seconds)}, warnings=warnings)
+            measured = measure(seconds)
         except (Busy, StorageError):
             raise
         except OptGuideError as error:
-            self._save(warnings=(*warnings, f"{said}{error.message}"))
+            self.save(replace(self.state, unmeasured={**unmeasured, name: error.message}))
+            return None
+        self.save(replace(self.state, unmeasured=unmeasured))
+        return measured
 
-    def _save(self, **found: object) -> None:
-        self.store.update(spent=self.clock.spent, **found)
+
+Phase = Callable[[Run], None]
+"""A part of a run. It returns early where its share of the budget is spent."""
 
 
-def _facts(subject: SourceModel, data: Data) -> SubjectFacts:
-    return SubjectFacts(
-        name=subject.name,
-        framework=subject.framework,
-        inputs={port.name: str(port) for port in subject.ports},
-        sha256=subject.sha256,
+def read_model(run: Run) -> None:
+    """Model and data, and what the device makes of the model under the hint."""
+    state, work = run.state, run.store.work
+    resumption = state.resumption
+    run.view.enter("reading the model")
+    file = work / "f32.xml"
+    if resumption.source and file.is_file():
+        source = replace(decode(resumption.source), file=file)  # the folder may have been moved
+    else:
+        source = read_source_model(state.settings, work)
+    run.view.enter("reading the data")
+    run.prepared = prepared = Prepared(state.settings, source, work, resumption.space)
+    data = prepared.data
+    subject = SubjectFacts(
+        name=source.name,
+        framework=source.framework,
+        inputs={port.name: str(port) for port in source.ports},
+        sha256=source.sha256,
         samples=0 if data.random else len(data.samples),
         calibration=0 if data.random else len(data.calibration),
         judged=len(data.evaluation),
         labelled=data.labels is not None,
     )
+    resumption = replace(resumption, source=encode(source), space=prepared.space)
+    framework = source.reference.name if source.reference is not None else ""
+    run.save(replace(state, subject=subject, framework=framework, resumption=resumption))
+
+
+def make_artifacts(run: Run, precisions: Sequence[Precision] = COMPRESSED) -> None:
+    """The model in every precision that can be made, and what it loses.
+
+    :param precisions: to make beside the original.
+    """
+    state, prepared = run.state, run.prepared
+    run.view.enter("making precisions")
+
+    def is_incomplete(artifact: Artifact) -> bool:
+        """Whether it is not made, or not judged although there are data to judge it by."""
+        return not artifact.file or (artifact.quality is None and not prepared.data.random)
+
+    present = [a for a in state.artifacts if not a.file or (run.store.folder / a.file).is_file()]
+    done = tuple(a for a in present if not (state.resumption.retry and is_incomplete(a)))
+    compression = Compression(
+        Job(state.settings, prepared.subject, prepared.metric),
+        run.store.folder,
+        partial(run.clock.until, "making"),
+        run.view.report,
+        tuple(precisions),
+    )
+    while (artifact := compression.next(done)) is not None:
+        done = (*done, artifact)
+        precisions_done = {artifact.precision for artifact in done}
+        others = (artifact for artifact in present if artifact.precision not in precisions_done)
+        run.save(replace(run.state, artifacts=(*done, *others)))
+    run.save(replace(run.state, resumption=replace(run.state.resumption, retry=False)))
+
+
+def race_candidates(run: Run, rounds: int | None = None, measure: Measure = session.measure) -> None:
+    """The race.
+
+    :param rounds: at most; as many as there is time for by default.
+    :raises WorkerError: no candidate could be measured.
+    """
+    run.view.enter("racing")
+    seconds = run.clock.until("racing")
+    before = run.state.race
+    if before:
+        run.view.lead(before[-1].incumbent)
+    if seconds < LEAST_SECONDS:
+        return
+
+    def record(race_round: RaceRound) -> None:
+        # Without the confirmation run, which has not seen this round.
+        run.save(replace(run.state, rounds=(*run.state.race, race_round)))
+        run.view.lead(race_round.incumbent)
+
+    after = race(
+        run.context(measure),
+        seconds=seconds,
+        rounds=before,
+        most=rounds,
+        record=record,
+        progress=lambda title, done: run.view.report(title),
+        seed=run.state.settings.seed,
+    )
+    if after and not any(race_round.speeds for race_round in after):
+        reason = next((why for race_round in after for why in race_round.failures.values()), "")
+        raise WorkerError(
+            f"No candidate could be measured: {reason}",
+            "Give real inputs with --data, or another --device.",
+        )
+
+
+def confirm_winner(run: Run, most: float = float("inf"), measure: Measure = session.measure) -> None:
+    """The confirmation run, whose numbers are reported.
+
+    :param most: seconds that it may take.
+    """
+    seconds = min(most, run.clock.until("confirmation"))
+    state = run.state
+    if state.confirmation is not None or not state.race or seconds < LEAST_SECONDS:
+        return
+    run.view.enter("confirmation")
+    last = confirm(
+        run.context(measure),
+        state.race,
+        seconds=seconds,
+        beside=[F32],
+        references=run.prepared.references(),
+        seed=state.settings.seed,
+    )
+    run.save(replace(state, rounds=(*state.race, last)))
+    run.view.lead(last.incumbent)
+
+
+def profile_winner(run: Run) -> None:
+    """What is measured of the winner and the default beside their speed."""
+    last, decision = run.state.confirmation, decide(run.state)
+    names = profiled_beside(decision.winner)
+    if last is None or set(names) - last.speeds.keys():
+        return
+    if run.state.resumption.profiled != names:
+        resumption = replace(run.state.resumption, profiled=names)
+        run.save(replace(run.state, resumption=resumption, first_inference={}, layers={}, load={}))
+    candidates = dict.fromkeys((DEFAULT, decision.standing(decision.winner).candidate))
+    both = [run.variant(candidate).with_(candidate.name) for candidate in candidates]
+    after = both[1] if len(both) > 1 else None
+    capacities = {name: last.speeds[name].throughput.value for name in names}
+    seed, until = run.state.settings.seed, partial(run.clock.until, "profile")
+    # What takes a fixed time comes first; a load curve is as good as the time it gets.
+    if not run.state.first_inference:
+        first = run.optional(
+            "first_inference", 0.25 * until(), lambda s: model_profile.first(both, seconds=s, seed=seed)
+        )
+        run.save(replace(run.state, first_inference=first or {}))
+    if not run.state.layers:
+        layers = run.optional(
+            "layers", 0.25 * until(), lambda s: model_profile.layers(both[0], after, seconds=s, seed=seed)
+        )
+        run.save(replace(run.state, layers=layers or {}))
+    if not run.state.load:
+        load = run.optional(
+            "load", until(), lambda s: model_profile.load(both, capacities, seconds=s, seed=seed)
+        )
+        run.save(replace(run.state, load=load or {}))
+
+
+def try_claims(run: Run, evaluate: Callable[..., tuple[Verdict, ...]] = evaluate_model) -> None:
+    """The guide's claims, on this model.
+
+    :param evaluate: gives the verdicts, as :func:`optguide.claims.on_model.evaluate_model` does.
+    """
+    state = run.state
+    settings = state.settings
+    if not settings.claims or state.resumption.claims_complete or not state.rounds:
+        return
+
+    def record(verdict: Verdict) -> None:
+        others = (earlier for earlier in run.state.verdicts if earlier.id != verdict.id)
+        run.save(replace(run.state, verdicts=(*others, verdict)))
+
+    # Some claims are about the file itself, and about the runtime that it was made for.
+    onnx = settings.model.lower().endswith(".onnx")
+    file = Path(settings.model) if onnx else run.prepared.subject.file
+    runtime = OpenVINO(device=settings.device, shapes=settings.shapes if onnx else {})
+    model = Variant(file.stem, model=str(file), inputs=run.prepared.inputs(None), runtime=runtime)
+    int8 = next((a.file for a in state.artifacts if a.precision == "int8" and a.file), None)
+    int8_file = str(run.store.folder / int8) if int8 else None
+    verdicts = run.optional(
+        "verdicts",
+        run.clock.until("claims"),
+        lambda seconds: evaluate(model, seconds, int8=int8_file, on_verdict=record),
+    )
+    if verdicts is not None:
+        resumption = replace(run.state.resumption, claims_complete=True)
+        run.save(replace(run.state, verdicts=verdicts, resumption=resumption))
+
+
+PHASES: tuple[Phase, ...] = (
+    read_model,
+    make_artifacts,
+    race_candidates,
+    confirm_winner,
+    profile_winner,
+    try_claims,
+)
+"""The phases of a run, as far as the budget reaches."""

@@ -11,30 +11,17 @@ from optguide.bench.process import WorkerProcess
 from optguide.bench.streams import Setting
 from optguide.bench.variant import Variant
 from optguide.machine import Machine
-from optguide.optimize.candidate import Candidate, Deployment, Goal
+from optguide.optimize.candidate import DEFAULT, Candidate, hint_for
 from optguide.optimize.config import Settings
 from optguide.optimize.data.dataset import Data, read_data, write_inputs
 from optguide.optimize.evaluation.metrics import Metric, resolve
 from optguide.optimize.model.source import SourceModel
 from optguide.optimize.search.space import BATCHES, Space, space_of
 
-__all__ = ["DEFAULT", "F32", "Prepared", "hint_for"]
-
-DEFAULT = Candidate("default")
-"""OpenVINO with nothing set."""
-
-F32 = Candidate("f32")
-"""The same in 32-bit floats, as the model came."""
+__all__ = ["Prepared"]
 
 WORKER_BYTES = 400e6
 """Memory of a worker beside its model: the interpreter, OpenVINO and its code cache."""
-
-
-def hint_for(goal: Goal) -> Candidate:
-    """The hint for the goal with nothing else set."""
-    if goal == "throughput":
-        return Candidate("default", Deployment(hint="THROUGHPUT", requests=0))
-    return Candidate("default", Deployment(hint="LATENCY"))
 
 
 class Prepared:
@@ -42,6 +29,7 @@ class Prepared:
 
     :param subject: the model.
     :param work: folder for the files with inputs.
+    :param space: what there is to try, where that is known.
     :ivar data: all samples.
     :ivar metric: what judges answers; ``None`` for random data, which judge nothing.
     :ivar space: what there is to try, from what the device makes of the hint.
@@ -49,14 +37,16 @@ class Prepared:
     :raises ModelError: the device does not take the model.
     """
 
-    def __init__(self, settings: Settings, subject: SourceModel, work: Path) -> None:
+    def __init__(
+        self, settings: Settings, subject: SourceModel, work: Path, space: Space | None = None
+    ) -> None:
         self.settings, self.subject = settings, subject
         self._folder = work / "inputs"
         self._inputs: dict[int | None, tuple[str, ...]] = {}
         self.data: Data = read_data(settings, subject)
         judged = not self.data.random or settings.metric is not None
         self.metric: Metric | None = resolve(settings, self.data, subject) if judged else None
-        self.space = self._look()
+        self.space = space or self._look()
 
     def inputs(self, batch: int | None) -> tuple[str, ...]:
         """Files with inputs of a batch, written when they are first needed.

@@ -1,80 +1,33 @@
-"""What a run has found out so far, on disk after every step.
+"""The state of a run on disk, after every step, and whether a run can go on from it.
 
-A run's folder holds the report; its folder ``run`` holds what the report is made of. The one file that says
+A run's folder holds the report; its folder ``run`` holds models, inputs and outputs. The one file that says
 what has been done is ``run/state.json``. It is replaced in one step whenever something is known, so a run
-that was interrupted, killed or switched off goes on where it was.
+that was interrupted, killed or switched off goes on where it was, as long as model, data and metric are what
+they were.
 """
 
 from __future__ import annotations
 
-import math
+import hashlib
 import os
 import shlex
 import shutil
+import sys
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
-import msgspec
-
-from optguide.claims import Verdict
-from optguide.errors import OptGuideError, OptionError, RecordsError
+from optguide.errors import InputError, ModelError, OptGuideError, OptionError, RecordsError
 from optguide.optimize.config import Settings
-from optguide.optimize.outcome import Artifact, Ended, Layer, LoadSample, RaceRound, SubjectFacts
-from optguide.stats.estimate import Estimate
-from optguide.storage import storage_errors
+from optguide.optimize.outcome import SCHEMA, State
+from optguide.references import is_reference, split
+from optguide.storage import decode_json, encode_json, storage_errors, write_file
 
-__all__ = ["SCHEMA", "State", "Store", "check_new", "now"]
-
-SCHEMA = 2
-"""Version of the file. Raise it whenever an older state would be misunderstood."""
+__all__ = ["Store", "changed", "check_new", "fingerprints", "now"]
 
 _FOLDER, _FILE = "run", "state.json"
-
-
-@dataclass(frozen=True)
-class State:
-    """What a run has found out.
-
-    :param place: folder in which paths and references of the settings hold.
-    :param machine: facts of the machine, and ``machine_id``, which tells whether it is still the same.
-    :param fingerprints: of model, data and metric, as they were when the run began.
-    :param spent: seconds of the budget that are gone.
-    :param subject: as :func:`optguide.optimize.model.source.encode` writes it; empty until it is read.
-    :param facts: about model and data; ``None`` until both are read.
-    :param rounds: the race; ``final`` is kept apart, since more rounds make a new one necessary.
-    :param portrayed: candidates that ``load``, ``layers`` and ``first_inference`` are about.
-    :param again: whether what there had been too little time for is to be made or judged once more.
-    :param heard: verdicts on claims so far; ``verdicts`` are all of them, ``None`` until the last is known.
-    :param ended: ``None`` while it runs, and where the process was killed.
-    """
-
-    schema: int
-    version: str
-    settings: Settings
-    place: str
-    machine: Mapping[str, Any]
-    machine_id: str
-    started: str
-    fingerprints: Mapping[str, str]
-    spent: float = 0.0
-    subject: Mapping[str, Any] = field(default_factory=dict)
-    facts: SubjectFacts | None = None
-    again: bool = False
-    artifacts: tuple[Artifact, ...] = ()
-    rounds: tuple[RaceRound, ...] = ()
-    confirmation: RaceRound | None = None
-    profiled: tuple[str, ...] = ()
-    load: Mapping[str, tuple[LoadSample, ...]] = field(default_factory=dict)
-    layers: Mapping[str, tuple[Layer, ...]] = field(default_factory=dict)
-    first_inference: Mapping[str, Estimate] = field(default_factory=dict)
-    heard: tuple[Verdict, ...] = ()
-    verdicts: tuple[Verdict, ...] | None = None
-    warnings: tuple[str, ...] = ()
-    ended: Ended | None = None
+_CHUNK = 1 << 20
 
 
 class Store:
@@ -100,7 +53,7 @@ class Store:
         store = cls(folder, state)
         with storage_errors(folder):
             store.work.mkdir(parents=True, exist_ok=True)
-        store._write()
+        store.update(state)
         return store
 
     @classmethod
@@ -124,13 +77,13 @@ class Store:
             ) from error
         return cls(folder, _decode(content, file))
 
-    def update(self, **changes: Any) -> None:
-        """Set fields of the state and write it.
+    def update(self, state: State) -> None:
+        """Put ``state`` in the place of the last one, and write it.
 
         :raises StorageError: the disk is full or the folder cannot be written; the old state is still there.
         """
-        self.state = replace(self.state, **changes)
-        self._write()
+        write_file(self.work / _FILE, encode_json(state, lossless=True))
+        self.state = state
 
     def discard(self, *, folder: bool) -> None:
         """Take back a run that never got to anything, so that the next call finds all as it was.
@@ -141,17 +94,6 @@ class Store:
         if folder:
             with suppress(OSError):  # somebody has put something in it meanwhile
                 self.folder.rmdir()
-
-    def _write(self) -> None:
-        file = self.work / _FILE
-        content = msgspec.json.format(msgspec.json.encode(_plain(msgspec.to_builtins(self.state))), indent=1)
-        with storage_errors(self.folder):
-            draft = file.with_suffix(".part")
-            with draft.open("wb") as stream:
-                stream.write(content)
-                stream.flush()
-                os.fsync(stream.fileno())
-            draft.replace(file)
 
 
 def now() -> str:
@@ -188,29 +130,93 @@ def _described(folder: Path) -> str:
 
 
 def _decode(content: bytes, file: Path) -> State:
-    try:
-        raw = msgspec.json.decode(content)
-        schema = raw.get("schema")
-        if schema == SCHEMA:
-            # Not strict: numbers that JSON does not have are written as text.
-            return msgspec.convert(raw, State, strict=False)
-    except (msgspec.DecodeError, AttributeError) as error:  # ValidationError is a DecodeError
-        raise RecordsError(
-            f"{file} is not a readable state of a run: {error}.", "Start a new run in another folder."
-        ) from error
-    raise RecordsError(
-        f"{file} was written by another version of optguide (schema {schema}, this one reads {SCHEMA}).",
-        f"Continue with optguide {raw.get('version', 'of that version')}, or start a new run.",
+    remedy = "Continue with the version of optguide that wrote it, or start a new run in another folder."
+    return decode_json(
+        content, State, kind="state of a run", file=file, schema=SCHEMA, remedy=remedy, nonfinite=True
     )
 
 
-def _plain(value: Any) -> Any:
-    """``value`` with numbers that JSON does not have as text."""
-    match value:
-        case float() if not math.isfinite(value):
-            return str(value)
-        case dict():
-            return {key: _plain(item) for key, item in value.items()}
-        case list() | tuple():
-            return [_plain(item) for item in value]
-    return value
+def fingerprints(settings: Settings) -> Mapping[str, str]:
+    """A short digest of each of ``model``, ``data`` and ``metric`` that names a file, a folder or code.
+
+    Files count with their content, the weights beside an IR included; folders of samples with names, sizes
+    and times, since they can be large; functions with the module file that holds them. What is none of these
+    has an empty digest.
+    """
+    given = {"model": settings.model, "data": settings.data, "metric": settings.metric}
+    return {what: _digest(text) if text else "" for what, text in given.items()}
+
+
+def changed(settings: Settings, before: Mapping[str, str], place: str) -> OptGuideError | None:
+    """Why a run cannot go on, where something is missing or different now; ``None`` where all is the same.
+
+    :param before: :func:`fingerprints` at the beginning.
+    :param place: folder in which the run began.
+    """
+    now = fingerprints(settings)
+    for what, digest in before.items():
+        if digest and now.get(what) != digest:
+            kind = {"model": ModelError, "data": InputError}.get(what, OptionError)
+            name = getattr(settings, what)
+            if not now.get(what):
+                remedy = f"The run began in {place}; run there, or start a new run."
+                return kind(f"The {what} of this run, {name}, is not here.", remedy)
+            return kind(
+                f"The {what} {name} has changed since this run began, so what was measured is not about it.",
+                "Bring the old one back, or start a new run in another folder.",
+            )
+    return None
+
+
+def _digest(text: str) -> str:
+    path = Path(text)
+    try:
+        if path.is_file():
+            return _of_files([path, *_beside(path)])
+        if path.is_dir():
+            return _of_folder(path)
+    except OSError:
+        return ""
+    module = _module_file(text)
+    return _of_files([module]) if module else ""
+
+
+def _beside(path: Path) -> list[Path]:
+    """Files that hold the weights of an IR or of an ONNX model."""
+    if path.suffix == ".xml":
+        return [path.with_suffix(".bin")]
+    return [path.with_name(path.name + end) for end in (".data", "_data")]
+
+
+def _of_files(paths: list[Path]) -> str:
+    digest = hashlib.sha256()
+    for path in paths:
+        if not path.is_file():
+            continue
+        with path.open("rb") as file:
+            while chunk := file.read(_CHUNK):
+                digest.update(chunk)
+    return digest.hexdigest()[:16]
+
+
+def _of_folder(folder: Path) -> str:
+    digest = hashlib.sha256()
+    for path in sorted(folder.rglob("*")):
+        if path.is_file():
+            status = path.stat()
+            line = f"{path.relative_to(folder).as_posix()}\0{status.st_size}\0{status.st_mtime_ns}\n"
+            digest.update(line.encode(errors="surrogateescape"))
+    return digest.hexdigest()[:16]
+
+
+def _module_file(reference: str) -> Path | None:
+    """The file of ``package.module:function``, found without importing anything."""
+    if not is_reference(reference):
+        return None
+    parts = split(reference)[0].split(".")
+    for folder in (*sys.path, os.getcwd()):  # noqa: PTH109 - beside strings
+        base = Path(folder or ".", *parts)
+        for file in (base / "__init__.py", base.with_name(base.name + ".py")):
+            if file.is_file():
+                return file
+    return None

@@ -14,7 +14,7 @@ from optguide.errors import StorageError
 from optguide.optimize.model.source import Port
 from optguide.optimize.report import deploy, figures, read_report, write_report
 from optguide.optimize.report.deploy import WinnerInputs
-from tests.optimize.outcomes import CANDIDATES, FAILED, HOSTILE, RICH, SYNC, TUNED, hostile
+from tests.optimize.outcomes import CANDIDATES, FAILED, HOSTILE, RICH, SYNC, TUNED, changed, hostile
 
 X = WinnerInputs((Port("x", "float32", (1, 16)),), ({"x": (1, 16)},))
 OPEN = WinnerInputs((Port("x", "float32", (None, 16)),), ({"x": (2, 16)}, {"x": (3, 16)}, {"x": (2, 16)}))
@@ -28,8 +28,8 @@ def no_figures(monkeypatch):
 
 
 def won(candidate, outcome=RICH):
-    standings = (replace(outcome.standings[0], candidate=candidate), *outcome.standings[1:])
-    return replace(outcome, standings=standings, winner=candidate.name)
+    standings = (replace(outcome.decision.standings[0], candidate=candidate), *outcome.decision.standings[1:])
+    return changed(outcome, standings=standings, winner=candidate.name)
 
 
 def run(folder, *arguments):
@@ -112,7 +112,7 @@ def test_code_to_copy_is_code_with_the_winning_properties(candidate):
 
 def test_hostile_names_stay_comments_and_strings(tmp_path, ir):
     name = f'{HOSTILE}\nimport os; os.abort() # \u2028"""'
-    outcome = replace(won(SYNC, hostile()), subject=replace(hostile().subject, name=name))
+    outcome = changed(won(SYNC, hostile()), subject=replace(hostile().state.subject, name=name))
     write_report(outcome, tmp_path, model=ir, inputs=())
     hurry(tmp_path)
     done = run(tmp_path)
@@ -147,7 +147,7 @@ def test_files_of_an_earlier_winner_do_not_stay(tmp_path, ir):
     written = write_report(won(SYNC), tmp_path, model=tmp_path / "gone.xml")
     assert sorted(path.name for path in tmp_path.iterdir()) == ["report.html", "report.json"]
     assert written.check == ""
-    assert "could not be written" in written.outcome.errors[0]
+    assert "could not be written" in written.outcome.state.errors[0]
 
 
 def test_a_failed_run_leaves_the_report(tmp_path):

@@ -33,6 +33,7 @@ from tests.optimize.outcomes import (
     RUNNER_UP,
     UNMET,
     WINNER,
+    changed,
     hostile,
 )
 
@@ -67,7 +68,7 @@ def text(node):
     ],
 )
 def test_the_decision_is_the_title(outcome, kind, title):
-    decided = decision.decide(outcome)
+    decided = decision.headline(outcome)
     assert (decided.kind, decided.title) == (kind, title)
 
 
@@ -90,26 +91,26 @@ def test_the_decision_comes_before_everything_else(soups):
     ],
 )
 def test_the_first_sentence_does_not_repeat_the_title(summary, lead):
-    assert decision.decide(replace(RICH, summary=summary)).lead == lead
+    assert decision.headline(changed(RICH, summary=summary)).lead == lead
 
 
 def test_gains_are_over_the_default_first_and_then_the_own_framework():
-    gains = decision.decide(RICH).gains
+    gains = decision.headline(RICH).gains
     assert [gain.text for gain in gains] == [
         "the throughput of OpenVINO's default",
         "the throughput of ONNX Runtime",
         "the throughput of the throughput hint",
         "the throughput of 32-bit floats, default settings",
     ]
-    assert decision.decide(LATENCY).gains[0].text == "as fast as OpenVINO's default"
+    assert decision.headline(LATENCY).gains[0].text == "as fast as OpenVINO's default"
 
 
 @pytest.mark.parametrize(
     ("low", "high", "state"), [(1.01, 1.2, "better"), (0.9, 1.1, "unclear"), (0.8, 0.99, "worse")]
 )
 def test_a_gain_is_what_its_interval_shows(low, high, state):
-    outcome = replace(RICH, delivered={"default": Estimate((low + high) / 2, low, high, "ratio", 40)})
-    assert decision.decide(outcome).gains[0].state == state
+    outcome = changed(RICH, delivered={"default": Estimate((low + high) / 2, low, high, "ratio", 40)})
+    assert decision.headline(outcome).gains[0].state == state
 
 
 def test_the_final_session_decides_and_names_roles():
@@ -117,7 +118,7 @@ def test_the_final_session_decides_and_names_roles():
     assert [row.name for row in rows][:2] == [WINNER.name, DEFAULT.name]
     assert rows[0].roles == ("winner",)
     assert rows[-1].roles == ("the model's own framework",)
-    assert rows[1].ratio == RICH.rounds[-1].ratios[DEFAULT.name]
+    assert rows[1].ratio == RICH.state.rounds[-1].ratios[DEFAULT.name]
 
 
 def test_without_a_final_session_rows_come_from_the_standings():
@@ -133,7 +134,7 @@ def test_the_default_as_winner_has_both_roles():
 def test_every_candidate_has_its_status_and_its_reason(soups):
     table = soups["rich"].select_one("table.race")
     rows = {text(row.th): row for row in table.tbody.find_all("tr")}
-    for standing in RICH.standings:
+    for standing in RICH.decision.standings:
         if standing.status == "not tried":
             assert standing.candidate.name not in rows
             assert standing.candidate.name in text(soups["rich"].select_one("#race"))
@@ -144,7 +145,7 @@ def test_every_candidate_has_its_status_and_its_reason(soups):
 
 
 def test_the_winner_is_the_first_candidate():
-    shuffled = replace(RICH, standings=RICH.standings[::-1])
+    shuffled = changed(RICH, standings=RICH.decision.standings[::-1])
     assert decision.candidate_rows(shuffled)[0].name == WINNER.name
 
 
@@ -262,16 +263,16 @@ def test_a_page_cannot_run_scripts_even_if_one_came_in(soups):
 
 
 def test_the_command_repeats_the_run():
-    assert command(RICH.settings, "optguide-resnet50-2") == (
+    assert command(RICH.state.settings, "optguide-resnet50-2") == (
         "optguide optimize models/resnet50.onnx --data photos/ --slo p99=50ms --goal throughput "
         "--budget 900s --shape x=1,16 --out optguide-resnet50-2"
     )
 
 
 def test_optimize_takes_the_command_and_understands_the_same():
-    _, _, *arguments = shlex.split(command(RICH.settings, "again"))
+    _, _, *arguments = shlex.split(command(RICH.state.settings, "again"))
     given = optimize.make_context("optimize", arguments).params
-    wanted = RICH.settings
+    wanted = RICH.state.settings
     assert (given["model"], given["data"], given["metric"]) == (wanted.model, wanted.data, wanted.metric)
     assert (given["goal"], given["budget"], given["max_drop"]) == (
         wanted.goal,
@@ -285,7 +286,7 @@ def test_optimize_takes_the_command_and_understands_the_same():
 
 def test_optimize_knows_every_option_of_the_command():
     everything = replace(
-        RICH.settings,
+        RICH.state.settings,
         metric="top-5",
         max_drop=0.002,
         unproven=True,
@@ -299,13 +300,13 @@ def test_optimize_knows_every_option_of_the_command():
     assert given["allow_unproven"]
     assert given["allow_pickle"]
     assert not given["claims"]
-    assert optimize.make_context("optimize", shlex.split(command(RICH.settings, "again"))[2:]).params[
+    assert optimize.make_context("optimize", shlex.split(command(RICH.state.settings, "again"))[2:]).params[
         "claims"
     ]
 
 
 def test_the_command_quotes_for_a_shell():
-    line = command(replace(RICH.settings, model="a b's $(x).onnx"), "out")
+    line = command(replace(RICH.state.settings, model="a b's $(x).onnx"), "out")
     assert "'a b'\"'\"'s $(x).onnx'" in line
 
 

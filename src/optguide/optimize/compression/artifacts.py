@@ -40,12 +40,14 @@ class Compression:
     :param folder: the run's folder.
     :param remaining: seconds left for all that is still to be made.
     :param report: is called with what is being done.
+    :param precisions: to make beside the original.
     """
 
     job: Job
     folder: Path
     remaining: Callable[[], float]
     report: Callable[[str], None]
+    precisions: tuple[Precision, ...] = COMPRESSED
 
     def next(self, existing: Sequence[Artifact]) -> Artifact | None:
         """The next precision, made and evaluated; ``None`` when there is no other.
@@ -58,7 +60,7 @@ class Compression:
         :raises StorageError: the disk is full.
         """
         by_precision = {artifact.precision: artifact for artifact in existing}
-        for precision in (*ORIGINAL, *COMPRESSED):
+        for precision in (*ORIGINAL, *self.precisions):
             if precision in by_precision:
                 continue
             if precision == "int8_accuracy" and not self._needs_control(by_precision.get("int8")):

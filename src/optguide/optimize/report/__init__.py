@@ -13,16 +13,19 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
+import msgspec
+
 from optguide.errors import OptGuideError, StorageError
-from optguide.optimize.outcome import SCHEMA, Outcome
+from optguide.optimize.outcome import SCHEMA, Decision, Outcome, State
 from optguide.optimize.report import deploy
 from optguide.optimize.report.decision import winner_of
 from optguide.optimize.report.page import machine_line, page
 from optguide.storage import decode_json, encode_json, storage_errors, write_file
 
-__all__ = ["WrittenReport", "read_report", "write_report"]
+__all__ = ["WrittenReport", "encode_report", "read_report", "write_report"]
 
 PAGE, DATA = "report.html", "report.json"
 
@@ -50,15 +53,23 @@ def read_report(file: Path) -> Outcome:
 
     :raises RecordsError: corrupt data or another schema.
     """
-    return decode_json(
+    read = partial(
+        decode_json,
         file.read_bytes(),
-        Outcome,
         kind="report",
         file=file.name,
         schema=SCHEMA,
         remedy="Run `optguide optimize` again to write it anew.",
         nonfinite=True,
     )
+    return Outcome(read(State), read(Decision))
+
+
+def encode_report(outcome: Outcome) -> bytes:
+    """``report.json``: state and decision beside each other, without what only a resumed run needs."""
+    content = msgspec.to_builtins(outcome.state) | msgspec.to_builtins(outcome.decision)
+    del content["resumption"]
+    return encode_json(content) + b"\n"
 
 
 def write_report(
@@ -83,16 +94,17 @@ def write_report(
                 folder,
                 model=model,
                 inputs=inputs,
-                device=outcome.settings.device,
-                name=outcome.subject.name,
-                machine=machine_line(outcome.machine),
+                device=outcome.state.settings.device,
+                name=outcome.state.subject.name,
+                machine=machine_line(outcome.state.machine),
             )
         except StorageError:
             raise
         except OptGuideError as error:
             sentence = f"The winner's model could not be written: {error}"
-            outcome = replace(outcome, errors=(*outcome.errors, sentence))
-    data = write_file(folder / DATA, encode_json(outcome) + b"\n")
+            state = replace(outcome.state, errors=(*outcome.state.errors, sentence))
+            outcome = replace(outcome, state=state)
+    data = write_file(folder / DATA, encode_report(outcome))
     # A file name on disk may hold bytes that are no text; they become question marks.
     html = page(outcome, out=f"{folder.name}-again", deployed=deployed).encode("utf-8", errors="replace")
     files = deployed.files if deployed is not None else ()

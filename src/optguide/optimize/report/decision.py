@@ -14,12 +14,12 @@ from optguide.stats.estimate import Estimate
 __all__ = [
     "CandidateRow",
     "ConfirmationRow",
-    "Decision",
     "Gain",
+    "Headline",
     "Whisker",
     "candidate_rows",
     "confirmation_rows",
-    "decide",
+    "headline",
     "untried",
     "whiskers",
     "winner_of",
@@ -67,7 +67,7 @@ class Gain:
 
 
 @dataclass(frozen=True)
-class Decision:
+class Headline:
     """The head of the page.
 
     :param kind: the winner is another configuration than the default; the default; nothing that keeps the
@@ -100,54 +100,58 @@ class ConfirmationRow:
 def winner_of(outcome: Outcome) -> Standing | None:
     """The winner, where it was measured or could at least be deployed."""
     try:
-        standing = outcome.standing(outcome.winner)
+        standing = outcome.decision.standing(outcome.decision.winner)
     except KeyError:
         return None
     return None if standing.status == "failed" else standing
 
 
-def decide(outcome: Outcome) -> Decision:
+def headline(outcome: Outcome) -> Headline:
     """What the page says first."""
     kind, title = _headline(outcome)
     gains = () if kind == "nothing" else tuple(_gains(outcome))
-    return Decision(kind, title, ENDED.get(outcome.ended, ""), _lead(outcome, title), gains)
+    return Headline(kind, title, ENDED.get(outcome.state.ended or "", ""), _lead(outcome, title), gains)
 
 
 def _headline(outcome: Outcome) -> tuple[Kind, str]:
-    limit = outcome.settings.limit
+    limit = outcome.state.settings.limit
     if winner_of(outcome) is None:
         return "nothing", "Nothing could be measured"
-    if outcome.met is False and limit is not None:
+    if outcome.decision.met is False and limit is not None:
         return "limit", f"Nothing is shown to keep {limit}"
-    if outcome.winner == outcome.default:
+    if outcome.decision.winner == outcome.decision.default:
         return "keep", "Keep OpenVINO's default"
-    return "change", f"Use {outcome.winner}"
+    return "change", f"Use {outcome.decision.winner}"
 
 
 def _lead(outcome: Outcome, title: str) -> tuple[str, ...]:
     """``Use INT8: it is faster.`` below the title ``Use INT8`` becomes ``It is faster.``."""
-    first, *others = outcome.summary or ("",)
+    first, *others = outcome.decision.summary or ("",)
     if first.startswith(f"{title}: "):
         reason = first.removeprefix(f"{title}: ")
         first = reason[:1].upper() + reason[1:]
     elif first == f"{title}.":
         first = ""
-    if outcome.met is False and outcome.closest and not any(outcome.closest in text for text in others):
-        others.append(f"{outcome.closest} comes closest.")
+    if (
+        outcome.decision.met is False
+        and outcome.decision.closest
+        and not any(outcome.decision.closest in text for text in others)
+    ):
+        others.append(f"{outcome.decision.closest} comes closest.")
     return tuple(sentence for sentence in (first, *others) if sentence)
 
 
 def _gains(outcome: Outcome) -> Iterator[Gain]:
-    goal = outcome.settings.goal
+    goal = outcome.state.settings.goal
     others = {
         "default": "OpenVINO's default",
-        "framework": outcome.framework or "its own framework",
+        "framework": outcome.state.framework or "its own framework",
         "hint": f"the {goal} hint",
         "f32": "32-bit floats, default settings",
     }
     measure = "as fast as" if goal == "latency" else "the throughput of"
     for key, other in others.items():
-        if (ratio := outcome.delivered.get(key)) is not None:
+        if (ratio := outcome.decision.delivered.get(key)) is not None:
             yield Gain(*value_and_interval(ratio), f"{measure} {other}", _state(ratio))
 
 
@@ -162,18 +166,20 @@ def _state(ratio: Estimate) -> Literal["better", "worse", "unclear"]:
 
 def confirmation_rows(outcome: Outcome) -> tuple[ConfirmationRow, ...]:
     """The winner and what it is held against: from the final session, else from the last one of each."""
-    race_round = outcome.confirmation
+    race_round = outcome.state.confirmation
     if race_round is not None:
         speeds: Mapping[str, Speed] = race_round.speeds
         ratios: Mapping[str, Estimate] = race_round.ratios
     else:
-        named = (outcome.winner, outcome.default, outcome.hint)
-        measured = {s.candidate.name: s.speed for s in outcome.standings if s.speed is not None}
+        named = (outcome.decision.winner, outcome.decision.default, outcome.decision.hint)
+        measured = {s.candidate.name: s.speed for s in outcome.decision.standings if s.speed is not None}
         speeds = {name: speed for name, speed in measured.items() if name in named}
         ratios = {}
-    if outcome.speed_of_framework is not None:
-        speeds = {**speeds, outcome.framework: outcome.speed_of_framework}
-    names = sorted(speeds, key=lambda name: (name != outcome.winner, name != outcome.default))
+    if outcome.decision.speed_of_framework is not None:
+        speeds = {**speeds, outcome.state.framework: outcome.decision.speed_of_framework}
+    names = sorted(
+        speeds, key=lambda name: (name != outcome.decision.winner, name != outcome.decision.default)
+    )
     return tuple(
         ConfirmationRow(name, _roles(outcome, name), speeds[name], ratios.get(name)) for name in names
     )
@@ -181,10 +187,10 @@ def confirmation_rows(outcome: Outcome) -> tuple[ConfirmationRow, ...]:
 
 def _roles(outcome: Outcome, name: str) -> tuple[str, ...]:
     roles = {
-        "winner": outcome.winner,
-        "OpenVINO's default": outcome.default,
-        f"{outcome.settings.goal} hint": outcome.hint,
-        "the model's own framework": outcome.framework,
+        "winner": outcome.decision.winner,
+        "OpenVINO's default": outcome.decision.default,
+        f"{outcome.state.settings.goal} hint": outcome.decision.hint,
+        "the model's own framework": outcome.state.framework,
     }
     return tuple(role for role, holder in roles.items() if holder == name)
 
@@ -226,17 +232,17 @@ class CandidateRow:
 
 def candidate_rows(outcome: Outcome) -> tuple[CandidateRow, ...]:
     """Every candidate that had its turn, the winner first."""
-    tried = [standing for standing in outcome.standings if standing.status != "not tried"]
-    ordered = sorted(tried, key=lambda standing: standing.candidate.name != outcome.winner)
+    tried = [standing for standing in outcome.decision.standings if standing.status != "not tried"]
+    ordered = sorted(tried, key=lambda standing: standing.candidate.name != outcome.decision.winner)
     drawn = whiskers([standing.ratio for standing in ordered])
-    limit = outcome.settings.limit
+    limit = outcome.state.settings.limit
     key = f"p{limit.percentile}" if limit else "p50"
     return tuple(_row(standing, whisker, key) for standing, whisker in zip(ordered, drawn, strict=True))
 
 
 def untried(outcome: Outcome) -> tuple[str, ...]:
     """Names of the candidates the budget did not reach."""
-    return tuple(s.candidate.name for s in outcome.standings if s.status == "not tried")
+    return tuple(s.candidate.name for s in outcome.decision.standings if s.status == "not tried")
 
 
 def _row(standing: Standing, whisker: Whisker | None, key: str) -> CandidateRow:

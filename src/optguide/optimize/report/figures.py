@@ -63,7 +63,9 @@ def trade_off(outcome: Outcome) -> Picture | None:
     ``None`` where fewer than two precisions have both.
     """
     judged = {
-        artifact.precision: artifact.quality for artifact in outcome.artifacts if artifact.quality is not None
+        artifact.precision: artifact.quality
+        for artifact in outcome.state.artifacts
+        if artifact.quality is not None
     }
     points, quality = [], None
     for standing in _fastest(outcome):
@@ -76,7 +78,7 @@ def trade_off(outcome: Outcome) -> Picture | None:
         return None
     points = [(name, cost.scaled(*_fine(points)), value) for name, cost, value in points]
     y = _quality_name(quality)
-    x = "Time per input" if outcome.settings.goal == "throughput" else _latency_name(outcome)
+    x = "Time per input" if outcome.state.settings.goal == "throughput" else _latency_name(outcome)
     caption = (
         "The best configuration of each precision. Filled marks on the line: none is better in both. "
         "Whiskers are 95 % intervals."
@@ -95,15 +97,15 @@ def frontier(outcome: Outcome) -> Picture | None:
     points = points_of(outcome)
     if len(points) < 2:
         return None
-    limit = outcome.settings.limit
-    chosen = winner_name(outcome) if outcome.met is not False else None
+    limit = outcome.state.settings.limit
+    chosen = winner_name(outcome) if outcome.decision.met is not False else None
     caption = (
         "Every point is from the last session its configuration took part in; the ring is the winner. "
         "Names are shortened: str. are streams, thr. threads, req. requests."
     )
     if limit is not None:
         caption += f" Latencies are p{limit.percentile}, and the dashed line is the limit."
-    left_out = sum(s.speed is not None for s in outcome.standings) - len(points)
+    left_out = sum(s.speed is not None for s in outcome.decision.standings) - len(points)
     if left_out > 0:
         caption += f" {left_out} more are in the table only."
     factor, unit = _fine(points)
@@ -119,8 +121,8 @@ def frontier(outcome: Outcome) -> Picture | None:
 def points_of(outcome: Outcome) -> list[tuple[str, Estimate, Estimate, str]]:
     """Name, latency, throughput and precision of what :func:`frontier` draws, at most :data:`MOST`."""
     key = _latency_key(outcome)
-    named = (outcome.winner, outcome.default, outcome.hint)
-    measured = [s for s in outcome.standings if s.speed is not None and key in s.speed.latency]
+    named = (outcome.decision.winner, outcome.decision.default, outcome.decision.hint)
+    measured = [s for s in outcome.decision.standings if s.speed is not None and key in s.speed.latency]
     ordered = sorted(measured, key=lambda s: (s.candidate.name not in named, _rank(s, outcome)))
     return [
         (
@@ -136,8 +138,8 @@ def points_of(outcome: Outcome) -> list[tuple[str, Estimate, Estimate, str]]:
 
 def load(outcome: Outcome) -> Iterator[tuple[str, Picture]]:
     """One latency curve per configuration that was measured under load."""
-    limit = outcome.settings.limit
-    for name, samples in outcome.load.items():
+    limit = outcome.state.settings.limit
+    for name, samples in outcome.state.load.items():
         points = [_load_point(sample) for sample in samples]
         if not points:
             continue
@@ -154,7 +156,7 @@ def load(outcome: Outcome) -> Iterator[tuple[str, Picture]]:
 
 def layers(outcome: Outcome) -> Iterator[tuple[str, Picture]]:
     """The slowest layers before and after."""
-    for stage, times in outcome.layers.items():
+    for stage, times in outcome.state.layers.items():
         if times:
             rows = [(layer.name, layer.time, layer.precision) for layer in times]
             yield (
@@ -177,16 +179,25 @@ def short(candidate: Candidate) -> str:
 
 def winner_name(outcome: Outcome) -> str | None:
     """What :func:`points_of` calls the winner."""
-    return next((short(s.candidate) for s in outcome.standings if s.candidate.name == outcome.winner), None)
+    return next(
+        (
+            short(s.candidate)
+            for s in outcome.decision.standings
+            if s.candidate.name == outcome.decision.winner
+        ),
+        None,
+    )
 
 
 def _fastest(outcome: Outcome) -> list[Standing]:
     """Of each precision the best configuration in the goal's quantity or the winner, and the default."""
-    measured = [standing for standing in outcome.standings if standing.speed is not None]
+    measured = [standing for standing in outcome.decision.standings if standing.speed is not None]
     best: dict[str, Standing] = {}
-    for standing in sorted(measured, key=lambda s: (s.candidate.name != outcome.winner, _rank(s, outcome))):
+    for standing in sorted(
+        measured, key=lambda s: (s.candidate.name != outcome.decision.winner, _rank(s, outcome))
+    ):
         name = standing.candidate.name
-        best.setdefault(name if name == outcome.default else standing.candidate.precision, standing)
+        best.setdefault(name if name == outcome.decision.default else standing.candidate.precision, standing)
     return list(best.values())
 
 
@@ -199,7 +210,7 @@ def _cost(speed: Speed | None, outcome: Outcome) -> Estimate | None:
     """What the goal wants little of, in ms: latency, or time per input."""
     if speed is None:
         return None
-    if outcome.settings.goal == "latency":
+    if outcome.state.settings.goal == "latency":
         return speed.latency.get(_latency_key(outcome))
     rate = speed.throughput
     ends = [1e3 / end if end > 0 else float("inf") for end in (rate.value, rate.high, rate.low)]
@@ -207,7 +218,7 @@ def _cost(speed: Speed | None, outcome: Outcome) -> Estimate | None:
 
 
 def _milliseconds(outcome: Outcome) -> float | None:
-    return outcome.settings.limit.milliseconds if outcome.settings.limit else None
+    return outcome.state.settings.limit.milliseconds if outcome.state.settings.limit else None
 
 
 def _fine(points: Sequence[tuple[str, Estimate, *tuple[Any, ...]]]) -> tuple[float, str]:
@@ -216,7 +227,7 @@ def _fine(points: Sequence[tuple[str, Estimate, *tuple[Any, ...]]]) -> tuple[flo
 
 
 def _latency_key(outcome: Outcome) -> str:
-    limit = outcome.settings.limit
+    limit = outcome.state.settings.limit
     return f"p{limit.percentile}" if limit else "p50"
 
 

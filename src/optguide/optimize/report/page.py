@@ -37,28 +37,30 @@ def page(outcome: Outcome, *, out: str, deployed: deploy.DeployedFiles | None) -
     """
     return template("page.html.jinja").render(
         outcome=outcome,
-        settings=outcome.settings,
+        settings=outcome.state.settings,
         about=_about(outcome),
-        decision=decision.decide(outcome),
+        decision=decision.headline(outcome),
         compared=decision.confirmation_rows(outcome),
-        confirmation=outcome.confirmation,
+        confirmation=outcome.state.confirmation,
         deployed=_deployed(outcome, deployed),
         trade_off=figures.trade_off(outcome),
         frontier=figures.frontier(outcome),
         rows=decision.candidate_rows(outcome),
         untried=decision.untried(outcome),
-        rounds=outcome.rounds,
+        rounds=outcome.state.rounds,
         load=list(figures.load(outcome)),
-        load_rows=[_load_row(name, sample) for name, samples in outcome.load.items() for sample in samples],
+        load_rows=[
+            _load_row(name, sample) for name, samples in outcome.state.load.items() for sample in samples
+        ],
         layers=list(figures.layers(outcome)),
-        precisions=[_precision(artifact) for artifact in outcome.artifacts],
-        quality=next((artifact.quality for artifact in outcome.artifacts if artifact.quality), None),
-        verdicts=[(v, *VERDICTS[v.outcome]) for v in outcome.verdicts if v.outcome in VERDICTS],
-        undecided=[(v, *UNKNOWN) for v in outcome.verdicts if v.outcome not in VERDICTS],
-        hardware=_hardware(outcome.machine),
+        precisions=[_precision(artifact) for artifact in outcome.state.artifacts],
+        quality=next((artifact.quality for artifact in outcome.state.artifacts if artifact.quality), None),
+        verdicts=[(v, *VERDICTS[v.outcome]) for v in outcome.state.verdicts if v.outcome in VERDICTS],
+        undecided=[(v, *UNKNOWN) for v in outcome.state.verdicts if v.outcome not in VERDICTS],
+        hardware=_hardware(outcome.state.machine),
         model_and_data=tuple(_model_and_data(outcome)),
-        versions=_versions(outcome.machine),
-        command=command(outcome.settings, out),
+        versions=_versions(outcome.state.machine),
+        command=command(outcome.state.settings, out),
         estimate=_estimate,
         ends=value_and_interval,
         per_input=per_input,
@@ -66,7 +68,7 @@ def page(outcome: Outcome, *, out: str, deployed: deploy.DeployedFiles | None) -
         when=when,
         quantity=fmt.quantity,
         duration=fmt.duration,
-        percentile=f"p{outcome.settings.limit.percentile}" if outcome.settings.limit else "p50",
+        percentile=f"p{outcome.state.settings.limit.percentile}" if outcome.state.settings.limit else "p50",
     )
 
 
@@ -74,7 +76,7 @@ def _deployed(outcome: Outcome, deployed: deploy.DeployedFiles | None) -> Mappin
     standing = decision.winner_of(outcome)
     if deployed is None or standing is None:
         return None
-    candidate, device = standing.candidate, outcome.settings.device
+    candidate, device = standing.candidate, outcome.state.settings.device
     return {
         "candidate": candidate,
         "snippet": deploy.snippet(candidate, device=device),
@@ -115,7 +117,7 @@ def _estimate(estimate: Estimate | None) -> str:
 
 def _about(outcome: Outcome) -> str:
     """Model and task in one line below the name of the model."""
-    settings, subject = outcome.settings, outcome.subject
+    settings, subject = outcome.state.settings, outcome.state.subject
     parts = [subject.framework, f"goal: {settings.goal}"]
     if settings.limit is not None:
         parts.append(f"limit: {settings.limit}")
@@ -124,7 +126,7 @@ def _about(outcome: Outcome) -> str:
 
 
 def _model_and_data(outcome: Outcome) -> Iterator[Fact]:
-    subject, settings = outcome.subject, outcome.settings
+    subject, settings = outcome.state.subject, outcome.state.settings
     yield "Model", settings.model
     yield "Comes from", subject.framework or "unknown"
     for name, description in subject.inputs.items():

@@ -35,33 +35,39 @@ def add_outcome(record: Recording, prefix: str, outcome: Outcome) -> None:
     ``prefix.loss``, ``prefix.candidates``, ``prefix.untried`` and ``prefix.seconds``. The tables are called
     ``precisions`` and ``candidates``, each behind the last part of ``prefix`` and a hyphen.
     """
-    evidence = {"winner": outcome.winner, "goal": outcome.settings.goal, "ended": outcome.ended}
+    evidence = {
+        "winner": outcome.decision.winner,
+        "goal": outcome.state.settings.goal,
+        "ended": outcome.state.ended,
+    }
     for key, name in OVER.items():
-        label = f"the winner over {name}, {outcome.settings.goal}"
-        if key in outcome.delivered:
-            record.add(f"{prefix}.over_{key}", outcome.delivered[key], label=label, evidence=evidence)
+        label = f"the winner over {name}, {outcome.state.settings.goal}"
+        if key in outcome.decision.delivered:
+            record.add(
+                f"{prefix}.over_{key}", outcome.decision.delivered[key], label=label, evidence=evidence
+            )
         else:
             record.unavailable(f"{prefix}.over_{key}", _why_not(key, outcome))
-    winning = outcome.standing(outcome.winner).candidate.precision
+    winning = outcome.decision.standing(outcome.decision.winner).candidate.precision
     quality = next(
-        (artifact.quality for artifact in outcome.artifacts if artifact.precision == winning), None
+        (artifact.quality for artifact in outcome.state.artifacts if artifact.precision == winning), None
     )
     if quality is not None and quality.loss is not None:
         record.add(f"{prefix}.loss", quality.loss, label=f"loss of the winner: {quality.metric}")
     else:
         record.unavailable(f"{prefix}.loss", "the winner is the original, or nothing could judge it")
-    untried = sum(standing.status == "not tried" for standing in outcome.standings)
-    record.add_value(f"{prefix}.candidates", len(outcome.standings), "count", label="candidates")
+    untried = sum(standing.status == "not tried" for standing in outcome.decision.standings)
+    record.add_value(f"{prefix}.candidates", len(outcome.decision.standings), "count", label="candidates")
     record.add_value(f"{prefix}.untried", untried, "count", label="candidates that were not tried")
-    record.add_value(f"{prefix}.seconds", outcome.seconds, "s", label="time of the whole run")
+    record.add_value(f"{prefix}.seconds", outcome.state.seconds, "s", label="time of the whole run")
     topic = prefix.rpartition(".")[2]
     record.table(
         f"{topic}-precisions",
         ("Precision", "Size", "Answers", "Loss", "Within the limit"),
-        [_precision(artifact) for artifact in outcome.artifacts],
+        [_precision(artifact) for artifact in outcome.state.artifacts],
         caption="Every precision that was made, and what it loses against 32-bit floats.",
     )
-    measured = [standing for standing in outcome.standings if standing.speed is not None]
+    measured = [standing for standing in outcome.decision.standings if standing.speed is not None]
     tried = measured[:ROWS]
     which = f"The first {ROWS} of {len(measured)} candidates" if len(measured) > ROWS else "Candidates"
     record.table(
@@ -73,10 +79,10 @@ def add_outcome(record: Recording, prefix: str, outcome: Outcome) -> None:
 
 
 def _why_not(key: str, outcome: Outcome) -> str:
-    same = {"default": outcome.default, "hint": outcome.hint}
-    if same.get(key) == outcome.winner:
+    same = {"default": outcome.decision.default, "hint": outcome.decision.hint}
+    if same.get(key) == outcome.decision.winner:
         return f"{OVER[key]} is the winner itself"
-    if key == "framework" and not outcome.framework:
+    if key == "framework" and not outcome.state.framework:
         return "the model's own framework does not run here"
     return "it did not take part in the last session"
 

@@ -33,6 +33,7 @@ __all__ = [
     "Predictor",
     "RoundPlan",
     "SearchContext",
+    "entrants",
     "next_round",
     "open_candidates",
 ]
@@ -107,12 +108,7 @@ class SearchContext:
     @property
     def entrants(self) -> tuple[Candidate, ...]:
         """Every candidate that may take part: all precisions in all deployments."""
-        rules = self.rules
-        precisions = dict.fromkeys((rules.default.precision, *self.precisions))
-        deployments = dict.fromkeys(
-            (rules.default.deployment, rules.hint.deployment, *self.space.deployments)
-        )
-        return tuple(Candidate(precision, way) for precision in precisions for way in deployments)
+        return entrants(self.rules, self.space, self.precisions)
 
     def state(self, rounds: Sequence[RaceRound]) -> RaceState:
         """What the rounds so far say."""
@@ -138,6 +134,13 @@ class Prediction(NamedTuple):
 
     expected: float
     upper_bound: float
+
+
+def entrants(rules: Rules, space: Space, precisions: Sequence[Precision]) -> tuple[Candidate, ...]:
+    """Every candidate of a race: all precisions in all deployments."""
+    every = dict.fromkeys((rules.default.precision, *precisions))
+    deployments = dict.fromkeys((rules.default.deployment, rules.hint.deployment, *space.deployments))
+    return tuple(Candidate(precision, deployment) for precision in every for deployment in deployments)
 
 
 def next_round(

@@ -60,6 +60,7 @@ def race(
     *,
     seconds: float,
     rounds: Sequence[RaceRound] = (),
+    most: int | None = None,
     record: Callable[[RaceRound], None] = lambda race_round: None,
     progress: Callable[[str, float], None] = lambda title, done: None,
     seed: int = 0,
@@ -70,6 +71,7 @@ def race(
 
     :param seconds: for what is still to be run, loading included; a round that has begun is finished.
     :param rounds: that have been run already, without the confirmation; they are not repeated.
+    :param most: rounds to run beside those; as many as there is time for by default.
     :param record: called with every round as it ends.
     :param progress: called with the title of a round as it begins, and the share of ``seconds`` spent.
     :returns: all rounds, those given first.
@@ -77,7 +79,7 @@ def race(
     """
     done = list(rounds)
     end = context.clock() + seconds
-    while (left := end - context.clock()) > 0:
+    while (left := end - context.clock()) > 0 and (most is None or len(done) < len(rounds) + most):
         plan = next_round(done, context, left=left, of=seconds)
         if plan is None:
             break

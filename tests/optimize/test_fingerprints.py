@@ -4,7 +4,7 @@ import pytest
 
 from optguide.errors import InputError, ModelError, OptionError
 from optguide.optimize.config import Settings
-from optguide.optimize.fingerprint import changed, fingerprints
+from optguide.optimize.state import changed, fingerprints
 
 
 @pytest.fixture
