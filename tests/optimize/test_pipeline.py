@@ -84,7 +84,7 @@ def finished(model, tmp_path_factory):
         original,
         partial(race_candidates, rounds=1),
         partial(confirm_winner, most=3.0),
-        profile_winner,
+        partial(profile_winner, most=4.0),
     )
     return folder, run(model, folder, phases)
 

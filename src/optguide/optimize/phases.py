@@ -7,6 +7,7 @@ resumed run takes the same way as a new one. The caller may choose the phases; a
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -288,7 +289,7 @@ def race_candidates(run: Run, rounds: int | None = None, measure: Measure = sess
         )
 
 
-def confirm_winner(run: Run, most: float = float("inf"), measure: Measure = session.measure) -> None:
+def confirm_winner(run: Run, most: float = math.inf, measure: Measure = session.measure) -> None:
     """The confirmation run, whose numbers are reported.
 
     :param most: seconds that it may take.
@@ -310,8 +311,11 @@ def confirm_winner(run: Run, most: float = float("inf"), measure: Measure = sess
     run.view.lead(last.incumbent)
 
 
-def profile_winner(run: Run) -> None:
-    """What is measured of the winner and the default beside their speed."""
+def profile_winner(run: Run, most: float = math.inf) -> None:
+    """What is measured of the winner and the default beside their speed.
+
+    :param most: seconds that the load curves may take.
+    """
     last, decision = run.state.confirmation, decide(run.state)
     names = profiled_beside(decision.winner)
     if last is None or set(names) - last.speeds.keys():
@@ -337,7 +341,7 @@ def profile_winner(run: Run) -> None:
         run.save(replace(run.state, layers=layers or {}))
     if not run.state.load:
         load = run.optional(
-            "load", until(), lambda s: model_profile.load(both, capacities, seconds=s, seed=seed)
+            "load", min(most, until()), lambda s: model_profile.load(both, capacities, seconds=s, seed=seed)
         )
         run.save(replace(run.state, load=load or {}))
 

@@ -154,8 +154,8 @@ def _conduct(store: Store, phases: Sequence[Phase]) -> WrittenReport:
 
 def _report(run: Run) -> WrittenReport:
     decision = decide(run.state)
-    state = run.state
-    if state.resumption.profiled != profiled_beside(decision.winner):  # of an earlier winner
+    state = replace(run.state, resumption=Resumption())
+    if run.state.resumption.profiled != profiled_beside(decision.winner):  # of an earlier winner
         state = replace(state, load={}, layers={}, first_inference={})
     if not state.settings.claims:
         state = replace(state, verdicts=())
