@@ -63,6 +63,11 @@ GOLDEN = {
         variants[].kinds[].time variants[].kinds[].share
         comparisons[].first comparisons[].variant comparisons[].total comparisons[].kinds
     """,
+    "claims": """
+        schema command machine measured counts
+        claims[].id claims[].chapter claims[].outcome claims[].page claims[].statement claims[].reasons
+        claims[].source.title claims[].source.url
+    """,
     "claims MODEL": """
         schema command machine variant int8 budget.seconds seconds counts
         claims[].id claims[].chapter claims[].outcome claims[].page claims[].statement claims[].reasons

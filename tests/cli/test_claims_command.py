@@ -6,6 +6,7 @@ import pytest
 from optguide.machine import Machine
 from optguide.records import Recording
 from optguide.stats.estimate import Estimate
+from tests.cli.json_shapes import golden, keys
 
 CLAIM = """
 [[claim]]
@@ -61,6 +62,7 @@ def test_the_ledger(optguide, recorded):
 
 def test_json(optguide, recorded):
     data = json.loads(optguide("claims", "--json").out)
+    assert keys(data) == golden("claims")
     assert data["counts"] == {"confirmed": 1, "refuted": 1, "not measurable here": 1, "not recorded": 1}
     assert [claim["outcome"] for claim in data["claims"]] == list(data["counts"])
     assert data["claims"][0]["source"]["url"] == "https://docs.openvino.ai"

@@ -10,6 +10,7 @@ import pytest
 from optguide.cli import cli
 from optguide.cli.errors import exit_status_of
 from optguide.cli.options import CommandState
+from optguide.cli.output import SCHEMA, failure_fields, print_json
 from optguide.errors import Busy, ModelError, WorkerDied
 
 COMMAND = [sys.executable, "-m", "optguide"]
@@ -164,6 +165,18 @@ def test_a_closed_pipe_is_no_traceback():
     assert process.stderr.read() == ""
     assert process.wait() == 1
     process.stderr.close()
+
+
+def test_a_failure_in_json_has_its_sentence_and_its_remedy():
+    assert failure_fields({"b": ModelError("No such file.", "Check it.")}) == [
+        {"name": "b", "kind": "ModelError", "message": "No such file.", "remedy": "Check it."}
+    ]
+
+
+def test_what_is_no_finite_number_is_null(capsys):
+    print_json("measure", {"share": float("nan"), "ends": (1.5, float("inf"))})
+    data = json.loads(capsys.readouterr().out)
+    assert data == {"schema": SCHEMA, "command": "measure", "share": None, "ends": [1.5, None]}
 
 
 def test_every_option_has_help():

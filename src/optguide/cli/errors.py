@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import os
 import sys
 import traceback
@@ -12,6 +11,7 @@ import click
 
 from optguide.cli.options import CommandState
 from optguide.errors import OptGuideError
+from optguide.storage import is_disk_full
 
 __all__ = ["exit_status_of", "line", "report_failures", "warn"]
 
@@ -53,7 +53,7 @@ def line(error: Exception) -> str:
         case click.UsageError():
             command = error.ctx.command_path if error.ctx else "optguide"
             text = f"{_sentence(error.format_message())} Run `{command} --help` for what it takes."
-        case OSError(errno=errno.ENOSPC):
+        case OSError() if is_disk_full(error):
             text = "The disk is full. Free some space, then run the command again."
         case OSError() if error.strerror:
             where = f" ({error.filename})" if error.filename else ""

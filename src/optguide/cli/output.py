@@ -5,8 +5,6 @@ Everything a user named is printed as it is: no markup, no emoji codes.
 
 from __future__ import annotations
 
-import json
-import math
 import os
 import sys
 from collections.abc import Callable, Mapping, Sequence
@@ -25,6 +23,7 @@ from optguide.errors import NotEnoughSamples, OptGuideError
 from optguide.machine import Machine
 from optguide.stats.comparison import Comparison
 from optguide.stats.estimate import Estimate
+from optguide.storage import encode_json
 
 __all__ = [
     "MISSING",
@@ -94,14 +93,7 @@ def deliver(
 
 def print_json(command: str, content: Mapping[str, Any]) -> None:
     """Print one object: schema, command and ``content``. What is not a finite number becomes null."""
-    click.echo(
-        json.dumps(
-            _finite({"schema": SCHEMA, "command": command, **content}),
-            indent=1,
-            allow_nan=False,
-            ensure_ascii=False,
-        )
-    )
+    click.echo(encode_json({"schema": SCHEMA, "command": command, **content}).decode())
 
 
 def estimate_fields(estimate: Callable[[], Estimate]) -> dict[str, Any] | None:
@@ -123,17 +115,6 @@ def failure_fields(failures: Mapping[str, OptGuideError]) -> list[dict[str, str]
         {"name": name, "kind": type(error).__name__, "message": error.message, "remedy": error.remedy}
         for name, error in failures.items()
     ]
-
-
-def _finite(value: Any) -> Any:
-    match value:
-        case float() if not math.isfinite(value):
-            return None
-        case Mapping():
-            return {str(key): _finite(item) for key, item in value.items()}
-        case list() | tuple():
-            return [_finite(item) for item in value]
-    return value
 
 
 def two_lines(estimate: Estimate | None) -> str:
