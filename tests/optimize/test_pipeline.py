@@ -86,7 +86,7 @@ def finished(model, tmp_path_factory):
         partial(confirm_winner, most=3.0),
         partial(profile_winner, most=4.0),
     )
-    return folder, run(model, folder, phases)
+    return folder, run(model, folder, phases, budget=200.0)  # six starts take their time
 
 
 @pytest.fixture(scope="module")

@@ -2,14 +2,15 @@
 
 ::
 
-    run          a whole run, from the model to its report; how it begins, resumes and ends
-    phases       what a run does, in order; clock splits its budget, state keeps what it finds
-    settings     what the user asked for
-    prepared     model and data, ready to be run in every deployment
-    given/       the reader's model, data and functions, in whatever form they come
-    precisions/  the same model in other precisions: made, and judged against the original
-    search/      which deployments to try, the race between them, the final, who wins and why others lost
-    portrait     what is told of the winner beside its speed
-    outcome      what is reported, as plain data; candidate is what can be chosen
-    report/      the outcome as a page, as JSON, and as files to deploy
+    pipeline       a whole run, from the model to its report; how it begins, resumes and ends
+    phases         what a run does, in order, and how its budget is split
+    decision       what follows from a state: the winner, gains, warnings, sentences
+    outcome        state and decision, as plain data; state is how a state is kept on disk
+    candidate      what can be chosen; config is what the user asked for
+    prepared       model and data, ready to be run in every deployment
+    data/, model/  the reader's data and model, in whatever form they come
+    compression/   the same model in other precisions; evaluation/ compares their answers with the original's
+    search/        which deployments to try, the race between them, the confirmation run, who wins and why
+    model_profile  what is measured of the winner beside its speed
+    report/        the outcome as a page, as JSON, and as files to deploy
 """

@@ -5,7 +5,7 @@ these with the other precisions that came near, and in the end longer rounds of 
 
 Changes of streams, of requests and of the batch roughly multiply. That is too little to choose a winner by,
 and enough to try what is promising first and to leave out what is hopeless. On simulated machines with 73 and
-105 deployments this finds as much in the same time as a tree-structured Parzen estimator does.
+105 deployments this finds about as much in the same time as a tree-structured Parzen estimator does.
 """
 
 from __future__ import annotations
