@@ -2,23 +2,19 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
+from optguide import format as fmt
 from optguide.optimize.candidate import PRECISIONS
+from optguide.optimize.outcome import Artifact, Outcome
+from optguide.optimize.report.text import MISSING
+from optguide.records import Recording
+from optguide.stats.estimate import Estimate
 
-if TYPE_CHECKING:
-    from optguide.optimize.outcome import Artifact, Outcome, Standing
-    from optguide.records import Recording
-    from optguide.stats.estimate import Estimate
-
-    Row = tuple[str | Estimate, ...]
+Row = tuple[str | Estimate, ...]
 
 __all__ = ["add_outcome"]
 
 ROWS = 12
 """Candidates in the table; ``report.html`` has them all."""
-
-_NOTHING = "\N{EN DASH}"
 
 OVER = {
     "default": "OpenVINO's default",
@@ -35,45 +31,49 @@ def add_outcome(record: Recording, prefix: str, outcome: Outcome) -> None:
     ``prefix.loss``, ``prefix.candidates``, ``prefix.untried`` and ``prefix.seconds``. The tables are called
     ``precisions`` and ``candidates``, each behind the last part of ``prefix`` and a hyphen.
     """
-    evidence = {
-        "winner": outcome.decision.winner,
-        "goal": outcome.state.settings.goal,
-        "ended": outcome.state.ended,
-    }
+    state, decision = outcome.state, outcome.decision
+    goal = state.settings.goal
+    evidence = {"winner": decision.winner, "goal": goal, "ended": state.ended}
     for key, name in OVER.items():
-        label = f"the winner over {name}, {outcome.state.settings.goal}"
-        if key in outcome.decision.delivered:
-            record.add(
-                f"{prefix}.over_{key}", outcome.decision.delivered[key], label=label, evidence=evidence
-            )
+        if key in decision.delivered:
+            label = f"the winner over {name}, {goal}"
+            record.add(f"{prefix}.over_{key}", decision.delivered[key], label=label, evidence=evidence)
         else:
             record.unavailable(f"{prefix}.over_{key}", _why_not(key, outcome))
-    winning = outcome.decision.standing(outcome.decision.winner).candidate.precision
+    precision = decision.standing(decision.winner).candidate.precision
     quality = next(
-        (artifact.quality for artifact in outcome.state.artifacts if artifact.precision == winning), None
+        (artifact.quality for artifact in state.artifacts if artifact.precision == precision), None
     )
     if quality is not None and quality.loss is not None:
         record.add(f"{prefix}.loss", quality.loss, label=f"loss of the winner: {quality.metric}")
     else:
         record.unavailable(f"{prefix}.loss", "the winner is the original, or nothing could judge it")
-    untried = sum(standing.status == "not tried" for standing in outcome.decision.standings)
-    record.add_value(f"{prefix}.candidates", len(outcome.decision.standings), "count", label="candidates")
+    untried = sum(standing.status == "not tried" for standing in decision.standings)
+    record.add_value(f"{prefix}.candidates", len(decision.standings), "count", label="candidates")
     record.add_value(f"{prefix}.untried", untried, "count", label="candidates that were not tried")
-    record.add_value(f"{prefix}.seconds", outcome.state.seconds, "s", label="time of the whole run")
+    record.add_value(f"{prefix}.seconds", state.seconds, "s", label="time of the whole run")
     topic = prefix.rpartition(".")[2]
     record.table(
         f"{topic}-precisions",
         ("Precision", "Size", "Answers", "Loss", "Within the limit"),
-        [_precision(artifact) for artifact in outcome.state.artifacts],
+        [_precision(artifact) for artifact in state.artifacts],
         caption="Every precision that was made, and what it loses against 32-bit floats.",
     )
-    measured = [standing for standing in outcome.decision.standings if standing.speed is not None]
-    tried = measured[:ROWS]
+    measured = [standing for standing in decision.standings if standing.speed is not None]
     which = f"The first {ROWS} of {len(measured)} candidates" if len(measured) > ROWS else "Candidates"
     record.table(
         f"{topic}-candidates",
         ("Candidate", "Latency (median)", "Throughput", "What became of it"),
-        [row for standing in tried for row in _candidate(standing)],
+        [
+            (
+                standing.candidate.name,
+                standing.speed.latency["p50"],
+                standing.speed.throughput,
+                standing.status,
+            )
+            for standing in measured[:ROWS]
+            if standing.speed is not None and "p50" in standing.speed.latency
+        ],
         caption=f"{which} that were measured, the winner first, each from its last session.",
     )
 
@@ -88,18 +88,9 @@ def _why_not(key: str, outcome: Outcome) -> str:
 
 
 def _precision(artifact: Artifact) -> Row:
-    from optguide import format as fmt
-
-    size = fmt.quantity(artifact.size, "bytes") if artifact.size else _NOTHING
+    size = fmt.quantity(artifact.size, "bytes") if artifact.size else MISSING
     if artifact.quality is None:
-        return PRECISIONS[artifact.precision], size, _NOTHING, _NOTHING, artifact.why_not or "not judged"
+        return PRECISIONS[artifact.precision], size, MISSING, MISSING, artifact.why_not or "not judged"
     quality = artifact.quality
-    kept = quality.kept if quality.loss is not None else "the original"
-    return PRECISIONS[artifact.precision], size, quality.value, quality.loss or _NOTHING, kept
-
-
-def _candidate(standing: Standing) -> list[Row]:
-    if standing.speed is None or "p50" not in standing.speed.latency:
-        return []
-    speed = standing.speed
-    return [(standing.candidate.name, speed.latency["p50"], speed.throughput, standing.status)]
+    within = quality.kept if quality.loss is not None else "the original"
+    return PRECISIONS[artifact.precision], size, quality.value, quality.loss or MISSING, within
