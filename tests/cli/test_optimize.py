@@ -1,24 +1,23 @@
 """``optguide optimize`` as a command: what it refuses, prints and returns, and what Ctrl-C does."""
 
-import contextlib
 import json
 import signal
 import subprocess
 import sys
+from functools import partial
 
 import pytest
 
-from optguide.optimize import phases
-from optguide.optimize.compression import artifacts
+from optguide.cli import optimize as command
+from optguide.optimize import phases, pipeline
 
 COMMAND = [sys.executable, "-m", "optguide", "optimize"]
 
 
 @pytest.fixture(autouse=True)
 def here(tmp_path, monkeypatch):
-    """Every test in a folder of its own, without the precisions that take long to make."""
+    """Every test in a folder of its own."""
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(artifacts, "COMPRESSED", ())
     return tmp_path
 
 
@@ -82,27 +81,15 @@ def test_a_folder_in_use_is_refused(optguide, ir, here):
 
 @pytest.fixture
 def brief(monkeypatch):
-    """A race of one round, a short confirmation, no profile, and a budget that is enough on any machine."""
-    race, confirm = phases.race, phases.confirm
-
-    class Over(Exception):  # noqa: N818
-        """One round has been run."""
-
-    def one_round(*arguments, record, **options):
-        def recorded(race_round):
-            record(race_round)
-            raise Over
-
-        with contextlib.suppress(Over):
-            race(*arguments, record=recorded, **options)
-
-    monkeypatch.setattr(phases, "race", one_round)
-
-    def short(*arguments, seconds, **options):
-        return confirm(*arguments, **options, seconds=min(seconds, 4.0))
-
-    monkeypatch.setattr(phases, "confirm", short)
-    monkeypatch.setattr(phases.Phases, "profile", lambda self: None)
+    """A race of one round, a short confirmation run, no profile, and a budget enough on any machine."""
+    brief_phases = (
+        phases.read_model,
+        partial(phases.make_artifacts, precisions=()),
+        partial(phases.race_candidates, rounds=1),
+        partial(phases.confirm_winner, most=4.0),
+    )
+    for name in ("begin", "resume"):
+        monkeypatch.setattr(command, name, partial(getattr(pipeline, name), phases=brief_phases))
     return ("--budget", "90s", "--no-claims")
 
 
