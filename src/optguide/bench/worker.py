@@ -6,7 +6,6 @@ The protocol has a pipe of its own: whatever a library prints goes to standard e
 from __future__ import annotations
 
 import ctypes
-import errno
 import json
 import os
 import signal
@@ -26,6 +25,7 @@ import numpy as np
 from optguide.bench import loops
 from optguide.errors import OptGuideError, OutputError
 from optguide.runtimes import runner_for
+from optguide.storage import is_disk_full
 
 __all__ = ["TicketLock", "Worker", "footprint", "main"]
 
@@ -239,7 +239,7 @@ def _answer(hosted: list[Worker], request: dict[str, Any]) -> dict[str, Any]:
     except Exception as error:  # the parent decides what a failure means
         kind, message = "WorkerError", f"{type(error).__name__}: {_short(error)}"
         remedy = "Run the command again with --debug for the worker's traceback."
-        if isinstance(error, OSError) and error.errno in {errno.ENOSPC, errno.EDQUOT}:
+        if is_disk_full(error):
             kind, remedy = "StorageError", f"Free some space in {tempfile.gettempdir()}."
         detail = traceback.format_exc()
     return {"error": {"kind": kind, "message": message, "remedy": remedy, "detail": detail}}
