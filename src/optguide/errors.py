@@ -160,7 +160,7 @@ def by_name(name: str) -> type[OptGuideError]:
 
     Workers send errors as data, so that a worker under another interpreter can report them too.
     """
-    found = globals().get(name)
-    if isinstance(found, type) and issubclass(found, OptGuideError):
-        return found
+    candidate = globals().get(name)
+    if isinstance(candidate, type) and issubclass(candidate, OptGuideError):
+        return candidate
     return WorkerError

@@ -17,8 +17,8 @@ def repository(start: Path | None = None) -> Path | None:
 
     :param start: a folder or file; the current folder by default.
     """
-    here = (start or Path.cwd()).resolve()
-    return next((folder for folder in (here, *here.parents) if (folder / _MARKER).is_dir()), None)
+    place = (start or Path.cwd()).resolve()
+    return next((folder for folder in (place, *place.parents) if (folder / _MARKER).is_dir()), None)
 
 
 def build_dir() -> Path:

@@ -36,9 +36,9 @@ def function(reference: str, error: type[OptGuideError]) -> Callable[..., Any]:
     :param error: class to raise, by what the function is for.
     :raises error: the module or the function does not exist, or importing fails.
     """
-    here = os.getcwd()  # noqa: PTH109 - sys.path holds strings
-    if here not in sys.path and "" not in sys.path:
-        sys.path.append(here)  # last: a numpy.py beside the model is not numpy
+    folder = os.getcwd()  # noqa: PTH109 - sys.path holds strings
+    if folder not in sys.path and "" not in sys.path:
+        sys.path.append(folder)  # last: a numpy.py beside the model is not numpy
     name, attribute = split(reference)
     target = _module(name, error)
     for part in attribute.split("."):

@@ -105,11 +105,11 @@ def benchmark_app(
         "-api": api,
         "-nireq": requests,
     }
-    given = [text for flag, value in flags.items() if value is not None for text in (flag, str(value))]
+    arguments = [text for flag, value in flags.items() if value is not None for text in (flag, str(value))]
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         report_options = ["-report_type", "no_counters", "-report_folder", name, "-json_stats"]
-        command = [*given, *options, *report_options, "-dump_config", str(folder / "config.json")]
+        command = [*arguments, *options, *report_options, "-dump_config", str(folder / "config.json")]
         with measuring_lock(f"benchmark_app -m {Path(model).name}"):
             done = _run(["-m", os.fspath(model), *command], (seconds or 0.0) + GRACE_SECONDS)
         report = _json(folder / "benchmark_report.json")
@@ -144,29 +144,29 @@ def _explain(done: subprocess.CompletedProcess[str], report: Mapping[str, Any]) 
     if done.returncode == _USAGE_STATUS:
         usage = printed.splitlines()[-1].partition("error: ")[2]
         return OptionError(f"benchmark_app does not take these options: {usage}.", "See benchmark_app -h.")
-    told = str(report.get("execution_results", {}).get("error", "")).strip().splitlines()
-    cause = told[-1] if told else f"it ended with status {done.returncode}"
+    error_lines = str(report.get("execution_results", {}).get("error", "")).strip().splitlines()
+    cause = error_lines[-1] if error_lines else f"it ended with status {done.returncode}"
     return WorkerError(
         f"benchmark_app failed: {cause}.", "Run again with --debug for what it printed.", detail=printed
     )
 
 
 def _report(report: Mapping[str, Any], config: Mapping[str, Any]) -> BenchmarkReport:
-    found = report["execution_results"]
+    results = report["execution_results"]
     # The percentile is part of the key: "latency (ms)", "latency (99 percentile) (ms)".
-    (latency,) = (value for key, value in found.items() if key.startswith("latency ("))
+    (latency,) = (value for key, value in results.items() if key.startswith("latency ("))
     hints = [properties.get("PERFORMANCE_HINT", "") for properties in config.values()]
-    first = found.get("first inference time (ms)")
+    first = results.get("first inference time (ms)")
     return BenchmarkReport(
         latency_median=float(latency),
-        latency_average=float(found["avg latency"]),
-        latency_min=float(found["min latency"]),
-        latency_max=float(found["max latency"]),
-        throughput=float(found["throughput"]),
-        iterations=int(found["total number of iterations"]),
-        seconds=float(found["total execution time (ms)"]) / 1e3,
-        read_ms=float(found["read model time (ms)"]),
-        compile_ms=float(found["compile model time (ms)"]),
+        latency_average=float(results["avg latency"]),
+        latency_min=float(results["min latency"]),
+        latency_max=float(results["max latency"]),
+        throughput=float(results["throughput"]),
+        iterations=int(results["total number of iterations"]),
+        seconds=float(results["total execution time (ms)"]) / 1e3,
+        read_ms=float(results["read model time (ms)"]),
+        compile_ms=float(results["compile model time (ms)"]),
         first_ms=None if first is None else float(first),
         hint=hints[0] if hints else "",
         configuration=report["configuration_setup"],

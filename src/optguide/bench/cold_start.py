@@ -16,7 +16,7 @@ from functools import partial
 import numpy as np
 
 from optguide.bench.process import GRACE_SECONDS
-from optguide.bench.rotation import THIS_MACHINE, Host, Rotation, Worker
+from optguide.bench.rotation import THIS_MACHINE, Host, Rotation, WorkerHandle
 from optguide.bench.variant import Variant, require_unique_names
 from optguide.errors import NotEnoughSamples, OptGuideError, OptionError
 from optguide.stats.comparison import Comparison, paired
@@ -100,8 +100,8 @@ class ColdStart:
         """
         self._check(name)
         if stage not in STAGES and stage not in SUMS:
-            known = ", ".join([*SUMS, *STAGES])
-            raise OptionError(f"There is no stage {stage!r}.", f"Use one of: {known}.")
+            stages = ", ".join([*SUMS, *STAGES])
+            raise OptionError(f"There is no stage {stage!r}.", f"Use one of: {stages}.")
         return [sum(run[part] for part in SUMS.get(stage, (stage,))) for run in self.runs[name]]
 
     def megabytes(self, name: str, kind: str = "peak", after: str = "first") -> list[float]:
@@ -115,12 +115,12 @@ class ColdStart:
             if given not in known:
                 raise OptionError(f"There is no {what} {given!r} of memory.", f"Use {' or '.join(known)}.")
         sizes = [run[after][FOOTPRINTS[kind]] for run in self.footprints[name]]
-        found = [size / MEGABYTE for size in sizes if size is not None]
-        if len(found) < len(sizes):
+        megabytes = [size / MEGABYTE for size in sizes if size is not None]
+        if len(megabytes) < len(sizes):
             raise NotEnoughSamples(
                 f"This system does not tell the {kind} memory of a process.", "Look at the peak instead."
             )
-        return found
+        return megabytes
 
     def _check(self, name: str) -> None:
         if name in self.failures:
@@ -179,7 +179,7 @@ class _Run:
     footprints: Mapping[str, Footprint]
 
 
-def _staged(worker: Worker, steady: int, *, check: bool) -> _Run:
+def _staged(worker: WorkerHandle, steady: int, *, check: bool) -> _Run:
     """Time a process that has just been started.
 
     :param check: look at the outputs too, once everything has been timed.

@@ -17,7 +17,7 @@ import numpy as np
 
 from optguide.bench.process import GRACE_SECONDS
 from optguide.bench.result import Block, Series, SessionResult
-from optguide.bench.rotation import THIS_MACHINE, Host, Rotation, Worker
+from optguide.bench.rotation import THIS_MACHINE, Host, Rotation, WorkerHandle
 from optguide.bench.session import DISCARD, Budget, Plan, Spent
 from optguide.bench.variant import Variant, require_unique_names
 from optguide.errors import OptGuideError, OptionError
@@ -114,9 +114,9 @@ def work_done(result: SessionResult, group: Group, alone: str) -> Estimate:
     """
     pairs = [(group.of(v.name), replace(group, name=alone).of(v.name)) for v in group.variants]
     rates = {name: _rates(result, name) for pair in pairs for name in pair}
-    rounds = sorted(set.intersection(*(set(found) for found in rates.values())))
+    rounds = sorted(set.intersection(*(set(by_round) for by_round in rates.values())))
     sums = [sum(rates[name][r] / rates[other][r] for name, other in pairs) for r in rounds]
-    fastest = 1 / max(float(np.median(list(found.values()))) for found in rates.values())
+    fastest = 1 / max(float(np.median(list(by_round.values()))) for by_round in rates.values())
     return paired_processes(sums, [0] * len(sums), fastest, result.others_share)
 
 
@@ -195,7 +195,7 @@ class _Colocation:
         labels = self._labels(group)
         return next((error for label, error in self.rotation.failures.items() if label in labels), None)
 
-    def _load(self, label: str, worker: Worker) -> None:
+    def _load(self, label: str, worker: WorkerHandle) -> None:
         self.loaded[label] = []
         for slot, variant in enumerate(self.rotation.processes[label]):
             reply = worker.load(slot)

@@ -22,7 +22,7 @@ from typing import Any
 import numpy as np
 
 from optguide.bench.process import GRACE_SECONDS
-from optguide.bench.rotation import THIS_MACHINE, Host, Rotation, Worker
+from optguide.bench.rotation import THIS_MACHINE, Host, Rotation, WorkerHandle
 from optguide.bench.session import DISCARD
 from optguide.bench.variant import Variant, require_unique_names
 from optguide.errors import OptGuideError, OptionError
@@ -60,8 +60,8 @@ class LayerTime:
         Of names from PyTorch only the module is left: its function is the ``kind``, or fused into it.
         """
         own = (name for name in (*self.origin, self.name) if not _MADE_UP.fullmatch(name))
-        found = next(own, self.name)
-        return found.partition("/aten::")[0].removeprefix("__module.") or found
+        title = next(own, self.name)
+        return title.partition("/aten::")[0].removeprefix("__module.") or title
 
 
 @dataclass(frozen=True)
@@ -118,21 +118,25 @@ class LayerTimes:
 
         :raises NotEnoughSamples: fewer than six rounds.
         """
-        found = [
+        layers = [
             LayerTime(
-                layer, said["kind"], said["precision"], self.together(name, [layer]), tuple(said["origin"])
+                layer,
+                description["kind"],
+                description["precision"],
+                self.together(name, [layer]),
+                tuple(description["origin"]),
             )
-            for layer, said in self._layers(name).items()
+            for layer, description in self._layers(name).items()
         ]
-        return tuple(sorted(found, key=lambda layer: layer.time.value, reverse=True))
+        return tuple(sorted(layers, key=lambda layer: layer.time.value, reverse=True))
 
     def kinds(self, name: str) -> tuple[KindTime, ...]:
         """The layers of a variant by kind and precision, the slowest first; raises as :meth:`of`."""
         groups = self._groups(name)
-        found = [
+        kinds = [
             KindTime(*key, tuple(members), self.together(name, members)) for key, members in groups.items()
         ]
-        return tuple(sorted(found, key=lambda kind: kind.time.value, reverse=True))
+        return tuple(sorted(kinds, key=lambda kind: kind.time.value, reverse=True))
 
     def total(self, name: str) -> Estimate:
         """All layers together, in microseconds per inference; raises as :meth:`of`."""
@@ -170,12 +174,14 @@ class LayerTimes:
         return Comparison(a, b, f"layers, {kind}" if kind else "layers", ratio)
 
     def _members(self, name: str, kind: str | None = None) -> list[str]:
-        return [layer for layer, said in self._layers(name).items() if kind in (None, said["kind"])]
+        return [
+            layer for layer, description in self._layers(name).items() if kind in (None, description["kind"])
+        ]
 
     def _groups(self, name: str) -> dict[tuple[str, str], list[str]]:
         groups: dict[tuple[str, str], list[str]] = {}
-        for layer, said in self._layers(name).items():
-            groups.setdefault((said["kind"], said["precision"]), []).append(layer)
+        for layer, description in self._layers(name).items():
+            groups.setdefault((description["kind"], description["precision"]), []).append(layer)
         return groups
 
     def _layers(self, name: str) -> Mapping[str, Mapping[str, Any]]:
@@ -196,8 +202,8 @@ def _per_round(rounds: Sequence[Round], members: Sequence[str]) -> list[float]:
 
 def _at_least_zero(values: Sequence[float], unit: str) -> Estimate:
     """The median; what takes next to nothing can come out below zero where rounded means are subtracted."""
-    found = median_of_rounds(values, unit)
-    return replace(found, value=max(0.0, found.value), low=max(0.0, found.low), high=max(0.0, found.high))
+    median = median_of_rounds(values, unit)
+    return replace(median, value=max(0.0, median.value), low=max(0.0, median.low), high=max(0.0, median.high))
 
 
 ROUNDS = 9
@@ -277,7 +283,7 @@ class _Counting:
             self.rotation.others_share,
         )
 
-    def _load(self, name: str, worker: Worker) -> None:
+    def _load(self, name: str, worker: WorkerHandle) -> None:
         self.loaded[name] = worker.load()
 
     def _turn(self, name: str, *, first: bool) -> None:

@@ -16,7 +16,7 @@ from typing import Literal
 import numpy as np
 
 from optguide.bench.process import GRACE_SECONDS
-from optguide.bench.rotation import THIS_MACHINE, Host, Rotation, Worker
+from optguide.bench.rotation import THIS_MACHINE, Host, Rotation, WorkerHandle
 from optguide.bench.variant import Variant, require_unique_names
 from optguide.errors import NotEnoughSamples, OptionError
 from optguide.format import quantity
@@ -170,7 +170,7 @@ def load_curves(
     rotation = Rotation({v.name: (v,) for v in variants}, seed=seed, isolating=False, host=host)
     points: dict[str, dict[float, LoadPoint]] = {variant.name: {} for variant in variants}
 
-    def load(_: str, worker: Worker) -> None:
+    def load(_: str, worker: WorkerHandle) -> None:
         worker.load()
         worker.outputs()  # a model that returns NaN has no latency worth knowing
 
@@ -210,19 +210,19 @@ def limit_rate(points: Sequence[LoadPoint], percentile: int, limit_ms: float) ->
 
     :raises NotEnoughSamples: no rate keeps the limit, or none breaks it.
     """
-    kept = highest_rate(points, percentile, limit_ms)
-    wanted = f"a p{percentile} of {limit_ms:.3g} ms"
-    if kept is None:
-        raise NotEnoughSamples(f"No rate that was offered surely kept {wanted}.", "Offer lower rates.")
+    keeping = highest_rate(points, percentile, limit_ms)
+    sentence = f"a p{percentile} of {limit_ms:.3g} ms"
+    if keeping is None:
+        raise NotEnoughSamples(f"No rate that was offered surely kept {sentence}.", "Offer lower rates.")
     limit = LatencyLimit(percentile, limit_ms)
-    broken = [p.offered for p in points if p.offered > kept.offered and p.against(limit) == "broke"]
+    broken = [p.offered for p in points if p.offered > keeping.offered and p.against(limit) == "broke"]
     if not broken:
-        raise NotEnoughSamples(f"No rate that was offered surely broke {wanted}.", "Offer higher rates.")
+        raise NotEnoughSamples(f"No rate that was offered surely broke {sentence}.", "Offer higher rates.")
     method = "highest offered rate that keeps the limit, up to the lowest that breaks it"
-    return Estimate(kept.offered, kept.offered, min(broken), "inferences/s", len(points), method)
+    return Estimate(keeping.offered, keeping.offered, min(broken), "inferences/s", len(points), method)
 
 
-def _offered(worker: Worker, rate: float, seconds: float, seed: int) -> LoadPoint:
+def _offered(worker: WorkerHandle, rate: float, seconds: float, seed: int) -> LoadPoint:
     worker.ask(GRACE_SECONDS, do="block", seconds=WARM_SECONDS, discard=0.0)
     patience = PATIENCE * seconds
     reply = worker.ask(
@@ -260,12 +260,12 @@ def _percentiles(samples: np.ndarray) -> dict[int, Estimate]:
 
 def _overload(scheduled: int, achieved: float, seconds: float, latencies: np.ndarray) -> str:
     """Why the latencies are of no steady state."""
-    wanted = scheduled / seconds
-    if achieved >= SUSTAINED * wanted:
+    scheduled_rate = scheduled / seconds
+    if achieved >= SUSTAINED * scheduled_rate:
         return ""
     given_up = latencies.size < scheduled
     if given_up or latencies[-latencies.size // 4 :].min() > BUSY * latencies.min():
-        rates = f"{quantity(achieved, '')} of {quantity(wanted, '')} requests/s"
+        rates = f"{quantity(achieved, '')} of {quantity(scheduled_rate, '')} requests/s"
         return f"only {rates} were completed: the queue kept growing"
     return ""
 

@@ -89,10 +89,10 @@ def search_load(
             between = {rate for curve in curves.values() for rate in rates_between(curve, limit)}
             if not between:
                 break
-            more = load_curves(
+            closer_curves = load_curves(
                 alive, sorted(between), seconds=seconds, seed=seed + 100 * again, label=f"{label}, closer"
             )
-            curves = {name: _merged(curve, more[name]) for name, curve in curves.items()}
+            curves = {name: _merged(curve, closer_curves[name]) for name, curve in curves.items()}
     return LoadSearch(capacity, curves, seconds, closed.failures)
 
 
@@ -121,12 +121,12 @@ def rates_between(curve: Sequence[LoadPoint], limit: LatencyLimit | None) -> tup
         return ()
     lowest = min(curve, key=lambda point: point.offered)
     try:
-        found = limit_rate(curve, limit.percentile, limit.milliseconds)
+        bracket = limit_rate(curve, limit.percentile, limit.milliseconds)
     except NotEnoughSamples:
         return (_short(lowest.offered / 2),) if lowest.against(limit) == "broke" else ()
-    known = {point.offered for point in curve}
-    middle = _short(math.sqrt(found.low * found.high))
-    return () if found.high < CLOSE * found.low or middle in known else (middle,)
+    offered = {point.offered for point in curve}
+    middle = _short(math.sqrt(bracket.low * bracket.high))
+    return () if bracket.high < CLOSE * bracket.low or middle in offered else (middle,)
 
 
 def _short(rate: float) -> float:

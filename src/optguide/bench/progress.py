@@ -36,12 +36,12 @@ REFRESHES_PER_SECOND = 4
 class Update(Protocol):
     """Called as work proceeds."""
 
-    def __call__(self, done: float, what: str) -> None:
+    def __call__(self, done: float, activity: str) -> None:
         """Report the share that is done (1 at most is shown) and, in a few words, what is running."""
 
 
 class Overview:
-    """What a run of many sessions shows: its phase, who leads, what is running, and the time left.
+    """What a run of many sessions shows: its phase, which candidate leads, what is running, and the time left.
 
     :param label: of the whole run.
     :param expected_seconds: its budget.
@@ -51,19 +51,19 @@ class Overview:
         self.label = label
         self.expected_seconds = expected_seconds
         self.started = time.monotonic()
-        self.phase = self.leader = self.what = ""
+        self.phase = self.leader = self.activity = ""
 
     def enter(self, phase: str) -> None:
         """Say what the run is at now, such as ``racing``."""
-        self.phase, self.what = phase, ""
+        self.phase, self.activity = phase, ""
 
     def lead(self, leader: str) -> None:
         """Name the candidate that the others have to beat."""
         self.leader = leader
 
-    def report(self, what: str) -> None:
+    def report(self, activity: str) -> None:
         """Say in a few words what is running."""
-        self.what = what
+        self.activity = activity
 
     @property
     def elapsed(self) -> float:
@@ -82,7 +82,7 @@ class Overview:
     def status(self) -> str:
         """Phase, leader and what is running, in one line."""
         leader = f"leader: {self.leader}" if self.leader else ""
-        return "; ".join(part for part in (self.phase, leader, self.what) if part)
+        return "; ".join(part for part in (self.phase, leader, self.activity) if part)
 
     def __rich__(self) -> RenderableType:
         """Two lines: how far the run is, and what it is doing."""
@@ -90,7 +90,7 @@ class Overview:
         head = Table.grid(padding=(0, 1))
         head.add_row(Text(self.label), ProgressBar(completed=100 * share, width=24), Text(self.left))
         leader = [Text(f"leader: {self.leader}", no_wrap=True, overflow="ellipsis")] if self.leader else []
-        doing = f"{self.phase}: {self.what}" if self.what else self.phase
+        doing = f"{self.phase}: {self.activity}" if self.activity else self.phase
         return Group(head, *leader, Text(doing, style="dim", no_wrap=True, overflow="ellipsis"))
 
 
@@ -142,8 +142,8 @@ class _Lines(Overview):
         if changed:
             self._print(f"{self.left}; leader: {leader}")
 
-    def report(self, what: str) -> None:
-        super().report(what)
+    def report(self, activity: str) -> None:
+        super().report(activity)
         if time.monotonic() - self._printed >= PLAIN_SECONDS:
             self._print(f"{self.left}; {self.status}")
 
@@ -169,8 +169,8 @@ def reporting(label: str, expected_seconds: float) -> Iterator[Update]:
 
 
 def _nested(outer: Overview) -> Update:
-    def update(done: float, what: str) -> None:
-        outer.report(f"{what}, {min(done, 1.0):.0%}")
+    def update(done: float, activity: str) -> None:
+        outer.report(f"{activity}, {min(done, 1.0):.0%}")
 
     return update
 
@@ -182,14 +182,14 @@ def _live(console: Console, label: str, expected_seconds: float) -> Iterator[Upd
         BarColumn(bar_width=24),
         TimeElapsedColumn(),
         TextColumn("{task.fields[left]}"),
-        TextColumn("{task.fields[what]}", style="dim", markup=False),
+        TextColumn("{task.fields[activity]}", style="dim", markup=False),
     )
     with Progress(*columns, console=console, transient=True) as progress:
-        task = progress.add_task(label, total=1.0, left="", what="")
+        task = progress.add_task(label, total=1.0, left="", activity="")
 
-        def update(done: float, what: str) -> None:
+        def update(done: float, activity: str) -> None:
             left = f"{max(0.0, (1 - done) * expected_seconds):.0f} s left"
-            progress.update(task, completed=min(done, 1.0), left=left, what=what)
+            progress.update(task, completed=min(done, 1.0), left=left, activity=activity)
 
         yield update
 
@@ -199,12 +199,12 @@ def _plain(console: Console, label: str, expected_seconds: float) -> Iterator[Up
     start = last = time.monotonic()
     console.print(f"{label}: up to {expected_seconds:.0f} s", highlight=False, markup=False)
 
-    def update(done: float, what: str) -> None:
+    def update(done: float, activity: str) -> None:
         nonlocal last
         now = time.monotonic()
         if now - last >= PLAIN_SECONDS:
             last = now
-            console.print(f"{label}: {min(done, 1.0):.0%}, {what}", highlight=False, markup=False)
+            console.print(f"{label}: {min(done, 1.0):.0%}, {activity}", highlight=False, markup=False)
 
     yield update
     console.print(f"{label}: done in {time.monotonic() - start:.1f} s", highlight=False, markup=False)

@@ -182,7 +182,7 @@ class SessionResult:
         names = (*above, *below)
         costs = {name: self._by_round(name, quantity) for name in names}
         generation = {block.round: block.generation for block in self._of(names[0]).blocks}
-        rounds = sorted(set.intersection(*(set(found) for found in costs.values())))
+        rounds = sorted(set.intersection(*(set(by_round) for by_round in costs.values())))
         fastest = min(float(np.median(list(self._by_round(name, "call").values()))) for name in names)
         ratios = [
             math.prod(costs[name][r] for name in above) / math.prod(costs[name][r] for name in below)

@@ -26,10 +26,10 @@ from optguide.bench.variant import Variant
 from optguide.errors import OptGuideError
 from optguide.machine import OthersMeter, measuring_lock
 
-__all__ = ["THIS_MACHINE", "Host", "Rotation", "Worker"]
+__all__ = ["THIS_MACHINE", "Host", "Rotation", "WorkerHandle"]
 
 
-class Worker(Protocol):
+class WorkerHandle(Protocol):
     """What a rotation needs of a process that holds variants; see :class:`.process.WorkerProcess`."""
 
     @property
@@ -93,7 +93,7 @@ class Host:
     :param meter: makes a meter of what processes other than the given ones use.
     """
 
-    start: Callable[..., Worker] = WorkerProcess
+    start: Callable[..., WorkerHandle] = WorkerProcess
     clock: Callable[[], float] = time.perf_counter
     held: Callable[[str, float], AbstractContextManager[Update]] = _held
     meter: Callable[[Sequence[int]], Meter] = OthersMeter
@@ -128,7 +128,7 @@ class Rotation:
         self.processes = {name: tuple(variants) for name, variants in processes.items()}
         self.host = host
         self.random = np.random.default_rng(seed)
-        self.workers: dict[str, Worker] = {}
+        self.workers: dict[str, WorkerHandle] = {}
         self.failures: dict[str, OptGuideError] = {}
         self.peaks: dict[str, int] = {}
         self.load_seconds = 0.0
@@ -144,8 +144,8 @@ class Rotation:
     @property
     def others_share(self) -> float:
         """Share of the machine's CPU (0 to 1) that other processes used while metered; NaN if unknown."""
-        known = [share for share in self._shares if not math.isnan(share)]
-        return sum(known) / len(known) if known else math.nan
+        shares = [share for share in self._shares if not math.isnan(share)]
+        return sum(shares) / len(shares) if shares else math.nan
 
     @contextmanager
     def held(self, label: str, seconds: float) -> Iterator[None]:
@@ -161,7 +161,7 @@ class Rotation:
             raise next(self.failures[name] for name in self.processes)
 
     @contextmanager
-    def generation(self, load: Callable[[str, Worker], None], *, done: float = 0.0) -> Iterator[None]:
+    def generation(self, load: Callable[[str, WorkerHandle], None], *, done: float = 0.0) -> Iterator[None]:
         """Start a fresh process for every member, and end them all afterwards.
 
         On some machines processes that are started first stay slower as long as they live. So every other
@@ -202,7 +202,7 @@ class Rotation:
         return order
 
     @contextmanager
-    def process(self, name: str) -> Iterator[Worker]:
+    def process(self, name: str) -> Iterator[WorkerHandle]:
         """One fresh process of a member for a single turn, metered."""
         with self.host.start(*self.processes[name]) as worker:
             self.workers = {name: worker}

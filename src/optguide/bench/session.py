@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 
 from optguide.bench.process import GRACE_SECONDS
 from optguide.bench.result import Block, Series, SessionResult
-from optguide.bench.rotation import THIS_MACHINE, Host, Rotation, Worker
+from optguide.bench.rotation import THIS_MACHINE, Host, Rotation, WorkerHandle
 from optguide.bench.variant import Variant, require_unique_names
 from optguide.errors import NotEnoughSamples, OptionError
 from optguide.stats.estimate import MINIMUM_PROCESSES, MINIMUM_ROUNDS
@@ -258,7 +258,7 @@ class _ClosedLoop:
                 if not self.plan.wants_round(self.spent, precise=self.precise()):
                     return
 
-    def _load(self, name: str, worker: Worker) -> None:
+    def _load(self, name: str, worker: WorkerHandle) -> None:
         reply = worker.load()
         outputs = self.loaded[name].outputs if name in self.loaded else worker.outputs()
         worker.warm_up()

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from functools import partial
 
 from optguide.bench.process import GRACE_SECONDS
-from optguide.bench.rotation import THIS_MACHINE, Host, Rotation, Worker
+from optguide.bench.rotation import THIS_MACHINE, Host, Rotation, WorkerHandle
 from optguide.bench.variant import Variant, require_unique_names
 from optguide.errors import OptionError
 from optguide.stats.estimate import Estimate, median_of_rounds
@@ -76,7 +76,7 @@ def trace(
     durations: dict[str, list[float]] = {name: [] for name in names}
     memory: dict[str, list[tuple[int, float]]] = {}
 
-    def load(name: str, worker: Worker) -> None:
+    def load(name: str, worker: WorkerHandle) -> None:
         worker.load()
         memory[name] = [(0, _resident(worker))]
 
@@ -92,7 +92,7 @@ def trace(
     return {name: Trace(tuple(durations[name]), tuple(memory[name])) for name in names}
 
 
-def _resident(worker: Worker) -> float:
+def _resident(worker: WorkerHandle) -> float:
     sizes = worker.ask(GRACE_SECONDS, do="memory")
     now = sizes["rss"] if sizes["rss"] is not None else sizes["peak_rss"]
     return float(now) / MEGABYTE

@@ -93,10 +93,10 @@ class Worker:
     def check(self, path: str) -> dict[str, Any]:
         """Run the first input set, refuse outputs that mean nothing, save the rest to ``path`` (``.npz``)."""
         # Functions may return anything; what is not an array of plain values cannot be compared.
-        found = [array for array in self.runner.outputs() if array.dtype != object]
-        _refuse_meaningless(found)
-        np.savez(path, *found)
-        return {"outputs": len(found)}
+        arrays = [array for array in self.runner.outputs() if array.dtype != object]
+        _refuse_meaningless(arrays)
+        np.savez(path, *arrays)
+        return {"outputs": len(arrays)}
 
     def block(
         self, seconds: float, discard: float, linger: float = 0.0, lock: TicketLock | None = None
@@ -212,8 +212,8 @@ def _from_status(status: str) -> dict[str, int | None]:
     """The kernel's own account: ``getrusage`` starts from the peak of the process that spawned this one."""
     lines = (line.partition(":") for line in status.splitlines())
     kibibytes = {name: int(value.split()[0]) for name, _, value in lines if name in _FIELDS.values()}
-    known = {kind: kibibytes.get(name) for kind, name in _FIELDS.items()}
-    return {kind: None if size is None else 1024 * size for kind, size in known.items()}
+    sizes = {kind: kibibytes.get(name) for kind, name in _FIELDS.items()}
+    return {kind: None if size is None else 1024 * size for kind, size in sizes.items()}
 
 
 def die_with_parent() -> None:

@@ -195,8 +195,8 @@ def _hypervisor(reported: set[str], architecture: str) -> bool | None:
     """The ``hypervisor`` bit of CPUID, which exists on x86 only and which macOS does not pass on."""
     if "hypervisor" in reported:
         return True
-    told = architecture.startswith("X86") and bool(reported) and platform.system() != "Darwin"
-    return False if told else None
+    reliable = architecture.startswith("X86") and bool(reported) and platform.system() != "Darwin"
+    return False if reliable else None
 
 
 def _governor(folder: Path = Path("/sys/devices/system/cpu/cpufreq")) -> str | None:
@@ -222,10 +222,10 @@ def packages() -> tuple[str, ...]:
 
 
 def _versions() -> dict[str, str]:
-    found = {}
+    versions = {}
     for name in packages():
         try:
-            found[name] = importlib.metadata.version(name)
+            versions[name] = importlib.metadata.version(name)
         except importlib.metadata.PackageNotFoundError:
             continue
-    return found
+    return versions

@@ -82,12 +82,12 @@ def measuring_lock(what: str, wait: float = 0.0, *, lend: bool = False) -> Itera
 def holder() -> Holder | None:
     """Who measures on this machine now, this process included; ``None`` when nobody does."""
     try:
-        found = msgspec.json.decode((_folder() / "holder.json").read_bytes(), type=Holder)
-        started = datetime.fromtimestamp(psutil.Process(found.pid).create_time(), UTC)
+        note = msgspec.json.decode((_folder() / "holder.json").read_bytes(), type=Holder)
+        started = datetime.fromtimestamp(psutil.Process(note.pid).create_time(), UTC)
     except (OSError, msgspec.DecodeError, psutil.Error):
         return None
     # A killed process leaves its note behind, and its number may have gone to a process started later.
-    return found if started <= found.since + timedelta(seconds=1) else None
+    return note if started <= note.since + timedelta(seconds=1) else None
 
 
 def _lent() -> bool:
@@ -138,14 +138,13 @@ def _announced(folder: Path, what: str) -> Iterator[None]:
 
 
 def _busy() -> Busy:
-    found = holder()
+    current = holder()
     details = ""
-    if found is not None:
-        since = found.since.astimezone()
+    if current is not None:
+        since = current.since.astimezone()
         same_day = since.date() == datetime.now(UTC).astimezone().date()
-        details = (
-            f" (process {found.pid}, since {since:{'%H:%M' if same_day else '%Y-%m-%d %H:%M'}}: {found.what})"
-        )
+        moment = since.strftime("%H:%M" if same_day else "%Y-%m-%d %H:%M")
+        details = f" (process {current.pid}, since {moment}: {current.what})"
     return Busy(
         f"Another measurement is running{details}.",
         "Wait for it to end, or pass --wait 10m to start when it has ended.",

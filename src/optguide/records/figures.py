@@ -61,9 +61,9 @@ def take_new_figures() -> list[StagedFigure]:
 
     A gallery scraper calls it after each block of an example, also of one that fails later.
     """
-    taken = _new.copy()
+    figures = _new.copy()
     _new.clear()
-    return taken
+    return figures
 
 
 def stage(

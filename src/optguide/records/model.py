@@ -174,11 +174,11 @@ class EvaluatedModel:
     @classmethod
     def of(cls, result: Result) -> EvaluatedModel | None:
         """What was judged, with the model's place in this build; ``None`` where the example did not tell."""
-        found = result.evidence.get("judged")
-        if found is None:
+        measured = result.evidence.get("judged")
+        if measured is None:
             return None
         # Records show readers paths that begin with "build", wherever that folder is.
-        return cls(**{**found, "model": build_dir() / Path(found["model"]).relative_to("build")})
+        return cls(**{**measured, "model": build_dir() / Path(measured["model"]).relative_to("build")})
 
 
 if TYPE_CHECKING:

@@ -137,11 +137,11 @@ def load(root: Path | None = None, *, allow_mixed: bool = False) -> Records:
     :raises RecordsError: a corrupt file, another schema, an identifier in two records, or several machines.
     """
     folder = records_dir(root)
-    found = [_read(file, folder) for file in sorted(folder.glob("*/*.json"))]
-    by_example = {record.example: record for record in found}
-    _refuse_shared_ids(found)
+    records = [_read(file, folder) for file in sorted(folder.glob("*/*.json"))]
+    by_example = {record.example: record for record in records}
+    _refuse_shared_ids(records)
     if not allow_mixed:
-        _refuse_machines(found)
+        _refuse_machines(records)
     return Records(folder, by_example)
 
 

@@ -87,8 +87,8 @@ def accuracy(correct: npt.ArrayLike) -> Estimate:
     samples = answers.shape[-1]
     if answers.ndim == 1:
         hits = int(answers.sum())
-        found: Any = scipy.stats.binomtest(hits, samples).proportion_ci(CONFIDENCE, method="wilson")
-        low, high = float(found.low), float(found.high)
+        interval: Any = scipy.stats.binomtest(hits, samples).proportion_ci(CONFIDENCE, method="wilson")
+        low, high = float(interval.low), float(interval.high)
         return Estimate(hits / samples, low, high, "share", samples, "Wilson interval")
     value, half = _crossed(answers.astype(np.float64))
     return Estimate(value, max(0.0, value - half), min(1.0, value + half), "share", samples, _method(answers))

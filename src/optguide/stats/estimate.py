@@ -259,6 +259,6 @@ def _inflation(series: Floats) -> float:
     power = float((centred**2).sum())
     if power == 0:
         return 1.0
-    seen = float((centred[1:] * centred[:-1]).sum()) / power
-    corrected = min(STRONGEST, seen + (1 + 4 * seen) / series.size)
+    correlation = float((centred[1:] * centred[:-1]).sum()) / power
+    corrected = min(STRONGEST, correlation + (1 + 4 * correlation) / series.size)
     return max(1.0, (1 + corrected) / (1 - corrected))
