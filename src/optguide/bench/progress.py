@@ -41,7 +41,7 @@ class Update(Protocol):
 
 
 class Overview:
-    """What a run of many sessions shows: its phase, which candidate leads, what is running, and the time left.
+    """What a run of many sessions shows: its phase, the leader, what is running, and the time left.
 
     :param label: of the whole run.
     :param expected_seconds: its budget.
