@@ -44,6 +44,7 @@ SETTINGS = {
     "HF_HUB_OFFLINE": "1",
     "HF_HUB_DISABLE_TELEMETRY": "1",
     "DO_NOT_TRACK": "1",
+    "NNCF_EXTENSION_LOAD_TIMEOUT": "600",  # it compiles for longer than its 60 s on a busy machine
     **runpy.run_path(str(ROOT / "src" / "optguide" / "openvino_release.py"))["TELEMETRY_OFF"],
 }
 

@@ -13,7 +13,7 @@ CLASSES = [
 
 
 def test_exported_names():
-    assert set(errors.__all__) == {item.__name__ for item in CLASSES} | {"by_name"}
+    assert set(errors.__all__) == {item.__name__ for item in CLASSES} | {"by_name", "described", "first_line"}
 
 
 def test_the_tree_in_the_docstring_is_the_tree():

@@ -17,7 +17,6 @@ from optguide.errors import InputError, OutputError
 from optguide.guide.workloads import digits_network, export
 from optguide.guide.workloads.artifacts import Recipe, Workload, ensure, package_folder
 from optguide.guide.workloads.digits_network import network, train
-from optguide.runtimes.openvino_models import infer_all
 
 if TYPE_CHECKING:
     import numpy as np
@@ -158,6 +157,8 @@ def correct(compiled: openvino.CompiledModel, fold: int = 0) -> NDArray[np.bool_
     """
     import numpy as np
     import openvino
+
+    from optguide.runtimes.openvino_models import infer_all  # needs NumPy, which listing workloads does not
 
     samples = data(fold)
     shape = compiled.input(0).partial_shape
