@@ -155,7 +155,7 @@ class LayerTimes:
         rounds = self._of(name)
         totals = _per_round(rounds, self._members(name))
         parts = zip(_per_round(rounds, members), totals, strict=True)
-        return _at_least_zero([part / total if total else 0.0 for part, total in parts], "share")
+        return _at_least_zero([part / total if total else 0.0 for part, total in parts], "share", most=1.0)
 
     def compare(self, a: str, b: str, kind: str | None = None) -> Comparison | None:
         """How much less time the layers of one kind take in ``b`` than in ``a``, paired by round.
@@ -200,10 +200,11 @@ def _per_round(rounds: Sequence[Round], members: Sequence[str]) -> list[float]:
     return [sum(turn.times.get(layer, 0.0) for layer in members) for turn in rounds]
 
 
-def _at_least_zero(values: Sequence[float], unit: str) -> Estimate:
+def _at_least_zero(values: Sequence[float], unit: str, most: float = math.inf) -> Estimate:
     """The median; what takes next to nothing can come out below zero where rounded means are subtracted."""
     median = median_of_rounds(values, unit)
-    return replace(median, value=max(0.0, median.value), low=max(0.0, median.low), high=max(0.0, median.high))
+    value, low, high = np.clip([median.value, median.low, median.high], 0.0, most)
+    return replace(median, value=float(value), low=float(low), high=float(high))
 
 
 ROUNDS = 9
