@@ -181,10 +181,7 @@ class Rotation:
                 load(name, self.workers[name])
                 self.load_seconds += self.host.clock() - begun
 
-            for name in self._starting_order():
-                self.report(done, f"loading {name}")
-                with self.isolated(name):
-                    start(name)
+            self.visit(start, done=done, doing="loading {}", order=self._starting_order())
             with self.metered():
                 yield
             for name in self.alive:
@@ -216,14 +213,21 @@ class Rotation:
             yield meter
         self._shares.append(meter.share)
 
-    def visit(self, turn: Callable[[str], object], *, done: float, doing: str = "{}") -> None:
-        """Give every member that has not failed its turn, in a new order.
+    def visit(
+        self,
+        turn: Callable[[str], object],
+        *,
+        done: float,
+        doing: str = "{}",
+        order: Sequence[str] | None = None,
+    ) -> None:
+        """Give every member that has not failed its turn, in a new order unless one is given.
 
         :param turn: what is done, given a member's name; where it fails, the member is given up.
         :param done: share of the session that is over, for the progress.
         :param doing: what progress shows, with ``{}`` for the member's name.
         """
-        for name in self.shuffled(self.alive):
+        for name in self.shuffled(self.alive) if order is None else order:
             self.report(done, doing.format(name))
             with self.isolated(name):
                 turn(name)
