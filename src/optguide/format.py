@@ -105,7 +105,7 @@ def quantity(value: float, unit: str) -> str:
 def interval(low: float, high: float, unit: str, value: float | None = None) -> str:
     """The interval with the digits that its width justifies: ``39.4 to 40.3 ms``.
 
-    :param value: what the interval belongs to and whose scale it takes; the middle when there is none.
+    :param value: the estimate, which sets the scale; the middle of the interval by default.
     """
     if not (math.isfinite(low) and math.isfinite(high)):
         return _UNKNOWN

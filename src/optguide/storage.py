@@ -187,7 +187,7 @@ def decode_json(
     """Turn JSON that :func:`encode_json` wrote back into a ``form``.
 
     :param form: a dataclass with a field ``schema``.
-    :param kind: what the file holds, for messages, such as ``"record"``.
+    :param kind: the word for the content in messages, such as ``"record"``.
     :param file: where ``data`` comes from, for messages.
     :param schema: version of the form that this program reads.
     :param nonfinite: accept numbers that are not finite, whichever way they were written: in an estimate,

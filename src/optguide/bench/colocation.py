@@ -39,7 +39,7 @@ still lie within the calls of the others; what is discarded does the same at the
 class Group:
     """Variants that run at the same time.
 
-    :param name: what tables call it, such as ``two processes``.
+    :param name: name in tables, such as ``two processes``.
     :param variants: with different names; a single one runs alone.
     :param sharing: ``processes`` gives each a process of its own. With ``process`` they share one, and each
         is called by a thread of its own. ``turns`` is the same with one call at a time, in the order in which

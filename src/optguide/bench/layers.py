@@ -40,9 +40,9 @@ _MADE_UP = re.compile(r"[A-Za-z]+_\d+(_.*)?|\d+")
 class LayerTime:
     """One layer of a compiled model.
 
-    :param name: of the layer in the compiled model.
-    :param kind: what it computes, such as ``Convolution``; ``Reorder`` rewrites data for the next layer.
-    :param precision: in which it computes, such as ``bf16`` or ``u8``.
+    :param name: name in the compiled model.
+    :param kind: type of operation, such as ``Convolution``; ``Reorder`` rewrites data for the next layer.
+    :param precision: precision of its computation, such as ``bf16`` or ``u8``.
     :param time: per inference, in microseconds; zero where it takes less than one.
     :param origin: layers of the original model that it stands for, itself and those fused into it.
     """
@@ -99,7 +99,7 @@ class LayerTimes:
     :param described: by variant name and layer name, its ``kind``, ``precision`` and ``origin``.
     :param failures: by variant name.
     :param effective: by variant name, properties as the device resolved them.
-    :param versions: of the packages that executed the models.
+    :param versions: versions of the packages that executed the models.
     :param anew: whether models were compiled anew for every round.
     :param others_share: share of the machine's CPU that other processes used meanwhile (0 to 1); NaN where
         the system does not tell.
@@ -229,10 +229,10 @@ def layers(
 
     A variant that fails is reported in ``failures`` and the others are counted all the same.
 
-    :param variants: of the runtime OpenVINO, with different names.
+    :param variants: variants of the runtime OpenVINO, with different names.
     :param seconds: for counted inferences, shared by all variants; compiling comes on top, up to about twice
         as much. Where inferences are so long that six rounds do not fit, up to four times as much.
-    :param seed: of the order of turns.
+    :param seed: seed for the order of turns.
     :raises Busy: another measurement is running.
     :raises OptionError: nothing to count, or two variants of one name.
     :raises OptGuideError: every variant failed; the first one's error.

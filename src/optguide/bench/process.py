@@ -56,7 +56,7 @@ class WorkerProcess:
     without a slot is about the first. All of them run under the interpreter and the environment variables of
     the first, and within its limits.
 
-    :param variants: what it will load.
+    :param variants: variants to load, one per slot.
     """
 
     def __init__(self, *variants: Variant) -> None:
@@ -207,7 +207,7 @@ def obituary(subject: str, status: int, printed: str) -> WorkerDied:
 
     :param subject: begins the sentence, such as ``The worker of 'a'``.
     :param status: its exit status, negative for the signal that ended it.
-    :param printed: what it wrote to standard error; the end of it is kept for ``--debug``.
+    :param printed: its standard error; the end of it is kept for ``--debug``.
     """
     cause = f"ended with status {status}" if status >= 0 else f"was ended by {signal.Signals(-status).name}"
     remedy = "Run the command again with --debug for what it printed."

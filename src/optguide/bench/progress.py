@@ -43,7 +43,6 @@ class Update(Protocol):
 class Overview:
     """What a run of many sessions shows: its phase, the leader, what is running, and the time left.
 
-    :param label: of the whole run.
     :param expected_seconds: its budget.
     """
 
@@ -102,7 +101,7 @@ _outer: Overview | None = None
 def overview(label: str, expected_seconds: float) -> Iterator[Overview]:
     """Show one display for a whole run; sessions that run inside report into it.
 
-    :param label: of the run, such as ``optimize model.xml``.
+    :param label: name of the run, such as ``optimize model.xml``.
     :param expected_seconds: its budget, for the time left.
     """
     global _outer  # noqa: PLW0603 - the display is one per process, as the terminal is
@@ -156,7 +155,6 @@ class _Lines(Overview):
 def reporting(label: str, expected_seconds: float) -> Iterator[Update]:
     """Show the progress of one session, or report it into the overview that is open.
 
-    :param label: what is being measured.
     :param expected_seconds: the budget, for the time left.
     """
     if _outer is not None:

@@ -28,9 +28,9 @@ __all__ = ["Agreement", "Block", "Series", "SessionResult"]
 class Block:
     """One turn of one variant.
 
-    :param round: which round of the session.
-    :param generation: which worker of the variant, where they were replaced during the session.
-    :param latencies_ms: of single inferences, in milliseconds; all of them or a regular sample.
+    :param round: number of the session's round, from zero.
+    :param generation: number of the variant's worker, from zero; a session may replace its workers.
+    :param latencies_ms: latencies of single inferences: all of them, or a regular sample.
     :param seconds: length of the timed window.
     :param cpu_seconds: CPU time of the worker in the window, all threads; NaN where it held another variant
         that was called at the same time.
@@ -57,7 +57,7 @@ class Series:
     """Everything measured of one variant.
 
     :param effective: properties as the runtime resolved them.
-    :param versions: of the packages that executed the model.
+    :param versions: versions of the packages that executed the model.
     :param load_seconds: import, read and compile of the first worker.
     :param peak_rss: peak resident memory of the worker in bytes.
     :param frames: inputs that one inference processes.
@@ -89,7 +89,7 @@ class Agreement:
     """How far two variants' outputs are apart, over all outputs of the first input set.
 
     :param max_abs: largest absolute difference.
-    :param max_rel: that difference as a share of the largest value of the first; NaN where that is zero.
+    :param max_rel: ``max_abs`` as a share of the largest value of the first; NaN where that is zero.
     :param cosine: cosine similarity of the flattened outputs; NaN where one of them is zero.
     """
 

@@ -108,7 +108,7 @@ class Rotation:
     """Processes that take turns, and what became of them.
 
     :param processes: by the name of a member, the variants that its process holds.
-    :param seed: of the orders in which members are started and visited.
+    :param seed: seed for the orders in which members are started and visited.
     :param isolating: whether a member that fails is given up; otherwise its failure ends the session.
     :ivar workers: running processes of the present generation by member.
     :ivar failures: why a member was given up.
@@ -151,7 +151,7 @@ class Rotation:
     def held(self, label: str, seconds: float) -> Iterator[None]:
         """Keep the machine for this rotation and show its progress.
 
-        :param seconds: that it is expected to take.
+        :param seconds: expected duration.
         :raises Busy: another measurement is running.
         :raises OptGuideError: every member failed; the first one's error.
         """
@@ -223,9 +223,9 @@ class Rotation:
     ) -> None:
         """Give every member that has not failed its turn, in a new order unless one is given.
 
-        :param turn: what is done, given a member's name; where it fails, the member is given up.
+        :param turn: function of a member's name; where it fails, the member is given up.
         :param done: share of the session that is over, for the progress.
-        :param doing: what progress shows, with ``{}`` for the member's name.
+        :param doing: activity to show as progress, with ``{}`` for the member's name.
         """
         for name in self.shuffled(self.alive) if order is None else order:
             self.report(done, doing.format(name))

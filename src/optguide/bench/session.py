@@ -43,7 +43,7 @@ share three sets of workers are loaded, at about half six."""
 class Budget:
     """How long a session may take and when it stops earlier.
 
-    :param seconds: of the whole session, loading included, for all variants together.
+    :param seconds: length of the whole session, loading included, for all variants together.
     :param precision: stop once the interval of every variant's throughput ratio to the first, or of the rate
         of a single variant, has a half-width of at most this share.
     :param block: length of one turn in seconds.
@@ -120,7 +120,7 @@ class Plan:
     as many sets of workers as it can load in about half of its budget, where that makes three or more
     (T. Kalibera and R. Jones, "Rigorous Benchmarking in Reasonable Time", 2013).
 
-    :param load_seconds: of all members of the session, once.
+    :param load_seconds: time to load every member once.
     :param members: how many take their turn in a round.
     :param replaceable: whether this kind of session can replace its workers at all.
     """
@@ -191,8 +191,8 @@ def measure(
     A variant that fails is reported in ``failures`` and the others are measured all the same.
 
     :param control: add a second worker of the first variant, the A/A control.
-    :param seed: of the order of turns.
-    :param label: what progress shows and what another process is told while this one holds the machine.
+    :param seed: seed for the order of turns.
+    :param label: activity shown as progress and to other processes that wait for the machine.
     :param host: where the workers run.
     :raises Busy: another measurement is running.
     :raises OptGuideError: every variant failed; the first one's error.

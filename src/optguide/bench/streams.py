@@ -40,7 +40,7 @@ def grid(processors: int) -> tuple[tuple[int, ...], tuple[int, ...]]:
 
     The last of each is more than the processors can run at a time, to show what that brings.
 
-    :param processors: that OpenVINO sees, the upper end of ``RANGE_FOR_STREAMS``.
+    :param processors: upper end of ``RANGE_FOR_STREAMS``, the processors that OpenVINO sees.
     """
     streams = {1, 2, processors // 2, processors, 2 * processors}
     threads = {1, processors // 2, processors, 2 * processors}
@@ -64,7 +64,7 @@ def alternatives(default: Setting, processors: int) -> tuple[Setting, ...]:
     All threads with one stream, two, four and so on up to twice as many streams as the device chose; and half
     and double of the threads. Settings that the device would reduce are left out, and so is ``default``.
 
-    :param default: what the device chose.
+    :param default: the device's own choice.
     """
     steps = [2**step for step in range(default.threads.bit_length()) if 2**step <= 2 * default.streams]
     settings = {Setting(streams, default.threads) for streams in steps if streams <= default.threads}

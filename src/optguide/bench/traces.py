@@ -64,7 +64,7 @@ def trace(
     A function goes on where it stopped; a variant with several input sets starts again in every chunk.
 
     :param every: calls of one chunk; memory is looked at after each.
-    :param seed: of the order of turns.
+    :param seed: seed for the order of turns.
     :raises Busy: another measurement is running.
     :raises OptGuideError: a variant failed.
     """

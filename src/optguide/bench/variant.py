@@ -26,9 +26,9 @@ __all__ = ["Variant", "require_unique_names"]
 class Variant:
     """One way to run one model.
 
-    :param name: what tables and figures call it; unique within a session.
+    :param name: name in tables and figures; unique within a session.
     :param model: a model file, or what else the runtime reads.
-    :param runtime: what executes the model, with its settings.
+    :param runtime: the runtime that executes the model, with its settings.
     :param inputs: ``.npz`` files, one set of named inputs each, used in turn. Empty: random values
         drawn from ``seed``.
     :param interpreter: Python executable of an isolated environment; ``None`` is this one.

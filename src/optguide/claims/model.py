@@ -71,12 +71,12 @@ class Claim(Strict, frozen=True):
     """A piece of advice that measurements can confirm or refute.
 
     :param id: lower-case words with hyphens between.
-    :param chapter: of the guide, the name of the file that holds it.
+    :param chapter: chapter of the guide, the stem of the TOML file.
     :param statement: one sentence.
     :param source: where the advice is given.
     :param page: guide page that discusses it, without suffix.
     :param conditions: all of them must hold.
-    :param needs: what the machine must have, see :meth:`optguide.machine.Machine.supports`.
+    :param needs: requirements on the machine, see :meth:`optguide.machine.Machine.supports`.
     """
 
     id: str

@@ -45,7 +45,7 @@ class Verdict:
     :param outcome: ``refuted`` if any condition fails, ``confirmed`` if all hold, ``inconclusive`` if an
         interval leaves one open, ``not measurable here`` if the machine or the model lacks something.
     :param reasons: one sentence per condition with the measured interval, or per thing that is lacking.
-    :param results: that decided it, by identifier; empty where nothing did.
+    :param results: the results that decided it, by identifier; empty where nothing did.
     """
 
     id: str

@@ -173,7 +173,7 @@ def machine_line(versions: Mapping[str, str] | None = None) -> None:
 def verdict(word: str, text: str | None = None) -> Text:
     """A verdict in its colour.
 
-    :param text: what to print instead of the word itself.
+    :param text: text to print in place of the word itself.
     """
     return Text(text or word, style=_STYLES.get(word, ""))
 

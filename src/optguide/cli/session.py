@@ -67,7 +67,7 @@ def subject(variants: Sequence[Variant]) -> str:
 def machine_held(label: str, wait: float) -> Iterator[None]:
     """Hold the measuring lock, and print who holds it where that means waiting.
 
-    :param label: what is going to be measured, for others who find the machine held.
+    :param label: the measurement's name for others who find the machine held.
     :raises Busy: another measurement still runs after ``wait`` seconds.
     """
     if wait and (current := holder()):
@@ -83,7 +83,7 @@ def machine_held(label: str, wait: float) -> Iterator[None]:
 def busy_warnings(others_share: float) -> list[str]:
     """A warning where other processes used so much of the machine that the numbers are theirs too.
 
-    :param others_share: of the machine's CPU (0 to 1).
+    :param others_share: CPU time of other processes as a share of the whole machine's (0 to 1).
     """
     (limit,) = (limit for limit in LIMITS if limit.witness == "others_share")
     if not others_share > limit.noisy:
@@ -227,7 +227,7 @@ def run_session(
 ) -> SessionRun:
     """Measure ``variants`` in one session.
 
-    :param label: what is measured, for progress and for others who find the machine held.
+    :param label: the measurement's name, for progress and for others who find the machine held.
     :param options: values of :func:`optguide.cli.options.session_options`.
     :param control: whether the first variant takes part a second time.
     :raises OptionError: no budget.

@@ -31,7 +31,7 @@ class NoiseLimit:
     :param quiet: largest value of a quiet machine.
     :param noisy: values above it make the machine noisy.
     :param unit: unit of the values, as :func:`optguide.format.quantity` takes it.
-    :param sentence: what a value above ``quiet`` means, with ``{}`` for the value.
+    :param sentence: the finding where a value is above ``quiet``, with ``{}`` for the value.
     """
 
     witness: str
@@ -63,7 +63,7 @@ class NoiseProbe:
 
     :param seconds: length of the probe.
     :param repetitions: how often the same work was done.
-    :param spread: of its wall times, (p90 - p10) / median.
+    :param spread: (p90 - p10) / median of the wall times.
     :param wall_per_cpu: wall time of the work divided by the CPU time it got; 1 is undisturbed.
     :param others_share: share of the whole machine's CPU that went elsewhere, see :class:`OthersMeter`.
     :param steal_share: the part of it that the hypervisor took; ``nan`` where the system does not tell.

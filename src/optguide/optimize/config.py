@@ -26,7 +26,7 @@ class Settings:
     :param shapes: static shapes of inputs, as in :class:`optguide.bench.variant.Variant`.
     :param allow_pickle: whether ``.pt2`` files may be read, which can execute code.
     :param claims: whether the guide's claims are held against the model.
-    :param seed: of random data, shuffles and the order of turns.
+    :param seed: seed for random data, shuffles and the order of turns.
     """
 
     model: str

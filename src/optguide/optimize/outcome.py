@@ -60,10 +60,10 @@ Status = Literal[
 class SubjectFacts:
     """The reader's model and data, in words.
 
-    :param name: of the model, for headings; never trusted in HTML.
-    :param framework: what it came from: ``OpenVINO IR``, ``ONNX``, ``PyTorch``.
+    :param name: the model's name in headings; never trusted in HTML.
+    :param framework: format or framework it came from: ``OpenVINO IR``, ``ONNX``, ``PyTorch``.
     :param inputs: name to ``"f32 [1,3,224,224]"``.
-    :param sha256: of the model file; empty for a function.
+    :param sha256: digest of the model file; empty for a function.
     :param samples: number of samples; 0 for random data.
     :param calibration: samples that calibrated quantization; none of them judged it.
     :param judged: samples that judged it.
@@ -86,12 +86,12 @@ class Quality:
 
     :param metric: name for readers.
     :param proxy: it compares with the answers of the 32-bit model and not with labels; every report says so.
-    :param value: of this precision.
+    :param value: the metric of this precision.
     :param loss: against 32-bit floats, paired by sample, positive where it is worse; in points for shares of
         right answers, otherwise as a share of the original's value. ``None`` for the original itself.
     :param limit: largest acceptable loss, in the unit of ``loss``.
     :param kept: whether the loss is within the limit, by its interval.
-    :param note: what keeps it from being shown, in sentences: too few samples, and how many are needed.
+    :param note: sentences on why it cannot be shown: too few samples, and how many are needed.
     """
 
     metric: str
@@ -107,7 +107,7 @@ class Quality:
 class Artifact:
     """A model in one precision.
 
-    :param file: of the model, relative to the run's folder; empty where making it failed.
+    :param file: path of the model, relative to the run's folder; empty where making it failed.
     :param seconds: it took.
     :param size: bytes of model and weights.
     :param why_not: why there is none, in one sentence.
@@ -144,7 +144,7 @@ class Speed:
 class RaceRound:
     """One session of the race.
 
-    :param title: what it was for, such as ``"precisions"`` or ``"final"``.
+    :param title: its purpose, such as ``"precisions"`` or ``"final"``.
     :param incumbent: name of the candidate that the others had to beat.
     :param seconds: all of it, on the clock of the wall.
     :param loading: seconds of it that starting processes took.
@@ -197,7 +197,7 @@ class Resumption:
 
     :param place: folder in which paths and references of the settings hold.
     :param machine_id: tells whether it is still the same machine.
-    :param fingerprints: of model, data and metric, as they were when the run began.
+    :param fingerprints: digests of model, data and metric as the run began.
     :param source: the model, as :func:`optguide.optimize.model.source.encode` writes it; empty at first.
     :param space: deployments to try; ``None`` until the model is read.
     :param retry: whether artifacts that there had been too little time for are made or judged once more.
@@ -220,16 +220,16 @@ class State:
     """What a run has found out.
 
     :param machine: facts of the machine.
-    :param seconds: of the budget that are gone.
+    :param seconds: seconds of the budget that are gone.
     :param ended: ``None`` while it runs, and where the process was killed.
-    :param rounds: of the race; the last one is the confirmation run where there was one.
+    :param rounds: rounds of the race; the last is the confirmation run where there was one.
     :param framework: the model's own framework; empty where it does not run here.
     :param load: open-loop curves of the winner and the default, by candidate name.
     :param layers: slowest layers ``before`` and ``after``.
     :param first_inference: by candidate name, from a fresh process to the first result, in ms.
     :param verdicts: the guide's claims on this model, so far.
-    :param unmeasured: what could not be measured of the profile and the claims, and why.
-    :param errors: what failed beside candidates, such as the run itself.
+    :param unmeasured: parts of the profile and claims that could not be measured, each with the reason.
+    :param errors: failures beside those of candidates, such as the run's own.
     """
 
     schema: int
@@ -271,11 +271,11 @@ class Decision:
     :param winner: name of the winning candidate; OpenVINO's default unless another one is shown to be better.
     :param default: name of the candidate that is OpenVINO's default.
     :param hint: name of the candidate that is the hint for the goal with nothing else set.
-    :param standings: of every candidate, the winner first.
-    :param delivered: what the winner gains, paired in the last session, over ``default``, ``hint``, ``f32``
+    :param standings: all candidates, the winner first.
+    :param delivered: gains of the winner, paired in the last session, over ``default``, ``hint``, ``f32``
         and ``framework`` (the model's own, where it runs here), as far as they are other configurations.
     :param summary: the result in a few plain sentences, the decision first.
-    :param speed_of_framework: of the model in its own framework, where it runs here.
+    :param speed_of_framework: speed of the model in its own framework, where that runs here.
     :param met: whether the winner meets the latency limit; ``None`` without one.
     :param closest: name of the candidate that came closest to a limit that none meets.
     :param warnings: reasons not to take the numbers at face value.

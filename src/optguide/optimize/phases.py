@@ -76,7 +76,7 @@ class Clock:
     """Seconds of a budget.
 
     :param budget: seconds for everything.
-    :param spent: that an earlier part of the same run has used.
+    :param spent: seconds that an earlier part of the same run has used.
     :param claims: whether the last phase takes part; without it the others have its time.
     """
 

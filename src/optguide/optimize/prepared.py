@@ -29,7 +29,7 @@ class Prepared:
 
     :param subject: the model.
     :param work: folder for the files with inputs.
-    :param space: what there is to try, where that is known.
+    :param space: deployments to try, where they are known already.
     :ivar data: all samples.
     :ivar metric: what judges answers; ``None`` for random data, which judge nothing.
     :ivar space: what there is to try, from what the device makes of the hint.

@@ -50,8 +50,8 @@ class Result:
     :param unit: a unit of :class:`optguide.stats.estimate.Estimate`.
     :param n: number of samples or rounds behind the value.
     :param method: how value and interval were computed.
-    :param label: what tables call it.
-    :param evidence: what was measured and under which effective properties, as JSON.
+    :param label: name in tables.
+    :param evidence: JSON that explains the value: the subject and its effective properties.
     """
 
     value: float
@@ -155,9 +155,9 @@ def decode(data: bytes, file: Path) -> Record:
 class EvaluatedModel:
     """Evidence beside an accuracy.
 
-    :param task: what the model was asked, such as ``"digits"``; only models of one task are comparable.
+    :param task: name of the test set, such as ``"digits"``; only models of one task are comparable.
     :param model: its file, in the build folder.
-    :param precision: that was pinned; ``None`` is the device's own.
+    :param precision: pinned inference precision; ``None`` is the device's own choice.
     :param original: whether the others of the task were made from it.
     """
 

@@ -59,7 +59,7 @@ class Recording:
     identifier is given once, either with a result or with the reason why this machine cannot measure it.
 
     :param example: ``chapter/name``; the record becomes ``records/chapter/name.json``.
-    :param declares: what the example promises to record: identifiers or patterns of :mod:`fnmatch`.
+    :param declares: identifiers, or patterns of :mod:`fnmatch`, that the example promises to record.
     :param root: the build folder; :func:`optguide.paths.build_dir` by default.
     :raises ClaimError: ``example`` has another form.
     """
@@ -89,8 +89,8 @@ class Recording:
     ) -> None:
         """Record ``estimate``.
 
-        :param label: what tables call it; the identifier without one.
-        :param evidence: what was measured and how, JSON-ready; paths are kept relative to the checkout.
+        :param label: name in tables; the identifier by default.
+        :param evidence: JSON that explains the value; paths are kept relative to the checkout.
         :raises ClaimError: ``id`` is no identifier.
         :raises RecordsError: ``id`` was given before, or a number is not finite.
         """
@@ -138,7 +138,7 @@ class Recording:
         if any, becomes ``prefix.control``. What a missing device or environment or too few samples leave open
         becomes unavailable with the reason; any other failure of a variant is raised.
 
-        :param title: what labels begin with, where an example has several sessions.
+        :param title: beginning of all labels, where an example has several sessions.
         :param names: variant name to its part of the identifier; other variants are left out.
         :raises RecordsError: the session had no variant of that name; and as :meth:`add`.
         """
@@ -159,7 +159,7 @@ class Recording:
 
         :param name: unique within the example, of a-z, 0-9, ``_`` and ``-``.
         :param draw: makes the figure; called once under each style of :func:`optguide.plots.style`.
-        :param alt: what the figure shows, for readers who do not see it.
+        :param alt: description of the figure for readers who do not see it.
         :param caption: text below it.
         :returns: the light figure, still open, so that notebooks and the gallery show it.
         :raises RecordsError: the name is taken or malformed, or a text is missing.

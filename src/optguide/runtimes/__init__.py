@@ -52,7 +52,7 @@ def named(name: str) -> tuple[type[Runtime], Mapping[str, Any]]:
 def runner_for(spec: Mapping[str, Any]) -> Runner[Any]:
     """The runner for a variant, not yet loaded.
 
-    :param spec: what :meth:`optguide.bench.variant.Variant.to_dict` returned, also when it went through JSON.
+    :param spec: the result of :meth:`optguide.bench.variant.Variant.to_dict`, also read back from JSON.
     :raises OptionError: there is no such runtime.
     """
     runtime, _ = named(spec["runtime"])

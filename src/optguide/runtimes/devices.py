@@ -16,7 +16,7 @@ __all__ = ["Device", "absent", "named", "openvino_devices"]
 class Device:
     """A device that OpenVINO can compile a model for.
 
-    :param name: what ``compile_model`` takes, such as ``GPU.0``.
+    :param name: the name that ``compile_model`` takes, such as ``GPU.0``.
     :param full_name: the product.
     :param capabilities: its ``OPTIMIZATION_CAPABILITIES``, such as ``BF16``.
     """

@@ -23,7 +23,7 @@ __all__ = ["LiteRT", "LiteRTRunner"]
 class LiteRT(Runtime):
     """LiteRT on the CPU.
 
-    :param threads: of one inference; ``None`` leaves the runtime's default.
+    :param threads: threads per inference; ``None`` leaves the runtime's default.
     :param shapes: input name to shape, set before the tensors are allocated.
     """
 

@@ -32,7 +32,7 @@ _TYPES = {
 class ONNXRuntime(Runtime):
     """ONNX Runtime's CPU execution provider.
 
-    :param threads: of one operation; ``None`` leaves the runtime's default.
+    :param threads: threads per operation; ``None`` leaves the runtime's default.
     :param shapes: input name to static shape, for the random inputs of a model with dynamic shapes.
     """
 

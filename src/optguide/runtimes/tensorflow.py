@@ -19,7 +19,7 @@ __all__ = ["TensorFlow", "TensorFlowRunner"]
 class TensorFlow(Runtime):
     """TensorFlow on the CPU; a SavedModel does not declare the shapes of its inputs.
 
-    :param threads: of one operation; operations then run one after another. ``None`` leaves the defaults.
+    :param threads: threads per operation, with one operation at a time; ``None`` leaves the defaults.
     """
 
     names: ClassVar = {"tensorflow": {}}

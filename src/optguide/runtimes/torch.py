@@ -27,7 +27,7 @@ class PyTorch(Runtime):
     ``nn.Module``, or a tuple that begins with one.
 
     :param compile: whether ``torch.compile`` compiles the module.
-    :param threads: of one operation; ``None`` leaves the default.
+    :param threads: threads per operation; ``None`` leaves PyTorch's default.
     """
 
     names: ClassVar = {"torch": {"compile": False}, "torch.compile": {"compile": True}}

@@ -52,7 +52,7 @@ class AccuracyComparison:
         ``b`` is less accurate.
     :param lost: samples that ``a`` has right and ``b`` has not; a mean over trainings.
     :param won: the reverse.
-    :param p_value: of McNemar's exact test, two-sided; ``None`` with several trainings, where there is none.
+    :param p_value: two-sided p-value of McNemar's exact test; ``None`` where several trainings are compared.
     """
 
     a: str

@@ -110,10 +110,10 @@ def paired_processes(
     three to five the mean of the logarithms has Student's. With one or two, which say nothing about their own
     scatter, the rounds count, and the interval is widened by what two processes of one variant differ by.
 
-    :param generations: which pair of processes each ratio comes from.
-    :param seconds_per_inference: of the faster of the two.
+    :param generations: number of the pair of processes behind each ratio.
+    :param seconds_per_inference: time of the faster of the two variants.
     :param others: share of the machine that other processes used (0 to 1); NaN counts as none.
-    :param pairs: of processes in each ratio; two where it is a ratio of ratios.
+    :param pairs: number of process pairs in each ratio; two where it is a ratio of ratios.
     :raises NotEnoughSamples: fewer than six rounds.
     """
     values, labels = np.asarray(ratios, dtype=np.float64), np.asarray(generations)

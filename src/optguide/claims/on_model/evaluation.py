@@ -32,7 +32,7 @@ FILE = "own_model.toml"
 class _ModelClaim(Strict, frozen=True):
     """One table of the file: a claim of the guide, with conditions that any model can be held against.
 
-    :param id: of the claim.
+    :param id: identifier of a claim of the guide.
     :param conditions: in place of the guide's, which look at what its examples record.
     :param statement: in place of the guide's, where that names models of the guide.
     """
@@ -46,7 +46,7 @@ def load(file: Path | None = None, folder: Path | None = None) -> tuple[Claim, .
     """The claims that can be tried on any model: the guide's, with conditions on that model's results.
 
     :param file: ``conf/own_model.toml`` of the checkout by default, or what was installed with the package.
-    :param folder: of the guide's claims, see :func:`optguide.claims.load`.
+    :param folder: folder with the guide's claims, see :func:`optguide.claims.load`.
     :raises ClaimError: the file is missing or not valid, or names a claim that the guide does not make.
     """
     guide = {claim.id: claim for claim in claims.load(folder)}
@@ -96,7 +96,7 @@ def evaluate_model(
     :param seconds: for everything. Probes that no longer fit leave their claims *not tried*.
     :param int8: file of the same model in 8 bits; claims about it are not measurable without.
     :param only: identifiers of the claims to try; all of them by default.
-    :param label: what progress shows and what another process is told.
+    :param label: activity shown as progress and to other processes that wait for the machine.
     :param on_verdict: called with each verdict as soon as it is known.
     :return: in the order of ``conf/own_model.toml``.
     :raises ClaimError: ``only`` names a claim that cannot be tried on any model.

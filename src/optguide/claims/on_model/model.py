@@ -34,8 +34,8 @@ class ModelUnderTest:
     :param loading: seconds from a new process to a loaded model.
     :param inference: seconds of one inference, by a model that was compiled for throughput.
     :param requests: infer requests that the device calls optimal under the THROUGHPUT hint.
-    :param shapes: of the first set of inputs, by name.
-    :param input_bytes: of the first set of inputs.
+    :param shapes: input shapes by name, taken from the first input set.
+    :param input_bytes: size of the first input set.
     :param batch: inputs that one inference processes.
     :param dynamic: whether a shape of the model itself leaves a size open.
     """

@@ -69,7 +69,7 @@ class Probe(Protocol):
         """All of ``results``, or why there is none.
 
         :param seconds: for everything, loading included.
-        :param label: what progress shows.
+        :param label: activity shown as progress.
         """
 
 
@@ -88,7 +88,7 @@ def measured(
 ) -> Result | str:
     """The result that ``estimate`` gives, or why it gives none.
 
-    :param label: what sentences call the result.
+    :param label: name of the result in sentences.
     """
     try:
         value = estimate()
@@ -114,9 +114,9 @@ class Ratio:
     """How much better one variant is than another; variants are named by their keys.
 
     :param result: identifier.
-    :param quantity: what is compared: latency, throughput, or a stage of the start.
+    :param quantity: ``latency``, ``throughput``, or a stage of the start.
     :param obstacle: why it means nothing for a model, if so.
-    :param label: what sentences call it; made of the names of both variants where empty.
+    :param label: name of the ratio in sentences; made of both variants' names where empty.
     """
 
     result: str
@@ -131,7 +131,7 @@ class Ratio:
 class Comparisons:
     """Variants and the ratios between them.
 
-    :param title: what progress shows.
+    :param title: activity shown as progress.
     :param variants: made for a model, by key.
     :param ratios: only the variants that the requested ones need are measured.
     """

@@ -38,7 +38,7 @@ class Fingerprint:
     """What a function depends on.
 
     :param definitions: functions and classes of its script by name, as code without comments and docstrings.
-    :param constants: what it reads of the script's other names, as text.
+    :param constants: other names of the script that it reads, with their values as text.
     :param modules: the guide's modules by name, with their files.
     """
 

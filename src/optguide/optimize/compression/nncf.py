@@ -113,7 +113,7 @@ class AccuracyControl:
     are restored are no test of that decision.
 
     :param original: the 32-bit model, compiled.
-    :param indexes: of the samples to validate with.
+    :param indexes: positions of the calibration samples to validate with.
     :param folder: where the original's answers are kept.
     :ivar scale: what a drop of one means in the metric's own unit.
     """

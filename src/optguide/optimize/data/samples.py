@@ -51,7 +51,7 @@ class RawSamples:
 
     :param samples: as :class:`FittedSamples` takes them.
     :param labels: numbers or names of classes, one per sample, or ``None``.
-    :param titles: what errors call the samples, such as file names; empty calls them by number.
+    :param titles: names of the samples in errors, such as file names; empty calls them by number.
     :param classes: names of all classes in the order of the model's outputs, where the source lists them.
     :param lazy: a sample is decoded or computed on access, so not all of them are read beforehand.
     """
@@ -69,7 +69,7 @@ class FittedSamples:
     A raw sample is a mapping from input names, a tuple or list in the order of the inputs, or an array for a
     single input. Numbers of the same kind are converted, and a missing batch dimension of one is added.
 
-    :param titles: what errors call the samples; empty calls them by number.
+    :param titles: names of the samples in errors; empty calls them by number.
     """
 
     def __init__(self, raw: Samples[Any], model: SourceModel, titles: Sequence[str] = ()) -> None:
@@ -162,7 +162,7 @@ def parts_of(sample: Any, inputs: Sequence[Sequence[str]], title: str) -> list[A
 
     :param sample: a mapping from names, a tuple or list in the order of inputs, or what a single input takes.
     :param inputs: the names of each input; any of them will do.
-    :param title: what errors call the sample, such as ``Sample 3``.
+    :param title: name of the sample in errors, such as ``Sample 3``.
     :raises InputError: an input gets nothing, or a part belongs to no input.
     """
     listing = ", ".join(names[0] for names in inputs)
@@ -188,7 +188,7 @@ def array_of(part: Any, title: str) -> NDArray[Any]:
     """``part`` as an array of finite numbers.
 
     :param part: an array, a tensor of PyTorch or OpenVINO, or anything else that NumPy turns into an array.
-    :param title: what errors call it, such as ``Sample 3``.
+    :param title: name of the sample in errors, such as ``Sample 3``.
     :raises InputError: it is not an array of numbers, is empty, or holds NaN or infinity.
     """
     torch, openvino = sys.modules.get("torch"), sys.modules.get("openvino")

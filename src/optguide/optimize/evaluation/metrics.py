@@ -48,9 +48,9 @@ _CONVENTION = (
 class Metric:
     """How to score the answers of a model, as plain data.
 
-    :param name: what reports call it.
+    :param name: name in reports.
     :param proxy: whether it compares with the answers of the 32-bit model instead of with labels.
-    :param kind: what it gives: ``"correct"`` right or wrong per sample, ``"value"`` a number per sample,
+    :param kind: form of a result: ``"correct"`` right or wrong per sample, ``"value"`` a number per sample,
         ``"whole"`` one number for all samples. ``None`` for a function, whose first result decides.
     :param output: index of the output that is scored; cosine compares all outputs, and a function gets them.
     :param k: how many of the highest scores top-k looks at.

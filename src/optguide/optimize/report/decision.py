@@ -87,7 +87,7 @@ class Headline:
 class ConfirmationRow:
     """A row of the session that decides.
 
-    :param roles: what this configuration is to the reader: the winner, the default.
+    :param roles: names that the reader knows it by: the winner, the default.
     :param ratio: how much better it is than the leader of that session.
     """
 
@@ -199,7 +199,7 @@ def _roles(outcome: Outcome, name: str) -> tuple[str, ...]:
 class Whisker:
     """An interval on the axis that all rows share, in pixels from its left end.
 
-    :param cut: which ends lie outside and are drawn as arrow heads: ``left``, ``right``.
+    :param cut: ends that lie outside and are drawn as arrow heads: ``left``, ``right``.
     :param outside: the value itself does.
     """
 

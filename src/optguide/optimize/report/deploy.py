@@ -92,7 +92,7 @@ class CrossCheck:
     """A command, to be run where the model is.
 
     :param arguments: without the name of the tool.
-    :param configuration: what :data:`CONFIGURATION` has to hold; empty where the command does not read it.
+    :param configuration: content of :data:`CONFIGURATION`; empty where the command does not read it.
     :param notes: sentences about what the tool does differently.
     """
 

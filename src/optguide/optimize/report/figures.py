@@ -45,7 +45,7 @@ class Picture:
 
     :param light: SVG as a ``data:`` address.
     :param dark: the same for dark pages.
-    :param alt: what it shows, for readers who do not see it.
+    :param alt: description for readers who do not see it.
     :param width: in CSS pixels, as is ``height``.
     """
 

@@ -33,7 +33,7 @@ def page(outcome: Outcome, *, out: str, deployed: deploy.DeployedFiles | None) -
     """The page as HTML.
 
     :param out: folder for the command that repeats the run.
-    :param deployed: what was written beside it; ``None`` where there is no winner's model.
+    :param deployed: files written beside the page; ``None`` where there is no winner's model.
     """
     return template("page.html.jinja").render(
         outcome=outcome,

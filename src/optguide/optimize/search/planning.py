@@ -120,7 +120,7 @@ class RoundPlan:
     """Who meets in one session.
 
     :param candidates: the incumbent first.
-    :param references: what is measured beside the candidates and is none.
+    :param references: variants measured beside the candidates, outside the competition.
     """
 
     title: str
@@ -168,7 +168,7 @@ def open_candidates(rounds: Sequence[RaceRound], context: SearchContext) -> list
 class Predictor:
     """What a deployment that has not been tried may reach, and what it costs to try it.
 
-    :param precisions: that may have been measured.
+    :param precisions: precisions that may have been measured.
     """
 
     state: RaceState

@@ -70,7 +70,7 @@ def race(
     It ends early where nothing is open any more. Without time for one round it returns ``rounds``.
 
     :param seconds: for what is still to be run, loading included; a round that has begun is finished.
-    :param rounds: that have been run already, without the confirmation; they are not repeated.
+    :param rounds: rounds that were run before, without the confirmation; they are not repeated.
     :param most: rounds to run beside those; as many as there is time for by default.
     :param record: called with every round as it ends.
     :param progress: called with the title of a round as it begins, and the share of ``seconds`` spent.
@@ -200,7 +200,7 @@ def _run(plan: RoundPlan, context: SearchContext, choose: Choose, seed: int) -> 
 def speed_of(result: SessionResult, name: str, limit: LatencyLimit | None = None) -> Speed:
     """What a session measured of one variant.
 
-    :param limit: whose percentile is wanted beside the usual ones.
+    :param limit: latency limit whose percentile is computed beside the usual ones.
     :raises NotEnoughSamples: it was so slow that there is not even a rate.
     """
     throughput = result.throughput(name)

@@ -28,7 +28,7 @@ class Rules:
 
     :param default: OpenVINO with nothing set.
     :param hint: the hint for the goal and nothing else.
-    :param precisions: that may win.
+    :param precisions: precisions that may win.
     :param limit: latency limit that the winner has to keep.
     """
 

@@ -56,9 +56,9 @@ def space_of(goal: Goal, *, streams: int, threads: int, processors: int, batchab
     Settings that the device would reduce (more streams than threads, more threads than processors) and those
     that it chooses by itself are left out.
 
-    :param streams: that the device chooses under the hint for the goal.
-    :param threads: that it chooses, for all streams together.
-    :param processors: that OpenVINO may use.
+    :param streams: number of streams that the device chooses under the hint for the goal.
+    :param threads: number of threads that it chooses, for all streams together.
+    :param processors: number of logical processors that OpenVINO may use.
     :param batchable: whether the batch of the model can be changed.
     """
     own = Setting(streams, threads)

@@ -77,8 +77,8 @@ def standings(
     default. Where that one is not shown to keep the latency limit, the fastest that is takes its place.
 
     :param candidates: all of the run, see :func:`optguide.optimize.search.planning.SearchContext.entrants`.
-    :param rounds: of the race, and the confirmation run if there was one.
-    :param artifacts: what is known of every precision.
+    :param rounds: rounds of the race, with the confirmation run if there was one.
+    :param artifacts: the model of every precision, or why there is none.
     """
     state = RaceState.of(rounds, rules, candidates)
     decided = bool(rounds) and rounds[-1].title == CONFIRMATION and rounds[-1].incumbent in rounds[-1].speeds
