@@ -40,7 +40,7 @@ def hanging():
 
 
 def call(name, seconds=60.0, **arguments):
-    return child.call(f"{HERE}:{name}", arguments, seconds=seconds, what="making INT8 of A")
+    return child.call(f"{HERE}:{name}", arguments, seconds=seconds, activity="making INT8 of A")
 
 
 def test_it_returns_what_the_function_does():

@@ -59,7 +59,7 @@ def test_a_killed_process_does_not_block(other):
     other.wait()
     assert holder() is None
     with measuring_lock("tests"):
-        assert holder().what == "tests"
+        assert holder().purpose == "tests"
 
 
 def test_waiting_ends_when_the_other_process_ends(other):
@@ -71,8 +71,8 @@ def test_waiting_ends_when_the_other_process_ends(other):
 def test_nested_use_is_free_and_keeps_the_outer_note(temporary):
     with measuring_lock("outer"):
         with measuring_lock("inner"):
-            assert holder().what == "outer"
-        assert holder().what == "outer"
+            assert holder().purpose == "outer"
+        assert holder().purpose == "outer"
         blocked = subprocess.run(
             [sys.executable, "-c", HOLD], input="", capture_output=True, text=True, check=False
         )
@@ -88,7 +88,7 @@ def test_an_error_inside_releases():
     with pytest.raises(ZeroDivisionError), measuring_lock("first"):
         raise ZeroDivisionError
     with measuring_lock("second"):
-        assert holder().what == "second"
+        assert holder().purpose == "second"
 
 
 def test_note_of_a_process_number_that_was_given_away_is_ignored(temporary):
@@ -163,7 +163,7 @@ def test_a_lock_that_is_lent_lets_the_processes_of_its_holder_measure(monkeypatc
     with measuring_lock("outer", lend=True):
         lent = subprocess.run(run, input="", capture_output=True, text=True, check=False)
         assert lent.stdout == "held\n"
-        assert holder().what == "outer"
+        assert holder().purpose == "outer"
     with measuring_lock("outer"):
         monkeypatch.setenv(VARIABLE, "1" * 7)  # of no ancestor: a variable alone opens nothing
         refused = subprocess.run(run, input="", capture_output=True, text=True, check=False)

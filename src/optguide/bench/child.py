@@ -19,12 +19,12 @@ from optguide.quiet import no_telemetry
 __all__ = ["call"]
 
 
-def call(function: str, arguments: Mapping[str, Any], *, seconds: float, what: str) -> Any:
+def call(function: str, arguments: Mapping[str, Any], *, seconds: float, activity: str) -> Any:
     """The JSON value that a function returns in a process of its own.
 
     :param function: ``package.module:function``; it takes and returns what JSON has.
-    :param seconds: after which the process is ended.
-    :param what: is being done, for errors: ``"quantizing the model"``.
+    :param seconds: time limit, after which the process is ended.
+    :param activity: begins its errors, such as ``"quantizing the model"``.
     :raises WorkerHung: it took longer.
     :raises WorkerDied: the process ended without an answer.
     :raises OptGuideError: whatever the function raises; other exceptions become :class:`WorkerError`.
@@ -44,7 +44,7 @@ def call(function: str, arguments: Mapping[str, Any], *, seconds: float, what: s
             process.communicate(request, timeout=seconds)
         except subprocess.TimeoutExpired:
             raise WorkerHung(
-                f"{what[:1].upper()}{what[1:]} took longer than {seconds:.0f} s and was ended.",
+                f"{activity[:1].upper()}{activity[1:]} took longer than {seconds:.0f} s and was ended.",
                 "Give a larger --budget, or less data.",
             ) from None
         finally:
@@ -54,7 +54,7 @@ def call(function: str, arguments: Mapping[str, Any], *, seconds: float, what: s
         if answer is None:
             printed.seek(0)
             text = printed.read().decode(errors="replace")
-            raise obituary(f"The process that was {what}", process.returncode, text)
+            raise obituary(f"The process that was {activity}", process.returncode, text)
     if "error" in answer:
         error = answer["error"]
         raise by_name(error["kind"])(error["message"], error["remedy"], detail=error["detail"])

@@ -111,9 +111,11 @@ class ColdStart:
         :raises NotEnoughSamples: the system does not tell this kind.
         """
         self._check(name)
-        for what, given, known in (("kind", kind, FOOTPRINTS), ("moment", after, MOMENTS)):
-            if given not in known:
-                raise OptionError(f"There is no {what} {given!r} of memory.", f"Use {' or '.join(known)}.")
+        for parameter, value, choices in (("kind", kind, FOOTPRINTS), ("moment", after, MOMENTS)):
+            if value not in choices:
+                raise OptionError(
+                    f"There is no {parameter} {value!r} of memory.", f"Use {' or '.join(choices)}."
+                )
         sizes = [run[after][FOOTPRINTS[kind]] for run in self.footprints[name]]
         megabytes = [size / MEGABYTE for size in sizes if size is not None]
         if len(megabytes) < len(sizes):

@@ -133,5 +133,5 @@ def _short(rate: float) -> float:
     return float(f"{rate:.3g}")
 
 
-def _merged(one: Sequence[LoadPoint], other: Sequence[LoadPoint]) -> tuple[LoadPoint, ...]:
-    return tuple(sorted((*one, *other), key=lambda point: point.offered))
+def _merged(curve: Sequence[LoadPoint], points: Sequence[LoadPoint]) -> tuple[LoadPoint, ...]:
+    return tuple(sorted((*curve, *points), key=lambda point: point.offered))

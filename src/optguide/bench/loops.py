@@ -71,7 +71,7 @@ class Turn(Iterator[Any]):
 def synchronous(turn: Turn, seconds: float, discard: float, linger: float = 0.0) -> TimedBlock:
     """Call one after another for ``seconds``, at least once, after ``discard`` seconds that do not count.
 
-    :param turn: callables without parameters, endlessly. To complete a pass the block takes up to twice its time.
+    :param turn: callables without parameters. To complete a pass the block takes up to twice its time.
     :param linger: seconds to go on calling for afterwards, uncounted: whoever measures at the same time has
         this one's company to the end.
     """
@@ -118,7 +118,7 @@ def asynchronous(queue: Any, turn: Turn, seconds: float, discard: float, linger:
 
     A latency is the time from start to completion as the runtime reports it.
 
-    :param turn: arguments of each start, endlessly: an input set, or nothing where they were set
+    :param turn: endless arguments of the starts: an input set, or nothing where they were set
         beforehand. To complete a pass the block takes up to twice its time.
     :param linger: as for :func:`synchronous`.
     """

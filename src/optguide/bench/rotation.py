@@ -134,7 +134,7 @@ class Rotation:
         self.load_seconds = 0.0
         self._reverse: list[str] = []
         self._shares: list[float] = []
-        self._update: Update = lambda done, what: None
+        self._update: Update = lambda done, activity: None
 
     @property
     def alive(self) -> list[str]:

@@ -142,11 +142,11 @@ class Variant:
 _FIELDS = tuple(field.name for field in fields(Variant))
 
 
-def require_unique_names(variants: Sequence[Variant], what: str) -> None:
+def require_unique_names(variants: Sequence[Variant], owner: str) -> None:
     """Refuse what results, which go by name, could not tell apart.
 
-    :param what: needs them, at the start of a sentence: ``"A session"``.
+    :param owner: begins the error's sentence, such as ``"A session"``.
     :raises OptionError: there are no variants, or two have one name.
     """
     if not variants or len({variant.name for variant in variants}) != len(variants):
-        raise OptionError(f"{what} needs variants with different names.", "Give each one a name of its own.")
+        raise OptionError(f"{owner} needs variants with different names.", "Give each one a name of its own.")

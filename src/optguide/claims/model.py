@@ -59,8 +59,8 @@ class Condition(Strict, frozen=True):
 
     def __post_init__(self) -> None:
         check_id(self.result)
-        given = [bound for bound in (self.above, self.below, self.between) if bound is not None]
-        if len(given) != 1:
+        bounds = [bound for bound in (self.above, self.below, self.between) if bound is not None]
+        if len(bounds) != 1:
             raise ValueError(f"{self.result} needs exactly one of above, below and between")
         low, high = self.between or (0.0, 0.0)
         if not all(map(math.isfinite, (self.above or 0.0, self.below or 0.0, low, high))) or low > high:

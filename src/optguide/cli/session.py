@@ -73,7 +73,7 @@ def machine_held(label: str, wait: float) -> Iterator[None]:
     if wait and (current := holder()):
         click.echo(
             f"Waiting up to {fmt.duration(wait)} for process {current.pid} to end its measurement"
-            f" ({current.what}).",
+            f" ({current.purpose}).",
             err=True,
         )
     with measuring_lock(label, wait):

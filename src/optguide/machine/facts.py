@@ -131,16 +131,16 @@ class Machine:
             ``cores:<number>`` (available to this process).
         :raises ClaimError: the need is of another kind, or it names a flag or system that does not exist.
         """
-        kind, _, what = need.partition(":")
+        kind, _, name = need.partition(":")
         match kind:
-            case "cpu" if what in FLAGS:
-                return what in self.flags
-            case "device" if what:
-                return any(device.answers_to(what) for device in self.devices)
-            case "os" if what in _SYSTEMS:
-                return self.system == what
-            case "cores" if what.isdecimal():
-                return self.available_cores >= int(what)
+            case "cpu" if name in FLAGS:
+                return name in self.flags
+            case "device" if name:
+                return any(device.answers_to(name) for device in self.devices)
+            case "os" if name in _SYSTEMS:
+                return self.system == name
+            case "cores" if name.isdecimal():
+                return self.available_cores >= int(name)
             case "cpu":
                 raise ClaimError(
                     f"The need {need!r} names no known flag.", f"Use one of: {', '.join(FLAGS)}."

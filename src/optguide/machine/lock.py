@@ -34,23 +34,23 @@ class Holder:
     """Who holds the lock.
 
     :param pid: process that measures.
-    :param what: its purpose, as given to :func:`measuring_lock`.
+    :param purpose: its purpose, as given to :func:`measuring_lock`.
     :param since: when it got the lock, with time zone.
     """
 
     pid: int
-    what: str
+    purpose: str
     since: datetime
 
 
 @contextlib.contextmanager
-def measuring_lock(what: str, wait: float = 0.0, *, lend: bool = False) -> Iterator[None]:
+def measuring_lock(purpose: str, wait: float = 0.0, *, lend: bool = False) -> Iterator[None]:
     """Hold this machine for a measurement.
 
     Use inside a block of the same process that already holds the lock is free. Processes exclude each
     other across users and checkouts where they share the folder for temporary files.
 
-    :param what: the purpose, for the message another process gets; a command line reads well.
+    :param purpose: the purpose, for the message another process gets; a command line reads well.
     :param wait: seconds to wait for a measurement that is running.
     :param lend: let processes that are started meanwhile measure too; they must not do so at the same time.
     :raises Busy: another process still measures after ``wait`` seconds.
@@ -73,7 +73,7 @@ def measuring_lock(what: str, wait: float = 0.0, *, lend: bool = False) -> Itera
         if nested:
             yield
         else:
-            with _announced(folder, what), _lending() if lend else contextlib.nullcontext():
+            with _announced(folder, purpose), _lending() if lend else contextlib.nullcontext():
                 yield
     finally:
         lock.release()
@@ -125,11 +125,11 @@ def _create(folder: Path) -> None:
 
 
 @contextlib.contextmanager
-def _announced(folder: Path, what: str) -> Iterator[None]:
+def _announced(folder: Path, purpose: str) -> Iterator[None]:
     note = folder / "holder.json"
     # Readable for every user, so that the message another one gets can name it.
     with atomic_file(note, mode=0o644, remedy=REMEDY) as file:
-        file.write(msgspec.json.encode(Holder(os.getpid(), what, datetime.now(UTC))))
+        file.write(msgspec.json.encode(Holder(os.getpid(), purpose, datetime.now(UTC))))
     try:
         yield
     finally:
@@ -144,7 +144,7 @@ def _busy() -> Busy:
         since = current.since.astimezone()
         same_day = since.date() == datetime.now(UTC).astimezone().date()
         moment = since.strftime("%H:%M" if same_day else "%Y-%m-%d %H:%M")
-        details = f" (process {current.pid}, since {moment}: {current.what})"
+        details = f" (process {current.pid}, since {moment}: {current.purpose})"
     return Busy(
         f"Another measurement is running{details}.",
         "Wait for it to end, or pass --wait 10m to start when it has ended.",

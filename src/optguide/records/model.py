@@ -186,9 +186,9 @@ if TYPE_CHECKING:
 
 
 def result_of(
-    estimate: Estimate, what: str, *, label: str = "", evidence: Mapping[str, Any] | None = None
+    estimate: Estimate, name: str, *, label: str = "", evidence: Mapping[str, Any] | None = None
 ) -> Result:
-    """The result of ``what`` that ``estimate`` gives.
+    """The result called ``name`` that ``estimate`` gives.
 
     :raises RecordsError: a value that is no finite number, an interval whose ends are the wrong way round, or
         evidence that JSON cannot hold.
@@ -196,18 +196,18 @@ def result_of(
     value, low, high = float(estimate.value), float(estimate.low), float(estimate.high)
     if not all(map(math.isfinite, (value, low, high))):
         raise RecordsError(
-            f"{what} is {value} ({low} to {high}), which is no finite number.",
+            f"{name} is {value} ({low} to {high}), which is no finite number.",
             "Record it as unavailable with the reason, or measure longer.",
         )
     if low > high:
         raise RecordsError(
-            f"The interval of {what} runs from {low} down to {high}.", "Give the lower end first."
+            f"The interval of {name} runs from {low} down to {high}.", "Give the lower end first."
         )
-    kept = {key: plain(item, what) for key, item in (evidence or {}).items()}
-    return Result(value, low, high, estimate.unit, int(estimate.n), estimate.method, label, kept)
+    plain_evidence = {key: plain(item, name) for key, item in (evidence or {}).items()}
+    return Result(value, low, high, estimate.unit, int(estimate.n), estimate.method, label, plain_evidence)
 
 
-def plain(value: Any, what: str) -> Any:
+def plain(value: Any, name: str) -> Any:
     """``value`` as JSON has it: tuples as lists, paths as readers should see them.
 
     :raises RecordsError: a type that JSON has not, or a number that is not finite.
@@ -222,10 +222,10 @@ def plain(value: Any, what: str) -> Any:
         case PurePath():
             return shown(value)
         case Mapping():
-            return {str(key): plain(item, what) for key, item in value.items()}
+            return {str(key): plain(item, name) for key, item in value.items()}
         case Sequence():
-            return [plain(item, what) for item in value]
+            return [plain(item, name) for item in value]
     raise RecordsError(
-        f"The evidence of {what} holds {value!r}, which JSON cannot keep.",
+        f"The evidence of {name} holds {value!r}, which JSON cannot keep.",
         "Give text, finite numbers, lists and mappings.",
     )

@@ -117,10 +117,10 @@ class Recording:
         """
         label = label or f"{comparison.b} over {comparison.a}"
         parties = {"a": comparison.a, "b": comparison.b, "quantity": comparison.quantity}
-        kept = {**parties, **(evidence or {})}
-        self.add(id, comparison.ratio, label=label, evidence=kept)
+        evidence = {**parties, **(evidence or {})}
+        self.add(id, comparison.ratio, label=label, evidence=evidence)
         if comparison.cpu_ratio is not None:
-            self.add(f"{id}.cpu", comparison.cpu_ratio, label=f"{label}, CPU time", evidence=kept)
+            self.add(f"{id}.cpu", comparison.cpu_ratio, label=f"{label}, CPU time", evidence=evidence)
 
     def add_session(
         self,
@@ -254,10 +254,10 @@ class Recording:
             )
 
 
-def _check_name(kind: str, name: str, taken: Mapping[str, object]) -> None:
+def _check_name(kind: str, name: str, recorded: Mapping[str, object]) -> None:
     if not _NAME.fullmatch(name):
         raise RecordsError(f"{name!r} is no name of a {kind}.", "Use a-z, 0-9, _ and - only.")
-    if name in taken:
+    if name in recorded:
         raise RecordsError(f"The {kind} {name!r} is recorded twice.", f"Give every {kind} its own name.")
 
 
@@ -291,7 +291,7 @@ def add_session(
                 f"The session under {prefix} had no variant {name!r}.",
                 f"Use the names it had: {', '.join([*result.series, *result.failures])}.",
             )
-        for suffix, what, estimate in _quantities(result, name, percentiles):
+        for suffix, words, estimate in _quantities(result, name, percentiles):
             identifier = f"{prefix}.{part}.{suffix}"
             if name in result.failures:
                 if not isinstance(result.failures[name], ABSENT):
@@ -299,12 +299,12 @@ def add_session(
                 recording.unavailable(identifier, result.failures[name].message)
                 continue
             try:
-                found = estimate()
+                value = estimate()
             except NotEnoughSamples as error:
                 recording.unavailable(identifier, error.message)
             else:
                 recording.add(
-                    identifier, found, label=f"{before}{name}: {what}", evidence=_evidence(result, name)
+                    identifier, value, label=f"{before}{name}: {words}", evidence=_evidence(result, name)
                 )
     try:
         control = result.control

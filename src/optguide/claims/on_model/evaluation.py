@@ -57,18 +57,18 @@ def load(file: Path | None = None, folder: Path | None = None) -> tuple[Claim, .
     return tuple(model_claims)
 
 
-def select(known: Sequence[Claim], only: Sequence[str]) -> tuple[Claim, ...]:
-    """The claims of ``known`` whose identifiers are in ``only``, in the order of ``known``.
+def select(candidates: Sequence[Claim], only: Sequence[str]) -> tuple[Claim, ...]:
+    """The ``candidates`` whose identifiers are in ``only``, in their order.
 
     :raises ClaimError: an identifier that none of them has.
     """
-    ids = [claim.id for claim in known]
+    ids = [claim.id for claim in candidates]
     for name in only:
         if name not in ids:
             close = difflib.get_close_matches(name, ids, n=3)
             remedy = f"Did you mean {' or '.join(close)}?" if close else f"There are {', '.join(ids)}."
             raise ClaimError(f"There is no claim {name!r} that can be asked of any model.", remedy)
-    return tuple(claim for claim in known if claim.id in only)
+    return tuple(claim for claim in candidates if claim.id in only)
 
 
 def _convert(table: Any, guide: Mapping[str, Claim]) -> Claim:

@@ -87,7 +87,7 @@ def examine(plain: Variant, int8: str | None, folder: Path) -> ModelUnderTest:
         "optguide.claims.on_model.model:examine_here",
         {"spec": spec, "folder": os.fspath(folder)},
         seconds=LOAD_SECONDS,
-        what=f"looking at {plain.name}",
+        activity=f"looking at {plain.name}",
     )
     facts["drawn"] = plain.inputs or (facts["drawn"],)
     facts["shapes"] = {name: tuple(shape) for name, shape in facts["shapes"].items()}

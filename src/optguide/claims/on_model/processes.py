@@ -146,7 +146,7 @@ class ExactnessProbe:
                 f"{__name__}:errors",
                 {"spec": model.plain.to_dict(), "draws": DRAWN},
                 seconds=2 * LOAD_SECONDS,
-                what=f"comparing precisions of {model.plain.name}",
+                activity=f"comparing precisions of {model.plain.name}",
             )
         except OptGuideError as error:
             return {ERROR: reason(error)}

@@ -123,7 +123,7 @@ def make(precision: Precision, job: Job, folder: Path, seconds: float) -> Artifa
             "optguide.optimize.compression.nncf:compress",
             {"precision": precision, "job": job.encode()},
             seconds=seconds,
-            what=f"making the model in {PRECISIONS[precision]}",
+            activity=f"making the model in {PRECISIONS[precision]}",
         )
     except StorageError:
         raise

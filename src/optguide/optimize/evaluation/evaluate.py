@@ -90,7 +90,7 @@ def evaluate(artifact: Artifact, job: Job, folder: Path, seconds: float) -> Arti
                 "seconds": seconds,
             },
             seconds=seconds,
-            what=f"evaluating the model in {PRECISIONS[artifact.precision]}",
+            activity=f"evaluating the model in {PRECISIONS[artifact.precision]}",
         )
     except StorageError:
         raise

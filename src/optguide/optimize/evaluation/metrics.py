@@ -130,7 +130,7 @@ def _of_function(reference: str) -> Metric:
         f"{__name__}:{describe.__name__}",
         {"reference": reference},
         seconds=_IMPORT_SECONDS,
-        what=f"importing {reference}",
+        activity=f"importing {reference}",
     )
     return Metric(reference, "function", proxy=False, reference=reference, **description)
 

@@ -151,7 +151,7 @@ def read_source_model(settings: Settings, folder: Path) -> SourceModel:
         f"{__name__}:{read_as_json.__name__}",
         {"settings": msgspec.to_builtins(settings), "folder": str(folder)},
         seconds=_SECONDS,
-        what="reading the model",
+        activity="reading the model",
     )
     return decode(answer)
 

@@ -176,7 +176,9 @@ def place_model(model: Path, folder: Path, batch: int | None) -> tuple[Port, ...
     with storage_errors(folder), tempfile.TemporaryDirectory(prefix=".model-", dir=folder) as name:
         draft = Path(name) / MODEL
         arguments = {"model": os.fspath(model), "target": os.fspath(draft), "batch": batch}
-        answer = child.call(f"{__name__}:write_model", arguments, seconds=PATIENCE, what="writing the model")
+        answer = child.call(
+            f"{__name__}:write_model", arguments, seconds=PATIENCE, activity="writing the model"
+        )
         for part in (draft.with_suffix(".bin"), draft):
             part.replace(folder / part.name)
     return tuple(Port(port["name"], port["dtype"], tuple(port["shape"])) for port in answer)
