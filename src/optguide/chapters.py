@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-__all__ = ["CHAPTERS", "place_of_chapter", "place_of_example"]
-
 CHAPTERS: dict[str, tuple[str, ...]] = {
     "measure": (
         "what_is_performance",

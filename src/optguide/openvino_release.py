@@ -8,18 +8,6 @@ from __future__ import annotations
 
 from urllib.parse import urljoin
 
-__all__ = [
-    "CORE_PROPERTIES",
-    "CPU_PROPERTIES",
-    "DOCUMENTATION",
-    "LOCATION_PREFIXES",
-    "RELEASE",
-    "TELEMETRY_OFF",
-    "UNREADABLE",
-    "VIRTUAL_DEVICES",
-    "documentation",
-]
-
 RELEASE = "2026"
 """The release whose documentation the guide reads and quotes."""
 

@@ -18,8 +18,6 @@ from collections.abc import Iterator
 
 from optguide.openvino_release import TELEMETRY_OFF
 
-__all__ = ["no_telemetry", "offline", "quietly"]
-
 
 def no_telemetry() -> None:
     """Turn the telemetry of OpenVINO and NNCF off, for this process and those it starts.

@@ -14,8 +14,6 @@ from typing import Any
 
 from optguide.errors import OptGuideError, described
 
-__all__ = ["called", "function", "is_reference", "split"]
-
 _REFERENCE = re.compile(r"[^\W\d][\w.]*:[^\W\d][\w.]*")
 
 

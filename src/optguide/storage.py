@@ -28,17 +28,6 @@ from typing import Any, BinaryIO, TypeVar
 
 from optguide.errors import RecordsError, StorageError
 
-__all__ = [
-    "atomic_file",
-    "atomic_folder",
-    "decode_json",
-    "encode_json",
-    "is_disk_full",
-    "replace_record",
-    "storage_errors",
-    "write_file",
-]
-
 T = TypeVar("T")
 
 REMEDY = "Free some space or make the folder writable and run again; what was there is unchanged."

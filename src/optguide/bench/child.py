@@ -16,8 +16,6 @@ from optguide.bench.process import obituary
 from optguide.errors import OptGuideError, WorkerError, WorkerHung, by_name, described
 from optguide.quiet import no_telemetry
 
-__all__ = ["call"]
-
 
 def call(function: str, arguments: Mapping[str, Any], *, seconds: float, activity: str) -> Any:
     """The JSON value that a function returns in a process of its own.

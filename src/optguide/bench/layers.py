@@ -30,8 +30,6 @@ from optguide.runtimes.openvino import OpenVINO
 from optguide.stats.comparison import Comparison, paired_processes
 from optguide.stats.estimate import MINIMUM_ROUNDS, Estimate, median_of_rounds
 
-__all__ = ["KindTime", "LayerTime", "LayerTimes", "Round", "layers"]
-
 _MADE_UP = re.compile(r"[A-Za-z]+_\d+(_.*)?|\d+")
 """Names such as ``Multiply_10057``."""
 

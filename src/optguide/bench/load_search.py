@@ -18,8 +18,6 @@ from optguide.errors import NotEnoughSamples, OptGuideError
 from optguide.machine import measuring_lock
 from optguide.stats.estimate import Estimate, samples_needed
 
-__all__ = ["LoadSearch", "length", "rates_between", "search_load", "seconds_needed", "shares_of"]
-
 SHARES = (0.2, 0.4, 0.6, 0.8, 0.95, 1.1)
 """Of the capacity. The last one is too much, which shows that the capacity is one."""
 

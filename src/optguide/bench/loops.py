@@ -22,8 +22,6 @@ from typing import Any
 
 import numpy as np
 
-__all__ = ["Arrivals", "TimedBlock", "Turn", "asynchronous", "consecutive", "poisson", "serve", "synchronous"]
-
 # Reading a request's latency takes a few microseconds of the loop's own time; sampling it at most once in
 # this interval keeps the loop from slowing a model whose inference is as short as that.
 LATENCY_SAMPLING_NS = 100_000

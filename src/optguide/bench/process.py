@@ -23,8 +23,6 @@ from optguide.errors import EnvironmentMissing, WorkerDied, WorkerError, WorkerH
 from optguide.machine.cgroup import limited_group
 from optguide.quiet import no_telemetry
 
-__all__ = ["LOAD_SECONDS", "WorkerProcess"]
-
 LOAD_SECONDS = 300.0
 """How long a worker may take to load a model: ``torch.compile`` and a cold disk are slow."""
 

@@ -24,8 +24,6 @@ from rich.text import Text
 
 from optguide.format import duration
 
-__all__ = ["Overview", "Update", "overview", "reporting"]
-
 PLAIN_SECONDS = 10.0
 """Between plain lines: often enough to see life, rarely enough for a log."""
 

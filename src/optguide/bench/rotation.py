@@ -26,8 +26,6 @@ from optguide.bench.variant import Variant
 from optguide.errors import OptGuideError
 from optguide.machine import OthersMeter, measuring_lock
 
-__all__ = ["THIS_MACHINE", "Host", "Rotation", "WorkerHandle"]
-
 
 class WorkerHandle(Protocol):
     """What a rotation needs of a process that holds variants; see :class:`.process.WorkerProcess`."""

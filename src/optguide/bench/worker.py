@@ -27,8 +27,6 @@ from optguide.errors import OptGuideError, OutputError
 from optguide.runtimes import runner_for
 from optguide.storage import is_disk_full
 
-__all__ = ["TicketLock", "Worker", "footprint", "main"]
-
 _FIELDS = {"peak_rss": "VmHWM", "rss": "VmRSS", "private": "RssAnon"}
 
 

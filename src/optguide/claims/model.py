@@ -19,8 +19,6 @@ from optguide.openvino_release import documentation
 from optguide.paths import repository
 from optguide.records.model import check_id
 
-__all__ = ["Claim", "Condition", "Source", "Strict", "load", "read", "shipped"]
-
 Read = TypeVar("Read")
 
 _ID = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")

@@ -16,17 +16,6 @@ from optguide.machine import Machine
 from optguide.records import Records, Result
 from optguide.stats.estimate import Interval, Relation, relation
 
-__all__ = [
-    "BUILD_OUTCOMES",
-    "ClaimOutcome",
-    "ConditionState",
-    "Verdict",
-    "decide",
-    "evaluate",
-    "judge",
-    "missing_needs",
-]
-
 ConditionState = Literal["holds", "fails", "open"]
 
 ClaimOutcome = Literal[

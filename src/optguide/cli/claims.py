@@ -25,8 +25,6 @@ from optguide.records import Records
 from optguide.records import load as load_records
 from optguide.runtimes.models import check_model
 
-__all__ = ["claims"]
-
 BUDGET = 120.0
 """Seconds for trying claims on a model, where the reader gives no budget."""
 

@@ -15,8 +15,6 @@ from optguide.cli.variants import runtime_names
 from optguide.errors import OptionError
 from optguide.stats.comparison import Comparison
 
-__all__ = ["compare"]
-
 EPILOG = f"""\b
 Examples:
   optguide compare fp32.xml int8.xml

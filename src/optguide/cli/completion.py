@@ -15,8 +15,6 @@ if TYPE_CHECKING:
     import click
     from click.shell_completion import CompletionItem
 
-__all__ = ["complete_property", "complete_variant", "joined", "words_of_bash"]
-
 
 def complete_variant(
     ctx: click.Context, param: click.Parameter, incomplete: str

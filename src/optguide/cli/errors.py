@@ -13,8 +13,6 @@ from optguide.cli.options import CommandState
 from optguide.errors import OptGuideError
 from optguide.storage import is_disk_full
 
-__all__ = ["exit_status_of", "line", "report_failures", "warn"]
-
 FAILURE, USAGE, INTERRUPTED = 1, 2, 130
 
 

@@ -24,8 +24,6 @@ from optguide.machine import Machine
 from optguide.runtimes.openvino import OpenVINO
 from optguide.stats.comparison import Comparison
 
-__all__ = ["first_inference"]
-
 EPILOG = """\b
 Examples:
   optguide first-inference model.xml

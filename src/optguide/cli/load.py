@@ -29,8 +29,6 @@ from optguide.errors import NotEnoughSamples, OptGuideError, OptionError
 from optguide.machine import Machine
 from optguide.stats.estimate import Estimate, samples_needed
 
-__all__ = ["load"]
-
 EPILOG = """\b
 Examples:
   optguide load model.xml

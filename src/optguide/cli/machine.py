@@ -17,8 +17,6 @@ from optguide.machine import Machine, NoiseProbe
 from optguide.machine import probe as probe_noise
 from optguide.runtimes.openvino import property_text
 
-__all__ = ["machine"]
-
 
 @click.command()
 @click.option("--properties", is_flag=True, help="Every property that each device supports, with its value.")

@@ -15,8 +15,6 @@ from optguide.cli.session import SessionRun, read_variants, run_session
 from optguide.errors import NotEnoughSamples
 from optguide.stats.estimate import samples_needed
 
-__all__ = ["measure"]
-
 EPILOG = """\b
 Examples:
   optguide measure model.xml

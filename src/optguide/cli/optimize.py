@@ -35,8 +35,6 @@ from optguide.optimize.state import Store, check_new
 from optguide.references import is_reference
 from optguide.runtimes.models import check_model
 
-__all__ = ["optimize"]
-
 INTERRUPTED = 130
 
 ROWS = 10

@@ -13,21 +13,6 @@ from optguide.cli.completion import complete_property, complete_variant
 from optguide.errors import OptionError
 from optguide.format import parse_duration, parse_share
 
-__all__ = [
-    "DURATION",
-    "LATENCY_LIMIT",
-    "SHARE",
-    "CommandState",
-    "allow_pickle_option",
-    "debug_option",
-    "json_option",
-    "models_argument",
-    "session_options",
-    "settings_options",
-    "shape_option",
-    "wait_option",
-]
-
 CommandFunction = TypeVar("CommandFunction", bound=Callable[..., Any])
 
 

@@ -25,25 +25,6 @@ from optguide.stats.comparison import Comparison
 from optguide.stats.estimate import Estimate
 from optguide.storage import encode_json
 
-__all__ = [
-    "MISSING",
-    "SCHEMA",
-    "Cell",
-    "comparison_cell",
-    "comparison_fields",
-    "deliver",
-    "estimate_cell",
-    "estimate_fields",
-    "facts",
-    "failure_fields",
-    "machine_line",
-    "paragraph",
-    "print_json",
-    "table",
-    "two_lines",
-    "verdict",
-]
-
 SCHEMA = 1
 """Version of the JSON form. Raise it whenever an older reader would misunderstand a newer answer."""
 

@@ -25,8 +25,6 @@ from optguide.errors import OptionError
 from optguide.machine import Machine
 from optguide.stats.estimate import Estimate
 
-__all__ = ["profile"]
-
 NAME_WIDTH = 44
 """Of a layer's name in the table. Layers of one network begin alike: the end tells them apart."""
 

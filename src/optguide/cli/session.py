@@ -25,15 +25,6 @@ from optguide.machine.lock import holder, measuring_lock
 from optguide.machine.noise import LIMITS
 from optguide.stats.comparison import Comparison
 
-__all__ = [
-    "SessionRun",
-    "busy_warnings",
-    "machine_held",
-    "read_variants",
-    "run_session",
-    "subject",
-]
-
 RELEVANT = (
     *("PERFORMANCE_HINT", "INFERENCE_PRECISION_HINT", "EXECUTION_MODE_HINT", "NUM_STREAMS"),
     *("INFERENCE_NUM_THREADS", "EXECUTION_DEVICES", "requests in flight"),

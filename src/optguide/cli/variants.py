@@ -24,21 +24,6 @@ from optguide.runtimes.base import Runtime
 from optguide.runtimes.models import check_inputs, check_model
 from optguide.runtimes.openvino import OpenVINO
 
-__all__ = [
-    "Spec",
-    "assign",
-    "build",
-    "canonical",
-    "common_settings",
-    "for_runtime",
-    "keys",
-    "labels",
-    "parse",
-    "refuse",
-    "runtime_names",
-    "to_variant",
-]
-
 
 @dataclass(frozen=True)
 class Spec:

@@ -7,8 +7,6 @@ from collections.abc import Mapping, Sequence
 from optguide.bench.variant import Variant
 from optguide.runtimes.devices import absent
 
-__all__ = ["command", "measurable"]
-
 HINTS = {"THROUGHPUT": "throughput", "CUMULATIVE_THROUGHPUT": "cumulative"}
 """The command's short words for the hints under which it keeps several requests in flight."""
 

@@ -15,8 +15,6 @@ from pathlib import Path
 
 from optguide.errors import EnvironmentMissing
 
-__all__ = ["cpu_quota", "limited_group"]
-
 MEMBERSHIP = Path("/proc/self/cgroup")
 MOUNT = Path("/sys/fs/cgroup")
 

@@ -23,8 +23,6 @@ from optguide.machine.cgroup import cpu_quota
 from optguide.runtimes import runtime_classes
 from optguide.runtimes.devices import Device, openvino_devices
 
-__all__ = ["FLAGS", "Machine", "packages"]
-
 FLAGS = (
     # x86: vector width, fused multiply-add, half precision, 8-bit and bfloat16 dot products, tiles
     *("sse4_2", "avx", "avx2", "fma", "f16c", "avx_vnni", "avx_vnni_int8", "avx_ne_convert"),

@@ -21,8 +21,6 @@ import psutil
 from optguide.errors import Busy, StorageError
 from optguide.storage import atomic_file, storage_errors
 
-__all__ = ["VARIABLE", "Holder", "holder", "measuring_lock"]
-
 VARIABLE = "OPTGUIDE_MEASURES_FOR"
 """Names the process that holds the lock, for those that it starts to measure on its behalf."""
 

@@ -14,8 +14,6 @@ import psutil
 
 from optguide.format import quantity
 
-__all__ = ["LIMITS", "NoiseLevel", "NoiseLimit", "NoiseProbe", "OthersMeter", "probe"]
-
 NoiseLevel = Literal["quiet", "usable", "noisy"]
 
 UNIT_SECONDS = 0.002

@@ -18,8 +18,6 @@ if TYPE_CHECKING:
 
     from optguide.plots.themes import Mode
 
-__all__ = ["StagedFigure", "stage", "take_new_figures"]
-
 
 @dataclass(frozen=True)
 class StagedFigure:

@@ -18,20 +18,6 @@ from optguide.errors import ClaimError, RecordsError
 from optguide.paths import build_dir, impersonal, shown
 from optguide.storage import decode_json, encode_json
 
-__all__ = [
-    "SCHEMA",
-    "EvaluatedModel",
-    "Figure",
-    "Record",
-    "Result",
-    "Table",
-    "check_id",
-    "decode",
-    "encode",
-    "plain",
-    "result_of",
-]
-
 SCHEMA = 1
 """Version of the JSON form. Raise it whenever an older reader would misunderstand a newer file."""
 

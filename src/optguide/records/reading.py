@@ -21,8 +21,6 @@ from optguide.errors import ClaimError, RecordsError
 from optguide.paths import records_dir, repository
 from optguide.records.model import REBUILD, Record, Result, decode
 
-__all__ = ["Records", "calling_script", "load", "script_change", "text"]
-
 
 def calling_script(frame: FrameType) -> tuple[str, str]:
     """Path in the repository and SHA-256 of the script that ``frame`` belongs to.

@@ -32,8 +32,6 @@ from optguide.records.model import SCHEMA, Figure, Record, Result, Table, check_
 from optguide.records.reading import calling_script
 from optguide.storage import replace_record
 
-__all__ = ["BUILD_VARIABLE", "Recording", "add_session"]
-
 if TYPE_CHECKING:
     from matplotlib.figure import Figure as Drawing
 

@@ -15,17 +15,6 @@ import numpy.typing as npt
 from optguide.errors import InputError, OptionError
 from optguide.runtimes import inputs as inputs_module
 
-__all__ = [
-    "Outputs",
-    "Runner",
-    "Runtime",
-    "as_arrays",
-    "dynamic_shape",
-    "frames_of",
-    "misfit",
-    "parse_number",
-]
-
 Outputs = list[npt.NDArray[np.generic]]
 
 

@@ -9,8 +9,6 @@ from typing import Any
 
 from optguide.openvino_release import VIRTUAL_DEVICES
 
-__all__ = ["Device", "absent", "named", "openvino_devices"]
-
 
 @dataclass(frozen=True)
 class Device:

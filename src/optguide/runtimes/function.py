@@ -9,8 +9,6 @@ from typing import Any, ClassVar
 
 from optguide.runtimes.base import Outputs, Runner, Runtime, as_arrays
 
-__all__ = ["Function", "FunctionRunner"]
-
 
 @dataclass(frozen=True)
 class Function(Runtime):

@@ -14,8 +14,6 @@ from numpy.lib import format as npy
 from optguide.errors import InputError
 from optguide.storage import atomic_file, storage_errors
 
-__all__ = ["Arrays", "InputSpec", "from_files", "match", "random_inputs", "refuse_unknown", "save"]
-
 Arrays = dict[str, npt.NDArray[np.generic]]
 InputSpec = tuple[tuple[int, ...], np.dtype[np.generic]]
 """Static shape and element type of one input."""

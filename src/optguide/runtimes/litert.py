@@ -16,8 +16,6 @@ from optguide.runtimes import inputs
 from optguide.runtimes.base import Outputs, Runner, Runtime, dynamic_shape, frames_of, misfit
 from optguide.runtimes.inputs import Arrays, InputSpec
 
-__all__ = ["LiteRT", "LiteRTRunner"]
-
 
 @dataclass(frozen=True)
 class LiteRT(Runtime):

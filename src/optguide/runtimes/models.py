@@ -10,8 +10,6 @@ from optguide.errors import InputError, ModelError
 from optguide.references import is_reference
 from optguide.runtimes import named, runtime_classes
 
-__all__ = ["check_inputs", "check_model", "formats"]
-
 _PICKLES = (".pt", ".pth", ".pkl", ".pickle", ".ckpt")
 
 

@@ -14,8 +14,6 @@ from optguide.runtimes import inputs
 from optguide.runtimes.base import Outputs, Runner, Runtime, dynamic_shape, frames_of, misfit
 from optguide.runtimes.inputs import InputSpec
 
-__all__ = ["ONNXRuntime", "OnnxRuntimeRunner"]
-
 _TYPES = {
     "tensor(float)": np.float32,
     "tensor(float16)": np.float16,

@@ -33,14 +33,6 @@ from optguide.runtimes.openvino_errors import (
 from optguide.runtimes.openvino_layers import LayerCounter
 from optguide.runtimes.openvino_models import SUFFIX, port_name, read_blob, read_model, reshape, set_batch
 
-__all__ = [
-    "Feed",
-    "OpenVINO",
-    "OpenVINORunner",
-    "property_text",
-]
-
-
 Feed = Literal["each", "preset"]
 
 _HINTS = {

@@ -12,17 +12,6 @@ from optguide.errors import DeviceError, InputError, ModelError, OptGuideError, 
 from optguide.openvino_release import CORE_PROPERTIES, LOCATION_PREFIXES, UNREADABLE, VIRTUAL_DEVICES
 from optguide.runtimes.devices import absent, named
 
-__all__ = [
-    "failed_running",
-    "not_compiled",
-    "not_imported",
-    "not_read",
-    "refuse_absent",
-    "refuse_unbatched",
-    "refuse_unknown",
-    "telling_line",
-]
-
 _SEE = "Run `optguide machine --properties` for what the device supports."
 
 

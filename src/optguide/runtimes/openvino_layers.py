@@ -15,8 +15,6 @@ from typing import Any
 
 from optguide.errors import ModelError
 
-__all__ = ["LayerCounter"]
-
 _MICROSECOND = timedelta(microseconds=1)
 _NO_WORK = ("Parameter", "Input", "Output", "Result", "Const", "Constant")
 """Kinds of nodes that hold data and compute nothing."""

@@ -14,8 +14,6 @@ from optguide.errors import EnvironmentMissing, InputError, ModelError
 from optguide.runtimes.inputs import refuse_unknown
 from optguide.runtimes.openvino_errors import not_read, telling_line
 
-__all__ = ["SUFFIX", "infer_all", "port_name", "read_blob", "read_model", "reshape", "set_batch"]
-
 SUFFIX = ".blob"
 """Of compiled models: what ``export_model`` wrote, ``import_model`` takes back."""
 

@@ -12,8 +12,6 @@ from optguide.errors import EnvironmentMissing, InputError, ModelError
 from optguide.runtimes import inputs
 from optguide.runtimes.base import Runner, Runtime, frames_of
 
-__all__ = ["TensorFlow", "TensorFlowRunner"]
-
 
 @dataclass(frozen=True)
 class TensorFlow(Runtime):

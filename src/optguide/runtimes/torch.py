@@ -16,8 +16,6 @@ from optguide.errors import EnvironmentMissing, InputError, ModelError, first_li
 from optguide.runtimes import inputs
 from optguide.runtimes.base import Outputs, Runner, Runtime, frames_of, misfit
 
-__all__ = ["PyTorch", "TorchRunner"]
-
 
 @dataclass(frozen=True)
 class PyTorch(Runtime):

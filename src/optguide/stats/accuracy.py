@@ -31,8 +31,6 @@ import scipy  # loads scipy.stats when it is first used: it takes longer than al
 from optguide.errors import InputError, NotEnoughSamples
 from optguide.stats.estimate import CONFIDENCE, Estimate, Relation, student
 
-__all__ = ["AccuracyComparison", "accuracy", "compare_accuracy", "mean_of_samples", "over_trainings"]
-
 RESAMPLES = 2000
 
 FEWEST_SAMPLES = 20

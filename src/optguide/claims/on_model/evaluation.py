@@ -24,8 +24,6 @@ from optguide.errors import ClaimError
 from optguide.machine import Machine, measuring_lock
 from optguide.records import Result
 
-__all__ = ["FILE", "evaluate_model", "load", "select"]
-
 FILE = "own_model.toml"
 
 

@@ -16,8 +16,6 @@ from optguide.bench.variant import Variant
 from optguide.machine import Machine
 from optguide.runtimes.devices import named
 
-__all__ = ["ModelUnderTest", "examine"]
-
 CALLS = 3
 """Inferences whose median is the time of one, after those that check the outputs."""
 

@@ -21,21 +21,6 @@ from optguide.records import Result
 from optguide.runtimes.openvino import OpenVINO
 from optguide.stats.estimate import MINIMUM_ROUNDS, Estimate
 
-__all__ = [
-    "CallStyle",
-    "Comparisons",
-    "Obstacle",
-    "Outcomes",
-    "Probe",
-    "Ratio",
-    "SessionProbe",
-    "calling",
-    "measured",
-    "on_the_cpu",
-    "reason",
-    "unless",
-]
-
 PRECISION = 0.01
 """Sessions end early at this half-width: claims ask whether something stays within 2 %."""
 

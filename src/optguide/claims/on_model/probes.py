@@ -16,8 +16,6 @@ from optguide.machine import Machine
 from optguide.runtimes.inputs import from_files, save
 from optguide.runtimes.onnxruntime import ONNXRuntime
 
-__all__ = ["PROBES"]
-
 BATCH = 4
 LARGE = 2**20
 """Bytes of an input from which on the guide speaks of megabytes."""

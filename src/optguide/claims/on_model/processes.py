@@ -25,8 +25,6 @@ from optguide.errors import OptGuideError
 from optguide.stats.comparison import paired
 from optguide.stats.estimate import MINIMUM_ROUNDS, Estimate, median_of_rounds
 
-__all__ = ["EXACTNESS", "STARTS"]
-
 STEADY_CALLS = 10
 """Calls after the second, whose median is what steady means."""
 

@@ -24,19 +24,6 @@ if TYPE_CHECKING:
     import torch
     from numpy.typing import NDArray
 
-__all__ = [
-    "FOLDS",
-    "DigitsData",
-    "build",
-    "correct",
-    "correct_torch",
-    "data",
-    "digits",
-    "network",
-    "shifted",
-    "train",
-]
-
 FOLDS = 5
 """Number of parts. Each image is in the test part of exactly one."""
 

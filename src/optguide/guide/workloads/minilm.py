@@ -17,18 +17,6 @@ from optguide.quiet import offline, quietly
 if TYPE_CHECKING:
     import torch
 
-__all__ = [
-    "INPUTS",
-    "SHA256",
-    "build",
-    "model_folder",
-    "sentences",
-    "sentences_dynamic",
-    "tokenize",
-    "tokenizer",
-    "verify",
-]
-
 SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
 """Checksum of ``model.safetensors`` as sentence-transformers published it."""
 

@@ -20,8 +20,6 @@ from optguide.guide.workloads.artifacts import Recipe, Workload, ensure, key, pa
 if TYPE_CHECKING:
     import torch
 
-__all__ = ["build", "images", "recipe", "resnet50", "resnet50_savedmodel", "sample_image"]
-
 OUTPUT = "logits"
 
 _SEED = 50

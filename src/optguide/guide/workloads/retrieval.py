@@ -30,8 +30,6 @@ if TYPE_CHECKING:
     import openvino
     import torch
 
-__all__ = ["Tokens", "calibration", "embed", "encoder", "hits", "lengths", "pairs", "texts", "tokens"]
-
 Tokens = Mapping[str, npt.NDArray[np.int64]]
 Embeddings = npt.NDArray[np.float32]
 
