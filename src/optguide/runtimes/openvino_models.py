@@ -128,12 +128,13 @@ def read_blob(path: Path, *, mapped: bool) -> Any:
 
 
 def infer_all(
-    compiled: Any, samples: Iterable[Mapping[Any, npt.NDArray[Any]]]
+    compiled: Any, samples: Iterable[Mapping[Any, npt.NDArray[Any]]], requests: int = 0
 ) -> Iterator[list[npt.NDArray[Any]]]:
     """Copies of all outputs for each of ``samples``, in the order of the samples.
 
-    As many inferences are in flight as the device calls optimal for the model's performance hint. A model
-    that keeps a state runs one at a time, and its state is reset before each sample.
+    A model that keeps a state runs one at a time, and its state is reset before each sample.
+
+    :param requests: inferences in flight; 0 is as many as the device calls optimal for the model's hint.
     """
     # No AsyncInferQueue with a callback: its ``wait_all`` returns while the thread of the last callback may
     # still want the interpreter's lock once more. A compiled model that is dropped at that moment holds this
@@ -143,8 +144,8 @@ def infer_all(
     idle = [compiled.create_infer_request()]
     stateful = bool(idle[0].query_state())
     if not stateful:
-        optimal = int(compiled.get_property("OPTIMAL_NUMBER_OF_INFER_REQUESTS"))
-        idle += [compiled.create_infer_request() for _ in range(optimal - 1)]
+        in_flight = requests or int(compiled.get_property("OPTIMAL_NUMBER_OF_INFER_REQUESTS"))
+        idle += [compiled.create_infer_request() for _ in range(in_flight - 1)]
     running: deque[Any] = deque()
 
     def collect() -> list[npt.NDArray[Any]]:

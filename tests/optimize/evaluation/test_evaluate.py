@@ -9,10 +9,11 @@ import pytest
 
 from optguide.bench import child
 from optguide.errors import InputError, OptionError
+from optguide.optimize.candidate import Deployment
 from optguide.optimize.compression.artifacts import make
 from optguide.optimize.config import Settings
 from optguide.optimize.data.dataset import read_data
-from optguide.optimize.evaluation.evaluate import Job, evaluate
+from optguide.optimize.evaluation.evaluate import JUDGING, Job, evaluate
 from optguide.optimize.evaluation.metrics import resolve
 from optguide.optimize.model.source import read_source_model
 from optguide.optimize.outcome import Artifact
@@ -70,8 +71,8 @@ def run(here, tmp_path, save_ir, monkeypatch):
         metric = resolve(settings, data, subject)
         job = Job(settings, subject, metric)
 
-        def evaluated(artifact, seconds=SECONDS):
-            return evaluate(artifact, job, folder, seconds)
+        def evaluated(artifact, seconds=SECONDS, deployment=JUDGING):
+            return evaluate(artifact, job, folder, seconds, deployment)
 
         def artifact(precision):
             return make(precision, job, folder, SECONDS)
@@ -261,3 +262,29 @@ class TestAnswersOfFloats:
         begun.evaluate(begun.make("f32"))
         begun.evaluate(begun.other(WEIGHTS))
         assert [path.name for path in (begun.folder / "run" / "outputs").iterdir()] == ["f32"]
+
+
+class TestDeployments:
+    """Answers under the settings of a deployment."""
+
+    SETTINGS = (
+        Deployment("LATENCY"),
+        Deployment(streams=2, threads=2, requests=4),
+        Deployment("THROUGHPUT", requests=0, batch=7),  # which 30 samples do not fill
+    )
+
+    @pytest.mark.parametrize("deployment", SETTINGS, ids=lambda deployment: deployment.name)
+    def test_every_sample_has_its_own_answer(self, run, deployment):
+        begun = run()
+        original = begun.evaluate(begun.make("f32"))
+        for precision in ("f32", "default"):
+            quality = begun.evaluate(begun.make(precision), deployment=deployment).quality
+            assert quality.value == original.quality.value
+            assert (quality.loss.value, quality.loss.n) == (0, 30)
+
+    def test_floats_that_answer_wrongly_as_deployed_do_not_become_the_reference(self, run):
+        begun = run(900)
+        begun.evaluate(begun.make("f32"))
+        wrong = Artifact("f32", begun.other(-WEIGHTS).file)
+        assert begun.evaluate(wrong, deployment=Deployment()).quality.kept == "exceeded"
+        assert begun.evaluate(begun.make("f32"), deployment=Deployment()).quality.kept == "kept"

@@ -72,11 +72,18 @@ def checksum(sample: Mapping[str, Array]) -> int:
 
 
 def answers_to(
-    compiled: openvino.CompiledModel, samples: Iterable[Mapping[str, Array]], until: float = math.inf
+    compiled: openvino.CompiledModel,
+    samples: Iterable[Mapping[str, Array]],
+    until: float = math.inf,
+    *,
+    requests: int = 0,
+    stacked: int = 1,
 ) -> Iterator[tuple[int, list[Array]]]:
     """Checksum and outputs for each of ``samples``, in their order, as many as there is time for.
 
     :param until: a time of :func:`time.monotonic` after which no sample but the first is started.
+    :param requests: inferences in flight; 0 is as many as the device calls optimal.
+    :param stacked: how many samples one inference takes, which have to be of the same shape.
     """
     checksums: deque[int] = deque()
 
@@ -87,8 +94,21 @@ def answers_to(
             checksums.append(checksum(sample))
             yield sample
 
-    for outputs in infer_all(compiled, in_time()):
-        yield checksums.popleft(), outputs
+    for outputs in infer_all(compiled, _batches(in_time(), stacked), requests):
+        parts = (np.split(output, stacked) for output in outputs) if stacked > 1 else ([o] for o in outputs)
+        for sample_outputs in zip(*parts, strict=True):
+            if checksums:  # what fills up the last batch is nobody's answer
+                yield checksums.popleft(), list(sample_outputs)
+
+
+def _batches(samples: Iterator[Mapping[str, Array]], count: int) -> Iterator[Mapping[str, Array]]:
+    """Samples stacked by ``count``; the last of them fills up the last batch."""
+    if count == 1:
+        yield from samples
+        return
+    while batch := list(itertools.islice(samples, count)):
+        batch += batch[-1:] * (count - len(batch))
+        yield {name: np.concatenate([sample[name] for sample in batch]) for name in batch[0]}
 
 
 def store(folder: Path, answers: Iterable[tuple[int, list[Array]]]) -> None:

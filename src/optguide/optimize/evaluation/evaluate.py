@@ -1,8 +1,9 @@
 """How well each precision of the model answers samples that had no part in making it.
 
 The answers of 32-bit floats are kept in the run's folder, beside the model, since all others are compared
-with them. Every precision answers in a process of its own, as it would run: 32-bit floats pinned, everything
-else in the device's default precision. Where time is short fewer samples are answered; their order is random.
+with them. Every precision answers in a process of its own, in the inference precision that it is measured in
+and under the settings of a deployment: some models answer rightly under one and not under another. Where time
+is short fewer samples are answered; their order is random.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ import numpy as np
 
 from optguide.bench import child
 from optguide.errors import Failure, InputError, OptGuideError, StorageError, UserError
-from optguide.optimize.candidate import PRECISIONS
+from optguide.optimize.candidate import PRECISIONS, Deployment
 from optguide.optimize.config import Settings
 from optguide.optimize.data.dataset import Data, read_data
 from optguide.optimize.evaluation.answers import Answers, answers_to, load, store
@@ -27,12 +28,16 @@ from optguide.optimize.evaluation.metrics import Metric
 from optguide.optimize.evaluation.quality import evaluated
 from optguide.optimize.model.source import OUT_REMEDY, SourceModel, decode, encode
 from optguide.optimize.outcome import Artifact, Quality
+from optguide.runtimes.openvino_models import set_batch
 from optguide.storage import storage_errors
 
 if TYPE_CHECKING:
     import openvino
 
-__all__ = ["Job", "compiled_for", "evaluate", "evaluate_file"]
+__all__ = ["JUDGING", "Job", "compiled_for", "evaluate", "evaluate_file"]
+
+JUDGING = Deployment("THROUGHPUT", requests=0)
+"""How a precision is evaluated before there are candidates: many samples are answered soonest this way."""
 
 _ANSWERING = 0.6
 """Share of the time after which no further sample is started; scoring and resampling get the rest."""
@@ -67,7 +72,9 @@ class Job:
         return cls(settings, decode(data["model"]), Metric(**metric) if metric else None)
 
 
-def evaluate(artifact: Artifact, job: Job, folder: Path, seconds: float) -> Artifact:
+def evaluate(
+    artifact: Artifact, job: Job, folder: Path, seconds: float, deployment: Deployment = JUDGING
+) -> Artifact:
     """``artifact`` with its quality, or with a note that says why nothing could evaluate it.
 
     32-bit floats have to be evaluated first. A model that answers NaN where they do not is no candidate: it
@@ -75,6 +82,7 @@ def evaluate(artifact: Artifact, job: Job, folder: Path, seconds: float) -> Arti
 
     :param folder: the run's folder, to which ``artifact.file`` is relative.
     :param seconds: limit for answering and scoring together.
+    :param deployment: the settings under which it answers.
     :raises UserError: labels, outputs or the user's metric do not fit, which shows with 32-bit floats.
     :raises StorageError: the run's folder cannot be written.
     """
@@ -88,6 +96,7 @@ def evaluate(artifact: Artifact, job: Job, folder: Path, seconds: float) -> Arti
                 "precision": artifact.precision,
                 "file": str(folder / artifact.file),
                 "seconds": seconds,
+                "deployment": asdict(deployment),
             },
             seconds=seconds,
             activity=f"evaluating the model in {PRECISIONS[artifact.precision]}",
@@ -103,23 +112,29 @@ def evaluate(artifact: Artifact, job: Job, folder: Path, seconds: float) -> Arti
     return replace(artifact, quality=msgspec.convert(answer["quality"], Quality))
 
 
-def evaluate_file(*, job: Mapping[str, Any], precision: str, file: str, seconds: float) -> dict[str, Any]:
+def evaluate_file(
+    *, job: Mapping[str, Any], precision: str, file: str, seconds: float, deployment: Mapping[str, Any]
+) -> dict[str, Any]:
     """The quality of a model file, as JSON; called in a process of its own.
 
     ``defect`` says what makes the model useless, and is empty otherwise.
     """
     until = time.monotonic() + _ANSWERING * seconds
-    task = Job.decode(job)
+    task, settings = Job.decode(job), Deployment(**deployment)
     data = read_data(task.settings, task.model)
     if task.metric is None or not data.evaluation:
         raise Failure("Random data cannot show accuracy.", "Give samples with --data.")
     outputs = task.model.file.parent / "outputs"
-    originals, own = outputs / "f32", outputs / (precision if precision == "f32" else f"{precision}.draft")
+    is_reference = precision == "f32" and settings == JUDGING
+    originals, own = outputs / "f32", outputs / ("f32" if is_reference else f"{precision}.draft")
     # Mixed, so that the first of them, however many there is time for, are a random choice.
     order = [int(index) for index in np.random.default_rng(task.settings.seed).permutation(data.evaluation)]
     with storage_errors(outputs, OUT_REMEDY):
-        compiled = compiled_for(Path(file), task.settings.device, precision)
-        store(own, answers_to(compiled, (data.samples[index] for index in order), until))
+        compiled = compiled_for(Path(file), task.settings.device, precision, settings)
+        samples = (data.samples[index] for index in order)
+        in_flight = 1 if settings.requests is None else settings.requests
+        stacked = max(1, (settings.batch or 0) // task.model.batch)
+        store(own, answers_to(compiled, samples, until, requests=in_flight, stacked=stacked))
         original, other = _labelled(_originals(originals), data, order), None
         try:
             if own != originals:
@@ -136,15 +151,20 @@ def evaluate_file(*, job: Mapping[str, Any], precision: str, file: str, seconds:
                 shutil.rmtree(own, ignore_errors=True)
 
 
-def compiled_for(file: Path, device: str, precision: str) -> openvino.CompiledModel:
-    """A model compiled for many samples, in the inference precision that it is measured in."""
+def compiled_for(
+    file: Path, device: str, precision: str, deployment: Deployment = JUDGING
+) -> openvino.CompiledModel:
+    """A model compiled as a deployment says, in the inference precision that it is measured in."""
     import openvino
 
-    properties: dict[str, Any] = {"PERFORMANCE_HINT": "THROUGHPUT"}
+    properties: dict[str, Any] = dict(deployment.properties)
     if precision == "f32":
         properties["INFERENCE_PRECISION_HINT"] = "f32"
     core = openvino.Core()
-    return core.compile_model(core.read_model(file), device, properties)
+    model = core.read_model(file)
+    if deployment.batch:
+        set_batch(model, deployment.batch)
+    return core.compile_model(model, device, properties)
 
 
 def _originals(folder: Path) -> Answers:
