@@ -8,7 +8,7 @@ from optguide.errors import OptGuideError, WorkerError
 
 
 def call(function, arguments, *, seconds, activity):
-    """In place of :func:`optguide.bench.child.call`; nothing is watched, but all goes through JSON."""
+    """In place of :func:`optguide.bench.process.call`; nothing is watched, but all goes through JSON."""
     module, _, name = function.partition(":")
     sys.modules.pop("readers_module", None)  # every process imports the reader's module anew
     try:

@@ -28,6 +28,8 @@ from __future__ import annotations
 
 from typing import ClassVar
 
+from optguide.openvino_release import LOCATION_PREFIXES
+
 __all__ = [
     "Busy",
     "ClaimError",
@@ -144,9 +146,13 @@ class EnvironmentMissing(Failure):
 
 
 def first_line(error: BaseException) -> str:
-    """The first line of an exception's message, cut to a length that a person reads; else its type."""
-    lines = str(error).strip().splitlines()
-    return lines[0].strip()[:300] if lines else type(error).__name__
+    """The first line of an exception's message that says more than where in OpenVINO's code it was raised.
+
+    It is cut to a length that a person reads; the type where there is no message.
+    """
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    telling = [line for line in lines if not line.startswith(LOCATION_PREFIXES)]
+    return (telling or lines or [type(error).__name__])[0][:300]
 
 
 def described(error: BaseException) -> str:

@@ -1,6 +1,6 @@
 """The worker's conversation with its parent: one JSON object per line, a reply for each request.
 
-The protocol has a pipe of its own: whatever a library prints goes to standard error instead.
+The protocol has pipes of its own: what a library prints goes to standard error, and it has nothing to read.
 """
 
 from __future__ import annotations
@@ -8,6 +8,7 @@ from __future__ import annotations
 import ctypes
 import json
 import os
+import pkgutil
 import signal
 import sys
 import tempfile
@@ -18,12 +19,12 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any
 
 import numpy as np
 
 from optguide.bench import loops
-from optguide.errors import OptGuideError, OutputError
+from optguide.errors import OptGuideError, OutputError, described
 from optguide.runtimes import runner_for
 from optguide.storage import is_disk_full
 
@@ -222,9 +223,11 @@ def die_with_parent() -> None:
 
 
 def _answer(hosted: list[Worker], request: dict[str, Any]) -> dict[str, Any]:
-    """The reply to one request: about the worker in its ``slot``, or about all of this process."""
+    """The reply to one request: about a function, the worker in its ``slot``, or all of this process."""
     try:
         name = request.pop("do")
+        if name == "call":
+            return {"ok": pkgutil.resolve_name(request["function"])(**request["arguments"])}
         if name == "colocated":
             return {"ok": _colocated(hosted, **request)}
         slot = request.pop("slot", 0)
@@ -235,8 +238,8 @@ def _answer(hosted: list[Worker], request: dict[str, Any]) -> dict[str, Any]:
         kind, message, remedy = type(error).__name__, error.message, error.remedy
         detail = traceback.format_exc()
     except Exception as error:  # the parent decides what a failure means
-        kind, message = "WorkerError", f"{type(error).__name__}: {_short(error)}"
-        remedy = "Run the command again with --debug for the worker's traceback."
+        kind, message = "WorkerError", described(error)
+        remedy = "Run the command again with --debug for the traceback."
         if is_disk_full(error):
             kind, remedy = "StorageError", f"Free some space in {tempfile.gettempdir()}."
         detail = traceback.format_exc()
@@ -256,18 +259,15 @@ def _handler(worker: Worker, name: str) -> Callable[..., dict[str, Any]]:
     return handlers[name]
 
 
-def _short(error: Exception) -> str:
-    lines = str(error).strip().splitlines()
-    return lines[-1][:300] if lines else "no message"
-
-
-def main(requests: TextIO | None = None) -> None:
+def main() -> None:
     """Serve requests until standard input ends or says ``quit``."""
     die_with_parent()
+    requests = os.fdopen(os.dup(0), encoding="utf-8")
     replies = os.fdopen(os.dup(1), "w", encoding="utf-8")
+    os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
     os.dup2(2, 1)
     hosted = [Worker()]
-    for line in requests or sys.stdin:
+    for line in requests:
         request = json.loads(line)
         if request["do"] == "quit":
             break

@@ -6,7 +6,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from optguide.bench import child
+from optguide.bench import process
 from optguide.errors import StorageError
 from optguide.optimize.compression.artifacts import make
 from optguide.optimize.compression.nncf import AccuracyControl
@@ -48,7 +48,7 @@ def encoder(ops, x):
 def here(monkeypatch):
     """Nothing is started, unless a test takes this back."""
     with monkeypatch.context() as patch:
-        patch.setattr(child, "call", in_process.call)
+        patch.setattr(process, "call", in_process.call)
         yield patch
 
 

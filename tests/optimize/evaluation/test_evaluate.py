@@ -7,7 +7,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from optguide.bench import child
+from optguide.bench import process
 from optguide.errors import InputError, OptionError
 from optguide.optimize.candidate import Deployment
 from optguide.optimize.compression.artifacts import make
@@ -42,7 +42,7 @@ def rows(count):
 def here(monkeypatch):
     """Nothing is started, unless a test takes this back."""
     with monkeypatch.context() as patch:
-        patch.setattr(child, "call", in_process.call)
+        patch.setattr(process, "call", in_process.call)
         yield patch
 
 

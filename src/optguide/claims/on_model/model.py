@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from optguide.bench import child
+from optguide.bench import process
 from optguide.bench.process import LOAD_SECONDS
 from optguide.bench.variant import Variant
 from optguide.machine import Machine
@@ -81,7 +81,7 @@ def examine(plain: Variant, int8: str | None, folder: Path) -> ModelUnderTest:
     """
     throughput = {"PERFORMANCE_HINT": "THROUGHPUT"}
     spec = plain.with_(plain.name, properties=throughput, requests=0).to_dict()
-    facts = child.call(
+    facts = process.call(
         "optguide.claims.on_model.model:examine_here",
         {"spec": spec, "folder": os.fspath(folder)},
         seconds=LOAD_SECONDS,

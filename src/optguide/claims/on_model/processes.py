@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from optguide.bench import child
+from optguide.bench import process
 from optguide.bench.cold_start import ColdStart, first_inference
 from optguide.bench.process import LOAD_SECONDS
 from optguide.bench.variant import Variant
@@ -140,7 +140,7 @@ class ExactnessProbe:
     def run(self, _results: Collection[str], model: ModelUnderTest, _seconds: float, _label: str) -> Outcomes:
         """Compute the outputs in both precisions. Nothing is timed."""
         try:
-            values = child.call(
+            values = process.call(
                 f"{__name__}:errors",
                 {"spec": model.plain.to_dict(), "draws": DRAWN},
                 seconds=2 * LOAD_SECONDS,

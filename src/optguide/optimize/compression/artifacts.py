@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from optguide.bench import child
+from optguide.bench import process
 from optguide.errors import EnvironmentMissing, Failure, OptGuideError, OutputError, StorageError, UserError
 from optguide.optimize.candidate import PRECISIONS, Precision
 from optguide.optimize.evaluation.evaluate import Job, evaluate
@@ -119,7 +119,7 @@ def make(precision: Precision, job: Job, folder: Path, seconds: float) -> Artifa
         return Artifact(precision, why_not="Accuracy control needs samples to evaluate with.")
     start = time.monotonic()
     try:
-        note = child.call(
+        note = process.call(
             "optguide.optimize.compression.nncf:compress",
             {"precision": precision, "job": job.encode()},
             seconds=seconds,

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 import numpy as np
 
-from optguide.bench import child
+from optguide.bench import process
 from optguide.errors import Failure, InputError, OptGuideError, StorageError, UserError
 from optguide.optimize.candidate import PRECISIONS, Deployment
 from optguide.optimize.config import Settings
@@ -89,7 +89,7 @@ def evaluate(
     if not artifact.file:
         return artifact
     try:
-        answer = child.call(
+        answer = process.call(
             f"{__name__}:{evaluate_file.__name__}",
             {
                 "job": job.encode(),

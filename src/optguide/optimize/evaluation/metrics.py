@@ -16,7 +16,7 @@ from typing import Any, Literal
 import numpy as np
 
 from optguide import references
-from optguide.bench import child
+from optguide.bench import process
 from optguide.errors import InputError, OptionError, OutputError, described
 from optguide.optimize.config import Settings
 from optguide.optimize.data.dataset import Data
@@ -126,7 +126,7 @@ def describe(reference: str) -> dict[str, Any]:
 
 
 def _of_function(reference: str) -> Metric:
-    description = child.call(
+    description = process.call(
         f"{__name__}:{describe.__name__}",
         {"reference": reference},
         seconds=_IMPORT_SECONDS,

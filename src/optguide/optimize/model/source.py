@@ -12,7 +12,7 @@ from typing import Any
 
 import msgspec
 
-from optguide.bench import child
+from optguide.bench import process
 from optguide.bench.variant import Variant
 from optguide.errors import InputError, ModelError, StorageError
 from optguide.optimize.config import Settings
@@ -147,7 +147,7 @@ def read_source_model(settings: Settings, folder: Path) -> SourceModel:
     """
     runtime = "torch" if is_reference(settings.model) else "openvino"
     check_model(settings.model, runtime, allow_pickle=settings.allow_pickle)
-    answer = child.call(
+    answer = process.call(
         f"{__name__}:{read_as_json.__name__}",
         {"settings": msgspec.to_builtins(settings), "folder": str(folder)},
         seconds=_SECONDS,

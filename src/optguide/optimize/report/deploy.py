@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from optguide.bench import child
+from optguide.bench import process
 from optguide.optimize.candidate import Candidate, Deployment
 from optguide.optimize.model.source import Port
 from optguide.optimize.report.text import template
@@ -176,7 +176,7 @@ def place_model(model: Path, folder: Path, batch: int | None) -> tuple[Port, ...
     with storage_errors(folder), tempfile.TemporaryDirectory(prefix=".model-", dir=folder) as name:
         draft = Path(name) / MODEL
         arguments = {"model": os.fspath(model), "target": os.fspath(draft), "batch": batch}
-        answer = child.call(
+        answer = process.call(
             f"{__name__}:write_model", arguments, seconds=PATIENCE, activity="writing the model"
         )
         for part in (draft.with_suffix(".bin"), draft):

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import os
 import signal
+import sys
 import time
 
 import pytest
 
 from optguide import errors
-from optguide.bench import child
+from optguide.bench import process
 
-HERE = "tests.bench.test_child"
+HERE = "tests.bench.test_call"
 
 
 def doubled(number):
@@ -35,16 +36,24 @@ def quitting():
     os._exit(3)
 
 
+def reading():
+    return sys.stdin.read()
+
+
 def hanging():
     time.sleep(60)
 
 
 def call(name, seconds=60.0, **arguments):
-    return child.call(f"{HERE}:{name}", arguments, seconds=seconds, activity="making INT8 of A")
+    return process.call(f"{HERE}:{name}", arguments, seconds=seconds, activity="making INT8 of A")
 
 
 def test_it_returns_what_the_function_does():
     assert call("doubled", number=21) == {"twice": 42}
+
+
+def test_it_has_nothing_to_read_and_cannot_wait_for_input():
+    assert call("reading") == ""
 
 
 def test_errors_of_ours_arrive_as_they_are():
