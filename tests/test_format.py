@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from optguide.errors import OptionError
-from optguide.format import age, duration, estimate, interval, parse_duration, parse_share, quantity
+from optguide.format import age, directed, duration, estimate, interval, parse_duration, parse_share, quantity
 
 TIMES = "\N{MULTIPLICATION SIGN}"
 UNITS = ("ms", "us", "s", "inferences/s", "ratio", "share", "points", "bytes", "count", "MB")
@@ -219,3 +219,19 @@ def test_parse_share_reads_both_notations_alike(hundredths):
 def test_parse_share_refuses(text):
     with pytest.raises(OptionError, match="is not a share"):
         parse_share(text)
+
+
+@pytest.mark.parametrize(
+    ("ratio", "above", "text"),
+    [
+        ((1.22, 1.19, 1.26), "faster", f"1.220{TIMES} faster (1.190 to 1.260)"),
+        ((0.8, 0.78, 0.82), "faster", f"1.250{TIMES} slower (1.219 to 1.283)"),
+        ((0.5, 0.5, 0.5), "smaller", f"2.00{TIMES} larger"),
+        ((1, 1, 1), "longer", "no difference"),
+        ((1.0, 0.9, 1.1), "longer", f"no clear difference (1.12{TIMES} shorter to 1.10{TIMES} longer)"),
+        ((1.1, 1.0, 1.2), "more", f"no clear difference (1.00{TIMES} more to 1.20{TIMES} more)"),
+        ((2.0, 0.03, 28.2), "faster", f"no clear difference (34{TIMES} slower to 29{TIMES} faster)"),
+    ],
+)
+def test_a_ratio_in_words_says_which_way_it_goes(ratio, above, text):
+    assert directed(about(*ratio, "ratio"), above) == text

@@ -233,7 +233,7 @@ for topic, session, suffix in (("pictures", pictures, ""), ("tiny", tiny, ", rea
         record.add(f"{start}.cpu_time", session.cpu_time(name), label=f"{topic}, {name}: CPU time of each")
     for pair, (a, b) in pairs.items():
         gain = session.compare(a + suffix, b + suffix, "throughput")
-        record.add_comparison(f"async.gain.{topic}.{pair}", gain, label=f"{topic}, {b} over {a}")
+        record.add_comparison(f"async.gain.{topic}.{pair}", gain, label=f"{topic}, {b} against {a}")
 for way in HINTS:
     each = tiny.latency(f"{way.__name__}, ready").scaled(1e3 / MANY, "us")
     record.add(f"async.tiny.{way.__name__}.time", each, label=f"tiny, {way.__name__}: time of each")
@@ -241,7 +241,7 @@ for way in (loop, start_and_wait):
     name = f"{way.__name__}, ready"
     record.add(f"async.alone.{way.__name__}.latency", pictures.latency(name), label=f"{name}: latency")
 gain = pictures.compare("loop, ready", "start_and_wait, ready")
-record.add_comparison("async.gain.alone", gain, label="One inference, start_and_wait over infer")
+record.add_comparison("async.gain.alone", gain, label="One inference, start_and_wait against infer")
 
 # %%
 # The illustration, then the measurement:

@@ -150,7 +150,7 @@ for topic, n in (("resnet50", 4), ("small", 16)):
             record.unavailable(f"batch.{topic}.{name}", missing)
         elif a and b:
             ratio = sessions[topic].compare(b.name, a.name, quantity)
-            label = f"{titles[topic]}: {a.name} over {b.name}"
+            label = f"{titles[topic]}: {a.name} against {b.name}"
             record.add_comparison(f"batch.{topic}.{name}", ratio, label=f"{label}, {quantity}")
             shown.extend([(label, ratio.ratio)] if quantity == "throughput" else [])
 
@@ -181,9 +181,9 @@ record.figure(
 )
 record.figure(
     "ratios",
-    lambda: plots.ratios(shown, quantity="Throughput, named first over the other, log scale"),
-    alt="Forest plot: throughput of one way over another, with intervals, around 1.",
-    caption="Throughput of one way over another. Above 1, the one named first is better.",
+    lambda: plots.ratios(shown, quantity="Throughput"),
+    alt="Forest plot: throughput of one way against another, with intervals, around 1.",
+    caption="Throughput of the way named first against the other.",
 )
 
 # %%

@@ -175,7 +175,7 @@ gains = {}
 for topic, (slow, fast) in pairs.items():
     if slow in result.series:
         gains[topic] = result.compare(slow, fast)
-        label = f"{in_words(fast)} over {in_words(slow)}"
+        label = f"{in_words(fast)} against {in_words(slow)}"
         record.add_comparison(f"copies.gain.{topic}", gains[topic], label=label)
 for size in SIZES.keys() - set(measured):
     for identifier in (

@@ -152,7 +152,7 @@ def relate(prefix, title, rows, result, pairs, quantity):
         if reason := reasons.get(better) or reasons.get(base):
             record.unavailable(identifier, reason)
             continue
-        label = f"{rows[better].name} over {rows[base].name}, {title}"
+        label = f"{rows[better].name} against {rows[base].name}, {title}"
         try:
             ratio = result.compare(rows[base].name, rows[better].name, quantity)
         except (DeviceError, NotEnoughSamples) as error:
@@ -202,10 +202,10 @@ relate("start", "first inference", start, starts, "auto/cpu auto_gpu/gpu auto_gp
 
 record.figure(
     "ratios",
-    lambda: plots.ratios(shown, quantity="Row named first over the other, log scale"),
-    alt="Forest plot: each combination over the plain device it stands before, with its interval, around 1.",
+    lambda: plots.ratios(shown),
+    alt="Forest plot: each combination against a plain device, with its interval, around 1.",
     caption=f"{resnet50.title} with one request (latency) and several (throughput), the tiny network with "
-    "one request (latency) and in a new process (first inference). Above 1, the row named first is better.",
+    "one request (latency) and in a new process (first inference): the one named first against the other.",
 )
 
 # %%

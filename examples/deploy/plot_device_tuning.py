@@ -179,18 +179,18 @@ def relate(identifier, session, base, other, row=None):
         record.unavailable(f"tuning.{identifier}", error.message)
         return []
     record.add_comparison(f"tuning.{identifier}", ratio)
-    return [(row or f"{other} over {base}", ratio.ratio)]
+    return [(row or f"{other} against {base}", ratio.ratio)]
 
 
 shown = []
 for other, base, row in (
-    ("performance", "accuracy", "PERFORMANCE over ACCURACY mode"),
+    ("performance", "accuracy", "PERFORMANCE against ACCURACY mode"),
     ("accuracy", "f32", None),
     ("bf16", "f32", None),
     ("f16", "f32", None),
     ("kv", "f32", None),
-    ("group32", "unquantized", "INT8 weights, groups of 32 over none"),
-    ("group128", "group32", "INT8 weights, groups of 128 over 32"),
+    ("group32", "unquantized", "INT8 weights, groups of 32 against none"),
+    ("group128", "group32", "INT8 weights, groups of 128 against 32"),
 ):
     shown += relate(f"{other}_over_{base}", result, settings[base][0], settings[other][0], row)
 shown += relate("denormals.usual_over_denormal", denormals, "denormal", "usual")
@@ -216,9 +216,9 @@ else:
 
 record.figure(
     "gains",
-    lambda: plots.ratios(shown, quantity="Speed-up of the one named first, log scale"),
+    lambda: plots.ratios(shown),
     alt="Forest plot: for each setting, how much faster it is than the one it is held against, around 1.",
-    caption="How many times faster the setting named first is. The last three rows: a small dense network.",
+    caption="The setting named first against the other. The last three rows: a small dense network.",
 )
 
 # %%

@@ -185,12 +185,26 @@ for part, way in ways.items():
             record.unavailable(f"shapes.{part}.{what}", "left to the full profile")
         continue
     new, back = (paired(times(part, later), times(part, later + 1)) for later in (0, len(twice)))
-    record.add(f"shapes.{part}.new", new, label=f"{way.name}: new length over the same again")
-    record.add(f"shapes.{part}.back", back, label=f"{way.name}: length that comes back over the same again")
+    record.add(
+        f"shapes.{part}.new", new, label=f"{way.name}: new length against the same again", above="longer"
+    )
+    record.add(
+        f"shapes.{part}.back",
+        back,
+        label=f"{way.name}: length that comes back against the same again",
+        above="longer",
+    )
     growth = traces[way.name].growth(len(twice))
-    record.add(f"shapes.{part}.growth", growth, label=f"{way.name}: memory, second time over first")
+    record.add(
+        f"shapes.{part}.growth", growth, label=f"{way.name}: memory, second time against first", above="more"
+    )
 gain = paired(times("uncached", len(twice)), times("dynamic", len(twice)))
-record.add("shapes.gain.cache", gain, label="Lengths that come back: without the cache over with it")
+record.add(
+    "shapes.gain.cache",
+    gain,
+    label="Lengths that come back: without the cache against with it",
+    above="longer",
+)
 
 record.figure(
     "memory",

@@ -162,12 +162,12 @@ for workload, variants in rows.items():
         if a in left_out or b in left_out:
             record.unavailable(identifier, missing)
             continue
-        quantity, label = "latency" if call == "sync" else "throughput", f"{a.name} over {b.name}"
+        quantity, label = "latency" if call == "sync" else "throughput", f"{a.name} against {b.name}"
         ratio = sessions[workload].compare(b.name, a.name, quantity)
         record.add_comparison(identifier, ratio, label=f"{workload.title}: {label}, {quantity}")
         if workload is resnet50:
             same = f", {call}"  # once is enough, and leaves room for the names
-            row = label.replace(f"{same} over", " over", 1) if label.endswith(same) else label
+            row = label.replace(f"{same} against", " against", 1) if label.endswith(same) else label
             shown.append((row, ratio.ratio))
 
 points = [
@@ -184,10 +184,10 @@ record.figure(
 )
 record.figure(
     "ratios",
-    lambda: plots.ratios(shown, quantity="Named first over the other, log scale"),
+    lambda: plots.ratios(shown),
     alt="Forest plot: ratios between hints in the same way of calling, with intervals, around 1.",
-    caption=f"{resnet50.title}, one hint over another: latency for synchronous calls, throughput for "
-    "asynchronous ones. Above 1, the hint named first is the better one.",
+    caption=f"{resnet50.title}, one hint against another: latency for synchronous calls, throughput for "
+    "asynchronous ones.",
 )
 
 # %%

@@ -248,7 +248,7 @@ for topic, (slow, fast) in pairs.items():
     if slow in makers:
         ratio = result.compare(slow, fast)
         record.add_comparison(
-            f"preprocess.gain.{topic}", ratio, label=f"{in_words(fast)} over {in_words(slow)}"
+            f"preprocess.gain.{topic}", ratio, label=f"{in_words(fast)} against {in_words(slow)}"
         )
 ratio = loading.compare("read, steps added", "read, steps saved")
 record.add_comparison("preprocess.gain.saved", ratio)

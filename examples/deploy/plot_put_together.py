@@ -108,8 +108,8 @@ for workload, result in results.items():
     record.figure(
         f"steps-{workload.name}",
         lambda rows=rows: plots.steps(rows, quantity="Throughput"),
-        alt=f"One bar per step for {workload.title}: throughput with its interval, the gain over the step "
-        "before and over PyTorch eager.",
+        alt=f"One bar per step for {workload.title}: throughput with its interval, the gain on the step "
+        "before and on PyTorch eager.",
         caption=f"{workload.title}, one input per inference: throughput after each step, with the factor to "
         "the step before and to PyTorch eager.",
     )
@@ -130,12 +130,17 @@ for workload, result in results.items():
     )
     for name, a, b, words in corners:
         ratio = result.compare(a, b, "throughput").ratio
-        record.add(f"{topic}.square.{name}", ratio, label=f"{workload.title}, {words}: throughput gain")
+        record.add(
+            f"{topic}.square.{name}",
+            ratio,
+            label=f"{workload.title}, {words} against the default: throughput",
+            above="faster",
+        )
     interaction = result.interaction(DEFAULT, INT8, DEPLOYED, BOTH)
     record.add(
         f"{topic}.square.interaction",
         interaction,
-        label=f"{workload.title}, gain of both over the product of the gains",
+        label=f"{workload.title}, gain of both divided by the product of the gains",
     )
 
 record.publish()

@@ -110,39 +110,42 @@ for topic, group in {"alone": replace(solos[0], variants=models), **groups}.item
 # those alone, added up. Two models that take turns without any loss reach 1.
 
 
-def add(identifier: str, found: Callable[[], Estimate], label: str) -> Estimate | None:
+def add(identifier: str, found: Callable[[], Estimate], label: str, above: str) -> Estimate | None:
     """Record what was found, or why it was not."""
     try:
         estimate = found()
     except (NotEnoughSamples, PropertyError) as error:
         record.unavailable(identifier, error.message)
         return None
-    record.add(identifier, estimate, label=label)
+    record.add(identifier, estimate, label=label, above=above)
     return estimate
 
 
 slower, work = [], []
 for topic, group in groups.items():
-    done = add(f"several.work.{topic}", partial(work_done, result, group, ALONE), f"{group.name}: work done")
+    done = add(
+        f"several.work.{topic}", partial(work_done, result, group, ALONE), f"{group.name}: work done", "more"
+    )
     work += [(group.name, done)] if done else []
     for model, part in parts.items():
         beside, alone = group.of(model), solos[0].of(model)
         longer = add(
             f"several.longer.{topic}.{part}",
             lambda pair=(beside, alone): result.compare(*pair).ratio,
-            f"{beside}: latency over that alone",
+            f"{beside}: latency against that alone",
+            above="longer",
         )
         slower += [(beside, longer)] if longer else []
 
 record.figure(
     "latency",
-    lambda: plots.ratios(slower, quantity="Median latency over that alone, log scale"),
+    lambda: plots.ratios(slower, quantity="Median latency", above="longer"),
     alt="For every group and model, median latency as a multiple of that alone, with its interval.",
-    caption=f"{models[0].name} and {models[1].name} at once: median latency, 1 is alone on the machine.",
+    caption=f"{models[0].name} and {models[1].name} at once: median latency against each alone.",
 )
 record.figure(
     "work",
-    lambda: plots.ratios(work, quantity="Work done, log scale"),
+    lambda: plots.ratios(work, quantity="Work done", above="more"),
     alt="For every group, the rates of both models as shares of those alone, added up, with its interval.",
     caption="Work that both models get done; 1 is what taking turns without loss would give.",
 )
@@ -160,7 +163,7 @@ for topic in ("turns", "split", "reserved", "unpinned", "priorities"):
     for model, part in parts.items():
         pair = (plain.of(model), groups[topic].of(model))
         ratio = partial(result.compare_percentile, *pair, 95)
-        add(f"several.tail.{topic}.{part}", ratio, f"{pair[1]}: p95 of one process over this one's")
+        add(f"several.tail.{topic}.{part}", ratio, f"{pair[1]} against one process: p95", "faster")
 changes = {
     "turns": ("one_process", "turns", "latency"),
     "apart": ("two_processes", "one_process", "throughput"),
@@ -170,7 +173,7 @@ changes = {
 for model, part in parts.items():
     for topic, (before, after, quantity) in changes.items():
         pair = groups[before].of(model), groups[after].of(model)
-        label = f"{pair[1]} over {groups[before].name}: {quantity}"
+        label = f"{pair[1]} against {groups[before].name}: {quantity}"
         record.add_comparison(f"several.gain.{topic}.{part}", result.compare(*pair, quantity), label=label)
 
 apart = [result.series[name].peak_rss for name in groups["two_processes"].names]

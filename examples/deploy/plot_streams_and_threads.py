@@ -109,15 +109,15 @@ for part, name in taken.items():
         record.add_value(f"streams.taken.{part}.{what}", number, "count", label=f"{name}: {what}")
 
 gains = {
-    "taken_over_best": (best, taken["free"], "recommended setting over the best of all"),
-    "taken_over_hint": (HINT, taken["free"], "recommended setting over the hint"),
-    "hint_over_best": (best, HINT, "hint over the best of all"),
-    "streams": (one, full, "one stream per processor over one in all"),
-    "more_streams": (full, roles["past_streams"].name, "twice as many streams as processors"),
-    "more_threads": (one, roles["past_threads"].name, "twice as many threads as processors"),
+    "taken_over_best": (best, taken["free"], "recommended setting against the best of all"),
+    "taken_over_hint": (HINT, taken["free"], "recommended setting against the hint"),
+    "hint_over_best": (best, HINT, "hint against the best of all"),
+    "streams": (one, full, "one stream per processor against one in all"),
+    "more_streams": (full, roles["past_streams"].name, "twice as many streams as processors against as many"),
+    "more_threads": (one, roles["past_threads"].name, "twice as many threads as processors against as many"),
 }
 gains |= {
-    part: (f"{knob}={off}", f"{knob}={on}", f"{knob}={on} over {off}")
+    part: (f"{knob}={off}", f"{knob}={on}", f"{knob}={on} against {off}")
     for part, (knob, off, on) in possible.items()
 }
 for part, (a, b, label) in gains.items():
@@ -194,7 +194,8 @@ for part, ratio in {
     "throughput": lambda: contained.compare(blind, matched, "throughput").ratio,
 }.items():
     try:
-        record.add(f"streams.matched.{part}", ratio(), label=f"threads matched to the quota: {part}")
+        label = f"threads matched to the quota against the default: {part}"
+        record.add(f"streams.matched.{part}", ratio(), label=label, above="faster")
     except (EnvironmentMissing, NotEnoughSamples) as error:
         record.unavailable(f"streams.matched.{part}", error.message)
 

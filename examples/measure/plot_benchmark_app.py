@@ -101,7 +101,8 @@ with measuring_lock("benchmark_app and the guide's loop"):
         record.add(
             f"{topic}.ratio",
             paired(guide, app),
-            label=f"{workload.title}, the guide's loop over benchmark_app",
+            label=f"{workload.title}, the guide's loop against benchmark_app",
+            above="faster",
         )
         slowest = paired(
             [one.latency_max for one in reports], [one.requests / one.throughput * 1e3 for one in reports]
@@ -109,7 +110,8 @@ with measuring_lock("benchmark_app and the guide's loop"):
         record.add(
             f"{topic}.slowest",
             slowest,
-            label=f"{workload.title}, slowest inference over requests in flight per throughput",
+            label=f"{workload.title}, slowest inference against the mean",
+            above="longer",
         )
         for part, words in STAGES.items():
             spent = median_of_rounds([getattr(one, f"{part}_ms") for one in reports], "ms")
@@ -138,10 +140,10 @@ names = {way.name: "app_way", handed.name: "handed_over", counted.name: "counted
 record.add_session("benchmark.tiny", small, names=names, percentiles=(50, 99), title=tiny.title)
 
 changes = {
-    "resnet50.hint": ("ResNet-50: THROUGHPUT, async over LATENCY, sync", large, application),
-    "resnet50.copy": ("ResNet-50: inputs set once over handed over", large, handed),
-    "tiny.copy": ("Tiny network: inputs set once over handed over", small, handed),
-    "tiny.counters": ("Tiny network: counters off over on", small, counted),
+    "resnet50.hint": ("ResNet-50: THROUGHPUT, async against LATENCY, sync", large, application),
+    "resnet50.copy": ("ResNet-50: inputs set once against handed in", large, handed),
+    "tiny.copy": ("Tiny network: inputs set once against handed in", small, handed),
+    "tiny.counters": ("Tiny network: counters off against on", small, counted),
 }
 worth = {}
 for part, (label, result, other) in changes.items():
@@ -149,15 +151,15 @@ for part, (label, result, other) in changes.items():
     worth[label] = result.compare(other.name, base.name, "throughput")
     record.add_comparison(f"benchmark.{part}", worth[label], label=f"{label}, throughput")
 sooner = large.compare(handed.name, application.name, "latency")
-record.add_comparison("benchmark.resnet50.sooner", sooner, label="ResNet-50: LATENCY and sync, latency gain")
+record.add_comparison(
+    "benchmark.resnet50.sooner", sooner, label="ResNet-50: LATENCY, sync against THROUGHPUT, async, latency"
+)
 
 record.figure(
     "differences",
-    lambda: plots.ratios(
-        [(label, found.ratio) for label, found in worth.items()], quantity="Throughput ratio"
-    ),
-    alt="Throughput ratios of benchmark_app's choices over the alternatives, with intervals.",
-    caption="Throughput of what benchmark_app chooses over the alternative, measured by the guide's loop.",
+    lambda: plots.ratios([(label, found.ratio) for label, found in worth.items()], quantity="Throughput"),
+    alt="Throughput of benchmark_app's choices against the alternatives, with intervals.",
+    caption="Throughput of what benchmark_app chooses against the alternative, measured by the guide's loop.",
 )
 
 # %%
@@ -180,9 +182,17 @@ def first_calls():
 
 with measuring_lock("first calls"):
     first, second, later = zip(*(first_calls() for _ in range(12)), strict=True)
-record.add("benchmark.warmup.first", paired(first, later), label="Tiny network, first call over later ones")
 record.add(
-    "benchmark.warmup.second", paired(second, later), label="Tiny network, second call over later ones"
+    "benchmark.warmup.first",
+    paired(first, later),
+    label="Tiny network, first call against later ones",
+    above="longer",
+)
+record.add(
+    "benchmark.warmup.second",
+    paired(second, later),
+    label="Tiny network, second call against later ones",
+    above="longer",
 )
 
 # %%

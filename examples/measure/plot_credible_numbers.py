@@ -150,13 +150,19 @@ words = {
 }
 for way, values in found.items():
     label = ", ".join(words[part] for part in way.split("."))
-    record.add(f"credible.{way}.ratio", median_of_rounds(values, "ratio"), label=f"f32 over default: {label}")
+    record.add(
+        f"credible.{way}.ratio",
+        median_of_rounds(values, "ratio"),
+        label=f"default against f32: {label}",
+        above="faster",
+    )
     record.add(f"credible.{way}.scatter", scatter(values), label=f"Scatter of the ratio: {label}")
 for condition in conditions:
     record.add(
         f"credible.{condition}.narrowing",
         scatter_ratio(found[f"{condition}.sequential.wall"], found[f"{condition}.interleaved.wall"]),
-        label=f"Scatter one after the other over scatter in turns, {words[condition]}",
+        label=f"Scatter one after the other against in turns, {words[condition]}",
+        above="larger",
     )
 
 shown = ("as_is.sequential.wall", "as_is.interleaved.wall", "disturbed.sequential.wall")
@@ -165,8 +171,8 @@ record.figure(
     "repeats",
     lambda: plots.repeat_ratios({", ".join(words[p] for p in way.split(".")): found[way] for way in shown}),
     alt="Repeats of one ratio as dots, one row per way of measuring; wider rows are less repeatable.",
-    caption="The same ratio measured repeatedly: f32 over default, tiny network. Disturbed rows ran beside a "
-    "process that keeps one core busy about half of the time. Spread is largest minus smallest repeat, "
+    caption="The same ratio measured repeatedly: default against f32, tiny network. Disturbed rows ran "
+    "beside a process that keeps one core busy half of the time. Spread is largest minus smallest repeat, "
     "as a share of the median.",
 )
 

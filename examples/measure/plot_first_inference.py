@@ -132,16 +132,16 @@ gains = {
 for name, (slower, quicker) in gains.items():
     ratio = starts.compare(slower, quicker)
     record.add_comparison(
-        f"start.gain.{name}.total", ratio, label=f"{quicker} over {slower}: first inference"
+        f"start.gain.{name}.total", ratio, label=f"{quicker} against {slower}: first inference"
     )
     if name.startswith("cache"):
         ratio = starts.compare(slower, quicker, "compile")
         record.add_comparison(
-            f"start.gain.{name}.compile", ratio, label=f"{quicker} over {slower}: compiling"
+            f"start.gain.{name}.compile", ratio, label=f"{quicker} against {slower}: compiling"
         )
 for name in ("IR", "ONNX"):
-    label = f"{name}: first call as a multiple of a steady one"
-    record.add(f"start.warm_up.{parts[name]}", starts.warm_up(name), label=label)
+    label = f"{name}: first call against a steady one"
+    record.add(f"start.warm_up.{parts[name]}", starts.warm_up(name), label=label, above="longer")
 
 # %%
 # Stage by stage, and the ratios of the totals:
@@ -160,11 +160,11 @@ record.figure(
 record.figure(
     "ratios",
     lambda: plots.ratios(
-        [(f"{b} over {a}", starts.compare(a, b).ratio) for a, b in gains.values()],
-        quantity="Shorter first inference, log scale",
+        [(f"{b} against {a}", starts.compare(a, b).ratio) for a, b in gains.values()],
+        quantity="First inference",
     ),
     alt="Forest plot of five ratios of the time to the first result, each with its interval, around 1.",
-    caption="How many times shorter the time to the first result is for the variant named first.",
+    caption="Time to the first result: the variant named first against the other.",
 )
 
 # %%

@@ -180,10 +180,10 @@ record.figure(
     lambda: plots.ratios(
         [(name, result.compare("PyTorch eager", name).ratio) for name in present[1:]],
         control=result.control and ("PyTorch eager again", result.control.ratio),
-        quantity="Latency of PyTorch eager over this one's, log scale",
+        quantity="Latency",
     ),
-    alt="Forest plot: each runtime's speed-up over PyTorch eager with its interval, and the control.",
-    caption="Speed-up over PyTorch eager. The band is the control: PyTorch eager held against itself.",
+    alt="Forest plot: each runtime's speed-up on PyTorch eager with its interval, and the control.",
+    caption="Each runtime against PyTorch eager. The band is the control: PyTorch eager held against itself.",
 )
 
 # %%

@@ -95,12 +95,18 @@ record.add_session("load.closed", closed, names=parts, percentiles=(50, 95))
 record.add_value("load.limit", limit, "ms", label="Latency limit: three times the unloaded median, rounded")
 
 
-def add(identifier: str, estimate: Callable[[], Estimate], label: str, name: str = several) -> None:
+def add(
+    identifier: str,
+    estimate: Callable[[], Estimate],
+    label: str,
+    name: str = several,
+    above: str = "",
+) -> None:
     """Record an estimate, or why there is none."""
     series = closed.series[name]
     evidence = {"variant": series.variant.to_dict(evidence=True), "effective": series.effective}
     try:
-        record.add(identifier, estimate(), label=label, evidence=evidence)
+        record.add(identifier, estimate(), label=label, evidence=evidence, above=above)
     except NotEnoughSamples as error:
         record.unavailable(identifier, error.message)
 
@@ -131,20 +137,21 @@ def unreported(point: LoadPoint) -> Estimate:
 
 low, high = points[several][20], points[several][80]
 for p in (50, 95, 99):
-    words = f"{several}: p{p} latency at 80 % of capacity over p{p} at 20 %"
-    add(f"load.growth.p{p}", partial(over, high, low, p), words)
+    words = f"{several}: p{p} latency at 80 % of capacity against 20 %"
+    add(f"load.growth.p{p}", partial(over, high, low, p), words, above="longer")
 add(
     "load.growth.tail",
     lambda: ratio_of_estimates(over(high, low, 95), over(high, low, 50)),
-    f"{several}: growth of the p95 over growth of the median, from 20 % to 80 % of capacity",
+    f"{several}: growth of the p95 against that of the median, from 20 % to 80 % of capacity",
+    above="larger",
 )
 for share in shares:
     a, b = points[one][share], points[several][share]
-    words = f"{several}, at {share} % of capacity: p95 since the request was due over p95 it reports"
-    add(f"load.unreported.at_{share}", partial(unreported, b), words)
+    words = f"{several}, at {share} % of capacity: p95 since the request was due against what it reports"
+    add(f"load.unreported.at_{share}", partial(unreported, b), words, above="longer")
     for p in (50, 95):
-        words = f"p{p} latency of {one} over that of {several}, at {share} % of capacity"
-        add(f"load.hints.at_{share}.p{p}", partial(over, a, b, p), words)
+        words = f"p{p} latency of {one} against {several}, at {share} % of capacity"
+        add(f"load.hints.at_{share}.p{p}", partial(over, a, b, p), words, above="longer")
 
 # %%
 # The highest rate within the limit

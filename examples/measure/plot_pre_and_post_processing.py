@@ -172,22 +172,26 @@ for title, names in parts.items():
     record.add(f"{topic}.infer_share", share, label=f"infer, share of the pipeline, {title}")
     alone = {name: by_round(name) for name in names.values()}
     accounted = over(sum(alone.values()), by_round(pipeline), pipeline)
-    record.add(f"{topic}.accounted", accounted, label=f"Sum of the steps over the pipeline, {title}")
+    record.add(f"{topic}.accounted", accounted, label=f"Sum of the steps divided by the pipeline, {title}")
     rest = sum(alone.values()) - alone[names["infer"]]
     rest_share = over(rest, by_round(pipeline), pipeline).scaled(1, "share")
     record.add(f"{topic}.rest_share", rest_share, label=f"All other steps, share of the pipeline, {title}")
 
 gains = {what: result.compare(f"{what}, {before}", f"{what}, {after}") for what in ("infer", "pipeline")}
 for what, gain in gains.items():
-    record.add_comparison(f"pipeline.gain.{what}.latency", gain, label=f"INT8 over default precision, {what}")
+    record.add_comparison(
+        f"pipeline.gain.{what}.latency", gain, label=f"INT8 against the default precision, {what}"
+    )
 overstated = over(
     by_round(f"infer, {before}") / by_round(f"infer, {after}"),
     by_round(f"pipeline, {before}") / by_round(f"pipeline, {after}"),
     f"infer, {after}",
 )
-record.add("pipeline.gain.overstated", overstated, label="Gain of infer over gain of the pipeline")
+record.add(
+    "pipeline.gain.overstated", overstated, label="Gain of infer against gain of the pipeline", above="larger"
+)
 in_model = result.compare(f"pipeline, {after}", "pipeline, scaled in the model")
-record.add_comparison("pipeline.gain.in_model", in_model, label="Scaling in the model over NumPy, INT8")
+record.add_comparison("pipeline.gain.in_model", in_model, label="Scaling in the model against NumPy, INT8")
 
 # %%
 # The steps in their order, then both models on one scale:

@@ -85,14 +85,13 @@ best, most = (f"{in_flight[part]} in flight" for part in ("optimal", "fourfold")
 for workload, result in results.items():
     topic = f"performance.{workload.name}"
     record.add_session(topic, result, names=names, title=workload.title)
-    for part, a, b, quantity in (
-        ("gain", "one on all cores", best, "throughput"),
-        ("beyond", best, most, "throughput"),
-        ("wait", most, best, "latency"),
-    ):
-        ratio = result.compare(a, b, quantity).ratio
-        words = f"throughput with {b} over {a}" if quantity == "throughput" else f"latency with {a} over {b}"
-        record.add(f"{topic}.{part}", ratio, label=f"{workload.title}, {words}")
+    for part, a, b in (("gain", "one on all cores", best), ("beyond", best, most)):
+        gain = result.compare(a, b, "throughput")
+        label = f"{workload.title}, throughput with {b} against {a}"
+        record.add_comparison(f"{topic}.{part}", gain, label=label)
+    wait = result.compare(most, best, "latency").ratio
+    label = f"{workload.title}, latency with {most} against {best}"
+    record.add(f"{topic}.wait", wait, label=label, above="longer")
 
 curves = {
     workload.title: [

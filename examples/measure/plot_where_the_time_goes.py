@@ -164,7 +164,7 @@ for name, title in TITLES.items():
     total = per_round(name)
     found = {
         "sum": (total / 1e3, "ms", "sum of all layers"),
-        "sum_over_latency": (total / 1e3 / latencies[name], "ratio", "sum of all layers over latency"),
+        "sum_over_latency": (total / 1e3 / latencies[name], "ratio", "sum of all layers divided by latency"),
     }
     for part, among in PRECISIONS.items():
         share = per_round(name, lambda _, precision, among=among: precision in among) / total
@@ -190,7 +190,7 @@ for name in ("default", "int8"):
     record.add_comparison(
         f"layers.cost.{name}.ratio",
         cost.compare(on, off),
-        label=f"{TITLES[name]}: latency with counters over without",
+        label=f"{TITLES[name]}: without counters against with them",
     )
 
 # %%

@@ -271,12 +271,12 @@ for task, made in folders.items():
         f"control.{task}", result, names={NAMES[part]: part for part in tested[task]}, title=task
     )
     cost = result.compare(NAMES["plain"], NAMES["controlled"])
-    record.add_comparison(f"control.{task}.cost", cost, label=f"{task}: controlled over plain INT8")
+    record.add_comparison(f"control.{task}.cost", cost, label=f"{task}: controlled against plain INT8")
     gain = result.compare(NAMES["fp32"], NAMES["controlled"])
-    record.add_comparison(f"control.{task}.gain", gain, label=f"{task}: controlled INT8 over FP32")
+    record.add_comparison(f"control.{task}.gain", gain, label=f"{task}: controlled INT8 against FP32")
     if "declared" in tested[task]:
         remedy = result.compare(NAMES["controlled"], NAMES["declared"])
-        record.add_comparison(f"control.{task}.remedy", remedy, label=f"{task}: declared over controlled")
+        record.add_comparison(f"control.{task}.remedy", remedy, label=f"{task}: declared against controlled")
     points = [
         (NAMES[part], result.latency(NAMES[part]), accuracy.accuracy(right))
         for part, right in tested[task].items()

@@ -91,7 +91,7 @@ for task, models in tasks.items():
     bearable = [point for point in points if lost[point[0]] < 1.0]
     pick = min(bearable, key=lambda point: point[1].value)[0]
     gain = result.compare(reference, pick)
-    record.add_comparison(f"choose.{task}.gain", gain, label=f"{task}: {pick} over {reference}, latency")
+    record.add_comparison(f"choose.{task}.gain", gain, label=f"{task}: {pick} against {reference}, latency")
     record.add_value(f"choose.{task}.models", len(points), "count", label=f"{task}: models compared")
     outcome = (
         f"The pick is {pick}."

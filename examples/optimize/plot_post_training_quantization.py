@@ -150,7 +150,11 @@ for task, right in answers.items():
     for part, size in sizes.items():
         record.add_value(f"ptq.{task}.{part}.size", size, "bytes", label=f"{task}, {NAMES[part]}: weights")
     record.add_value(
-        f"ptq.{task}.smaller", sizes["f32"] / sizes["int8"], "ratio", label=f"{task}: times smaller"
+        f"ptq.{task}.smaller",
+        sizes["f32"] / sizes["int8"],
+        "ratio",
+        label=f"{task}: INT8 weights against 32-bit ones",
+        above="smaller",
     )
 
 # %%
@@ -214,18 +218,24 @@ record.add_session("ptq.busy", encoding, names={name: part for part, name in BUS
 record.add_session("ptq.resnet50", classifying, names=parts, title="ResNet-50")
 in_flight_gain = encoding.compare(BUSY["default"], BUSY["int8"], "throughput")
 gains = {
-    "sentences.f32": ("sentences, over f32", encoding.compare(NAMES["f32"], NAMES["int8"])),
-    "sentences.default": ("sentences, over the default", encoding.compare(NAMES["default"], NAMES["int8"])),
-    "busy.default": ("in flight, over the default", in_flight_gain),
-    "resnet50.f32": ("ResNet-50, over f32", classifying.compare(NAMES["f32"], NAMES["int8"])),
-    "resnet50.default": ("ResNet-50, over the default", classifying.compare(NAMES["default"], NAMES["int8"])),
+    "sentences.f32": ("sentences, against f32", encoding.compare(NAMES["f32"], NAMES["int8"])),
+    "sentences.default": (
+        "sentences, against the default",
+        encoding.compare(NAMES["default"], NAMES["int8"]),
+    ),
+    "busy.default": ("in flight, against the default", in_flight_gain),
+    "resnet50.f32": ("ResNet-50, against f32", classifying.compare(NAMES["f32"], NAMES["int8"])),
+    "resnet50.default": (
+        "ResNet-50, against the default",
+        classifying.compare(NAMES["default"], NAMES["int8"]),
+    ),
 }
 for part, (name, gain) in gains.items():
     record.add_comparison(f"ptq.gain.{part}", gain, label=f"INT8, {name}: {gain.quantity}")
 record.figure(
     "gains",
     lambda: plots.ratios(
-        [(name, gain.ratio) for name, gain in gains.values()], quantity="INT8 over the original, log scale"
+        [(name, gain.ratio) for name, gain in gains.values()], quantity="INT8 against the original"
     ),
     alt="Forest plot: how many times faster INT8 is than 32-bit floats and than the default precision.",
     caption="How many times faster INT8 is: latency of one inference after the other, and throughput with "
@@ -243,7 +253,7 @@ if full:
     for part in ("f32", "default"):
         ratio = starts.compare(NAMES[part], NAMES["int8"])
         record.add_comparison(
-            f"ptq.start.gain.{part}", ratio, label=f"INT8 over {NAMES[part]}: first inference"
+            f"ptq.start.gain.{part}", ratio, label=f"INT8 against {NAMES[part]}: first inference"
         )
 else:
     for part in (*NAMES, "gain.f32", "gain.default"):

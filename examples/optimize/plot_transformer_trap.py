@@ -159,13 +159,15 @@ for part, name in names.items():
     record.add(f"trap.{part}.similarity", similarity, label=f"{name}: cosine to the f32 embedding")
     record.add(f"trap.{part}.drop", lost("f32", part), label=f"{name}: accuracy drop")
 for part in ("with", "no_small", "no_norms", "no_widest"):
-    label = f"{names[part]}: won back over {names['without']}"
+    label = f"{names[part]}: won back against {names['without']}"
     record.add(f"trap.won_back.{part}", lost(part, "without"), label=label)
 smoother = accuracy.mean_of_samples(closeness["with"] - closeness["unsmoothed"], "")
 record.add("trap.smoothing.similarity", smoother, label="smooth quantization: gain in cosine")
 for part, norm in (("widest", widest), ("flattest", flattest)):
     ratio = accuracy.mean_of_samples(peaks[norm], "ratio")
-    record.add(f"trap.peak.{part}", ratio, label=f"{place(norm)}: largest over median magnitude")
+    record.add(
+        f"trap.peak.{part}", ratio, label=f"{place(norm)}: largest against median magnitude", above="larger"
+    )
 
 record.figure(
     "accuracy",
@@ -182,7 +184,8 @@ record.figure(
     "peaks",
     lambda: plots.ratios(
         [(place(norm), accuracy.mean_of_samples(values, "ratio")) for norm, values in peaks.items()],
-        quantity="Largest over median magnitude, log scale",
+        quantity="Largest against median magnitude",
+        above="larger",
     ),
     alt="For each layer normalisation: by how much the largest value of its input exceeds the median one.",
     caption="What enters each layer normalisation, in 32-bit floats: the largest magnitude of a text as a "
@@ -257,5 +260,5 @@ speeds = {
 }
 for part, (a, b) in speeds.items():
     gain = result.compare(names[a], names[b])
-    record.add_comparison(f"trap.speed.{part}", gain, label=f"{names[b]} over {names[a]}: latency")
+    record.add_comparison(f"trap.speed.{part}", gain, label=f"{names[b]} against {names[a]}: latency")
 record.publish()

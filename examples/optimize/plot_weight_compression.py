@@ -105,7 +105,13 @@ for part, name in names.items():
     if part == "f32":
         continue
     original = Path(models["f32"]).with_suffix(".bin").stat().st_size
-    record.add_value(f"weights.{part}.smaller", original / size, "ratio", label=f"{name}: times smaller")
+    record.add_value(
+        f"weights.{part}.smaller",
+        original / size,
+        "ratio",
+        label=f"{name} against 32-bit floats: size",
+        above="smaller",
+    )
     drop = accuracy.compare_accuracy("32-bit floats", found["f32"], name, found[part]).drop
     record.add(f"weights.{part}.drop", drop, label=f"{name}: accuracy drop")
     cosines = (embedded["f32"] * embedded[part]).sum(axis=1)
@@ -145,7 +151,7 @@ for size, result in sessions.items():
     )
     for part, name in list(timed.items())[1:]:
         gain = result.compare(names["f32"], name)
-        label = f"{lengths[size]} tokens, {name} over {names['f32']}: latency"
+        label = f"{lengths[size]} tokens, {name} against {names['f32']}: latency"
         record.add_comparison(f"{topic}.gain.{part}", gain, label=label)
 
 # %%
@@ -166,7 +172,7 @@ for part, name in loading.items():
     record.add(f"weights.load.{part}", starts.estimate(name), label=f"{name}: time to the first result")
 for part in list(loading)[1:]:
     ratio = starts.compare(names["f32"], names[part])
-    label = f"{names[part]} over {names['f32']}: first inference"
+    label = f"{names[part]} against {names['f32']}: first inference"
     record.add_comparison(f"weights.load.gain.{part}", ratio, label=label)
 
 # %%
@@ -180,10 +186,10 @@ record.figure(
             for size, result in sessions.items()
             for name in list(timed.values())[1:]
         ],
-        quantity="Latency with 32-bit weights over this one's, log scale",
+        quantity="Latency",
     ),
     alt="Forest plot: latency gain of compressed weights over 32-bit ones, for long and for short texts.",
-    caption="How many times shorter an inference is with compressed weights, by scheme and by length of "
-    "the text.",
+    caption="An inference with compressed weights against one with 32-bit weights, by scheme and by length "
+    "of the text.",
 )
 record.publish()

@@ -19,7 +19,21 @@ from typing import Protocol
 
 from optguide.errors import OptionError
 
-__all__ = ["age", "duration", "estimate", "interval", "parse_duration", "parse_share", "quantity"]
+__all__ = [
+    "OPPOSITES",
+    "age",
+    "directed",
+    "duration",
+    "estimate",
+    "interval",
+    "parse_duration",
+    "parse_share",
+    "quantity",
+]
+
+OPPOSITES = {"faster": "slower", "longer": "shorter", "larger": "smaller", "more": "less"}
+OPPOSITES |= {low: high for high, low in OPPOSITES.items()}
+"""What is said of a ratio above one, and what of one below."""
 
 _DIGITS = 3
 _UNKNOWN = "unknown"
@@ -128,6 +142,43 @@ def estimate(e: Estimated) -> str:
     place = _place(e.low, e.high, e.value, scale)
     value = _print(scale.apply(e.value), place, ROUND_HALF_EVEN)
     return f"{value}{scale.symbol} ({_bounds(e.low, e.high, e.value, scale)})"
+
+
+def directed(ratio: Estimated, above: str) -> str:
+    """A ratio in words that say which way it goes: ``1.22x slower (1.19 to 1.25)``.
+
+    An interval that contains one says so: ``no clear difference (1.03x slower to 1.01x faster)``.
+
+    :param above: what a ratio above one means, a key of :data:`OPPOSITES`. Of one below, the opposite is said
+        with the reciprocal.
+    """
+    if ratio.low == ratio.high == 1:
+        return "no difference"
+    if ratio.low <= 1 <= ratio.high:
+        ends = " to ".join(_turned(end, above) for end in (ratio.low, ratio.high))
+        return f"no clear difference ({ends})"
+    turned = ratio.value < 1
+    number = _Turned(1 / ratio.value, 1 / ratio.high, 1 / ratio.low) if turned else ratio
+    value, bracket, ends = estimate(number).partition(" (")
+    return f"{value} {OPPOSITES[above] if turned else above}{bracket}{ends}"
+
+
+@dataclass(frozen=True)
+class _Turned:
+    """A ratio the other way round."""
+
+    value: float
+    low: float
+    high: float
+    unit: str = "ratio"
+
+
+def _turned(value: float, above: str) -> str:
+    """One number in the words of :func:`directed`, rounded away from one."""
+    larger = max(value, 1 / value)
+    place = -2 if larger < 10 else 0
+    number = _print(_exact(larger), place, ROUND_CEILING)
+    return f"{number}{_RATIO} {above if value >= 1 else OPPOSITES[above]}"
 
 
 def duration(seconds: float) -> str:

@@ -61,6 +61,29 @@ def verdict(tmp_path):
 
 
 @pytest.mark.parametrize(
+    ("bounds", "ratio", "sentence"),
+    [
+        ({"above": 1}, (2.0, 1.9, 2.1), "2.00× faster (1.90 to 2.10)."),
+        ({"above": 1}, (0.5, 0.4, 0.8), "2.0× slower (1.2 to 2.5)."),
+        ({"above": 0.98}, (0.5, 0.4, 0.8), "2.0× slower (1.2 to 2.5), not less than 1.02× slower."),
+        ({"below": 1.02}, (2.0, 1.9, 2.1), "2.00× faster (1.90 to 2.10), not less than 1.02× faster."),
+        ({"above": 1.5}, (2.0, 1.9, 2.1), "2.00× faster (1.90 to 2.10), more than 1.5× faster."),
+        (
+            {"between": (0.8, 1.25)},
+            (2.0, 1.9, 2.1),
+            "2.00× faster (1.90 to 2.10), outside the range 1.25× slower to 1.25× faster.",
+        ),
+    ],
+)
+def test_a_ratio_with_a_direction_is_held_against_bounds_in_words(tmp_path, bounds, ratio, sentence):
+    recording = Recording("measure/x", declares=["x.*"], root=tmp_path)
+    recording.add("x.gain", Estimate(*ratio, "ratio", 20), label="The gain", above="faster")
+    recording.publish()
+    (found,) = evaluate([claim(Condition(result="x.gain", **bounds))], load(tmp_path), MACHINE)
+    assert found.reasons == (f"The gain: {sentence}",)
+
+
+@pytest.mark.parametrize(
     ("low", "high", "outcome", "reason"),
     [
         (1.86, 1.98, "confirmed", "The gain: 1.92× (1.86 to 1.98), above 1."),

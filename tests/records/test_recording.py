@@ -113,10 +113,22 @@ def test_comparison_records_both_ratios():
     recording.add_comparison("x.plain", Comparison("f32", "bf16", "latency", ratio), label="Gain")
     recording.publish()
     found = records.load()
-    assert found.get("x.gain").label == "bf16 over f32"
+    assert found.get("x.gain").label == "bf16 against f32"
+    assert found.get("x.gain").text == "1.90\N{MULTIPLICATION SIGN} faster (1.80 to 2.00)"
     assert found.get("x.gain").evidence == {"a": "f32", "b": "bf16", "quantity": "latency"}
     assert found.get("x.gain.cpu").value == 1.95
     assert found.get("x.plain").label == "Gain"
+
+
+def test_a_ratio_keeps_its_direction_and_nothing_else_has_one():
+    recording = Recording("measure/x", declares=["x.*"])
+    recording.add("x.wait", Estimate(0.5, 0.4, 0.8, "ratio", 9), above="longer")
+    assert recording._results["x.wait"].text == "2.0\N{MULTIPLICATION SIGN} shorter (1.2 to 2.5)"
+    for wrong in (Estimate(2.0, 1.9, 2.1, "ms", 9), Estimate(0.5, -0.1, 0.8, "ratio", 9)):
+        with pytest.raises(RecordsError, match="cannot be called 'longer'"):
+            recording.add("x.other", wrong, above="longer")
+    with pytest.raises(RecordsError, match="cannot be called 'nicer'"):
+        recording.add("x.other", Estimate(2.0, 1.9, 2.1, "ratio", 9), above="nicer")
 
 
 @pytest.mark.parametrize(

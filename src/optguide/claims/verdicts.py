@@ -159,13 +159,31 @@ def _missing(need: str) -> str:
 
 def _sentence(condition: Condition, result: Result, state: ConditionState) -> str:
     """What was measured and how it stands to the bound: ``A: 40 ms (39 to 41), below 50 ms.``"""
+    if result.above and 1 in (condition.above, condition.below):
+        return f"{result.label or condition.result}: {result.text}."  # its direction is the answer
     if condition.between is not None:
         ending = _beside_range(condition.between, result, state)
     elif condition.above is not None:
-        ending = _beside_bound(f"above {_bound(condition.above, result.unit)}", state)
+        ending = _beside_bound(_limit(condition.above, result, at_least=True), state)
     else:
-        ending = _beside_bound(f"below {_bound(condition.below or 0.0, result.unit)}", state)
-    return f"{result.label or condition.result}: {fmt.estimate(result)}, {ending}."
+        ending = _beside_bound(_limit(condition.below or 0.0, result, at_least=False), state)
+    return f"{result.label or condition.result}: {result.text}, {ending}."
+
+
+def _limit(bound: float, result: Result, *, at_least: bool) -> str:
+    """``above 40 ms``, or for a ratio with a direction in its words: ``more than 2x faster``."""
+    if not result.above:
+        return f"{'above' if at_least else 'below'} {_bound(bound, result.unit)}"
+    # At least 0.98 is at most 1.02 the other way round.
+    extent = "more than" if at_least is (bound > 1) else "less than"
+    return f"{extent} {_turned(bound, result.above)}"
+
+
+def _turned(bound: float, above: str) -> str:
+    """A bound of a ratio, which was written by hand, in words: ``1.02x slower``."""
+    return (
+        f"{max(bound, 1 / bound):.4g}\N{MULTIPLICATION SIGN} {above if bound >= 1 else fmt.OPPOSITES[above]}"
+    )
 
 
 def _beside_bound(bound: str, state: ConditionState) -> str:
@@ -179,7 +197,8 @@ def _beside_range(bounds: tuple[float, float], result: Result, state: ConditionS
     equal = _NO_DIFFERENCE.get(result.unit)
     if state == "holds" and equal is not None and low <= equal <= high and result.low < result.high:
         return f"no difference larger than {_largest_difference(result, equal)} here"
-    text = f"the range {_bound(low, result.unit)} to {_bound(high, result.unit)}"
+    ends = [_turned(end, result.above) if result.above else _bound(end, result.unit) for end in bounds]
+    text = f"the range {' to '.join(ends)}"
     return {"holds": f"within {text}", "fails": f"outside {text}", "open": f"which reaches beyond {text}"}[
         state
     ]

@@ -13,7 +13,7 @@ from matplotlib.colors import LinearSegmentedColormap, Normalize, to_hex
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
-from optguide.format import Estimated
+from optguide.format import OPPOSITES, Estimated, directed
 from optguide.format import quantity as digits
 from optguide.plots._axes import (
     MIDDLE,
@@ -80,18 +80,21 @@ def ratios(
     rows: Sequence[tuple[str, Estimated]],
     *,
     control: tuple[str, Estimated] | None = None,
-    quantity: str = "Speed-up, log scale",
+    quantity: str = "Speed",
+    above: str = "faster",
 ) -> Figure:
-    """Forest plot of ratios around 1 on a log axis.
+    """Forest plot of ratios around 1 on a log axis, whose label and rows say which way is which.
 
     :param rows: name and ratio of each comparison, top to bottom.
     :param control: the A/A comparison, drawn last and hollow, with its interval as a band through all
         rows: a ratio inside the band is one that the same variant against itself also gives.
     :param quantity: label of the axis, without the unit.
+    :param above: what a ratio above one means, a key of :data:`optguide.format.OPPOSITES`.
     """
     colours = palette()
     comparisons = [*rows, *([control] if control else [])]
-    figure, axes = row_figure(len(comparisons), f"{quantity} ({TIMES})")
+    ways = f"{OPPOSITES[above]} \N{LEFTWARDS ARROW} 1{TIMES} \N{RIGHTWARDS ARROW} {above}"
+    figure, axes = row_figure(len(comparisons), f"{quantity} ({ways}, log scale)")
     log_ratio_axis(axes, *log_reach([ratio for _, ratio in comparisons], factor=3))
     _line_through_rows(axes, len(comparisons), 1.0, colours.ink, "-")
     if control:
@@ -100,7 +103,7 @@ def ratios(
         axes.barh(middles, high - low, left=low, height=0.44, color=colours.muted, alpha=0.25, zorder=0.8)
     for row, (name, ratio) in enumerate(comparisons):
         is_control = row == len(rows)
-        row_text(axes, row, name, written(ratio))
+        row_text(axes, row, name, directed(ratio, above))
         whisker(axes, row + MIDDLE, ratio, path_effects=halo(3.5))
         axes.plot(
             [ratio.value],

@@ -14,7 +14,9 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path, PurePath
 from typing import TYPE_CHECKING, Any
 
+from optguide import format as fmt
 from optguide.errors import ClaimError, RecordsError
+from optguide.format import OPPOSITES, directed
 from optguide.paths import build_dir, impersonal, shown
 from optguide.storage import decode_json, encode_json
 
@@ -38,6 +40,8 @@ class Result:
     :param method: how value and interval were computed.
     :param label: name in tables.
     :param evidence: JSON that explains the value: the subject and its effective properties.
+    :param above: of a ratio, what a value above one means, such as ``"faster"``; see
+        :data:`optguide.format.OPPOSITES`. Empty where the label alone says what is divided by what.
     """
 
     value: float
@@ -48,6 +52,12 @@ class Result:
     method: str = ""
     label: str = ""
     evidence: Mapping[str, Any] = field(default_factory=dict)
+    above: str = ""
+
+    @property
+    def text(self) -> str:
+        """Value and interval as readers see them: a ratio with a direction says it."""
+        return directed(self, self.above) if self.above else fmt.estimate(self)
 
 
 @dataclass(frozen=True)
@@ -172,12 +182,17 @@ if TYPE_CHECKING:
 
 
 def result_of(
-    estimate: Estimate, name: str, *, label: str = "", evidence: Mapping[str, Any] | None = None
+    estimate: Estimate,
+    name: str,
+    *,
+    label: str = "",
+    evidence: Mapping[str, Any] | None = None,
+    above: str = "",
 ) -> Result:
     """The result called ``name`` that ``estimate`` gives.
 
-    :raises RecordsError: a value that is no finite number, an interval whose ends are the wrong way round, or
-        evidence that JSON cannot hold.
+    :raises RecordsError: a value that is no finite number, an interval whose ends are the wrong way round,
+        evidence that JSON cannot hold, or a direction of what is no ratio.
     """
     value, low, high = float(estimate.value), float(estimate.low), float(estimate.high)
     if not all(map(math.isfinite, (value, low, high))):
@@ -189,8 +204,14 @@ def result_of(
         raise RecordsError(
             f"The interval of {name} runs from {low} down to {high}.", "Give the lower end first."
         )
+    if above and (above not in OPPOSITES or estimate.unit != "ratio" or low <= 0):
+        raise RecordsError(
+            f"{name} is {value} {estimate.unit} and cannot be called {above!r}.",
+            f"Give a positive ratio, and one of {', '.join(OPPOSITES)}.",
+        )
     plain_evidence = {key: plain(item, name) for key, item in (evidence or {}).items()}
-    return Result(value, low, high, estimate.unit, int(estimate.n), estimate.method, label, plain_evidence)
+    values = (value, low, high, estimate.unit, int(estimate.n), estimate.method)
+    return Result(*values, label, plain_evidence, above)
 
 
 def plain(value: Any, name: str) -> Any:

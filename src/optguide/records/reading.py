@@ -16,7 +16,6 @@ from pathlib import Path
 from types import FrameType
 from typing import Literal
 
-from optguide import format as fmt
 from optguide.errors import ClaimError, RecordsError
 from optguide.paths import records_dir, repository
 from optguide.records.model import REBUILD, Record, Result, decode
@@ -191,9 +190,7 @@ def _differences(record: Record, newest: Record) -> Iterator[str]:
 def text(record: Record) -> str:
     """The results of ``record`` as an aligned table, then what could not be measured."""
     rows = [("", "estimate (95 % interval)", "samples")]
-    rows += [
-        (result.label or key, fmt.estimate(result), str(result.n)) for key, result in record.results.items()
-    ]
+    rows += [(result.label or key, result.text, str(result.n)) for key, result in record.results.items()]
     first, second = (max(len(row[column]) for row in rows) for column in (0, 1))
     lines = [f"{label:<{first}}  {value:<{second}}  {n}".rstrip() for label, value, n in rows]
     lines += [f"{key}: not measurable here: {reason}" for key, reason in record.unavailable.items()]

@@ -84,22 +84,34 @@ class Recording:
         *,
         label: str = "",
         evidence: Mapping[str, Any] | None = None,
+        above: str = "",
     ) -> None:
         """Record ``estimate``.
 
         :param label: name in tables; the identifier by default.
         :param evidence: JSON that explains the value; paths are kept relative to the checkout.
+        :param above: of a ratio, what a value above one means, such as ``"longer"``: pages then say
+            "1.22x longer", or "1.22x shorter" of its reciprocal.
         :raises ClaimError: ``id`` is no identifier.
         :raises RecordsError: ``id`` was given before, or a number is not finite.
         """
         self._check_new(id)
-        self._results[id] = result_of(estimate, id, label=label, evidence=evidence)
+        self._results[id] = result_of(estimate, id, label=label, evidence=evidence, above=above)
 
-    def add_value(self, id: str, value: float, unit: str, *, label: str = "", n: int = 1) -> None:  # noqa: A002
+    def add_value(
+        self,
+        id: str,  # noqa: A002
+        value: float,
+        unit: str,
+        *,
+        label: str = "",
+        n: int = 1,
+        above: str = "",
+    ) -> None:
         """Record a quantity without spread, such as bytes on disk; the errors are those of :meth:`add`."""
         from optguide.stats.estimate import Estimate
 
-        self.add(id, Estimate(value, value, value, unit, n, "counted"), label=label)
+        self.add(id, Estimate(value, value, value, unit, n, "counted"), label=label, above=above)
 
     def add_comparison(
         self,
@@ -111,14 +123,16 @@ class Recording:
     ) -> None:
         """Record a ratio under ``id``, and the ratio of CPU times under ``id.cpu`` where there is one.
 
-        The errors are those of :meth:`add`.
+        Above one, ``b`` is *faster*: shorter latency, higher throughput or less CPU time. The errors are
+        those of :meth:`add`.
         """
-        label = label or f"{comparison.b} over {comparison.a}"
+        label = label or f"{comparison.b} against {comparison.a}"
         parties = {"a": comparison.a, "b": comparison.b, "quantity": comparison.quantity}
         evidence = {**parties, **(evidence or {})}
-        self.add(id, comparison.ratio, label=label, evidence=evidence)
+        self.add(id, comparison.ratio, label=label, evidence=evidence, above="faster")
         if comparison.cpu_ratio is not None:
-            self.add(f"{id}.cpu", comparison.cpu_ratio, label=f"{label}, CPU time", evidence=evidence)
+            cpu = f"{label}, CPU time"
+            self.add(f"{id}.cpu", comparison.cpu_ratio, label=cpu, evidence=evidence, above="faster")
 
     def add_session(
         self,

@@ -160,11 +160,13 @@ class MeasuredFigure(GuideDirective):
 
 def value_text(result: Result) -> str:
     """The value with as many digits as its interval justifies."""
-    return fmt.estimate(result).partition(" (")[0]
+    return result.text.partition(" (")[0]
 
 
 def interval_text(result: Result) -> str:
     """The interval in the value's scale."""
+    if result.above:
+        return result.text.partition(" (")[2].removesuffix(")")
     return fmt.interval(result.low, result.high, result.unit, result.value)
 
 
@@ -191,7 +193,7 @@ def _interval_beside(result: Result) -> list[Node]:
     """The interval behind its value, whose unit it shares; nothing for a fixed quantity."""
     if result.low == result.high:
         return []
-    interval = "(" + fmt.estimate(result).partition(" (")[2]
+    interval = "(" + result.text.partition(" (")[2]
     return [nodes.Text(" "), nodes.inline("", interval, classes=["interval"])]
 
 

@@ -36,8 +36,8 @@ def add_outcome(record: Recording, prefix: str, outcome: Outcome) -> None:
     evidence = {"winner": decision.winner, "goal": goal, "ended": state.ended}
     for key, name in OVER.items():
         if key in decision.delivered:
-            label = f"the winner over {name}, {goal}"
-            record.add(f"{prefix}.over_{key}", decision.delivered[key], label=label, evidence=evidence)
+            ratio, label = decision.delivered[key], f"the winner against {name}, {goal}"
+            record.add(f"{prefix}.over_{key}", ratio, label=label, evidence=evidence, above="faster")
         else:
             record.unavailable(f"{prefix}.over_{key}", _why_not(key, outcome))
     precision = decision.standing(decision.winner).candidate.precision
