@@ -18,6 +18,7 @@ from optguide.optimize.search.planning import entrants
 from optguide.optimize.search.race_state import inverse
 from optguide.optimize.search.rules import Rules, may_win
 from optguide.optimize.search.standings import standings
+from optguide.stats.accuracy import FEWEST_SAMPLES
 from optguide.stats.estimate import Estimate
 
 __all__ = ["decide", "profiled_beside", "rules_of", "sentences", "told_apart"]
@@ -109,8 +110,21 @@ def _warnings(outcome: Outcome, *, confirmed: bool) -> Iterator[str]:
     if shares and shares[-1] > limit.noisy:
         share = limit.sentence.format(quantity(shares[-1], limit.unit))
         yield f"{share} Latencies and throughputs are those of a busy machine."
+    yield from _doubts(state)
     for name, why in state.unmeasured.items():
         yield f"There is no {name.replace('_', ' ')}: {why}"
+
+
+def _doubts(state: State) -> Iterator[str]:
+    """Reasons to mistrust what is said of accuracy."""
+    if 0 < state.subject.judged < FEWEST_SAMPLES:
+        yield (
+            f"The number of samples left to judge accuracy is {state.subject.judged}, which shows nothing:"
+            f" give {2 * FEWEST_SAMPLES} or more, of which half calibrate."
+        )
+    original = next((a.quality for a in state.artifacts if a.precision == "f32"), None)
+    if original is not None and original.note:
+        yield original.note
 
 
 def sentences(outcome: Outcome) -> tuple[str, ...]:
@@ -132,6 +146,7 @@ def _sentences(outcome: Outcome) -> Iterator[str]:
     yield from _gains(outcome)
     yield from _accuracy(outcome)
     yield from _tried(outcome)
+    yield from outcome.state.subject.notes
     if outcome.state.ended == "interrupted":
         yield "The run was interrupted: this is what was known by then."
 

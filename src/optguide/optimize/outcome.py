@@ -68,6 +68,7 @@ class SubjectFacts:
     :param calibration: samples that calibrated quantization; none of them judged it.
     :param judged: samples that judged it.
     :param labelled: whether there are labels.
+    :param notes: what was assumed about samples and labels, in sentences.
     """
 
     name: str
@@ -78,6 +79,7 @@ class SubjectFacts:
     calibration: int = 0
     judged: int = 0
     labelled: bool = False
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -218,6 +218,7 @@ def read_model(run: Run) -> None:
         calibration=0 if data.random else len(data.calibration),
         judged=len(data.evaluation),
         labelled=data.labels is not None,
+        notes=data.notes,
     )
     resumption = replace(resumption, source=encode(source), space=prepared.space)
     framework = source.reference.name if source.reference is not None else ""

@@ -24,6 +24,10 @@ WORKER_BYTES = 400e6
 """Memory of a worker beside its model: the interpreter, OpenVINO and its code cache."""
 
 
+CHECKING = 0.05
+"""Share of the budget in which samples are decoded beforehand: one that is cut off shows at once."""
+
+
 class Prepared:
     """A model with its data.
 
@@ -43,7 +47,7 @@ class Prepared:
         self.settings, self.subject = settings, subject
         self._folder = work / "inputs"
         self._inputs: dict[int | None, tuple[str, ...]] = {}
-        self.data: Data = read_data(settings, subject)
+        self.data: Data = read_data(settings, subject, CHECKING * settings.budget)
         judged = not self.data.random or settings.metric is not None
         self.metric: Metric | None = resolve(settings, self.data, subject) if judged else None
         self.space = space or self._look()

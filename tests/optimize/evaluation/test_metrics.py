@@ -6,7 +6,8 @@ import pytest
 from optguide.errors import OptionError
 from optguide.optimize.config import Settings
 from optguide.optimize.data.dataset import Data
-from optguide.optimize.evaluation.metrics import classes, resolve
+from optguide.optimize.data.labels import classes
+from optguide.optimize.evaluation.metrics import resolve
 from optguide.optimize.model.source import Port, SourceModel
 
 SCORES = Port("scores", "float32", (1, 10))
@@ -27,7 +28,7 @@ def named(name, labels=None, outputs=(SCORES,), random=False):
 
 
 INTEGERS = np.arange(8)
-FLOATS = np.zeros((8, 10), np.float32)
+FLOATS = np.linspace(0, 1, 80, dtype=np.float32).reshape(8, 10)
 
 
 @pytest.fixture

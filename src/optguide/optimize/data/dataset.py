@@ -17,6 +17,7 @@ the names of the folders that hold the pictures.
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,8 +28,9 @@ from numpy.typing import NDArray
 
 from optguide.errors import InputError
 from optguide.optimize.config import Settings
-from optguide.optimize.data import files, functions, hub, images
-from optguide.optimize.data.samples import FittedSamples, RawSamples, Sample, Samples, array_of
+from optguide.optimize.data import files, folders, functions, hub, images
+from optguide.optimize.data.labels import labels_for
+from optguide.optimize.data.samples import FittedSamples, RawSamples, Sample, Samples
 from optguide.optimize.model.source import SourceModel
 from optguide.references import is_reference
 from optguide.runtimes.inputs import random_inputs, save
@@ -58,12 +60,14 @@ class Data:
 
     :param samples: arrays by the names of the model's ports, in their order, each with the batch dimension
         of the model. Reading one may decode a file.
-    :param labels: one per sample (first dimension), integers or floats; ``None`` without.
+    :param labels: one per sample (first dimension), as :func:`~optguide.optimize.data.labels.labels_for` has
+        them; ``None`` without.
     :param source: where they come from, for readers.
     :param random: random values, which say nothing about accuracy.
     :param calibration: indexes of samples to quantize with: at most half of all, at most 300.
     :param evaluation: indexes of samples to evaluate with, none of which calibrates; empty for random data.
     :param uniform: all samples have the same shapes, so they can be stacked.
+    :param notes: what was assumed about samples and labels, in sentences.
     """
 
     samples: Samples[Mapping[str, NDArray[Any]]]
@@ -73,14 +77,16 @@ class Data:
     calibration: tuple[int, ...]
     evaluation: tuple[int, ...]
     uniform: bool = True
+    notes: tuple[str, ...] = ()
 
 
-def read_data(settings: Settings, model: SourceModel) -> Data:
+def read_data(settings: Settings, model: SourceModel, seconds: float = 0.0) -> Data:
     """The data of ``settings``; the same every time, in every process.
 
     Every sample is checked. Where samples are decoded or computed on access only the first ones are, and
     later errors come from reading :attr:`Data.samples`.
 
+    :param seconds: after which no more samples that are decoded or computed on access are checked.
     :raises InputError: the data is missing or does not fit the model.
     :raises EnvironmentMissing: a package that reads it is not installed.
     """
@@ -91,9 +97,12 @@ def read_data(settings: Settings, model: SourceModel) -> Data:
             f"{settings.data} holds no samples.", "Give some hundred of what the model will see."
         )
     samples = FittedSamples(raw.samples, model, raw.titles)
-    labels = None if raw.labels is None else _as_labels(raw.labels, count, model, raw.classes)
-    checked = range(min(count, _LAZY_CHECKED) if raw.lazy else count)
-    shapes = {tuple(array.shape for array in samples[index].values()) for index in checked}
+    labels = None if raw.labels is None else labels_for(raw, settings.metric, model)
+    shapes, until = set(), time.monotonic() + seconds
+    for index in range(count):
+        if raw.lazy and index >= _LAZY_CHECKED and time.monotonic() > until:
+            break
+        shapes.add(tuple(array.shape for array in samples[index].values()))
     is_random = settings.data is None
     calibration, evaluation = _split(count, settings.seed)
     return Data(
@@ -104,6 +113,7 @@ def read_data(settings: Settings, model: SourceModel) -> Data:
         calibration=tuple(range(count)) if is_random else calibration,
         evaluation=() if is_random else evaluation,
         uniform=not model.dynamic if raw.lazy else len(shapes) == 1,
+        notes=raw.notes,
     )
 
 
@@ -155,7 +165,7 @@ def _raw_samples(settings: Settings, model: SourceModel) -> RawSamples:
         return files.read_file(path, model.ports)
     if files.has_arrays(path):
         return files.read_folder(path, model.ports)
-    if images.has_images(path):
+    if folders.has_pictures(path):
         return images.read_images(path, model)
     raise InputError(f"The folder {path} holds no arrays and no pictures.", _FORMS)
 
@@ -193,58 +203,3 @@ def _stacked(samples: Sequence[Mapping[str, NDArray[Any]]], batch: int | None) -
         name: np.concatenate([sample[name] for sample in samples])[:batch] if array.ndim else array
         for name, array in samples[0].items()
     }
-
-
-def _as_labels(labels: Any, count: int, model: SourceModel, classes: Sequence[str]) -> NDArray[Any]:
-    """``labels`` as integers (classes) or floats (values), one per sample.
-
-    :param labels: numbers, or names of classes. Names become numbers in the order of ``classes``.
-    :param classes: all names in the order of the model's outputs. Where it is empty, the names are taken in
-        alphabetical order, and there have to be as many as the model has classes.
-    :raises InputError: their number is not that of the samples, or they are no labels.
-    """
-    if not isinstance(labels, np.ndarray) and hasattr(labels, "__iter__") and not hasattr(labels, "ndim"):
-        labels = list(labels)
-    if _are_texts(labels):
-        array = _numbered([str(text) for text in np.asarray(labels).ravel()], model, classes)
-    else:
-        array = array_of(labels, "The array of labels")
-    if array.ndim == 0:
-        raise InputError(f"The labels are a single number, {array}.", "Give an array with one per sample.")
-    if len(array) != count:
-        by_input = len(array) == model.batch * count
-        raise InputError(
-            f"There are {len(array)} labels and {count} samples"
-            + (f" of {model.batch} inputs, the batch of the model." if by_input else "."),
-            "Set the batch to one with --shape." if by_input else "Give every sample one label.",
-        )
-    return array.astype(np.int64) if array.dtype.kind in "iub" else array
-
-
-def _are_texts(labels: Any) -> bool:
-    if isinstance(labels, np.ndarray):
-        return labels.dtype.kind in "US"
-    return isinstance(labels, list) and bool(labels) and all(isinstance(label, str) for label in labels)
-
-
-def _numbered(texts: Sequence[str], model: SourceModel, classes: Sequence[str]) -> NDArray[Any]:
-    """Labels that are texts, as the numbers that they spell or as the indexes of the classes they name."""
-    for number in (np.int64, np.float64):
-        try:
-            return array_of(np.array([number(text) for text in texts]), "The list of labels")
-        except ValueError:
-            continue
-    names = list(classes) or sorted(set(texts))
-    if unknown := sorted(set(texts) - set(names)):
-        raise InputError(
-            f"The label {unknown[0]!r} is none of the {len(names)} names in classes.txt.", "Add it there."
-        )
-    scores = model.outputs[0].shape
-    if len(scores) == 2 and scores[1] is not None and len(names) != scores[1]:
-        raise InputError(
-            f"The labels name {len(names)} classes, and the model has {scores[1]}.",
-            "Write all names, one a line in the order of the model's outputs, into classes.txt beside the "
-            "data, or use the numbers of the classes as labels.",
-        )
-    indexes = {name: index for index, name in enumerate(names)}
-    return np.array([indexes[text] for text in texts], dtype=np.int64)

@@ -8,7 +8,6 @@ For an input of integers the pixel values are passed on unchanged.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -18,16 +17,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from optguide.errors import EnvironmentMissing, InputError
-from optguide.optimize.data.files import class_names, labels_beside, natural_key, read_text
-from optguide.optimize.data.samples import RawSamples
+from optguide.optimize.data.folders import labelled_pictures
+from optguide.optimize.data.label_files import read_text
+from optguide.optimize.data.samples import Mapped, RawSamples
 from optguide.optimize.model.source import Port, SourceModel
 
 if TYPE_CHECKING:
     from PIL import Image
 
-__all__ = ["ImageToInput", "Preprocessing", "has_images", "image_to_input", "read_images"]
+__all__ = ["ImageToInput", "Preprocessing", "image_to_input", "read_images"]
 
-SUFFIXES = frozenset({".bmp", ".gif", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"})
+PREPROCESSING = "preprocess.json"
 
 _MARGIN = 256 / 224
 """The short side is resized to this multiple of the crop, as in the ImageNet recipe."""
@@ -53,74 +53,33 @@ _IMAGENET = Preprocessing(mean=(0.485, 0.456, 0.406), std=(0.229, 0.224, 0.225))
 _PLAIN = Preprocessing()
 
 
-def has_images(folder: Path) -> bool:
-    """Whether there are pictures in ``folder`` or in folders below it."""
-    return bool(_image_files(folder))
-
-
 def read_images(folder: Path, model: SourceModel) -> RawSamples:
     """The pictures in ``folder``, labelled by a file in it or by the folders in it that hold them.
 
-    :raises InputError: the model does not take pictures, one does not open, or labels are incomplete.
-    :raises EnvironmentMissing: Pillow is not installed.
+    :raises InputError: the model does not take pictures, or labels are incomplete.
     """
-    convert = image_to_input(model, folder)
-    files = _image_files(folder)
-    names = tuple(file.relative_to(folder).as_posix() for file in files)
-    samples = _ImageFiles(files, convert)
-    for index in range(len(files)):
-        samples.open(index).close()
-    labels = labels_beside(folder, names)
-    if labels is None and all("/" in name for name in names):
-        labels = [name.split("/")[0] for name in names]
-    return RawSamples(samples, labels, names, class_names(folder), lazy=True)
+    pictures = labelled_pictures(folder)
+    convert = image_to_input(model, pictures.root if _has_preprocessing(pictures.root) else folder)
+    samples = Mapped([pictures.root / name for name in pictures.names], lambda path: convert(_opened(path)))
+    notes = (*pictures.notes, convert.assumption)
+    return RawSamples(
+        samples, pictures.labels, pictures.names, pictures.classes, lazy=True, untyped=True, notes=notes
+    )
 
 
-def _image_files(folder: Path) -> list[Path]:
-    """Pictures in ``folder`` or, where it has none itself, in the folders below it."""
-    for entries in (folder.iterdir(), folder.rglob("*")):
-        files = [file for file in entries if file.suffix.lower() in SUFFIXES and file.name[0] != "."]
-        if files:
-            return sorted(files, key=natural_key)
-    return []
+def _has_preprocessing(folder: Path) -> bool:
+    return (folder / PREPROCESSING).is_file()
 
 
-class _ImageFiles:
-    """One sample per file, decoded on access."""
-
-    def __init__(self, files: Sequence[Path], convert: ImageToInput) -> None:
-        self._files = files
-        self._convert = convert
-
-    def __len__(self) -> int:
-        return len(self._files)
-
-    def __getitem__(self, index: int) -> NDArray[Any]:
-        with self.open(index) as picture:
-            try:
-                picture.load()
-            except Exception as error:  # cut off, or with a broken part
-                raise self._refusal(index) from error
-            return self._convert(picture)
-
-    def open(self, index: int) -> Image.Image:
-        """The picture, of which only the header has been read."""
-        try:
-            from PIL import Image
-        except ImportError as error:
-            raise EnvironmentMissing(
-                "Pillow, which reads pictures, is not installed.", 'Run: pip install "optguide[models]".'
-            ) from error
-        try:
-            return Image.open(self._files[index])
-        except Exception as error:  # of many types, depending on format and on which byte is wrong
-            raise self._refusal(index) from error
-
-    def _refusal(self, index: int) -> InputError:
-        return InputError(
-            f"Sample {index} ({self._files[index].name}) cannot be opened as a picture.",
-            "Copy the file again, or take it out of the folder.",
-        )
+def _opened(path: Path) -> Image.Image:
+    """The picture, of which only the header has been read."""
+    try:
+        from PIL import Image
+    except ImportError as error:
+        raise EnvironmentMissing(
+            "Pillow, which reads pictures, is not installed.", 'Run: pip install "optguide[models]".'
+        ) from error
+    return Image.open(path)
 
 
 @dataclass(frozen=True)
@@ -134,11 +93,26 @@ class ImageToInput:
     channels_last: bool
     preprocessing: Preprocessing
 
+    @property
+    def assumption(self) -> str:
+        """How pictures are prepared, in one sentence."""
+        how = self.preprocessing
+        size = "resized to the input" if how.fit == "stretch" else "resized and cropped to the input"
+        values = "pixels go in as they are"
+        if np.dtype(self.port.dtype).kind == "f":
+            values = f"pixels are scaled by {how.scale:.3g}, less {how.mean}, divided by {how.std}"
+            values += " as for ImageNet" if how == _IMAGENET else ""
+        order = "" if _channels(self.port, self.channels_last) == 1 else f" in the order {how.order.upper()}"
+        return f"Pictures are {size}{order}, and {values}; a file {PREPROCESSING} says otherwise."
+
     def __call__(self, picture: Image.Image) -> NDArray[Any]:
-        """The array of one sample."""
+        """The array of one sample.
+
+        :raises InputError: the picture does not say what its values mean.
+        """
         channels = _channels(self.port, self.channels_last)
         height, width = self.port.shape[1:3] if self.channels_last else self.port.shape[2:4]
-        fitted = self._resized(picture.convert("L" if channels == 1 else "RGB"), height, width)
+        fitted = self._resized(_upright(picture, "L" if channels == 1 else "RGB"), height, width)
         values = np.asarray(fitted).reshape(fitted.height, fitted.width, channels)
         preprocessing, dtype = self.preprocessing, np.dtype(self.port.dtype)
         if preprocessing.order == "bgr":
@@ -167,6 +141,34 @@ class ImageToInput:
         return larger.crop((left, top, left + width, top + height))
 
 
+def _upright(picture: Image.Image, mode: str) -> Image.Image:
+    """``picture`` in 8 bits, turned as its EXIF tag says; the first frame of several.
+
+    Pillow cuts 16-bit and floating-point values off at 255, so they are scaled here.
+
+    :raises InputError: the file does not say which value is white.
+    """
+    from PIL import Image, ImageOps
+
+    depth, is_png = picture.mode, picture.format == "PNG"
+    picture = ImageOps.exif_transpose(picture)
+    if depth == "F" or depth.startswith("I"):
+        values = np.asarray(picture)
+        low, high = float(values.min()), float(values.max())
+        if depth == "F" and 0 <= low <= high <= 1:
+            white = 1.0
+        elif depth.startswith("I;16") or is_png:
+            white = 65535.0
+        else:
+            kind = "floats" if depth == "F" else "32-bit integers"
+            raise InputError(
+                f"its values are {kind} from {low:g} to {high:g}, and nothing says which of them is white.",
+                "Save floats from 0 to 1, or integers of 8 or 16 bits.",
+            )
+        picture = Image.fromarray(np.round(values * (255 / white)).astype(np.uint8))
+    return picture.convert(mode)
+
+
 def image_to_input(model: SourceModel, folder: Path | None = None) -> ImageToInput:
     """How pictures become inputs of ``model``.
 
@@ -182,7 +184,7 @@ def image_to_input(model: SourceModel, folder: Path | None = None) -> ImageToInp
     port = model.ports[0]
     channels_last = _channels_last(port)
     channels = _channels(port, channels_last)
-    preprocessing = _preprocessing(folder / "preprocess.json", port, channels) if folder else None
+    preprocessing = _preprocessing(folder / PREPROCESSING, port, channels) if folder else None
     return ImageToInput(port, channels_last, preprocessing or (_IMAGENET if channels == 3 else _PLAIN))
 
 

@@ -3,25 +3,28 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from optguide.errors import InputError
+from optguide.errors import Failure, InputError, described
 from optguide.optimize.model.source import Port, SourceModel
 
 __all__ = [
     "ArrayRows",
     "FittedSamples",
+    "Mapped",
     "RawSamples",
     "Sample",
     "Samples",
     "array_of",
     "by_input",
     "by_port",
+    "load_npy",
     "parts_of",
     "reject_non_finite",
 ]
@@ -54,6 +57,8 @@ class RawSamples:
     :param titles: names of the samples in errors, such as file names; empty calls them by number.
     :param classes: names of all classes in the order of the model's outputs, where the source lists them.
     :param lazy: a sample is decoded or computed on access, so not all of them are read beforehand.
+    :param untyped: labels come as texts from where numbers are texts too, such as names of folders.
+    :param notes: what was assumed about the samples, in sentences.
     """
 
     samples: Samples[Any]
@@ -61,6 +66,21 @@ class RawSamples:
     titles: tuple[str, ...] = ()
     classes: tuple[str, ...] = ()
     lazy: bool = False
+    untyped: bool = False
+    notes: tuple[str, ...] = ()
+
+
+class Mapped:
+    """One sample per item, computed on access: files may be more than can be open at once."""
+
+    def __init__(self, items: Sequence[T], compute: Callable[[T], Any]) -> None:
+        self._items, self._compute = items, compute
+
+    def __len__(self) -> int:
+        return len(self._items)
+
+    def __getitem__(self, index: int) -> Any:
+        return self._compute(self._items[index])
 
 
 class FittedSamples:
@@ -91,12 +111,12 @@ class FittedSamples:
         title = f"Sample {index}" + (f" ({self._titles[index]})" if self._titles else "")
         try:
             raw = self._raw[index]
-        except (InputError, MemoryError):
+        except (Failure, MemoryError):
             raise
-        except Exception as error:  # a sequence of the reader's own may raise anything
-            raise InputError(
-                f"{title} cannot be read: {type(error).__name__}: {error}.", "Correct what reads it."
-            ) from error
+        except Exception as error:  # a picture that is cut off, or a sequence of the reader's own
+            reason = error.message.rstrip(".") if isinstance(error, InputError) else described(error)
+            remedy = error.remedy if isinstance(error, InputError) else "Correct it, or leave it out."
+            raise InputError(f"{title} cannot be read: {reason}.", remedy) from error
         parts = parts_of(raw, [port.names for port in self._ports], title)
         sample = {
             port.name: _fitting(array_of(part, title), port, title)
@@ -206,6 +226,23 @@ def array_of(part: Any, title: str) -> NDArray[Any]:
             problem = f"holds elements of type {array.dtype} and no numbers"
         raise InputError(f"{title} {problem}.", "Pass NumPy arrays of numbers, or tensors.")
     reject_non_finite(array, title)
+    return array
+
+
+def load_npy(path: Path) -> NDArray[Any]:
+    """The array in an ``.npy`` file, mapped into memory.
+
+    :raises InputError: it is no such file, or holds Python objects, which are never unpickled.
+    """
+    try:
+        array = np.load(path, mmap_mode="r", allow_pickle=False)
+    except Exception as error:  # of many types, depending on which byte of the file is wrong
+        raise InputError(
+            f"{path.name} is no .npy file of plain numbers ({described(error)}).",
+            "Write it with numpy.save(path, array).",
+        ) from error
+    if not isinstance(array, np.ndarray):
+        raise InputError(f"{path.name} is no .npy file.", "Write it with numpy.save(path, array).")
     return array
 
 

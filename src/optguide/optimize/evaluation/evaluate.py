@@ -24,6 +24,7 @@ from optguide.optimize.candidate import PRECISIONS, Deployment
 from optguide.optimize.config import Settings
 from optguide.optimize.data.dataset import Data, read_data
 from optguide.optimize.evaluation.answers import Answers, answers_to, load, store
+from optguide.optimize.evaluation.doubts import doubt
 from optguide.optimize.evaluation.metrics import Metric
 from optguide.optimize.evaluation.quality import evaluated
 from optguide.optimize.model.source import OUT_REMEDY, SourceModel, decode, encode
@@ -145,6 +146,8 @@ def evaluate_file(
             quality = evaluated(
                 task.metric, original, other, task.settings.max_drop, seconds=_RESAMPLING * seconds
             )
+            if other is None:
+                quality = replace(quality, note=doubt(task.metric, original, quality))
             return {"defect": "", "quality": msgspec.to_builtins(quality)}
         finally:
             if own != originals:

@@ -20,18 +20,16 @@ from optguide.bench import process
 from optguide.errors import InputError, OptionError, OutputError, described
 from optguide.optimize.config import Settings
 from optguide.optimize.data.dataset import Data
+from optguide.optimize.data.labels import class_outputs, classes
 from optguide.optimize.evaluation.answers import Answers, Array
 from optguide.optimize.model.source import Port, SourceModel
 from optguide.optimize.model.structure import classifies
 from optguide.quiet import no_telemetry
 
-__all__ = ["Kind", "Metric", "Rule", "Scores", "classes", "resolve", "score"]
+__all__ = ["Kind", "Metric", "Rule", "Scores", "chosen_classes", "resolve", "score"]
 
 Kind = Literal["correct", "value", "whole"]
 Rule = Literal["top-k", "agreement", "cosine", "mean error", "function"]
-
-MOST_CLASSES = 100_000
-"""An output with more numbers per sample holds no scores of classes."""
 
 _IMPORT_SECONDS = 300.0
 
@@ -104,14 +102,6 @@ def resolve(settings: Settings, data: Data, model: SourceModel) -> Metric:
     return _named(name, data, model)
 
 
-def classes(port: Port) -> int | None:
-    """How many classes an output has scores for; ``None`` where it holds something else."""
-    if len(port.shape) < 2 or any(size != 1 for size in port.shape[2:]) or not port.dtype.startswith("float"):
-        return None
-    count = port.shape[1]
-    return count if count is not None and 1 < count <= MOST_CLASSES else None
-
-
 def describe(reference: str) -> dict[str, Any]:
     """What :func:`resolve` has to know about a function; called in a process of its own."""
     function = references.function(reference, OptionError)
@@ -151,20 +141,49 @@ def _named(name: str, data: Data, model: SourceModel) -> Metric:
         )
     if not top:
         return _mean_error(data.labels, model)
-    if data.labels.dtype.kind not in "iub":
+    if not _are_classes(data.labels, model):
         raise OptionError(
             f"The metric {name} needs integer labels, and those of {data.source} are {data.labels.dtype}.",
             "Label each sample with the index of its class, or use the metric mean-error.",
         )
-    return _top_k(_class_output(model, name), int(top[1]), model)
+    return _top_k(_class_output(model, name, data.labels), int(top[1]), model)
 
 
 def _labelled_metric(labels: Array, model: SourceModel) -> Metric:
-    """The metric for labelled data where none is named."""
-    output = next((index for index, port in enumerate(model.outputs) if _tells_class(port)), None)
-    if labels.dtype.kind in "iub" and output is not None:
-        return _top_k(output, 1, model)
-    return _mean_error(labels, model)
+    """The metric for labelled data where none is named.
+
+    :raises OptionError: labels fit no output, or it is open whether they are classes or values.
+    """
+    if labels.dtype.kind not in "iubf":
+        raise OptionError(f"No metric of its own takes labels of type {labels.dtype}.", _NAMES)
+    if _are_classes(labels, model) and class_outputs(model):
+        return _top_k(_class_output(model, "top-1", labels), 1, model)
+    metric = _mean_error(labels, model)
+    if not np.isin(labels, (0, 1)).all():
+        return metric
+    if math.prod(labels.shape[1:]) == 1 and _is_probability(model, metric.output):
+        return Metric("top-1", "top-k", proxy=False, kind="correct", output=metric.output)
+    raise OptionError(
+        f"Labels are 0 and 1 only, and the output {model.outputs[metric.output].name} does not end in a "
+        "sigmoid, so it is open whether they are classes or values.",
+        "Name --metric mean-error for values, or a function of your own as package.module:function.",
+    )
+
+
+def _are_classes(labels: Array, model: SourceModel) -> bool:
+    """Whether labels are one integer per input."""
+    return labels.dtype.kind in "iub" and labels.shape[1:] in ((), (1,), (model.batch,))
+
+
+def _is_probability(model: SourceModel, output: int) -> bool:
+    """Whether an output ends in a sigmoid, apart from what only reshapes it."""
+    no_telemetry()
+    import openvino
+
+    op = openvino.Core().read_model(model.file).outputs[output].get_node()
+    while op.get_type_name() in ("Result", "Convert", "Reshape", "Squeeze", "Unsqueeze"):
+        op = op.input_value(0).get_node()
+    return str(op.get_type_name()) == "Sigmoid"
 
 
 def _proxy(model: SourceModel) -> Metric:
@@ -178,16 +197,11 @@ def _proxy(model: SourceModel) -> Metric:
     return _cosine()
 
 
-def _tells_class(port: Port) -> bool:
-    """Whether an output tells one class per input: by scores, or as its index."""
-    is_index = port.dtype.startswith(("int", "uint")) and all(size in (None, 1) for size in port.shape)
-    return is_index or classes(port) is not None
-
-
-def _class_output(model: SourceModel, name: str) -> int:
-    """Index of the first output that tells a class."""
-    for index, port in enumerate(model.outputs):
-        if _tells_class(port):
+def _class_output(model: SourceModel, name: str, labels: Array | None = None) -> int:
+    """Index of the first output that tells a class, and has one for each of ``labels``."""
+    largest = 0 if labels is None else labels.max()
+    for index, count in class_outputs(model).items():
+        if count is None or count > largest:
             return index
     raise OptionError(
         f"The metric {name} needs an output with one score per class, and the model has "
@@ -207,7 +221,8 @@ def _top_k(output: int, k: int, model: SourceModel) -> Metric:
             f"The metric top-{k} is always right where there are {count or 'no scores of'} classes.",
             "Use a smaller k, such as top-1.",
         )
-    return Metric(f"top-{k}", "top-k", proxy=False, kind="correct", output=output, k=k)
+    several = f" of {model.outputs[output].name}" if len(class_outputs(model)) > 1 else ""
+    return Metric(f"top-{k}{several}", "top-k", proxy=False, kind="correct", output=output, k=k)
 
 
 def _agreement(output: int) -> Metric:
@@ -246,7 +261,7 @@ def score(metric: Metric, answers: Answers, original: Answers) -> Scores:
     if metric.rule == "cosine":
         return _numbers([_least_cosine(*pair, index) for index, pair in enumerate(pairs)])
     if metric.rule == "agreement":
-        chosen = [[_chosen_class(outputs[metric.output]) for outputs in pair] for pair in pairs]
+        chosen = [[chosen_classes(outputs[metric.output]) for outputs in pair] for pair in pairs]
         return Scores("correct", np.concatenate([choice == reference for choice, reference in chosen]))
     if answers.labels is None:
         raise InputError(f"The metric {metric.name} needs labels, and there are none.", "Add labels.")
@@ -275,17 +290,25 @@ def _numbers(values: list[float]) -> Scores:
     return Scores("value", scores)
 
 
-def _chosen_class(output: Array) -> Array:
+def chosen_classes(output: Array) -> Array:
     """The class that each row chooses: that of the highest score, or the index that the output is."""
-    if output.dtype.kind in "iu":
-        return output.reshape(-1)
-    return np.asarray(output.reshape(len(output), -1).argmax(axis=1))
+    rows = _rows(output)
+    return rows[:, 0] if output.dtype.kind in "iu" else np.asarray(rows.argmax(axis=1))
+
+
+def _rows(output: Array) -> Array:
+    """An output with a row per input: of scores by class, or of the index of the class.
+
+    A single number is the probability of the second of two classes.
+    """
+    rows = output.reshape(-1, 1) if output.dtype.kind in "iu" else output.reshape(len(output), -1)
+    is_probability = rows.shape[1] == 1 and output.dtype.kind == "f"
+    return np.concatenate([1 - rows, rows], axis=1) if is_probability else rows
 
 
 def _is_in_top(output: Array, label: Array, k: int, index: int) -> Array:
     """Whether the label of each row is among its ``k`` highest scores; of equals the first ranks higher."""
-    labels = label.reshape(-1).astype(np.int64)
-    rows = output.reshape(-1, 1) if output.dtype.kind in "iu" else output.reshape(len(output), -1)
+    labels, rows = label.reshape(-1).astype(np.int64), _rows(output)
     if len(labels) != len(rows):
         raise InputError(
             f"Sample {index} has {len(labels)} label(s), and the model answers with {len(rows)} row(s).",
