@@ -51,6 +51,15 @@ CPU_PROPERTIES = {
 }
 """Properties of the CPU that can be set, with values worth offering. Others can be written all the same."""
 
+KEY_VALUE_CACHE_PROPERTIES = frozenset(
+    (
+        *("KV_CACHE_PRECISION", "KEY_CACHE_PRECISION", "VALUE_CACHE_PRECISION"),
+        *("KEY_CACHE_GROUP_SIZE", "VALUE_CACHE_GROUP_SIZE"),
+    )
+)
+"""Properties of the CPU that mean nothing for a model that keeps no keys and values; it reports them all the
+same."""
+
 LOCATION_PREFIXES = ("Exception from", "Check '", "[ERROR]")
 """How the lines of an error begin that say where in OpenVINO's code it was raised."""
 

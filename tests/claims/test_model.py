@@ -20,6 +20,7 @@ conditions = [
     { result = "x.gain", above = 1 },
     { result = "x.size", below = 2.5 },
     { result = "x.same", between = [0.98, 1.02] },
+    { result = "x.cost", at_least = "act" },
 ]
 """
 SHORT = """
@@ -53,7 +54,24 @@ def test_a_claim_is_read_with_all_its_parts(file):
         Condition(result="x.gain", above=1.0),
         Condition(result="x.size", below=2.5),
         Condition(result="x.same", between=(0.98, 1.02)),
+        Condition(result="x.cost", at_least="act"),
     )
+
+
+@pytest.mark.parametrize(
+    ("condition", "side", "edges"),
+    [
+        ({"above": 2}, "above", (2,)),
+        ({"below": 0.0}, "below", (0.0,)),
+        ({"between": (0, 0)}, "between", (0, 0)),
+        ({"at_least": "act"}, "above", (0.95,)),
+        ({"at_most": "act"}, "below", (1.05,)),
+        ({"within": "act"}, "between", (0.95, 1.05)),
+    ],
+)
+def test_every_condition_has_a_side_and_bounds(condition, side, edges):
+    condition = Condition(result="x.y", **condition)
+    assert (condition.side, condition.edges) == (side, edges)
 
 
 def test_claims_keep_their_order_and_needs_are_optional(file):
@@ -97,6 +115,8 @@ def test_no_claims_are_no_error(file):
         ("[0.98, 1.02]", "[1.02, 0.98]", "the lower one first"),
         ("[0.98, 1.02]", "[0.98, inf]", "finite bounds"),
         ("[0.98, 1.02]", "[0.98]", "length 2"),
+        ('"act"', '"fine"', "fine"),
+        ('at_least = "act"', 'at_least = "act", above = 1', "exactly one"),
         ('"x.gain"', '"gain"', "'gain' is no result identifier"),
         ('page = "measure/frameworks"', "", "missing required field `page`"),
         ("url =", "link =", "link"),

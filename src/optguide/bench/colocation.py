@@ -176,7 +176,9 @@ class _Colocation:
         if not series:
             raise next(iter(failures.values()))
         spent, others = self.spent, self.rotation.others_share
-        return SessionResult(series, failures, "budget spent", spent.measuring, spent.rounds, others)
+        return SessionResult(
+            series, failures, "budget spent", spent.measuring, spent.rounds, others, alone=False
+        )
 
     def _of(self, group: Group) -> Iterator[tuple[Series, int]]:
         """What was loaded of each variant of a group, and the peak memory of its process."""

@@ -5,14 +5,17 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from optguide import format as fmt
+from optguide.bench.identity import same_by_settings, same_outputs
 from optguide.bench.variant import Variant
 from optguide.errors import NotEnoughSamples, OptGuideError, OptionError
-from optguide.stats.comparison import Comparison, paired_processes
+from optguide.stats.comparison import EQUIVALENT, Comparison, paired_processes
 from optguide.stats.estimate import (
     MINIMUM_PROCESSES,
     Estimate,
@@ -110,6 +113,7 @@ class SessionResult:
     :param others_share: share of the machine's CPU that other processes used meanwhile (0 to 1); NaN where
         the system does not tell.
     :param twin: name of the A/A control's second worker, if there was one.
+    :param alone: no variant ran beside another, so that equal settings make equal variants.
     """
 
     series: Mapping[str, Series]
@@ -119,6 +123,7 @@ class SessionResult:
     rounds: int
     others_share: float
     twin: str | None = None
+    alone: bool = True
 
     def latency(self, name: str, percentile: float = 50) -> Estimate:
         """A latency percentile in milliseconds.
@@ -154,7 +159,43 @@ class SessionResult:
     def compare(self, a: str, b: str, quantity: str = "latency") -> Comparison:
         """How much better ``b`` is than ``a``, from the rounds in which both took their turn."""
         ratio = self._ratio(a, b, quantity)
-        return Comparison(a, b, quantity, ratio, self._cpu_ratio(a, b) if quantity != "cpu_time" else None)
+        cpu_ratio = self._cpu_ratio(a, b) if quantity != "cpu_time" else None
+        facts = (self.seconds, self._same(a, b), self._disturbance(quantity))
+        return Comparison(a, b, quantity, ratio, cpu_ratio, *facts)
+
+    def _same(self, a: str, b: str) -> Mapping[str, str] | None:
+        """What keeps two variants from differing, see :class:`Comparison`."""
+        first, second = self._of(a), self._of(b)
+        same = None
+        if self.alone:
+            same = same_by_settings(first.variant, second.variant, first.effective, second.effective)
+        return same if same is not None and same_outputs(first.outputs, second.outputs) else None
+
+    def _disturbance(self, quantity: str) -> str:
+        """Whether variants that cannot differ are shown to differ, as a sentence; empty if not."""
+        for a, b in self._equals:
+            try:
+                ratio = self._ratio(a, b, quantity)
+            except NotEnoughSamples:
+                continue
+            if ratio.relation(1 - EQUIVALENT, 1 + EQUIVALENT) in ("above", "below"):
+                return (
+                    f"The session is disturbed: {b} over {a}, which cannot differ, is {fmt.estimate(ratio)}."
+                )
+        return ""
+
+    @cached_property
+    def _equals(self) -> list[tuple[str, str]]:
+        """Variants that cannot differ, each beside the first of its kind."""
+        first: list[str] = []
+        pairs = []
+        for name in self.series:
+            equal = next((other for other in first if self._same(other, name) is not None), None)
+            if equal is None:
+                first.append(name)
+            else:
+                pairs.append((equal, name))
+        return pairs
 
     def interaction(self, neither: str, a: str, b: str, both: str, quantity: str = "throughput") -> Estimate:
         """Whether two improvements multiply: the gain of both over the product of the single gains.

@@ -7,20 +7,22 @@ condition holds or fails only where the whole interval lies on one side of its b
 
 from __future__ import annotations
 
-from optguide.claims.model import Claim, Condition, Source, load
+from optguide.claims.model import MARGINS, Claim, Condition, Source, load
+from optguide.claims.reasons import ConditionState, is_read_back
 from optguide.claims.verdicts import (
     BUILD_OUTCOMES,
     ClaimOutcome,
-    ConditionState,
     Verdict,
     decide,
     evaluate,
     judge,
     missing_needs,
+    wrong_at_most,
 )
 
 __all__ = [
     "BUILD_OUTCOMES",
+    "MARGINS",
     "Claim",
     "ClaimOutcome",
     "Condition",
@@ -29,7 +31,9 @@ __all__ = [
     "Verdict",
     "decide",
     "evaluate",
+    "is_read_back",
     "judge",
     "load",
     "missing_needs",
+    "wrong_at_most",
 ]

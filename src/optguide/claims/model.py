@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from importlib import resources
 from importlib.resources.abc import Traversable
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 
 import msgspec
 
@@ -20,6 +20,14 @@ from optguide.paths import repository
 from optguide.records.model import check_id
 
 Read = TypeVar("Read")
+
+Side = Literal["above", "below", "between"]
+
+Margin = Literal["act"]
+
+MARGINS: Mapping[Margin, float] = {"act": 0.05}
+"""Names of margins that claims use, as shares. ``act``: a smaller difference is none to act on. It is smaller
+than what two processes of one deployment differ by on many machines, and no program is changed for it."""
 
 _ID = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
 
@@ -42,27 +50,56 @@ class Source(Strict, frozen=True):
 
 
 class Condition(Strict, frozen=True):
-    """What a result must be for the claim to hold; exactly one bound is given, in the result's unit.
+    """What a result must be for the claim to hold; exactly one of the other fields is given.
+
+    The first three are bounds in the result's unit. The last three name a margin of :data:`MARGINS` and are
+    about a ratio that would be one if nothing differed.
 
     :param result: identifier of the result.
     :param above: the interval must lie above this.
     :param below: the interval must lie below this.
     :param between: the interval must lie within these two, ends included.
+    :param at_least: the ratio may fall short of one by less than this margin: "costs nothing".
+    :param at_most: the ratio may exceed one by less than this margin: "does not pay".
+    :param within: the ratio may differ from one by no more than this margin: "makes no difference".
     """
 
     result: str
     above: float | None = None
     below: float | None = None
     between: tuple[float, float] | None = None
+    at_least: Margin | None = None
+    at_most: Margin | None = None
+    within: Margin | None = None
 
     def __post_init__(self) -> None:
         check_id(self.result)
-        bounds = [bound for bound in (self.above, self.below, self.between) if bound is not None]
+        bounds = [key for key in self.__struct_fields__[1:] if getattr(self, key) is not None]
         if len(bounds) != 1:
-            raise ValueError(f"{self.result} needs exactly one of above, below and between")
-        low, high = self.between or (0.0, 0.0)
-        if not all(map(math.isfinite, (self.above or 0.0, self.below or 0.0, low, high))) or low > high:
+            raise ValueError(f"{self.result} needs exactly one of {', '.join(self.__struct_fields__[1:])}")
+        if not all(map(math.isfinite, self.edges)) or self.edges[0] > self.edges[-1]:
             raise ValueError(f"{self.result} needs finite bounds, the lower one first")
+
+    @property
+    def margin(self) -> float | None:
+        """How far a ratio may lie from one, where the condition is about that."""
+        name = self.at_least or self.at_most or self.within
+        return None if name is None else MARGINS[name]
+
+    @property
+    def side(self) -> Side:
+        """Where the interval must lie in relation to :attr:`edges`."""
+        if self.above is not None or self.at_least:
+            return "above"
+        return "below" if self.below is not None or self.at_most else "between"
+
+    @property
+    def edges(self) -> tuple[float, ...]:
+        """The one bound, or the two of a range."""
+        if self.margin is None:
+            return self.between or (self.below if self.above is None else self.above,)  # type: ignore[return-value]
+        both = (1 - self.margin, 1 + self.margin)
+        return {"above": both[:1], "below": both[1:], "between": both}[self.side]
 
 
 class Claim(Strict, frozen=True):

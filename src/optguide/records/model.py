@@ -178,7 +178,15 @@ class EvaluatedModel:
 
 
 if TYPE_CHECKING:
+    from optguide.stats.comparison import Comparison
     from optguide.stats.estimate import Estimate
+
+
+def comparison_evidence(comparison: Comparison) -> dict[str, Any]:
+    """What is kept beside a ratio: of which variants, what it took, and whether it can be trusted."""
+    facts = {"a": comparison.a, "b": comparison.b, "quantity": comparison.quantity}
+    optional = {"seconds": comparison.seconds, "same": comparison.same, "disturbed": comparison.disturbed}
+    return facts | {key: value for key, value in optional.items() if value not in (None, "")}
 
 
 def result_of(

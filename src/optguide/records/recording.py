@@ -28,7 +28,17 @@ from optguide.errors import (
 from optguide.paths import impersonal, records_dir
 from optguide.records import figures
 from optguide.records import reading as summary
-from optguide.records.model import SCHEMA, Figure, Record, Result, Table, check_id, encode, result_of
+from optguide.records.model import (
+    SCHEMA,
+    Figure,
+    Record,
+    Result,
+    Table,
+    check_id,
+    comparison_evidence,
+    encode,
+    result_of,
+)
 from optguide.records.reading import calling_script
 from optguide.storage import replace_record
 
@@ -127,8 +137,7 @@ class Recording:
         those of :meth:`add`.
         """
         label = label or f"{comparison.b} against {comparison.a}"
-        parties = {"a": comparison.a, "b": comparison.b, "quantity": comparison.quantity}
-        evidence = {**parties, **(evidence or {})}
+        evidence = {**comparison_evidence(comparison), **(evidence or {})}
         self.add(id, comparison.ratio, label=label, evidence=evidence, above="faster")
         if comparison.cpu_ratio is not None:
             cpu = f"{label}, CPU time"

@@ -11,6 +11,7 @@ from typing import Any, ClassVar, Literal
 import numpy as np
 
 from optguide.errors import ModelError, OptionError
+from optguide.openvino_release import KEY_VALUE_CACHE_PROPERTIES
 from optguide.runtimes.base import (
     Outputs,
     Runner,
@@ -163,6 +164,7 @@ def _parse_requests(value: str | None, properties: Mapping[str, str]) -> int | N
 class OpenVINORunner(Runner[OpenVINO]):
     """Reads, reshapes and compiles a model; ``queue`` is set for asynchronous variants."""
 
+    _keeps_no_cache = False
     _mapping: Any = None  # of a blob that the compiled model reads its weights from
 
     def load(self) -> None:
@@ -180,6 +182,7 @@ class OpenVINORunner(Runner[OpenVINO]):
                 source = self._blob(path) if path.suffix == SUFFIX else self._read(core, path)
         with self.stage("compile"):
             self.compiled = self._compile(core, source)
+        self._keeps_no_cache = hasattr(source, "get_sinks") and not _keeps_cache(source)
         refuse_unbatched(self.settings.device, self.compiled)
         ports = enumerate(self.compiled.inputs)
         self.specs = {port_name(port, index): _spec(port, index) for index, port in ports}
@@ -276,7 +279,10 @@ class OpenVINORunner(Runner[OpenVINO]):
                 properties[key] = property_text(value)
         if self.queue is not None:
             properties["requests in flight"] = str(len(self.queue))
-        return of_devices | properties
+        properties = of_devices | properties
+        if self._keeps_no_cache:
+            properties |= dict.fromkeys(properties.keys() & KEY_VALUE_CACHE_PROPERTIES, "unused")
+        return properties
 
     def versions(self) -> dict[str, str]:
         return {"openvino": self._openvino.__version__}
@@ -290,6 +296,12 @@ class OpenVINORunner(Runner[OpenVINO]):
 
     def blame(self, error: RuntimeError) -> Exception:
         return failed_running(self.settings.device, error)
+
+
+def _keeps_cache(model: Any) -> bool:
+    """Whether a model keeps keys and values between inferences, as those that generate text do."""
+    paged = (node.get_type_name().startswith("PagedAttention") for node in model.get_ops())
+    return bool(model.get_sinks()) or any(paged)
 
 
 def _spec(port: Any, index: int) -> InputSpec:
@@ -323,4 +335,5 @@ def _of_devices(properties: Mapping[str, Any]) -> dict[str, str]:
         for device, resolved in properties.items()
         if isinstance(resolved, dict)
         for key, value in resolved.items()
+        if key != "SUPPORTED_PROPERTIES"
     }

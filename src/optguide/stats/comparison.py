@@ -64,6 +64,10 @@ class Comparison:
     :param quantity: ``latency``, ``throughput`` or ``cpu_time``.
     :param ratio: median of the ratios of generations, or of rounds.
     :param cpu_ratio: the same for CPU time per inference, which other processes disturb less.
+    :param seconds: of measuring, for all variants of the session.
+    :param same: what the settings in which the two differ were resolved to, where both came out the same and
+        so cannot differ; empty for two copies of one variant, ``None`` where they can differ.
+    :param disturbed: why the session cannot be trusted, as a sentence; empty where nothing speaks against it.
     """
 
     a: str
@@ -71,6 +75,9 @@ class Comparison:
     quantity: str
     ratio: Estimate
     cpu_ratio: Estimate | None = None
+    seconds: float | None = None
+    same: Mapping[str, str] | None = None
+    disturbed: str = ""
 
     @property
     def verdict(self) -> Outcome:

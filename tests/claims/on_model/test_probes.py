@@ -15,6 +15,7 @@ from optguide.claims.on_model.probes import PROBES
 from optguide.claims.on_model.processes import ERROR, EXACTNESS, STARTS, errors
 from optguide.errors import WorkerDied
 from optguide.records import Result
+from optguide.stats.comparison import Comparison
 from optguide.stats.estimate import Estimate
 
 SESSIONS = {probe.title: probe for probe in PROBES if isinstance(probe, SessionProbe)}
@@ -158,7 +159,7 @@ def test_the_one_named_first_is_the_better_one(model, monkeypatch):
     def session(variants, budget, label):
         def compare(a, b, quantity):
             gains = {"default precision": 3.0, "f32": 1.0}
-            return SimpleNamespace(ratio=Estimate(gains[b] / gains[a], 1.0, 4.0, "ratio", 9))
+            return Comparison(a, b, quantity, Estimate(gains[b] / gains[a], 1.0, 4.0, "ratio", 9))
 
         return SimpleNamespace(compare=compare, others_share=0.5, rounds=9, seconds=1.0)
 

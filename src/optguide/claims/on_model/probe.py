@@ -18,11 +18,12 @@ from optguide.bench.variant import Variant
 from optguide.claims.on_model.model import ModelUnderTest
 from optguide.errors import Busy, OptGuideError
 from optguide.records import Result
+from optguide.records.model import comparison_evidence
 from optguide.runtimes.openvino import OpenVINO
 from optguide.stats.estimate import MINIMUM_ROUNDS, Estimate
 
 PRECISION = 0.01
-"""Sessions end early at this half-width: claims ask whether something stays within 2 %."""
+"""Sessions end early at this half-width: claims ask whether something stays within 5 %."""
 
 SECONDS_PER_VARIANT = 1.0
 """Of measuring; with less hardly any interval decides anything."""
@@ -167,14 +168,18 @@ class SessionProbe(Comparisons):
 
 def _compared(session: SessionResult, variants: Mapping[str, Variant], ratio: Ratio) -> Result | str:
     base, better = variants[ratio.base].name, variants[ratio.better].name
+    try:
+        comparison = session.compare(base, better, ratio.quantity)
+    except OptGuideError as error:
+        return reason(error)
     share = session.others_share
     return measured(
         f"{better} over {base}, {ratio.quantity}",
-        lambda: session.compare(base, better, ratio.quantity).ratio,
+        lambda: comparison.ratio,
         {
+            **comparison_evidence(comparison),
             "others_share": None if math.isnan(share) else share,
             "rounds": session.rounds,
-            "seconds": session.seconds,
         },
     )
 

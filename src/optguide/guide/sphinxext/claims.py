@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from html import escape
 from itertools import groupby
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 from docutils import nodes
 
@@ -34,8 +34,6 @@ if TYPE_CHECKING:
     from sphinx.environment import BuildEnvironment
 
     from optguide.records import Result
-
-Side = Literal["above", "below", "between"]
 
 # Paths in a box of 16 units; the word beside them carries the meaning.
 _MARKS = {
@@ -70,7 +68,7 @@ class ClaimBox(GuideDirective):
             box += [
                 _drawing(condition, entry.id, entry.result)
                 for condition, entry in zip(claim.conditions, evaluated.entries, strict=True)
-                if entry.result
+                if entry.result and not claims.is_read_back(entry.result)
             ]
         box += [_reasons(evaluated), _source(evaluated.verdict)]
         return [box]
@@ -163,20 +161,17 @@ def _source(verdict: Verdict) -> nodes.paragraph:
 def _drawing(condition: Condition, identifier: str, result: Result) -> nodes.raw:
     """The interval beside the bound it is compared with."""
     label = result.label or identifier
-    side, bounds = _bounds(condition)
     drawing = verdict_interval_svg(
-        result.low, result.high, result.value, bounds, label=label, unit=result.unit, holds=side
+        result.low,
+        result.high,
+        result.value,
+        condition.edges,
+        label=label,
+        unit=result.unit,
+        holds=condition.side,
     )
     caption = f'<div class="provenance">{escape(label)}</div>'
     return nodes.raw("", f'<div class="drawn">{caption}{drawing}</div>', format="html")
-
-
-def _bounds(condition: Condition) -> tuple[Side, float | tuple[float, float]]:
-    if condition.above is not None:
-        return "above", condition.above
-    if condition.below is not None:
-        return "below", condition.below
-    return "between", condition.between or (0.0, 0.0)
 
 
 def _counts(evaluated: Sequence[_Evaluated]) -> nodes.bullet_list:

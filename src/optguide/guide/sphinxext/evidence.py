@@ -27,6 +27,8 @@ _WORDS: dict[str, tuple[str, Callable[[Any], str]]] = {
     "ended": ("Ended because", str),
     "others_share": ("CPU used by others", lambda share: fmt.quantity(share, "share")),
     "load_seconds": ("Time to load", fmt.duration),
+    "seconds": ("Time to measure", fmt.duration),
+    "same": ("Resolved to the same on both sides", str),
     "peak_rss": ("Peak memory", lambda size: fmt.quantity(size, "bytes")),
 }
 
@@ -91,10 +93,12 @@ def _how(result: Result) -> Cell:
 def _entry(item: tuple[str, Any]) -> tuple[str, str]:
     key, value = item
     words, write = _WORDS.get(key, (key.replace("_", " ").capitalize(), str))
-    if isinstance(value, Mapping):
+    if isinstance(value, Mapping) and value:
         return words, "<br>".join(
             f"{escape(str(name))}: {escape(_plain(inner))}" for name, inner in value.items()
         )
+    if value == {}:
+        return words, "everything"
     return words, escape(write(value)) if value is not None else "unknown"
 
 

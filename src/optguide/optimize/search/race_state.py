@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
+from optguide.bench.identity import resolved
 from optguide.optimize.candidate import Candidate
 from optguide.optimize.outcome import RaceRound, Speed
 from optguide.optimize.search.rules import Rules
@@ -105,8 +106,9 @@ class RaceState:
         models = {"default" if c.precision == "f32" else c.precision for c in (a, b)}
         if len(models) > 1 or a.deployment.batch != b.deployment.batch:
             return False
-        resolved = [_resolved(self.speeds[c.name]) if c.name in self.speeds else {} for c in (a, b)]
-        return bool(resolved[0]) and resolved[0] == resolved[1]
+        speeds = [self.speeds.get(candidate.name) for candidate in (a, b)]
+        first, second = (resolved(speed.effective) if speed else {} for speed in speeds)
+        return bool(first) and first == second
 
     def is_out(self, candidate: Candidate) -> bool:
         """Whether it has lost: it failed, exceeds the limit, or its interval excludes a win.
@@ -155,8 +157,3 @@ def is_void(race_round: RaceRound) -> bool:
 def inverse(ratio: Estimate) -> Estimate:
     """The base against the other, from the other against the base."""
     return replace(ratio, value=1 / ratio.value, low=1 / ratio.high, high=1 / ratio.low)
-
-
-def _resolved(speed: Speed) -> dict[str, str]:
-    """The properties that the device resolved, less what only says how it was asked."""
-    return {key: value for key, value in speed.effective.items() if key != "PERFORMANCE_HINT"}

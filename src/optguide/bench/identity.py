@@ -1,0 +1,77 @@
+"""Variants that cannot differ, because the device resolved what was asked of it to the same.
+
+A setting that a device clamps, ignores or has by default makes no other program of the same model. That is
+read back from the compiled model; timing such a pair only says how far the session can be trusted.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from optguide.bench.variant import Variant
+from optguide.openvino_release import VIRTUAL_DEVICES
+from optguide.runtimes.openvino import OpenVINO
+
+HINT = "PERFORMANCE_HINT"
+IN_FLIGHT = "requests in flight"
+WORDING = (HINT, "NETWORK_NAME")
+"""Read back as they were asked for: what a hint means for the CPU is in the streams, threads and requests."""
+
+RESOLVED_FROM_HINT = ("NUM_STREAMS", "INFERENCE_NUM_THREADS")
+
+
+def resolved(effective: Mapping[str, str]) -> dict[str, str]:
+    """The properties that a device resolved, less what only says how it was asked."""
+    return {key: value for key, value in effective.items() if key not in WORDING}
+
+
+def same_by_settings(
+    a: Variant, b: Variant, effective_a: Mapping[str, str], effective_b: Mapping[str, str]
+) -> Mapping[str, str] | None:
+    """What the settings in which two variants differ were resolved to, where that is the same for both.
+
+    AUTO and the other devices that stand before a device add time of their own to each call, so they are not
+    that device, and behind them no two settings count as the same. Neither do two of which one was asked for
+    what cannot be read back.
+
+    :return: empty for two copies of one variant; ``None`` where the two can differ.
+    """
+    if a.with_(b.name) == b:
+        return {}
+    if not (isinstance(a.runtime, OpenVINO) and isinstance(b.runtime, OpenVINO)):
+        return None
+    if _without_resolved(a) != _without_resolved(b) or a.runtime.device.startswith(VIRTUAL_DEVICES):
+        return None
+    asked = [_asked(a.runtime), _asked(b.runtime)]
+    differing = [key for key in asked[0] | asked[1] if asked[0].get(key) != asked[1].get(key)]
+    if a.runtime.requests != b.runtime.requests:
+        differing.append(IN_FLIGHT)
+    if resolved(effective_a) != resolved(effective_b) or any(key not in effective_a for key in differing):
+        return None
+    if HINT in differing and effective_a[HINT] != effective_b[HINT]:
+        if a.runtime.device != "CPU":
+            return None
+        differing = [key for key in (*differing, *RESOLVED_FROM_HINT) if key != HINT]
+    return {key: effective_a[key] for key in dict.fromkeys(differing)}
+
+
+def same_outputs(a: Sequence[npt.NDArray[Any]], b: Sequence[npt.NDArray[Any]]) -> bool:
+    """Whether two variants gave the very same answers; what computes otherwise is not the same."""
+    return len(a) == len(b) and all(map(np.array_equal, a, b))
+
+
+def _without_resolved(variant: Variant) -> Variant:
+    """The variant less its name and those settings whose outcome can be read back."""
+    runtime = replace(variant.openvino, properties={}, precision=None, threads=None, requests=None)
+    return replace(variant, name="any", runtime=runtime)
+
+
+def _asked(runtime: OpenVINO) -> dict[str, str]:
+    settings = {"INFERENCE_PRECISION_HINT": runtime.precision, "INFERENCE_NUM_THREADS": runtime.threads}
+    named = {key: str(value) for key, value in settings.items() if value is not None}
+    return named | dict(runtime.properties)
