@@ -10,8 +10,8 @@ from optguide.records import Result
 @pytest.mark.parametrize(
     ("bounds", "side", "drawn"),
     [
-        ({"above": 1.5}, "above", 1.5),
-        ({"below": 1.5}, "below", 1.5),
+        ({"above": 1.5}, "above", (1.5,)),
+        ({"below": 1.5}, "below", (1.5,)),
         ({"between": (0.9, 1.1)}, "between", (0.9, 1.1)),
     ],
 )
