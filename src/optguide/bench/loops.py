@@ -70,8 +70,8 @@ def synchronous(turn: Turn, seconds: float, discard: float, linger: float = 0.0)
     """Call one after another for ``seconds``, at least once, after ``discard`` seconds that do not count.
 
     :param turn: callables without parameters. To complete a pass the block takes up to twice its time.
-    :param linger: seconds to go on calling for afterwards, uncounted: whoever measures at the same time has
-        this one's company to the end.
+    :param linger: seconds to go on calling for afterwards, uncounted, so that what is measured at the same
+        time has company to its end.
     """
     clock = time.perf_counter_ns
     ready = clock() + int(discard * 1e9)
@@ -79,8 +79,7 @@ def synchronous(turn: Turn, seconds: float, discard: float, linger: float = 0.0)
     while clock() < ready:
         next(turn)()
     cpu = time.process_time_ns()
-    start = clock()
-    end, latest = start + int(seconds * 1e9), start + int(LONGEST * seconds * 1e9)
+    start, end, latest = _window(seconds)
     stamps = [start]
     while stamps[-1] < end or ((len(stamps) - 1) % turn.whole and stamps[-1] < latest):
         call = next(turn)
@@ -92,6 +91,12 @@ def synchronous(turn: Turn, seconds: float, discard: float, linger: float = 0.0)
         next(turn)()
     latencies = [b - a for a, b in itertools.pairwise(stamps)]
     return TimedBlock(latencies, stamps[-1] - start, cpu, len(latencies))
+
+
+def _window(seconds: float) -> tuple[int, int, int]:
+    """Start of a block, now; its end, and its end at the latest, where it completes a pass."""
+    start = time.perf_counter_ns()
+    return start, start + int(seconds * 1e9), start + int(LONGEST * seconds * 1e9)
 
 
 def consecutive(calls: Sequence[Callable[[], Any]], count: int) -> list[int]:
@@ -130,9 +135,8 @@ def asynchronous(queue: Any, turn: Turn, seconds: float, discard: float, linger:
         every += 1
     latencies: list[int] = []
     cpu = time.process_time_ns()
-    start = now = clock()
-    end, latest = start + int(seconds * 1e9), start + int(LONGEST * seconds * 1e9)
-    calls = 0
+    start, end, latest = _window(seconds)
+    now, calls = start, 0
     while now < end or calls % len(queue) or (calls % turn.whole and now < latest):
         if calls % every == 0:
             latencies.append(int(queue[queue.get_idle_request_id()].latency * 1e6))
