@@ -383,7 +383,6 @@ FAILED = changed(
     standings=(Standing(DEFAULT, "failed", "The process ended with SIGKILL."),),
     rounds=(),
     artifacts=(),
-    machine={},
     met=None,
     summary=(),
     errors=("The model could not be measured in any configuration.",),

@@ -71,53 +71,25 @@ def _content(
 
 
 def _print(current: Machine, noise: NoiseProbe | None, busy: str, properties: Properties) -> None:
-    output.facts("Machine", _facts(current))
+    packages = ", ".join(f"{name} {version}" for name, version in current.packages.items())
+    software = {"Python": current.python, "Packages": packages, "Machine id": current.machine_id}
+    output.facts("Machine", [*current.hardware.items(), *software.items()])
     columns = ("Device", "Name", "Optimized for")
     rows = [(device.name, device.full_name, ", ".join(device.capabilities)) for device in current.devices]
     output.table("OpenVINO devices", columns, rows)
     if noise is None:
         output.facts("Noise now", [("Not probed", busy), ("", "Pass --wait 10m to probe when it has ended.")])
     else:
-        output.facts(f"Noise now, in {fmt.duration(noise.seconds)}", _noise(noise))
+        rows: list[tuple[str, output.Cell]] = [("Verdict", output.verdict(noise.verdict))]
+        rows += [("", reason) for reason in noise.reasons]
+        title = f"Noise now, in {fmt.duration(noise.seconds)}"
+        output.facts(title, [*rows, *noise.witnesses.items()])
     for device, entries in properties.items():
         output.table(
             f"Properties of {device}",
             ("Property", "Value", "Access"),
             [(key, entry["value"], entry["access"]) for key, entry in entries.items()],
         )
-
-
-def _noise(noise: NoiseProbe) -> list[tuple[str, output.Cell]]:
-    return [
-        ("Verdict", output.verdict(noise.verdict)),
-        *(("", reason) for reason in noise.reasons),
-        ("Spread of equal work", fmt.quantity(noise.spread, "share")),
-        ("Wall time per CPU time", fmt.quantity(noise.wall_per_cpu, "ratio")),
-        ("CPU used by others", fmt.quantity(noise.others_share, "share")),
-        ("CPU taken by the hypervisor", fmt.quantity(noise.steal_share, "share")),
-        ("Load average", f"{noise.load_average:.2f}"),
-    ]
-
-
-def _facts(current: Machine) -> list[tuple[str, str]]:
-    cores = f"{current.logical_cores} logical"
-    if current.physical_cores:
-        cores += f", {current.physical_cores} physical"
-    if current.available_cores < current.logical_cores:
-        cores += f", {current.available_cores:g} available to this process"
-    virtual = {True: "yes", False: "no", None: "unknown"}[current.hypervisor]
-    return [
-        ("Processor", current.cpu),
-        ("Cores", cores),
-        ("Instruction sets", ", ".join(current.flags) or "unknown"),
-        ("Memory", f"{current.memory / 2**30:.1f} GiB"),
-        ("System", f"{current.system_name}, kernel {current.kernel}"),
-        ("Virtual machine", virtual),
-        ("Frequency governor", current.governor or "unknown"),
-        ("Python", current.python),
-        ("Packages", ", ".join(f"{name} {version}" for name, version in current.packages.items())),
-        ("Machine id", current.machine_id),
-    ]
 
 
 def _properties(current: Machine) -> dict[str, dict[str, dict[str, str]]]:

@@ -156,6 +156,24 @@ class Machine:
         virtual = ["virtual machine"] if self.hypervisor else []
         return ", ".join([self.cpu, cores, f"{self.memory / 2**30:.0f} GiB", self.system_name, *virtual])
 
+    @property
+    def hardware(self) -> dict[str, str]:
+        """Name and text of each fact about hardware and system, for readers."""
+        cores = f"{self.logical_cores} logical"
+        if self.physical_cores:
+            cores += f", {self.physical_cores} physical"
+        if self.available_cores < self.logical_cores:
+            cores += f", {self.available_cores:g} available to a process"
+        return {
+            "Processor": self.cpu,
+            "Cores": cores,
+            "Instruction sets": ", ".join(self.flags) or "unknown",
+            "Memory": f"{self.memory / 2**30:.1f} GiB",
+            "System": f"{self.system_name}, kernel {self.kernel}",
+            "Virtual machine": {True: "yes", False: "no", None: "unknown"}[self.hypervisor],
+            "Frequency governor": self.governor or "unknown",
+        }
+
     def to_dict(self) -> dict[str, Any]:
         """JSON-ready facts, the devices among them (which imports ``openvino`` on this machine)."""
         data = asdict(self)

@@ -94,6 +94,18 @@ class NoiseProbe:
             if value > limit.quiet
         )
 
+    @property
+    def witnesses(self) -> dict[str, str]:
+        """Name and text of each quantity, for readers."""
+        spread = f"{quantity(self.spread, 'share')} of the median, 10th to 90th percentile"
+        return {
+            "Spread of equal work": spread,
+            "Wall time per CPU time": quantity(self.wall_per_cpu, "ratio"),
+            "CPU used by others": quantity(self.others_share, "share"),
+            "CPU taken by the hypervisor": quantity(self.steal_share, "share"),
+            "Load average": f"{self.load_average:.2f}",
+        }
+
 
 def probe(seconds: float = 2.0) -> NoiseProbe:
     """Repeat a fixed piece of work on one core and watch who disturbs it.

@@ -11,19 +11,16 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 from docutils import nodes
 
-from optguide import format as fmt
 from optguide.guide.sphinxext.pages import GuideDirective, depend_on_all, measuring_machine
 from optguide.machine import NoiseProbe, probe
 from optguide.paths import records_dir
 from optguide.storage import storage_errors, write_file
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Mapping
 
     from docutils.nodes import Node
     from sphinx.application import Sphinx
-
-    from optguide.machine import Machine
 
 _NAME = "noise.json"  # not in a chapter's folder, where records are
 
@@ -40,9 +37,8 @@ class MachineFacts(GuideDirective):
         """One section for each group of facts."""
         depend_on_all(self.env)
         machine = measuring_machine()
-        noise = recorded_noise()
         return [
-            _section("Hardware and system", dict(_hardware(machine))),
+            _section("Hardware and system", machine.hardware),
             _section(
                 "OpenVINO devices",
                 {
@@ -51,9 +47,7 @@ class MachineFacts(GuideDirective):
                 },
             ),
             _section("Versions", {"Python": machine.python, **machine.packages}),
-            _section(
-                "Noise", dict(_noise(noise)) if noise else {"Probe": "This build did not probe the noise."}
-            ),
+            _section("Noise", _noise(recorded_noise())),
         ]
 
 
@@ -80,27 +74,10 @@ def recorded_noise() -> NoiseProbe | None:
         return None
 
 
-def _hardware(machine: Machine) -> Iterator[tuple[str, str]]:
-    yield "Processor", machine.cpu
-    yield "Cores", f"{machine.physical_cores or 'unknown'} physical, {machine.logical_cores} logical"
-    yield "Available to a process", f"{machine.available_cores:g} cores"
-    yield "Instruction sets", ", ".join(machine.flags) or "none that matter here"
-    yield "Memory", f"{machine.memory / 2**30:.1f} GiB"
-    yield "System", f"{machine.system_name}, kernel {machine.kernel}"
-    yield "Virtual machine", {True: "yes", False: "no", None: "unknown"}[machine.hypervisor]
-    yield "Frequency governor", machine.governor or "not readable"
-
-
-def _noise(noise: NoiseProbe) -> Iterator[tuple[str, str]]:
-    yield "Verdict", noise.verdict
-    yield (
-        "Spread of the same work",
-        f"{fmt.quantity(noise.spread, 'share')} of its median, between 10th and 90th percentile",
-    )
-    yield "Wall time over CPU time", fmt.quantity(noise.wall_per_cpu, "ratio")
-    yield "CPU used by others", fmt.quantity(noise.others_share, "share")
-    yield "CPU taken by the hypervisor", fmt.quantity(noise.steal_share, "share")
-    yield from (("Note", sentence) for sentence in noise.reasons[:1])
+def _noise(noise: NoiseProbe | None) -> dict[str, str]:
+    if noise is None:
+        return {"Probe": "This build did not probe the noise."}
+    return {"Verdict": ": ".join([noise.verdict, *noise.reasons[:1]]), **noise.witnesses}
 
 
 def _section(title: str, facts: Mapping[str, str]) -> nodes.section:

@@ -19,10 +19,11 @@ from pathlib import Path
 import msgspec
 
 from optguide.errors import OptGuideError, StorageError
+from optguide.machine import Machine
 from optguide.optimize.outcome import SCHEMA, Decision, Outcome, State
 from optguide.optimize.report import deploy
 from optguide.optimize.report.decision import winner_of
-from optguide.optimize.report.page import machine_line, page
+from optguide.optimize.report.page import page
 from optguide.storage import decode_json, encode_json, storage_errors, write_file
 
 __all__ = ["WrittenReport", "encode_report", "read_report", "write_report"]
@@ -96,7 +97,7 @@ def write_report(
                 inputs=inputs,
                 device=outcome.state.settings.device,
                 name=outcome.state.subject.name,
-                machine=machine_line(outcome.state.machine),
+                machine=Machine.from_dict(outcome.state.machine).summary(),
             )
         except StorageError:
             raise

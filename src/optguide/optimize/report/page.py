@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from optguide import format as fmt
+from optguide.machine import Machine
 from optguide.optimize.candidate import PRECISIONS
 from optguide.optimize.config import Settings
 from optguide.optimize.outcome import Artifact, Kept, LoadSample, Outcome
@@ -14,7 +15,7 @@ from optguide.optimize.report import decision, deploy, figures
 from optguide.optimize.report.text import MISSING, per_input, session, template, value_and_interval, when
 from optguide.stats.estimate import Estimate
 
-__all__ = ["command", "machine_line", "page"]
+__all__ = ["command", "page"]
 
 KEPT: dict[Kept, tuple[str, str]] = {
     "kept": ("good", "within the limit"),
@@ -35,6 +36,8 @@ def page(outcome: Outcome, *, out: str, deployed: deploy.DeployedFiles | None) -
     :param out: folder for the command that repeats the run.
     :param deployed: files written beside the page; ``None`` where there is no winner's model.
     """
+    machine = Machine.from_dict(outcome.state.machine)
+    devices = {f"Device {device.name}": device.full_name for device in machine.devices}
     return template("page.html.jinja").render(
         outcome=outcome,
         settings=outcome.state.settings,
@@ -57,9 +60,9 @@ def page(outcome: Outcome, *, out: str, deployed: deploy.DeployedFiles | None) -
         quality=next((artifact.quality for artifact in outcome.state.artifacts if artifact.quality), None),
         verdicts=[(v, *VERDICTS[v.outcome]) for v in outcome.state.verdicts if v.outcome in VERDICTS],
         undecided=[(v, *UNKNOWN) for v in outcome.state.verdicts if v.outcome not in VERDICTS],
-        hardware=_hardware(outcome.state.machine),
+        hardware=tuple({**machine.hardware, **devices}.items()),
         model_and_data=tuple(_model_and_data(outcome)),
-        versions=_versions(outcome.state.machine),
+        versions=tuple({"Python": machine.python, **machine.packages}.items()),
         command=command(outcome.state.settings, out),
         estimate=_estimate,
         ends=value_and_interval,
@@ -141,45 +144,6 @@ def _model_and_data(outcome: Outcome) -> Iterator[Fact]:
 
 def _split(calibration: int, judged: int) -> str:
     return f"{calibration:,} to calibrate the quantization, {judged:,} others to judge it"
-
-
-def _hardware(machine: Mapping[str, Any]) -> tuple[Fact, ...]:
-    """The machine as readers look for it; what an older or broken record lacks is left out."""
-    cores = [
-        f"{machine[key]} {kind}"
-        for key, kind in (
-            ("physical_cores", "physical"),
-            ("logical_cores", "logical"),
-            ("usable_cores", "usable"),
-        )
-        if machine.get(key)
-    ]
-    facts = {
-        "Processor": machine.get("cpu"),
-        "Cores": ", ".join(cores),
-        "CPU quota": f"{machine['cpu_quota']:g} cores" if machine.get("cpu_quota") else "",
-        "Memory": f"{machine['memory'] / 2**30:.1f} GiB" if machine.get("memory") else "",
-        "Instruction sets": ", ".join(machine.get("flags") or ()),
-        "System": machine.get("system_name"),
-        "Kernel": machine.get("kernel"),
-        "Virtual machine": {True: "yes", False: "no"}.get(machine.get("hypervisor"), ""),  # type: ignore[arg-type]
-        "Frequency governor": machine.get("governor"),
-    }
-    devices = {d["name"]: d.get("full_name", "") for d in machine.get("devices") or () if "name" in d}
-    facts |= {f"Device {name}": full for name, full in devices.items()}
-    return tuple((name, str(text)) for name, text in facts.items() if text)
-
-
-def _versions(machine: Mapping[str, Any]) -> tuple[Fact, ...]:
-    """Python and the packages whose versions are facts about the numbers."""
-    python = {"Python": machine["python"]} if machine.get("python") else {}
-    return tuple({**python, **(machine.get("packages") or {})}.items())
-
-
-def machine_line(machine: Mapping[str, Any]) -> str:
-    """Processor and operating system in one line."""
-    facts = [str(machine[key]) for key in ("cpu", "system_name") if machine.get(key)]
-    return ", ".join(facts) or "an unknown machine"
 
 
 def command(settings: Settings, out: str) -> str:
