@@ -80,10 +80,10 @@ def _print(current: Machine, noise: NoiseProbe | None, busy: str, properties: Pr
     if noise is None:
         output.facts("Noise now", [("Not probed", busy), ("", "Pass --wait 10m to probe when it has ended.")])
     else:
-        rows: list[tuple[str, output.Cell]] = [("Verdict", output.verdict(noise.verdict))]
-        rows += [("", reason) for reason in noise.reasons]
+        signs: list[tuple[str, output.Cell]] = [("Verdict", output.verdict(noise.verdict))]
+        signs += [("", reason) for reason in noise.reasons]
         title = f"Noise now, in {fmt.duration(noise.seconds)}"
-        output.facts(title, [*rows, *noise.witnesses.items()])
+        output.facts(title, [*signs, *noise.witnesses.items()])
     for device, entries in properties.items():
         output.table(
             f"Properties of {device}",

@@ -89,7 +89,7 @@ def ratios(
     :param control: the A/A comparison, drawn last and hollow, with its interval as a band through all
         rows: a ratio inside the band is one that the same variant against itself also gives.
     :param quantity: label of the axis, without the unit.
-    :param above: what a ratio above one means, a key of :data:`optguide.format.OPPOSITES`.
+    :param above: what a ratio above one means, a key of ``optguide.format.OPPOSITES``.
     """
     colours = palette()
     comparisons = [*rows, *([control] if control else [])]

@@ -41,7 +41,7 @@ class Result:
     :param label: name in tables.
     :param evidence: JSON that explains the value: the subject and its effective properties.
     :param above: of a ratio, what a value above one means, such as ``"faster"``; see
-        :data:`optguide.format.OPPOSITES`. Empty where the label alone says what is divided by what.
+        ``optguide.format.OPPOSITES``. Empty where the label alone says what is divided by what.
     """
 
     value: float
