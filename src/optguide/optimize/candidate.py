@@ -9,21 +9,50 @@ from typing import Literal
 from optguide.bench.variant import Variant
 from optguide.runtimes.openvino import OpenVINO
 
-__all__ = ["DEFAULT", "F32", "PRECISIONS", "Candidate", "Deployment", "Goal", "Precision", "hint_for"]
+__all__ = [
+    "DEFAULT",
+    "F32",
+    "PINNED",
+    "PRECISIONS",
+    "Candidate",
+    "Deployment",
+    "Goal",
+    "Precision",
+    "hint_for",
+]
 
 Goal = Literal["latency", "throughput"]
-Precision = Literal["f32", "default", "int8", "int8_accuracy", "int8_weights", "int4_weights"]
+Precision = Literal[
+    "f32",
+    "default",
+    "int8",
+    "int8_f32",
+    "int8_accuracy",
+    "int8_weights",
+    "int8_weights_f32",
+    "int4_weights",
+]
 
 PRECISIONS: Mapping[Precision, str] = {
     "f32": "32-bit floats",
     "default": "default precision",
     "int8": "INT8",
+    "int8_f32": "INT8 among 32-bit floats",
     "int8_accuracy": "INT8 with accuracy control",
     "int8_weights": "INT8 weights",
+    "int8_weights_f32": "INT8 weights among 32-bit floats",
     "int4_weights": "INT4 weights",
 }
 """Every precision and what reports call it. ``f32`` and ``default`` are one model: the first pins the
 inference precision, the second leaves it to the device, which takes bf16 or f16 where it has them."""
+
+PINNED: Mapping[Precision, Precision] = {
+    "f32": "default",
+    "int8_f32": "int8",
+    "int8_weights_f32": "int8_weights",
+}
+"""The precision of weights and that of computing are two things. By each precision whose layers compute in
+32-bit floats where they are not quantized: the one of the same model that leaves their type to the device."""
 
 
 @dataclass(frozen=True)
@@ -103,7 +132,7 @@ class Candidate:
             runtime=OpenVINO(
                 device=device,
                 properties=self.deployment.properties,
-                precision="f32" if self.precision == "f32" else None,
+                precision="f32" if self.precision in PINNED else None,
                 requests=self.deployment.requests,
                 batch=self.deployment.batch,
             ),

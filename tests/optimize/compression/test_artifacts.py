@@ -8,18 +8,23 @@ import pytest
 
 from optguide.bench import process
 from optguide.errors import StorageError
-from optguide.optimize.compression.artifacts import make
+from optguide.optimize.candidate import Candidate
+from optguide.optimize.compression.artifacts import Compression, make
 from optguide.optimize.compression.nncf import AccuracyControl
 from optguide.optimize.config import Settings
 from optguide.optimize.data.dataset import read_data
 from optguide.optimize.evaluation.evaluate import Job, compiled_for
 from optguide.optimize.evaluation.metrics import resolve
 from optguide.optimize.model.source import read_source_model, write_ir
+from optguide.optimize.outcome import Artifact, Quality
+from optguide.optimize.report.deploy import properties
+from optguide.stats.estimate import Estimate
 from tests import in_process
 
 pytest.importorskip("nncf")
 
 SECONDS = 300.0
+SHARE = Estimate(0.9, 0.8, 0.95, "share", 50)
 WIDTH = 64
 
 
@@ -188,6 +193,45 @@ class TestWeights:
     def test_four_bits_that_no_layer_can_have(self, run):
         artifact = run(lambda ops, x: dense(ops, x, 4, 0)).make("int4_weights")
         assert "No layer can have weights of 4 bits" in artifact.why_not
+
+
+class TestComputingInFloats:
+    """The precision of weights and that of computing are two things."""
+
+    def existing(self, loss, kept="exceeded"):
+        def quality(low, high, kept):
+            return Quality("top-1", False, SHARE, Estimate(low, low, high, "points", 50), 1.0, kept)
+
+        return [
+            Artifact("f32", "f32.xml", quality=Quality("top-1", False, SHARE, None, 1.0, "kept")),
+            Artifact("default", "f32.xml", quality=quality(loss, loss, "kept")),
+            Artifact("int8", "int8.xml", quality=quality(4.0, 6.0, kept)),
+        ]
+
+    def following(self, run, existing):
+        begun = run(classifier)
+        (begun.folder / "run" / "int8.xml").write_text("")
+        job = Job(begun.settings, begun.subject)
+        compression = Compression(job, begun.folder, lambda: 60.0, str, ("int8", "int8_f32", "int8_accuracy"))
+        artifact = compression.next(existing)
+        return artifact and (artifact.precision, artifact.file)
+
+    def test_is_tried_where_the_default_precision_may_be_what_loses(self, run):
+        assert self.following(run, self.existing(5.0)) == ("int8_f32", "run/int8.xml")
+
+    def test_is_the_same_where_the_default_answers_like_floats(self, run):
+        precision, _ = self.following(run, self.existing(0.0))
+        assert precision == "int8_accuracy"
+
+    def test_is_not_needed_where_the_default_precision_does(self, run):
+        assert self.following(run, self.existing(5.0, "kept")) is None
+
+    def test_is_pinned_wherever_it_runs(self, run):
+        begun = run(classifier)
+        compiled = compiled_for(begun.subject.file, "CPU", "int8_f32")
+        assert compiled.get_property("INFERENCE_PRECISION_HINT").to_dtype() == np.float32
+        assert Candidate("int8_weights_f32").variant("m.xml").openvino.precision == "f32"
+        assert properties(Candidate("int8_f32")) == {"INFERENCE_PRECISION_HINT": "f32"}
 
 
 class TestAccuracyControl:

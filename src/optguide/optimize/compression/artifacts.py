@@ -7,13 +7,13 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from optguide.bench import process
 from optguide.errors import EnvironmentMissing, Failure, OptGuideError, OutputError, StorageError, UserError
-from optguide.optimize.candidate import PRECISIONS, Precision
+from optguide.optimize.candidate import PINNED, PRECISIONS, Precision
 from optguide.optimize.evaluation.evaluate import Job, evaluate
 from optguide.optimize.outcome import Artifact
 from optguide.optimize.search.rules import may_win
@@ -30,7 +30,14 @@ LEAST_EVALUATING = 5.0
 """Seconds that evaluating gets in any case: a precision that was made and not evaluated was made in vain."""
 
 ORIGINAL: tuple[Precision, ...] = ("f32", "default")
-COMPRESSED: tuple[Precision, ...] = ("int8", "int8_weights", "int4_weights", "int8_accuracy")
+COMPRESSED: tuple[Precision, ...] = (
+    "int8",
+    "int8_weights",
+    "int4_weights",
+    "int8_f32",
+    "int8_weights_f32",
+    "int8_accuracy",
+)
 
 
 @dataclass(frozen=True)
@@ -63,16 +70,29 @@ class Compression:
         for precision in (*ORIGINAL, *self.precisions):
             if precision in by_precision:
                 continue
-            if precision == "int8_accuracy" and not self._needs_control(by_precision.get("int8")):
-                continue
-            return self._evaluated(self._made(precision))
+            if self._is_needed(precision, by_precision):
+                return self._evaluated(self._made(precision))
         return None
 
-    def _needs_control(self, int8: Artifact | None) -> bool:
-        """Accuracy control takes long, so only where plain INT8 is not shown to keep the limit."""
-        if self.job.metric is None or int8 is None or not int8.file or int8.quality is None:
+    def _is_needed(self, precision: Precision, existing: Mapping[Precision, Artifact]) -> bool:
+        """Whether a precision is worth trying beside those that there are.
+
+        Accuracy control, which takes long, and 32-bit floats around quantized layers are, where plain INT8
+        (or INT8 weights) is not shown to keep the limit; the latter only if the device's default is lower.
+        """
+        plain = "int8" if precision == "int8_accuracy" else PINNED.get(precision, precision)
+        if precision in ORIGINAL or plain == precision:
+            return True
+        artifact, default = existing.get(plain), existing.get("default")
+        if artifact is None or not artifact.file or artifact.quality is None:
             return False
-        return not may_win(int8, unproven=self.job.settings.unproven)
+        if may_win(artifact, unproven=self.job.settings.unproven):
+            return False
+        if precision == "int8_accuracy":
+            in_floats = existing.get("int8_f32")
+            return in_floats is None or not may_win(in_floats, unproven=self.job.settings.unproven)
+        loss = default.quality.loss if default is not None and default.quality is not None else None
+        return loss is not None and not loss.low == loss.high == 0  # else every answer is that of f32
 
     def _made(self, precision: Precision) -> Artifact:
         seconds = MAKING * self.remaining()
@@ -105,8 +125,8 @@ class Compression:
 def make(precision: Precision, job: Job, folder: Path, seconds: float) -> Artifact:
     """The model in one precision, as a file beside the model that was read.
 
-    ``f32`` and ``default`` are that model itself. The others are made from it by NNCF, with the calibration
-    samples where they need any.
+    ``f32`` and ``default`` are that model itself, ``int8_f32`` is the file of ``int8``. The others are made
+    from it by NNCF, with the calibration samples where they need any.
 
     :param folder: the run's folder, to which ``Artifact.file`` is relative.
     :param seconds: limit, after which the attempt is given up.
@@ -117,6 +137,10 @@ def make(precision: Precision, job: Job, folder: Path, seconds: float) -> Artifa
         return _artifact(precision, job.model.file, folder)
     if precision == "int8_accuracy" and job.metric is None:
         return Artifact(precision, why_not="Accuracy control needs samples to evaluate with.")
+    if precision in PINNED:
+        file = job.model.file.with_name(f"{PINNED[precision]}.xml")
+        note = "Layers that are not quantized compute in 32-bit floats."
+        return replace(_artifact(precision, file, folder), note=note)
     start = time.monotonic()
     try:
         note = process.call(

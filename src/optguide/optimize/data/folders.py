@@ -103,8 +103,8 @@ def _in_order(folders: Iterable[str], listed: tuple[str, ...]) -> tuple[tuple[st
         return (), []
     return (), [
         f"The names of folders are the indexes of classes: {max(names, key=int)} is class "
-        f"{max(map(int, names))}. A model that was trained with torchvision's ImageFolder, which sorts names as "
-        "texts, needs a classes.txt with the names in that order."
+        f"{max(map(int, names))}. A model that was trained with torchvision's ImageFolder, which sorts names "
+        "as texts, needs a classes.txt with the names in that order."
     ]
 
 

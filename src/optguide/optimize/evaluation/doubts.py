@@ -81,15 +81,15 @@ def _reject_order(labels: Array, chosen: Array) -> None:
             )
     # Half of the samples tell the order, the other half whether it holds: any order fits single samples.
     order, tested = _order(labels[::2], chosen[::2]), zip(labels[1::2], chosen[1::2], strict=True)
-    pairs = [(order[label], answer) for label, answer in tested if label in order]
-    reordered = accuracy([expected == answer for expected, answer in pairs]) if len(pairs) > 1 else share
+    hits = [order[label] == answer for label, answer in tested if label in order]
+    reordered = accuracy(hits) if len(hits) > 1 else share
     if reordered.low > max(share.high, 0.5):
-        examples = (f"{label} with {answer}" for label, answer in order.items() if label != answer)
+        examples = (f"{label} with {other}" for label, other in order.items() if label != other)
         raise InputError(
             f"{right} {reordered.value:.0%} with classes in another order: they answer label "
             f"{', '.join(islice(examples, 3))}.",
-            "List the names of classes in the order of the model's outputs, one a line, in classes.txt beside "
-            "the data, or correct the labels.",
+            "List the names of classes in the order of the model's outputs, one a line, in classes.txt "
+            "beside the data, or correct the labels.",
         )
 
 

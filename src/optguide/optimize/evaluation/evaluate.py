@@ -20,7 +20,7 @@ import numpy as np
 
 from optguide.bench import process
 from optguide.errors import Failure, InputError, OptGuideError, StorageError, UserError
-from optguide.optimize.candidate import PRECISIONS, Deployment
+from optguide.optimize.candidate import PINNED, PRECISIONS, Deployment
 from optguide.optimize.config import Settings
 from optguide.optimize.data.dataset import Data, read_data
 from optguide.optimize.evaluation.answers import Answers, answers_to, load, store
@@ -161,7 +161,7 @@ def compiled_for(
     import openvino
 
     properties: dict[str, Any] = dict(deployment.properties)
-    if precision == "f32":
+    if precision in PINNED:
         properties["INFERENCE_PRECISION_HINT"] = "f32"
     core = openvino.Core()
     model = core.read_model(file)

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from optguide.bench import process
-from optguide.optimize.candidate import Candidate, Deployment
+from optguide.optimize.candidate import PINNED, Candidate, Deployment
 from optguide.optimize.model.source import Port
 from optguide.optimize.report.text import template
 from optguide.runtimes.inputs import from_files
@@ -209,7 +209,7 @@ def write_model(model: str, target: str, batch: int | None) -> list[dict[str, An
 
 def properties(candidate: Candidate) -> dict[str, str]:
     """All OpenVINO properties of a candidate, the inference precision among them."""
-    pinned = {"INFERENCE_PRECISION_HINT": "f32"} if candidate.precision == "f32" else {}
+    pinned = {"INFERENCE_PRECISION_HINT": "f32"} if candidate.precision in PINNED else {}
     return candidate.deployment.properties | pinned
 
 

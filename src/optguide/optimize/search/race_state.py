@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from optguide.bench.identity import resolved
-from optguide.optimize.candidate import Candidate
+from optguide.optimize.candidate import PINNED, Candidate
 from optguide.optimize.outcome import RaceRound, Speed
 from optguide.optimize.search.rules import Rules
 from optguide.stats.comparison import EQUIVALENT
@@ -103,7 +103,7 @@ class RaceState:
 
     def same_resolved_configuration(self, a: Candidate, b: Candidate) -> bool:
         """Whether the device resolved two candidates to exactly the same configuration."""
-        models = {"default" if c.precision == "f32" else c.precision for c in (a, b)}
+        models = {PINNED.get(c.precision, c.precision) for c in (a, b)}
         if len(models) > 1 or a.deployment.batch != b.deployment.batch:
             return False
         speeds = [self.speeds.get(candidate.name) for candidate in (a, b)]

@@ -15,8 +15,10 @@ _CAUTION: tuple[Precision, ...] = (
     "default",
     "f32",
     "int8_weights",
+    "int8_weights_f32",
     "int8_accuracy",
     "int8",
+    "int8_f32",
     "int4_weights",
 )
 """Of two precisions that are equally fast the one further left is the better choice."""
