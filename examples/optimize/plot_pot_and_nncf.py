@@ -159,6 +159,10 @@ def int8_layers(path: Path) -> int:
     return sum(kind in ("Convolution", "FullyConnected") and bits in ("i8", "u8") for kind, bits in kinds)
 
 
+def quantizers(path: Path) -> int:
+    return sum(op.get_type_name() == "FakeQuantize" for op in core.read_model(path).get_ops())
+
+
 def judged(algorithm: str, answers: list[np.ndarray]) -> np.ndarray:
     """The answers that count: where some of the images were used up, those to half of all."""
     return np.concatenate([one[1::2] if algorithm == "aware" else one for one in answers])
@@ -192,12 +196,28 @@ for part, (file, words) in WORDS.items():
         )
         size = sum(paths[0].with_suffix(suffix).stat().st_size for suffix in (".xml", ".bin"))
         record.add_value(f"pot.{part}.{tool}.size", size, "bytes", label=f"{label}: xml and bin")
-        took = [json.loads((folder / "took.json").read_text())[part] for folder in folders]
+        counts = sum(map(quantizers, paths)) / len(folds)
         record.add_value(
-            f"pot.{part}.{tool}.took", sum(took) / len(took), "s", label=f"{label}: seconds", n=len(took)
+            f"pot.{part}.{tool}.quantizers", counts, "count", label=f"{label}: quantizers", n=len(folds)
         )
+        took = [json.loads((folder / "took.json").read_text())[part] for folder in folders]
+        if part == "aware":
+            # Where the first try keeps the limit there is no search, and its time says nothing about one.
+            plain_paths = [folder / f"{WORDS['plain'][0]}.xml" for folder in folders]
+            searched = [quantizers(a) != quantizers(b) for a, b in zip(paths, plain_paths, strict=True)]
+            took = [seconds for seconds, yes in zip(took, searched, strict=True) if yes]
+            record.add_value(
+                f"pot.aware.{tool}.searched", len(took), "count", label=f"{label}: networks with a search"
+            )
+        identifier = f"pot.{part}.{tool}.took"
+        if took:
+            mean = sum(took) / len(took)
+            record.add_value(identifier, mean, "s", label=f"{label}: seconds", n=len(took))
+        else:
+            record.unavailable(identifier, "no network lost more than the limit, so nothing was searched")
     if missing:
-        for quantity in ("accuracy", "drop", "layers", "size", "took"):
+        quantities = ["accuracy", "drop", "layers", "size", "quantizers", "took"]
+        for quantity in [*quantities, "searched"] if part == "aware" else quantities:
             record.unavailable(f"pot.{part}.pot.{quantity}", missing)
         record.unavailable(f"pot.{part}.loses", missing)
     else:
