@@ -76,14 +76,14 @@ def labelled_pictures(folder: Path) -> LabelledPictures:
             class_folders = {name for part in parts for name in _folders(root / part)}
             notes.append(f"Samples are those in {parts[0]}; {_listing(parts[1:])} was left out.")
             root /= parts[0]
-        elif len(holding) == 1 and all(name.count("/") > 1 for name in names):
+        elif len(holding) == 1 and not class_folders and all(name.count("/") > 1 for name in names):
             root /= holding[0]  # as archives unpack
         else:
             break
-    if not holding or (len(holding) == 1 and holding[0] not in listed):
+    class_folders.update(_folders(root))
+    if not holding or (len(class_folders) == 1 and holding[0] not in listed):
         notes += [f"Pictures have no labels: {root} has neither labels.csv nor a folder for each class."]
         return LabelledPictures(root, names, notes=tuple(notes))
-    class_folders.update(_folders(root))
     classes, order = _in_order(class_folders, listed)
     labels = [name.split("/")[0] for name in names]
     return LabelledPictures(root, names, labels, classes, (*notes, *order))

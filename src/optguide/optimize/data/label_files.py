@@ -10,6 +10,7 @@ from __future__ import annotations
 import csv
 import io
 import itertools
+import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -26,6 +27,7 @@ LABEL_FILES = ("labels.npy", "labels.csv", "labels.txt")
 _LABEL_HEADINGS = frozenset(
     {"category", "class", "class_id", "ground_truth", "label", "label_id", "labels", "target", "y"}
 )
+_COUNTED = re.compile(r"(\d+)[\s:,;]+(.+)")
 _INDEX_HEADINGS = ("", "unnamed: 0", "index")
 """What pandas calls the column with the numbers of rows."""
 
@@ -66,9 +68,9 @@ def class_names(folder: Path, samples: Sequence[str] = ()) -> tuple[str, ...]:
         if not path.is_file() or not samples or _lists_files(path, samples):
             return ()
     lines = [line.strip() for line in read_text(path).splitlines() if line.strip()]
-    parts = [line.replace(":", " ", 1).replace(",", " ", 1).split(None, 1) for line in lines]
-    if all(len(part) == 2 and part[0] == str(index) for index, part in enumerate(parts)):
-        lines = [part[1] for part in parts]
+    counted = [_COUNTED.fullmatch(line) for line in lines]
+    if all(match and match[1] == str(index) for index, match in enumerate(counted)):
+        lines = [match[2] for match in counted if match]
     if twice := [line for line in lines if lines.count(line) > 1]:
         raise InputError(f"{path.name} names the class {twice[0]!r} twice.", "Give every class its own name.")
     return tuple(lines)
