@@ -4,7 +4,7 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from optguide.claims import Claim, Condition, Source, decide, evaluate, judge, wrong_at_most
+from optguide.claims import Chance, Claim, Condition, Source, decide, evaluate, judge
 from optguide.errors import ClaimError
 from optguide.machine import Machine
 from optguide.records import Recording, Result, load
@@ -307,7 +307,7 @@ def test_false_verdicts_are_no_more_than_said():
             found = decide(kind, results)
             holds = all(true_at(condition, condition.edges[-1]) for condition in kind.conditions)
             false += found.outcome == ("refuted" if holds else "confirmed")
-            expected += wrong_at_most([found])[1]
+            expected += Chance.of([found]).wrong_at_most
     assert 0 < false <= expected * 1.2
 
 
@@ -317,7 +317,11 @@ def test_only_sampled_conditions_count_among_what_may_be_wrong():
         decide(claim(Condition(result=name, at_least="act")), {name: result})
         for name, result in results.items()
     ]
-    assert wrong_at_most(verdicts) == (1, pytest.approx(0.025))
+    chance = Chance.of(verdicts)
+    assert (chance.conditions, chance.read_back, chance.wrong_at_most) == (1, 1, pytest.approx(0.025))
+    assert "at most 0.0 of the verdicts" in chance.text
+    assert "1 more were read back" in chance.text
+    assert Chance.of([]).text == "No verdict rests on a sampled interval, so none is wrong by chance."
 
 
 GOOD, BAD, OPEN = (1.5, 1.4, 1.6, "ratio"), (0.5, 0.4, 0.6, "ratio"), (1.0, 0.9, 1.1, "ratio")

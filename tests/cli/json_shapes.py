@@ -64,12 +64,13 @@ GOLDEN = {
         comparisons[].first comparisons[].variant comparisons[].total comparisons[].kinds
     """,
     "claims": """
-        schema command machine measured counts
+        schema command machine measured counts chance.conditions chance.read_back chance.wrong_at_most
         claims[].id claims[].chapter claims[].outcome claims[].page claims[].statement claims[].reasons
         claims[].source.title claims[].source.url
     """,
     "claims MODEL": """
-        schema command machine variant int8 budget.seconds seconds counts
+        schema command machine variant int8 budget.seconds seconds counts chance.conditions chance.read_back
+        chance.wrong_at_most
         claims[].id claims[].chapter claims[].outcome claims[].page claims[].statement claims[].reasons
         claims[].results claims[].source.title claims[].source.url
     """,

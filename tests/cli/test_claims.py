@@ -55,6 +55,7 @@ def test_the_ledger(optguide, recorded):
         "there is no GPU",
         "not recorded",
         "No example has recorded y.later.",
+        "Sampled intervals of 95 % were held against 2 conditions",
         "4 claims: 1 confirmed, 1 refuted, 1 not measurable here, 1 not recorded.",
     ):
         assert expected in found.out

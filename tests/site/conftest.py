@@ -221,7 +221,7 @@ def result(
         more.pop("n", 120),
         method="median of paired ratios, bootstrapped over rounds",
         label=more.pop("label", "a made-up quantity"),
-        evidence=EVIDENCE,
+        evidence=EVIDENCE | more.pop("evidence", {}),
     )
 
 
@@ -229,14 +229,13 @@ def _refuting(every_claim) -> dict[str, Result]:
     found: dict[str, Result] = {}
     for claim in every_claim:
         condition = claim.conditions[0]
-        edge = condition.above if condition.above is not None else condition.below
-        margin = abs(edge) * 0.2 + 0.01 if edge is not None else 0.0
-        if condition.above is not None:
-            value = edge - margin
-        elif condition.below is not None:
-            value = edge + margin
+        lowest, highest = condition.edges[0], condition.edges[-1]
+        if condition.side == "above":
+            value = lowest - abs(lowest) * 0.2 - 0.01
+        elif condition.side == "below":
+            value = highest + abs(highest) * 0.2 + 0.01
         else:
-            value = condition.between[1] * 1.5 + 1
+            value = highest * 1.5 + 1
         found.setdefault(condition.result, result(value))
     return found
 

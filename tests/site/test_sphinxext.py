@@ -106,6 +106,35 @@ def test_claim_box_shows_verdict_interval_and_source(guide, a_record, numbers, o
     assert f"1 {outcome}" in article.find(class_="counts").get_text(" ")
 
 
+ALIKE = CLAIM.replace("above = 1.0", 'at_least = "act"').replace('"faster"', '"alike"')
+ASKED_THREADS = {"same": {"INFERENCE_NUM_THREADS": "2"}}
+
+
+@pytest.mark.parametrize(
+    ("evidence", "identifier", "outcome", "sentence"),
+    [
+        (ASKED_THREADS, "alike", "confirmed", "INFERENCE_NUM_THREADS is 2 on both sides"),
+        (ASKED_THREADS, "faster", "not measurable here", "read back, not timed"),
+        ({"disturbed": "It is disturbed."}, "faster", "inconclusive", "decides nothing. It is disturbed."),
+    ],
+)
+def test_what_is_read_back_or_disturbed_is_not_decided_by_the_clock(
+    guide, small, site_tools, evidence, identifier, outcome, sentence
+):
+    (small / "conf" / "claims" / "measure.toml").write_text(CLAIM + ALIKE)
+    timed = site_tools.result(2.0, 1.9, 2.1, evidence=evidence)
+    article, site = guide(
+        f"```{{claim}} {identifier}\n```\n\n```{{ledger}}\n```",
+        site_tools.record("measure/some", {"some.time": timed}),
+    )
+    assert site.exit_status == 0, site.output
+    box = article.find(class_="claim")
+    assert box.find(class_="verdict").get_text() == outcome
+    assert sentence in box.get_text()
+    assert bool(box.find("svg", role="img")) == ("disturbed" in evidence)
+    assert "No verdict rests on a sampled interval" in article.get_text()
+
+
 def test_results_table_has_caption_and_row_heads(guide, a_record):
     content = "```{results} How much\n:columns: time=Time, gpu=On a GPU\n:head: What\n\nsome | Some\n```"
     article, site = guide(content, a_record())

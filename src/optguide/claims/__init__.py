@@ -11,18 +11,19 @@ from optguide.claims.model import MARGINS, Claim, Condition, Source, load
 from optguide.claims.reasons import ConditionState, is_read_back
 from optguide.claims.verdicts import (
     BUILD_OUTCOMES,
+    Chance,
     ClaimOutcome,
     Verdict,
     decide,
     evaluate,
     judge,
     missing_needs,
-    wrong_at_most,
 )
 
 __all__ = [
     "BUILD_OUTCOMES",
     "MARGINS",
+    "Chance",
     "Claim",
     "ClaimOutcome",
     "Condition",
@@ -35,5 +36,4 @@ __all__ = [
     "judge",
     "load",
     "missing_needs",
-    "wrong_at_most",
 ]

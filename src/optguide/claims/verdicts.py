@@ -128,16 +128,46 @@ def evaluate(claims: Iterable[Claim], records: Records, machine: Machine) -> tup
     return tuple(_verdict(claim, records, machine) for claim in claims)
 
 
-def wrong_at_most(verdicts: Iterable[Verdict]) -> tuple[int, float]:
-    """How many conditions were decided or left open by sampled intervals, and how many of the verdicts on
-    them are wrong on average if every true value lies just at its bound, which is the worst case.
+@dataclass(frozen=True)
+class Chance:
+    """What chance may have done to a family of verdicts.
 
-    An interval of 95 % lies wholly on the wrong side of the true value in 2.5 of 100 cases. What was counted
-    or read back is not among them.
+    An interval of 95 % lies wholly on the wrong side of the true value in 2.5 of 100 cases. So of conditions
+    that were held against sampled intervals that share is decided wrongly on average where every true value
+    lies just at its bound, and less where it does not, however the intervals depend on each other.
+
+    :param conditions: that were held against sampled intervals; not those counted or read back, nor of
+        disturbed sessions.
+    :param read_back: conditions whose two sides cannot differ.
     """
-    results = [result for verdict in verdicts for result in verdict.results.values()]
-    sampled = sum(result.low < result.high and not is_read_back(result) for result in results)
-    return sampled, sampled * (1 - CONFIDENCE) / 2
+
+    conditions: int
+    read_back: int
+
+    @classmethod
+    def of(cls, verdicts: Iterable[Verdict]) -> Chance:
+        """Of a list of verdicts."""
+        results = [result for verdict in verdicts for result in verdict.results.values()]
+        sampled = [result for result in results if result.low < result.high and not disturbance(result)]
+        read_back = sum(map(is_read_back, results))
+        return cls(sum(not is_read_back(result) for result in sampled), read_back)
+
+    @property
+    def wrong_at_most(self) -> float:
+        """How many verdicts are wrong by chance, on average and in the worst case."""
+        return self.conditions * (1 - CONFIDENCE) / 2
+
+    @property
+    def text(self) -> str:
+        """For readers, in whole sentences."""
+        read_back = f" {self.read_back} more were read back, not timed." if self.read_back else ""
+        if not self.conditions:
+            return f"No verdict rests on a sampled interval, so none is wrong by chance.{read_back}"
+        return (
+            f"Sampled intervals of 95 % were held against {self.conditions} conditions of these claims. On"
+            f" average at most {self.wrong_at_most:.1f} of the verdicts are wrong by chance, and that many"
+            f" only if every true value lies just at its bound.{read_back}"
+        )
 
 
 def missing_needs(claim: Claim, machine: Machine) -> tuple[str, ...]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ from rich.text import Text
 
 from optguide import format as fmt
 from optguide.bench.variant import Variant
-from optguide.claims import Verdict, evaluate, on_model
+from optguide.claims import Chance, Verdict, evaluate, on_model
 from optguide.claims import load as load_claims
 from optguide.cli import output
 from optguide.cli.options import DURATION, debug_option, json_option, wait_option
@@ -131,6 +132,7 @@ def _show_recorded(folder: Path | None, *, as_json: bool) -> None:
             "machine": measured_on.to_dict(),
             "measured": newest.finished,
             "counts": _counts(verdicts),
+            "chance": _chance(verdicts),
             "claims": [_without_results(verdict) for verdict in verdicts],
         },
         tables=lambda: _print("Claims", verdicts, f"{measured_on.summary()}, {newest.finished}"),
@@ -192,6 +194,7 @@ def _try_on_model(model: str, options: Mapping[str, Any], *, as_json: bool) -> N
             "budget": {"seconds": budget},
             "seconds": seconds,
             "counts": _counts(verdicts),
+            "chance": _chance(verdicts),
             "claims": [verdict.to_dict() for verdict in verdicts],
         },
         tables=lambda: _print(f"The guide's claims on {variant.name}", verdicts, where, named=True),
@@ -239,6 +242,12 @@ def _counts(verdicts: Sequence[Verdict]) -> dict[str, int]:
     return dict(Counter(verdict.outcome for verdict in verdicts))
 
 
+def _chance(verdicts: Sequence[Verdict]) -> dict[str, float]:
+    """For ``--json``: how many of the verdicts may be wrong by chance."""
+    chance = Chance.of(verdicts)
+    return {**asdict(chance), "wrong_at_most": chance.wrong_at_most}
+
+
 def _print(title: str, verdicts: Sequence[Verdict], where: str, *, named: bool = False) -> None:
     """The table and its summary.
 
@@ -254,4 +263,5 @@ def _print(title: str, verdicts: Sequence[Verdict], where: str, *, named: bool =
     counts = Counter(verdict.outcome for verdict in verdicts).most_common()
     summary = ", ".join(f"{count} {outcome}" for outcome, count in counts) or "no claims"
     output.paragraph(f"{len(rows)} claim{'' if len(rows) == 1 else 's'}: {summary}.")
+    output.paragraph(Chance.of(verdicts).text)
     output.paragraph(f"Measured on {where}.")

@@ -112,8 +112,8 @@ def test_bounds_are_those_of_the_guide():
     """The reader's model is held against what the guide's are held against."""
     guide = {claim.id: claim for claim in claims.load(CHECKOUT / "conf" / "claims")}
     for claim in shipped():
-        bounds = {(part.above, part.below, part.between) for part in claim.conditions}
-        assert bounds <= {(part.above, part.below, part.between) for part in guide[claim.id].conditions}
+        bounds = {(part.side, part.edges) for part in claim.conditions}
+        assert bounds <= {(part.side, part.edges) for part in guide[claim.id].conditions}
 
 
 def test_every_result_is_produced_by_one_probe_and_decides_a_claim():

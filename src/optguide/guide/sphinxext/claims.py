@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from docutils import nodes
 
 from optguide import claims
-from optguide.claims import BUILD_OUTCOMES, Claim, Condition, Verdict
+from optguide.claims import BUILD_OUTCOMES, Chance, Claim, Condition, Verdict
 from optguide.errors import ClaimError
 from optguide.guide.sphinxext.links import page_link
 from optguide.guide.sphinxext.pages import (
@@ -84,7 +84,8 @@ class Ledger(GuideDirective):
         if not evaluated:
             return [nodes.paragraph("", "No claims have been written down yet.")]
         chapters = groupby(evaluated, key=lambda item: item.verdict.chapter)
-        return [_counts(evaluated), *(_chapter(name, list(items)) for name, items in chapters)]
+        chance = nodes.paragraph("", Chance.of(item.verdict for item in evaluated).text)
+        return [_counts(evaluated), chance, *(_chapter(name, list(items)) for name, items in chapters)]
 
 
 @dataclass(frozen=True)
