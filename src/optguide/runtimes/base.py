@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, fields
 from typing import Any, ClassVar, Generic, Self, TypeVar
@@ -12,7 +12,7 @@ from typing import Any, ClassVar, Generic, Self, TypeVar
 import numpy as np
 import numpy.typing as npt
 
-from optguide.errors import InputError, OptionError
+from optguide.errors import EnvironmentMissing, InputError, OptionError, first_line
 from optguide.runtimes import inputs as inputs_module
 
 Outputs = list[npt.NDArray[np.generic]]
@@ -124,9 +124,11 @@ class Runner(ABC, Generic[Settings]):
     :ivar queue: of requests, where :attr:`Runtime.asynchronous`.
     :ivar frames: inputs that one call processes.
     :ivar varied: whether the input sets differ in shape.
+    :cvar refusals: exceptions by which the runtime refuses inputs.
     """
 
     queue: Any = None
+    refusals: ClassVar[tuple[type[Exception], ...]] = ()
 
     def __init__(self, settings: Settings, spec: dict[str, Any]) -> None:
         self.settings = settings
@@ -174,8 +176,14 @@ class Runner(ABC, Generic[Settings]):
         return error
 
     def outputs(self) -> Outputs:
-        """The outputs of the first input set, as plain arrays."""
-        return as_arrays(self.calls[0]())
+        """The outputs of the first input set, as plain arrays.
+
+        :raises InputError: the model refuses the inputs.
+        """
+        try:
+            return as_arrays(self.calls[0]())
+        except self.refusals as error:
+            raise misfit(first_line(error)) from error
 
     def input_sets(self, specs: dict[str, inputs_module.InputSpec]) -> list[inputs_module.Arrays]:
         """The variant's input sets, ordered as ``specs``; random ones where it names no file."""
@@ -195,6 +203,28 @@ def as_arrays(result: Any) -> Outputs:
     return [np.asarray(item.detach() if hasattr(item, "detach") else item) for item in result]
 
 
+@contextmanager
+def installed(package: str, remedy: str = 'Run: pip install "optguide[frameworks]".') -> Iterator[None]:
+    """Import inside; a missing module is reported as the ``package`` that is not installed.
+
+    :raises EnvironmentMissing: the import fails.
+    """
+    try:
+        yield
+    except ImportError as error:
+        raise EnvironmentMissing(f"{package} is not installed for this interpreter.", remedy) from error
+
+
+def refuse_other_types(arrays: inputs_module.Arrays, dtypes: Mapping[str, np.dtype[Any]]) -> None:
+    """Refuse arrays of another element type than the model takes; OpenVINO would convert them in every call.
+
+    :raises InputError: for the first such input.
+    """
+    for name, dtype in dtypes.items():
+        if arrays[name].dtype != dtype:
+            raise misfit(f"{name!r} takes {dtype} and the file has {arrays[name].dtype}.")
+
+
 def misfit(cause: str) -> InputError:
     """The error for inputs that the loaded model refused, whatever the runtime calls it."""
     return InputError(
@@ -210,9 +240,10 @@ def dynamic_shape(name: str, shape: object) -> InputError:
     )
 
 
-def frames_of(first: Any) -> int:
+def frames_of(arrays: Iterable[Any]) -> int:
     """Inputs in one call: the first dimension of the first input, where its rank leaves room for a batch."""
-    return int(first.shape[0]) if first.ndim > 1 else 1
+    first = next(iter(arrays), None)
+    return int(first.shape[0]) if first is not None and first.ndim > 1 else 1
 
 
 def parse_number(key: str, value: str, also: Sequence[str] = ()) -> int:

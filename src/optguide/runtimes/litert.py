@@ -11,9 +11,17 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from optguide.errors import EnvironmentMissing, InputError, ModelError, first_line
+from optguide.errors import InputError, ModelError, first_line
 from optguide.runtimes import inputs
-from optguide.runtimes.base import Outputs, Runner, Runtime, dynamic_shape, frames_of, misfit
+from optguide.runtimes.base import (
+    Outputs,
+    Runner,
+    Runtime,
+    dynamic_shape,
+    frames_of,
+    installed,
+    refuse_other_types,
+)
 from optguide.runtimes.inputs import Arrays, InputSpec
 
 
@@ -43,14 +51,11 @@ class LiteRTRunner(Runner[LiteRT]):
     Its tensors have one shape at a time; a call whose inputs have another allocates them anew.
     """
 
+    refusals: ClassVar = (RuntimeError, ValueError)
+
     def load(self) -> None:
-        with self.stage("import"):
-            try:
-                from ai_edge_litert.interpreter import Interpreter
-            except ImportError as error:
-                raise EnvironmentMissing(
-                    "LiteRT is not installed.", 'Run: pip install "optguide[frameworks]".'
-                ) from error
+        with self.stage("import"), installed("LiteRT"):
+            from ai_edge_litert.interpreter import Interpreter
         path = Path(self.spec["model"])
         with self.stage("read"):
             try:
@@ -65,12 +70,12 @@ class LiteRTRunner(Runner[LiteRT]):
         inputs.refuse_unknown(self.settings.shapes, list(self._ports))
         sets = self.input_sets({name: self._spec(name, port) for name, port in self._ports.items()})
         for arrays in sets:
-            self._refuse_other_types(arrays)
+            refuse_other_types(arrays, {name: np.dtype(port["dtype"]) for name, port in self._ports.items()})
         with self.stage("compile"):
             self._allocate(sets[0])
         self._outputs = [port["index"] for port in self._interpreter.get_output_details()]
         self.calls = [partial(self._call, arrays) for arrays in sets]
-        self.frames = frames_of(next(iter(sets[0].values()))) if sets[0] else 1
+        self.frames = frames_of(sets[0].values())
 
     def _spec(self, name: str, port: Mapping[str, Any]) -> InputSpec:
         shape = self.settings.shapes.get(name, tuple(map(int, port["shape_signature"])))
@@ -79,12 +84,6 @@ class LiteRTRunner(Runner[LiteRT]):
         if any(size < 0 for size in shape):
             raise dynamic_shape(name, list(shape))
         return shape, np.dtype(port["dtype"])
-
-    def _refuse_other_types(self, arrays: Arrays) -> None:
-        for name, port in self._ports.items():
-            dtype = np.dtype(port["dtype"])
-            if arrays[name].dtype != dtype:
-                raise misfit(f"{name!r} takes {dtype} and the file has {arrays[name].dtype}.")
 
     def _allocate(self, arrays: Arrays) -> None:
         """Give the inputs the shapes of ``arrays``, and find memory for all tensors."""
@@ -109,12 +108,6 @@ class LiteRTRunner(Runner[LiteRT]):
             self._interpreter.set_tensor(self._ports[name]["index"], array)
         self._interpreter.invoke()
         return [self._interpreter.get_tensor(index) for index in self._outputs]
-
-    def outputs(self) -> Outputs:
-        try:
-            return super().outputs()
-        except (RuntimeError, ValueError) as error:
-            raise misfit(first_line(error)) from error
 
     def effective(self) -> dict[str, str]:
         threads = self.settings.threads  # all that there is to set; LiteRT does not tell what it resolved

@@ -9,9 +9,9 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from optguide.errors import EnvironmentMissing, ModelError, first_line
+from optguide.errors import ModelError, first_line
 from optguide.runtimes import inputs
-from optguide.runtimes.base import Outputs, Runner, Runtime, dynamic_shape, frames_of, misfit
+from optguide.runtimes.base import Runner, Runtime, dynamic_shape, frames_of, installed
 from optguide.runtimes.inputs import InputSpec
 
 _TYPES = {
@@ -49,14 +49,11 @@ class ONNXRuntime(Runtime):
 class OnnxRuntimeRunner(Runner[ONNXRuntime]):
     """An ``InferenceSession`` with pinned threads and all graph optimizations."""
 
+    refusals: ClassVar = (Exception,)
+
     def load(self) -> None:
-        with self.stage("import"):
-            try:
-                import onnxruntime
-            except ImportError as error:
-                raise EnvironmentMissing(
-                    "onnxruntime is not installed.", 'Run: pip install "optguide[frameworks]".'
-                ) from error
+        with self.stage("import"), installed("onnxruntime"):
+            import onnxruntime
         self._runtime = onnxruntime
         options = onnxruntime.SessionOptions()
         if self.settings.threads is not None:
@@ -78,13 +75,7 @@ class OnnxRuntimeRunner(Runner[ONNXRuntime]):
         inputs.refuse_unknown(self.settings.shapes, [node.name for node in nodes])
         sets = self.input_sets({node.name: _spec(node, self.settings.shapes, from_files) for node in nodes})
         self.calls = [partial(self.session.run, None, arrays) for arrays in sets]
-        self.frames = frames_of(next(iter(sets[0].values())))
-
-    def outputs(self) -> Outputs:
-        try:
-            return super().outputs()
-        except Exception as error:
-            raise misfit(first_line(error)) from error
+        self.frames = frames_of(sets[0].values())
 
     def effective(self) -> dict[str, str]:
         options = self.session.get_session_options()

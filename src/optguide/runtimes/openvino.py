@@ -20,6 +20,7 @@ from optguide.runtimes.base import (
     frames_of,
     misfit,
     parse_number,
+    refuse_other_types,
 )
 from optguide.runtimes.inputs import Arrays, InputSpec
 from optguide.runtimes.openvino_errors import (
@@ -188,11 +189,8 @@ class OpenVINORunner(Runner[OpenVINO]):
         self.specs = {port_name(port, index): _spec(port, index) for index, port in ports}
         self.sets = self.input_sets(self.specs)
         for arrays in self.sets:
-            _refuse_other_types(arrays, self.specs)
-        if self.settings.batch is not None:
-            self.frames = self.settings.batch
-        else:
-            self.frames = frames_of(next(iter(self.sets[0].values()))) if self.sets[0] else 1
+            refuse_other_types(arrays, {name: dtype for name, (_, dtype) in self.specs.items()})
+        self.frames = self.settings.batch or frames_of(self.sets[0].values())
         self._bind()
 
     def _blob(self, path: Path) -> Any:
@@ -308,13 +306,6 @@ def _spec(port: Any, index: int) -> InputSpec:
     shape = port.partial_shape
     static = tuple(shape.to_shape()) if shape.is_static else ()
     return static, np.dtype(port.element_type.to_dtype())
-
-
-def _refuse_other_types(arrays: Arrays, specs: Mapping[str, InputSpec]) -> None:
-    """OpenVINO would convert them in every call without a word, and the time for it would count."""
-    for name, (_, dtype) in specs.items():
-        if arrays[name].dtype != dtype:
-            raise misfit(f"{name!r} takes {dtype} and the file has {arrays[name].dtype}.")
 
 
 def property_text(value: Any) -> str:

@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from optguide.errors import EnvironmentMissing, InputError, ModelError
+from optguide.runtimes.base import installed
 from optguide.runtimes.inputs import refuse_unknown
 from optguide.runtimes.openvino_errors import not_read, telling_line
 
@@ -43,12 +44,8 @@ def _read_export(path: Path) -> Any:
     """The model in a torch export, with the shapes it was exported for."""
     import openvino
 
-    try:
+    with installed("PyTorch, which reads .pt2 files,"):
         import torch
-    except ImportError as error:
-        raise EnvironmentMissing(
-            "PyTorch, which reads .pt2 files, is not installed.", 'Run: pip install "optguide[frameworks]".'
-        ) from error
     program = torch.export.load(path)
     values = {node.name: node.meta.get("val") for node in program.graph.nodes if node.op == "placeholder"}
     shapes = [

@@ -8,9 +8,9 @@ from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar
 
-from optguide.errors import EnvironmentMissing, InputError, ModelError
+from optguide.errors import InputError, ModelError
 from optguide.runtimes import inputs
-from optguide.runtimes.base import Runner, Runtime, frames_of
+from optguide.runtimes.base import Runner, Runtime, frames_of, installed
 
 
 @dataclass(frozen=True)
@@ -37,13 +37,8 @@ class TensorFlowRunner(Runner[TensorFlow]):
 
     def load(self) -> None:
         os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-        with self.stage("import"):
-            try:
-                import tensorflow
-            except ImportError as error:
-                raise EnvironmentMissing(
-                    "TensorFlow is not installed for this interpreter.", "Run: nox -s environments."
-                ) from error
+        with self.stage("import"), installed("TensorFlow", "Run: nox -s environments."):
+            import tensorflow
         self._tensorflow = tensorflow
         threads = self.settings.threads
         if threads is not None:
@@ -64,7 +59,7 @@ class TensorFlowRunner(Runner[TensorFlow]):
             raise InputError("A SavedModel is measured on real inputs.", "Pass --inputs with an .npz file.")
         read = inputs.from_files(self.spec["inputs"])
         sets = [inputs.match(arrays, names, "The input file") for arrays in read]
-        self.frames = frames_of(next(iter(sets[0].values())))
+        self.frames = frames_of(sets[0].values())
         self.calls = [
             partial(function, **{name: tensorflow.constant(array) for name, array in arrays.items()})
             for arrays in sets

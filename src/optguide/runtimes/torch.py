@@ -14,7 +14,7 @@ import numpy as np
 from optguide import references
 from optguide.errors import EnvironmentMissing, InputError, ModelError, first_line
 from optguide.runtimes import inputs
-from optguide.runtimes.base import Outputs, Runner, Runtime, frames_of, misfit
+from optguide.runtimes.base import Runner, Runtime, frames_of, installed, misfit
 
 
 @dataclass(frozen=True)
@@ -45,14 +45,11 @@ class PyTorch(Runtime):
 class TorchRunner(Runner[PyTorch]):
     """A module in inference mode; the compiler's work is timed as the stage ``compile``."""
 
+    refusals: ClassVar = (RuntimeError, TypeError, ValueError, AssertionError)
+
     def load(self) -> None:
-        with self.stage("import"):
-            try:
-                import torch
-            except ImportError as error:
-                raise EnvironmentMissing(
-                    "PyTorch is not installed.", 'Run: pip install "optguide[frameworks]".'
-                ) from error
+        with self.stage("import"), installed("PyTorch"):
+            import torch
         self._torch = torch
         if self.settings.threads is not None:
             torch.set_num_threads(self.settings.threads)
@@ -70,7 +67,7 @@ class TorchRunner(Runner[PyTorch]):
             ]
         except TypeError as error:
             raise misfit(first_line(error)) from error
-        self.frames = frames_of(sets[0][0])
+        self.frames = frames_of(sets[0])
         with self.stage("compile"):
             if self.settings.compile:
                 module = self._compiled(module, sets)
@@ -109,12 +106,6 @@ class TorchRunner(Runner[PyTorch]):
     def _run(self, module: Any, arguments: tuple[Any, ...]) -> Any:
         with self._torch.inference_mode():
             return module(*arguments)
-
-    def outputs(self) -> Outputs:
-        try:
-            return super().outputs()
-        except (RuntimeError, TypeError, ValueError, AssertionError) as error:
-            raise misfit(first_line(error)) from error
 
     def effective(self) -> dict[str, str]:
         return {
