@@ -2,7 +2,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from optguide.optimize.phases import MOST, SHARES, Clock
+from optguide.optimize.budget import MOST, SHARES, Clock, larger_budget
 
 
 @pytest.fixture
@@ -45,9 +45,19 @@ def test_without_claims_the_others_have_their_time(time):
     assert clock.until("racing") > 100 * SHARES["racing"]
 
 
-def test_a_resumed_run_goes_on_with_what_is_left(time):
+def test_a_resumed_run_shares_what_is_left(time):
+    """What was cut off gets its share of the time that was added, however much of the budget is gone."""
     clock = Clock(100.0, 60.0, now=lambda: time.now)
     time.now += 5
     assert clock.spent == 65
-    assert clock.until("making") == 0
+    assert clock.until("making") == pytest.approx(40 * SHARES["making"] - 5)
+    assert clock.until("racing") == pytest.approx(40 * SHARES["racing"] - 5)
     assert clock.until("claims") == pytest.approx(100 * MOST["claims"])
+
+
+def test_the_budget_that_is_named_would_do(time):
+    sentence = larger_budget(100.0, 48.0)
+    minutes = int(sentence.split("--budget ")[1].split("m")[0])
+    for spent in (0.0, 100.0):  # a new run, and one that is resumed
+        assert 0.8 * Clock(60.0 * minutes, spent, now=lambda: time.now).until("making") >= 48.0
+    assert "48 s" in sentence

@@ -125,7 +125,9 @@ def test_the_final_is_what_is_reported(finished):
     assert outcome.state.rounds[-1].title == "confirmation"
     assert outcome.decision.winner == outcome.state.rounds[-1].incumbent
     for key, name in (("default", outcome.decision.default), ("hint", outcome.decision.hint)):
-        if name != outcome.decision.winner:
+        if outcome.decision.standing(name).ratio is None:  # the winner, or what the device makes the same of
+            assert key not in outcome.decision.delivered
+        else:
             ratio = outcome.state.rounds[-1].ratios[name]
             assert outcome.decision.delivered[key].value == pytest.approx(1 / ratio.value)
 
@@ -245,6 +247,80 @@ def test_a_metric_that_cannot_be_computed_leaves_nothing_behind(start, out, tmp_
     with pytest.raises((InputError, OptionError), match="no such thing"):
         start(data=str(tmp_path / "data.npz"), metric="mine:broken")
     assert not out.exists()
+
+
+class TestAnswersAsDeployed:
+    """The winner's answers are checked in its own settings; here a model goes bad after it was judged."""
+
+    @pytest.fixture
+    def data(self, tmp_path):
+        rng = np.random.default_rng(0)
+        np.savez(tmp_path / "data.npz", x=rng.standard_normal((1200, 1, WIDTH), dtype=np.float32))
+        return {"data": str(tmp_path / "data.npz"), "metric": "cosine", "goal": "throughput"}
+
+    @staticmethod
+    def quantized(run, spoil=False):
+        """As if INT8 had been made and judged, and as if the machine ran it three times as fast."""
+        source = run.store.folder / "run" / "f32.xml"
+        target = source.with_name("int8.xml")
+        target.write_bytes(source.read_bytes())
+        weights = np.fromfile(source.with_suffix(".bin"), dtype=np.float32)
+        (-weights if spoil else weights).tofile(target.with_suffix(".bin"))
+        (default,) = (a for a in run.state.artifacts if a.precision == "default")
+        int8 = replace(default, precision="int8", file="run/int8.xml")
+        run.save(replace(run.state, artifacts=(*run.state.artifacts, int8)))
+
+    @staticmethod
+    def fast(variants, budget, *, seed, label):
+        machine = Machine(
+            lambda v: 1 / (500.0 if "INT8" in v.name else 200.0 if "THROUGHPUT" in v.name else 100.0)
+        )
+        return machine.measure(variants, budget, seed=seed, label=label)
+
+    def outcome(self, start, data, *, spoil):
+        racing = partial(race_candidates, rounds=2, measure=self.fast)
+        confirming = partial(confirm_winner, measure=self.fast)
+        quantized = partial(self.quantized, spoil=spoil)
+        return start(phases=(read_model, original, quantized, racing, confirming), **data).outcome
+
+    def test_a_winner_is_judged_as_it_is_deployed(self, start, data):
+        outcome = self.outcome(start, data, spoil=False)
+        assert outcome.decision.winner.startswith("INT8")
+        checked = outcome.state.deployed[outcome.decision.winner]
+        assert checked.quality.kept == "kept"
+        assert any("in these settings, it reaches" in sentence for sentence in outcome.decision.summary)
+        assert not any("not checked" in sentence for sentence in outcome.decision.warnings)
+
+    def test_one_that_is_wrong_is_dropped_and_the_next_one_taken(self, start, data, out):
+        outcome = self.outcome(start, data, spoil=True)
+        assert outcome.decision.winner == outcome.decision.hint
+        rejected = [name for name, artifact in outcome.state.deployed.items() if name.startswith("INT8")]
+        assert rejected
+        for name in rejected:
+            standing = outcome.decision.standing(name)
+            assert standing.status == "too inaccurate"
+            assert "in these settings" in standing.why
+        assert outcome.decision.winner in outcome.state.deployed
+        assert outcome.state.rounds[-1].title == "confirmation"
+        assert read_report(out / "report.json") == outcome
+
+
+def test_more_budget_makes_what_was_cut_off(start, out, tmp_path):
+    """Nearly all of the budget is gone when the run is resumed with half as much again."""
+    pytest.importorskip("nncf")
+    rng = np.random.default_rng(0)
+    np.savez(tmp_path / "data.npz", x=rng.standard_normal((40, 1, WIDTH), dtype=np.float32))
+    making = partial(make_artifacts, precisions=("int8",))
+
+    def spend(run):
+        run.clock._begun -= 0.95 * BUDGET
+
+    first = start(phases=(read_model, spend, making, one_round), data=str(tmp_path / "data.npz")).outcome
+    (int8,) = (artifact for artifact in first.state.artifacts if artifact.precision == "int8")
+    assert "The budget left no time to make it. With --budget" in int8.why_not
+    again = resume(out, budget=2 * BUDGET, phases=(read_model, making, one_round)).outcome
+    (int8,) = (artifact for artifact in again.state.artifacts if artifact.precision == "int8")
+    assert (int8.file, int8.why_not) == ("run/int8.xml", "")
 
 
 class TestResuming:

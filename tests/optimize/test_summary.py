@@ -31,6 +31,23 @@ def test_the_decision_comes_first_with_its_gain():
     assert first.endswith("the throughput of OpenVINO's default.")
 
 
+def test_a_winner_that_is_slower_says_why_the_default_lost():
+    why = "It loses 6.0 points (4.1 to 7.9) of top-1, and 1 point is allowed."
+    lossy = tuple(
+        replace(s, status="too inaccurate", why=why) if s.candidate == DEFAULT else s
+        for s in RICH.decision.standings
+    )
+    slower = changed(
+        RICH,
+        standings=lossy,
+        delivered={"default": Estimate(0.43, 0.41, 0.45, "ratio", 9)},
+    )
+    first, second, *_ = sentences(slower)
+    reason = "OpenVINO's default loses 6.0 points (4.1 to 7.9) of top-1, and 1 point is allowed."
+    assert first == f"Use {WINNER.name}: {reason}"
+    assert second.startswith("It has 0.430\N{MULTIPLICATION SIGN} (0.410 to 0.450) the throughput of")
+
+
 def test_what_the_winner_gains_over_the_rest():
     assert "the throughput of the THROUGHPUT hint" in text(RICH)
     assert "the throughput of 32-bit floats under default settings" in text(RICH)

@@ -6,17 +6,17 @@ The same sentences stand at the head of the report, in ``report.json`` and on th
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import replace
 
 from optguide.bench.load import LatencyLimit
 from optguide.format import duration, estimate, interval, quantity
 from optguide.machine.noise import LIMITS
-from optguide.optimize.candidate import DEFAULT, F32, Candidate, hint_for
-from optguide.optimize.outcome import Decision, Outcome, Quality, Standing, State, Status
+from optguide.optimize.candidate import DEFAULT, F32, Candidate, Precision, hint_for
+from optguide.optimize.outcome import Artifact, Decision, Outcome, State, Status
 from optguide.optimize.search.planning import entrants
 from optguide.optimize.search.race_state import inverse
-from optguide.optimize.search.rules import Rules, may_win
+from optguide.optimize.search.rules import Rules, is_rejected, may_win
 from optguide.optimize.search.standings import standings
 from optguide.stats.accuracy import FEWEST_SAMPLES
 from optguide.stats.estimate import Estimate
@@ -40,7 +40,13 @@ def rules_of(state: State) -> Rules:
     settings = state.settings
     eligible = tuple(a.precision for a in state.artifacts if may_win(a, unproven=settings.unproven))
     hint = hint_for(settings.goal)
-    return Rules(settings.goal, DEFAULT, hint, eligible or (DEFAULT.precision,), settings.limit)
+    judged = {artifact.precision: artifact for artifact in state.artifacts}
+    rejected = frozenset(
+        name
+        for name, checked in state.deployed.items()
+        if is_rejected(checked, judged.get(checked.precision), unproven=settings.unproven)
+    )
+    return Rules(settings.goal, DEFAULT, hint, eligible or (DEFAULT.precision,), settings.limit, rejected)
 
 
 def decide(state: State) -> Decision:
@@ -51,14 +57,14 @@ def decide(state: State) -> Decision:
     candidates = dict.fromkeys(
         (*entrants(rules, space, (*rules.precisions, *made)), *missing) if space is not None else missing
     )
-    result = standings(tuple(candidates), state.rounds, state.artifacts, rules)
+    result = standings(tuple(candidates), state.rounds, state.artifacts, rules, state.deployed)
     confirmation = state.confirmation
     decision = Decision(
         winner=result.winner.name,
         default=DEFAULT.name,
         hint=rules.hint.name,
         standings=result.standings,
-        delivered=_delivered(state, result.winner.name),
+        delivered=_delivered(state, result.winner.name, result.same),
         speed_of_framework=confirmation.speeds.get(state.framework) if confirmation else None,
         met=result.met,
         closest=result.closest,
@@ -73,8 +79,11 @@ def profiled_beside(winner: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys((winner, DEFAULT.name)))
 
 
-def _delivered(state: State, winner: str) -> Mapping[str, Estimate]:
-    """What the winner gains, from the last round in which it was the incumbent and the other took part."""
+def _delivered(state: State, winner: str, same: Collection[str]) -> Mapping[str, Estimate]:
+    """What the winner gains, from the last round in which it was the incumbent and the other took part.
+
+    :param same: names of what the device resolves to the same configuration, over which nothing is gained.
+    """
     over = {
         "default": DEFAULT.name,
         "hint": hint_for(state.settings.goal).name,
@@ -86,12 +95,12 @@ def _delivered(state: State, winner: str) -> Mapping[str, Estimate]:
         key: next((race_round.ratios[name] for race_round in led if name in race_round.ratios), None)
         for key, name in over.items()
     }
-    return {key: inverse(ratio) for key, ratio in ratios.items() if ratio is not None}
+    return {key: inverse(ratio) for key, ratio in ratios.items() if ratio and over[key] not in same}
 
 
 def _warnings(outcome: Outcome, *, confirmed: bool) -> Iterator[str]:
     """Reasons not to take the numbers at face value."""
-    state = outcome.state
+    state, decision = outcome.state, outcome.decision
     if not told_apart(outcome):
         if state.ended == "interrupted":
             yield "Nothing had been told apart when the run was interrupted, so OpenVINO's default is kept."
@@ -105,6 +114,9 @@ def _warnings(outcome: Outcome, *, confirmed: bool) -> Iterator[str]:
             "No confirmation run measured the winner again, so its numbers are those of the race: the best of"
             " many looks better than it is."
         )
+    judged = _artifact(state, decision.standing(decision.winner).candidate.precision)
+    if told_apart(outcome) and judged and judged.quality and decision.winner not in state.deployed:
+        yield "The winner's answers were not checked in its own settings, only those of its precision."
     shares = [played.others_share for played in state.rounds if played.others_share is not None]
     (limit,) = (limit for limit in LIMITS if limit.witness == "others_share")
     if shares and shares[-1] > limit.noisy:
@@ -127,146 +139,165 @@ def _doubts(state: State) -> Iterator[str]:
         yield original.note
 
 
+def told_apart(outcome: Outcome) -> bool:
+    """Whether anything was compared at all: with a budget too small, nothing is."""
+    ratios = (standing.ratio for standing in outcome.decision.standings)
+    return any(ratios) or any(race_round.ratios for race_round in outcome.state.rounds)
+
+
 def sentences(outcome: Outcome) -> tuple[str, ...]:
     """What a reader has to know, in order of importance."""
     return tuple(_sentences(outcome))
 
 
-def told_apart(outcome: Outcome) -> bool:
-    """Whether anything was compared at all: with a budget too small, nothing is."""
-    return any(standing.ratio is not None for standing in outcome.decision.standings)
-
-
 def _sentences(outcome: Outcome) -> Iterator[str]:
-    yield _verdict(outcome)
-    if outcome.decision.met is False:
-        yield from _closest(outcome)
-    elif outcome.decision.met and outcome.state.settings.limit:
-        yield from _kept(outcome, outcome.state.settings.limit)
+    state, decision = outcome.state, outcome.decision
+    limit = state.settings.limit
+    if decision.met is False and limit is not None:
+        yield f"Nothing that was tried is shown to keep a p{limit.percentile} of {limit.milliseconds:g} ms."
+        if decision.closest:
+            yield _closest(outcome, limit)
+    else:
+        yield from _choice(outcome)
+        latency = _limited(outcome, decision.winner) if decision.met else None
+        if limit is not None and latency is not None:
+            within = f"within the limit of {limit.milliseconds:g} ms"
+            yield f"Its p{limit.percentile} is {estimate(latency)}, {within}."
     yield from _gains(outcome)
     yield from _accuracy(outcome)
     yield from _tried(outcome)
-    yield from outcome.state.subject.notes
-    if outcome.state.ended == "interrupted":
+    yield from state.subject.notes
+    if state.ended == "interrupted":
         yield "The run was interrupted: this is what was known by then."
 
 
-def _verdict(outcome: Outcome) -> str:
-    budget = duration(outcome.state.settings.budget)
-    others = len(
-        [s for s in outcome.decision.standings if s.speed and s.candidate.name != outcome.decision.default]
-    )
-    if outcome.decision.met is False:
-        assert outcome.state.settings.limit is not None  # noqa: S101 - what was not met
-        return f"Nothing that was tried is shown to keep {_limit(outcome.state.settings.limit)}."
-    if outcome.decision.winner != outcome.decision.default:
-        gain = outcome.decision.delivered.get("default")
-        if gain is None:
-            return f"Use {outcome.decision.winner}."
-        verb = _verb(outcome)
-        return f"Use {outcome.decision.winner}: it {verb} {_times(gain, outcome)} OpenVINO's default."
+def _choice(outcome: Outcome) -> Iterator[str]:
+    """What to use, and why."""
+    decision = outcome.decision
+    if decision.winner == decision.default:
+        yield f"Keep OpenVINO's default: {_why_default(outcome)}."
+        return
+    gain = decision.delivered.get("default")
+    faster = gain and f"it {_verb(outcome)} {_times(gain, outcome)} OpenVINO's default."
+    reason = "" if gain is not None and gain.low > 1 else _against_default(decision)
+    yield ": ".join(filter(None, (f"Use {decision.winner}", reason or faster or ""))).rstrip(".") + "."
+    if reason and faster:
+        yield f"{faster[:1].upper()}{faster[1:]}"
+
+
+def _against_default(decision: Decision) -> str:
+    """What keeps the default from winning where it is not speed."""
+    standing = next((s for s in decision.standings if s.candidate.name == decision.default), None)
+    why = standing.why if standing else ""
+    match standing and standing.status:
+        case "too inaccurate" | "accuracy not shown":
+            return f"OpenVINO's default {why.removeprefix('It ')}"
+        case "over the latency limit" | "latency limit not shown":
+            return f"OpenVINO's default is not shown to keep the latency limit. {why}"
+        case "failed":
+            return f"OpenVINO's default does not run. {why}"
+    return ""
+
+
+def _why_default(outcome: Outcome) -> str:
+    """Why the default stays, for the end of a sentence."""
+    state, standings = outcome.state, outcome.decision.standings
     if not told_apart(outcome):
-        if outcome.state.ended == "interrupted":
-            return "Keep OpenVINO's default: the run was interrupted before anything could be told apart."
-        return f"Keep OpenVINO's default: a budget of {budget} is too small to tell anything apart."
+        if state.ended == "interrupted":
+            return "the run was interrupted before anything could be told apart"
+        return f"a budget of {duration(state.settings.budget)} is too small to tell anything apart"
+    ratios = [s.ratio for s in standings if s.status == "not distinguishable" and s.ratio]
     how = "shown to be better"
-    if any(
-        s.status == "not distinguishable" and s.ratio and s.ratio.low > 1 for s in outcome.decision.standings
-    ):
-        how = "better by 2 % or more" if outcome.state.confirmation is not None else "confirmed to be better"
-    which = f"none of the {others} other candidates that were measured is"
+    if any(ratio.low > 1 for ratio in ratios):
+        how = "better by 2 % or more" if state.confirmation is not None else "confirmed to be better"
+    others = sum(bool(s.speed) and s.candidate.name != outcome.decision.default for s in standings)
     if others == 1:
-        which = "the one other candidate that was measured is not"
-    return f"Keep OpenVINO's default: {which} {how}."
+        return f"the one other candidate that was measured is not {how}"
+    return f"none of the {others} other candidates that were measured is {how}"
 
 
-def _closest(outcome: Outcome) -> Iterator[str]:
+def _closest(outcome: Outcome, limit: LatencyLimit) -> str:
     """By how much the limit is missed."""
-    limit = outcome.state.settings.limit
-    if limit is None or not outcome.decision.closest:
-        return
-    standing = _standing(outcome, outcome.decision.closest)
-    found = standing.speed.latency.get(f"p{limit.percentile}") if standing and standing.speed else None
-    if found is None:
-        yield f"{outcome.decision.closest} comes closest."
-        return
-    over = found.value - limit.milliseconds
+    closest = f"{outcome.decision.closest} comes closest"
+    latency = _limited(outcome, outcome.decision.closest)
+    if latency is None:
+        return f"{closest}."
+    over = latency.value - limit.milliseconds
     beyond = "within it, but its interval reaches beyond"
     distance = f"{quantity(over, 'ms')} over it" if over > 0 else beyond
-    name = f"p{limit.percentile}"
-    yield f"{outcome.decision.closest} comes closest: its {name} is {estimate(found)}, {distance}."
+    return f"{closest}: its p{limit.percentile} is {estimate(latency)}, {distance}."
 
 
-def _kept(outcome: Outcome, limit: LatencyLimit) -> Iterator[str]:
-    standing = _standing(outcome, outcome.decision.winner)
-    found = standing.speed.latency.get(f"p{limit.percentile}") if standing and standing.speed else None
-    if found is not None:
-        yield f"Its p{limit.percentile} is {estimate(found)}, within the limit of {_milliseconds(limit)}."
+def _limited(outcome: Outcome, name: str) -> Estimate | None:
+    """The latency of a candidate at the percentile of the limit."""
+    limit = outcome.state.settings.limit
+    speeds = (s.speed for s in outcome.decision.standings if s.candidate.name == name)
+    speed = next(speeds, None)
+    return speed.latency.get(f"p{limit.percentile}") if speed and limit else None
 
 
 def _gains(outcome: Outcome) -> Iterator[str]:
     """Over what the reader might have had without looking."""
-    framework = outcome.decision.delivered.get("framework")
+    state, decision = outcome.state, outcome.decision
+    framework = decision.delivered.get("framework")
     faster = inverse(framework) if framework is not None and framework.high < 1 else None
     over = {
-        "hint": f"the {outcome.state.settings.goal.upper()} hint",
+        "hint": f"the {state.settings.goal.upper()} hint",
         "f32": "32-bit floats under default settings",
-        "framework": "" if faster else outcome.state.framework,
+        "framework": "" if faster else state.framework,
     }
     parts = [
-        f"{_times(outcome.decision.delivered[key], outcome)} {name}"
+        f"{_times(decision.delivered[key], outcome)} {name}"
         for key, name in over.items()
-        if key in outcome.decision.delivered and name
+        if key in decision.delivered and name
     ]
     if parts:
-        what = "The default" if outcome.decision.winner == outcome.decision.default else "It also"
-        yield f"{what} {_verb(outcome)} {', '.join(parts)}."
+        subject = "The default" if decision.winner == decision.default else "It also"
+        yield f"{subject} {_verb(outcome)} {', '.join(parts)}."
     if faster is not None:
         times = _times(faster, outcome)
-        yield f"{outcome.state.framework}, the model's own framework, {_verb(outcome)} {times} this."
+        yield f"{state.framework}, the model's own framework, {_verb(outcome)} {times} this."
 
 
 def _accuracy(outcome: Outcome) -> Iterator[str]:
-    artifact = {artifact.precision: artifact for artifact in outcome.state.artifacts}
-    standing = _standing(outcome, outcome.decision.winner)
-    own = artifact.get(standing.candidate.precision) if standing else None
-    found = own.quality if own else None
-    if not outcome.state.subject.samples:
+    state, winner = outcome.state, outcome.decision.winner
+    candidate = next((s.candidate for s in outcome.decision.standings if s.candidate.name == winner), None)
+    artifact = state.deployed.get(winner) or (candidate and _artifact(state, candidate.precision))
+    quality = artifact.quality if artifact else None
+    if not state.subject.samples:
         yield (
             "Inputs were random, so nothing is said about accuracy: precisions that change answers are shown"
             " for their speed and cannot win. Give --data to let them."
         )
-    elif found is not None and found.loss is not None and own is not None and own.precision != "f32":
-        yield _loss(found)
-    if any(m.quality is not None and m.quality.proxy for m in outcome.state.artifacts):
+    elif quality is not None and quality.loss is not None and candidate and candidate.precision != "f32":
+        loss = interval(quality.loss.low, quality.loss.high, quality.loss.unit, quality.loss.value)
+        settings = ", in these settings" if winner in state.deployed else ""
+        yield (
+            f"By {quality.metric} on {quality.loss.n:,} samples{settings}, it reaches"
+            f" {estimate(quality.value)}, a loss of {loss} against 32-bit floats; the limit is"
+            f" {quantity(quality.limit, quality.loss.unit)}."
+        )
+    if any(artifact.quality is not None and artifact.quality.proxy for artifact in state.artifacts):
         yield (
             "Without labels, answers were compared with those of the 32-bit model: that is a proxy for"
             " accuracy, not accuracy."
         )
 
 
-def _loss(found: Quality) -> str:
-    assert found.loss is not None  # noqa: S101 - the caller has looked
-    loss = interval(found.loss.low, found.loss.high, found.loss.unit, found.loss.value)
-    return (
-        f"By {found.metric} on {found.loss.n:,} samples it reaches {estimate(found.value)}, a loss of {loss}"
-        f" against 32-bit floats; the limit is {quantity(found.limit, found.loss.unit)}."
-    )
-
-
 def _tried(outcome: Outcome) -> Iterator[str]:
-    counts: Counter[Status] = Counter(standing.status for standing in outcome.decision.standings)
-    measured = sum(standing.speed is not None for standing in outcome.decision.standings)
+    standings = outcome.decision.standings
+    counts: Counter[Status] = Counter(standing.status for standing in standings)
+    measured = sum(standing.speed is not None for standing in standings)
     lost = ", ".join(f"{counts[status]} {text}" for status, text in _STATUSES.items() if counts[status])
     if lost:
         yield (
-            f"{measured} of {len(outcome.decision.standings)} candidates were measured, and the run took"
+            f"{measured} of {len(standings)} candidates were measured, and the run took"
             f" {duration(outcome.state.seconds)}; those that did not win: {lost}."
         )
 
 
-def _standing(outcome: Outcome, name: str) -> Standing | None:
-    return next((s for s in outcome.decision.standings if s.candidate.name == name), None)
+def _artifact(state: State, precision: Precision) -> Artifact | None:
+    return next((artifact for artifact in state.artifacts if artifact.precision == precision), None)
 
 
 def _verb(outcome: Outcome) -> str:
@@ -274,13 +305,5 @@ def _verb(outcome: Outcome) -> str:
 
 
 def _times(ratio: Estimate, outcome: Outcome) -> str:
-    what = "as fast as" if outcome.state.settings.goal == "latency" else "the throughput of"
-    return f"{estimate(ratio)} {what}"
-
-
-def _limit(limit: LatencyLimit) -> str:
-    return f"a p{limit.percentile} of {_milliseconds(limit)}"
-
-
-def _milliseconds(limit: LatencyLimit) -> str:
-    return f"{limit.milliseconds:g} ms"
+    measure = "as fast as" if outcome.state.settings.goal == "latency" else "the throughput of"
+    return f"{estimate(ratio)} {measure}"

@@ -245,6 +245,7 @@ class State:
     seconds: float = 0.0
     ended: Ended | None = None
     artifacts: tuple[Artifact, ...] = ()
+    deployed: Mapping[str, Artifact] = field(default_factory=dict)
     rounds: tuple[RaceRound, ...] = ()
     framework: str = ""
     load: Mapping[str, tuple[LoadSample, ...]] = field(default_factory=dict)

@@ -1,4 +1,4 @@
-"""The phases of a run, in order, and how its budget is split over them.
+"""The phases of a run, in order.
 
 Each phase keeps what it finds out in the state at once, and leaves out what the state has already: a
 resumed run takes the same way as a new one. The caller may choose the phases; all of them are
@@ -8,12 +8,11 @@ resumed run takes the same way as a new one. The caller may choose the phases; a
 from __future__ import annotations
 
 import math
-import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import Literal, TypeVar
+from typing import TypeVar
 
 from optguide.bench import session
 from optguide.bench.progress import Overview
@@ -22,15 +21,16 @@ from optguide.claims import Verdict
 from optguide.claims.on_model import evaluate_model
 from optguide.errors import Busy, ModelError, OptGuideError, StorageError, WorkerError
 from optguide.optimize import model_profile
+from optguide.optimize.budget import LEAST_EVALUATING, LEAST_SECONDS, Clock
 from optguide.optimize.candidate import DEFAULT, F32, Candidate, Precision
 from optguide.optimize.compression.artifacts import COMPRESSED, Compression
 from optguide.optimize.decision import decide, profiled_beside, rules_of
-from optguide.optimize.evaluation.evaluate import Job
+from optguide.optimize.evaluation.evaluate import Job, evaluate
 from optguide.optimize.model.source import decode, encode, read_source_model
 from optguide.optimize.outcome import Artifact, RaceRound, State, SubjectFacts
 from optguide.optimize.prepared import Prepared
 from optguide.optimize.search.planning import Measure, SearchContext
-from optguide.optimize.search.race import confirm, race
+from optguide.optimize.search.race import confirm, provisional_winner, race
 from optguide.optimize.state import Store
 from optguide.runtimes.openvino import OpenVINO
 
@@ -49,67 +49,8 @@ __all__ = [
 
 T = TypeVar("T")
 
-LEAST_SECONDS = 1.0
-"""Below this no phase is begun."""
-
 AT_ONCE = 6
 """Candidates of one round at most: with more, a turn of each comes too seldom."""
-
-Share = Literal["making", "racing", "confirmation", "profile", "claims"]
-
-SHARES: dict[Share, float] = {
-    "making": 0.4,
-    "racing": 0.72,
-    "confirmation": 0.82,
-    "profile": 0.92,
-    "claims": 1.0,
-}
-"""The share of the budget that may be gone when a phase ends. What a phase leaves over goes to the next: a
-model that is quantized quickly has more time to race."""
-
-MOST: dict[Share, float] = {"confirmation": 0.25, "profile": 0.2, "claims": 0.25}
-"""Share of the budget that a phase takes at most, however much those before it left over. Time that nothing
-has a use for is the reader's."""
-
-
-class Clock:
-    """Seconds of a budget.
-
-    :param budget: seconds for everything.
-    :param spent: seconds that an earlier part of the same run has used.
-    :param claims: whether the last phase takes part; without it the others have its time.
-    """
-
-    def __init__(
-        self,
-        budget: float,
-        spent: float = 0.0,
-        *,
-        claims: bool = True,
-        now: Callable[[], float] = time.monotonic,
-    ) -> None:
-        self.budget = budget
-        self._now = now
-        self._begun = now() - spent
-        self._entered: dict[Share, float] = {}
-        self._whole = 1.0 if claims else SHARES["profile"]
-
-    @property
-    def spent(self) -> float:
-        """Seconds that are gone."""
-        return self._now() - self._begun
-
-    @property
-    def left(self) -> float:
-        """Seconds of the whole budget that are left, never below zero."""
-        return max(0.0, self.budget - self.spent)
-
-    def until(self, phase: Share) -> float:
-        """Seconds that are left for a phase, which begins when this is first asked; never below zero."""
-        spent = self.spent
-        taken = spent - self._entered.setdefault(phase, spent)
-        share = min(1.0, SHARES[phase] / self._whole)
-        return max(0.0, min(share * self.budget - spent, MOST.get(phase, 1.0) * self.budget - taken))
 
 
 class Run:
@@ -291,25 +232,54 @@ def race_candidates(run: Run, rounds: int | None = None, measure: Measure = sess
 
 
 def confirm_winner(run: Run, most: float = math.inf, measure: Measure = session.measure) -> None:
-    """The confirmation run, whose numbers are reported.
+    """The confirmation run, whose numbers are reported, of candidates whose answers are right as deployed.
 
     :param most: seconds that it may take.
     """
-    seconds = min(most, run.clock.until("confirmation"))
     state = run.state
-    if state.confirmation is not None or not state.race or seconds < LEAST_SECONDS:
-        return
-    run.view.enter("confirmation")
-    last = confirm(
-        run.context(measure),
-        state.race,
-        seconds=seconds,
-        beside=[F32],
-        references=run.prepared.references(),
-        seed=state.settings.seed,
-    )
-    run.save(replace(state, rounds=(*state.race, last)))
-    run.view.lead(last.incumbent)
+    if state.race:
+        _check_answers(run, lambda: provisional_winner(run.context(measure), state.race))
+    seconds = min(most, run.clock.until("confirmation"))
+    if state.confirmation is None and state.race and seconds >= LEAST_SECONDS:
+        run.view.enter("confirmation")
+        last = confirm(
+            run.context(measure),
+            state.race,
+            seconds=seconds,
+            beside=[F32],
+            references=run.prepared.references(),
+            seed=state.settings.seed,
+        )
+        run.save(replace(run.state, rounds=(*state.race, last)))
+        run.view.lead(last.incumbent)
+    if state.race:
+        _check_answers(run, lambda: decide(run.state).standings[0].candidate)
+
+
+def _check_answers(run: Run, favourite: Callable[[], Candidate]) -> None:
+    """Evaluate the favourite in its own settings, those of ``deploy.py``, and where it is wrong the next one.
+
+    :param favourite: the candidate that wins by what is in the state.
+    """
+    judged = {artifact.precision: artifact for artifact in run.state.artifacts}
+    job = Job(run.state.settings, run.prepared.subject, run.prepared.metric)
+    if job.metric is None or "f32" not in judged or judged["f32"].quality is None:
+        return  # there is nothing to compare with
+    run.view.enter("checking answers")
+    tried: set[str] = set()
+    while (candidate := favourite()).name not in tried | run.state.deployed.keys():
+        tried.add(candidate.name)
+        artifact = replace(judged[candidate.precision], quality=None, note="")
+        seconds = max(LEAST_EVALUATING, run.clock.until("confirmation") / 2)
+        run.view.report(candidate.name)
+        try:
+            checked = evaluate(artifact, job, run.store.folder, seconds, candidate.deployment)
+        except (Busy, StorageError):
+            raise
+        except OptGuideError:
+            continue
+        if checked.quality is not None or checked.why_not:
+            run.save(replace(run.state, deployed={**run.state.deployed, candidate.name: checked}))
 
 
 def profile_winner(run: Run, most: float = math.inf) -> None:

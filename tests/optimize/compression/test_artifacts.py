@@ -1,6 +1,7 @@
 """Tests of :mod:`optguide.optimize.compression.artifacts` and of what it calls in a process of its own."""
 
 from collections import Counter
+from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
@@ -9,11 +10,12 @@ import pytest
 from optguide.bench import process
 from optguide.errors import StorageError
 from optguide.optimize.candidate import Candidate
+from optguide.optimize.compression import artifacts
 from optguide.optimize.compression.artifacts import Compression, make
 from optguide.optimize.compression.nncf import AccuracyControl
 from optguide.optimize.config import Settings
 from optguide.optimize.data.dataset import read_data
-from optguide.optimize.evaluation.evaluate import Job, compiled_for
+from optguide.optimize.evaluation.evaluate import JUDGING, Job, compiled_for
 from optguide.optimize.evaluation.metrics import resolve
 from optguide.optimize.model.source import read_source_model, write_ir
 from optguide.optimize.outcome import Artifact, Quality
@@ -157,6 +159,7 @@ class TestInt8:
         here.undo()
         artifact = begun.make("int8", seconds=0.2)
         assert "took longer" in artifact.why_not
+        assert artifact.why_not.endswith("With --budget 11m it would have 1 s.")
         assert files(begun) == ["f32.bin", "f32.xml"]
 
     def test_memory_bounds_the_samples(self, run, monkeypatch):
@@ -274,6 +277,59 @@ class TestAccuracyControl:
 
     def test_needs_something_that_judges(self, run):
         assert "needs samples" in run(classifier, count=0).make("int8_accuracy").why_not
+
+
+class TestTime:
+    def next(self, begun, existing, remaining=0.0, metric=None):
+        job = Job(begun.settings, begun.subject, metric)
+        return Compression(job, begun.folder, lambda: remaining, lambda text: None).next(existing)
+
+    def test_what_is_not_begun_says_which_budget_would_do(self, run):
+        begun = run(classifier)
+        existing = (begun.make("f32"), begun.make("default"))
+        assert self.next(begun, existing).why_not == (
+            "The budget left no time to make it. With --budget 14m it would have 60 s."
+        )
+        slow = (*existing, Artifact("int8", "i.xml", seconds=100.0))
+        assert "--budget 21m it would have 200 s" in self.next(begun, slow).why_not
+
+
+class TestSettings:
+    """A precision that is wrong with many inferences at once is judged one at a time too."""
+
+    @pytest.fixture
+    def judged(self, run, monkeypatch):
+        """The default precision, made and judged: ``judged(many, single)``, both a loss in points."""
+        begun = run(classifier)
+        metric = resolve(begun.settings, begun.data, begun.subject)
+
+        def judge(many, single):
+            def evaluate(artifact, job, folder, seconds, deployment=JUDGING):
+                loss = many if deployment == JUDGING else single
+                value = Estimate(loss, loss - 0.1, loss + 0.1, "points", 900)
+                kept = "exceeded" if loss > 1 else "kept"
+                return replace(artifact, quality=Quality("top-1", False, value, value, 1.0, kept))
+
+            monkeypatch.setattr(artifacts, "evaluate", evaluate)
+            job = Job(begun.settings, begun.subject, metric)
+            compression = Compression(job, begun.folder, lambda: 60.0, lambda text: None)
+            return compression.next([begun.make("f32")])
+
+        return judge
+
+    def test_it_is_not_rejected_if_it_is_right_one_at_a_time(self, judged):
+        artifact = judged(86.0, 0.2)
+        assert (artifact.precision, artifact.quality.kept) == ("default", "kept")
+        assert "one inference at a time it is right" in artifact.note.lower()
+        assert "under the THROUGHPUT hint it loses 86" in artifact.note
+
+    def test_it_is_rejected_if_it_is_wrong_in_both(self, judged):
+        artifact = judged(86.0, 40.0)
+        assert artifact.quality.loss.value == 86.0
+        assert artifact.note == ""
+
+    def test_what_is_right_is_judged_once(self, judged):
+        assert judged(0.2, 86.0).quality.loss.value == 0.2
 
 
 def test_a_disk_that_is_full_ends_the_run(run, monkeypatch):

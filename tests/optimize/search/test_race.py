@@ -366,9 +366,18 @@ def test_the_final_settles_what_the_race_left_open():
     found = []
     for seed in range(20):
         scene = requests_help(0.14, process=0.04, block=0.05, load=0.4, seed=seed)
-        rounds = scene.run(18, 13, seed=seed)
+        rounds = scene.run(18, 18, seed=seed)
         found.append(scene.share(rounds[-1].incumbent))
     assert sum(share > 0.98 for share in found) >= 16
+
+
+def test_what_is_not_shown_to_be_better_than_the_hint_leaves_it_the_win():
+    """Two requests are 4 % faster than the hint, which this short a run on so noisy a machine cannot show."""
+    for seed in range(10):
+        scene = requests_help(0.04, process=0.04, block=0.05, load=0.4, seed=seed)
+        last = scene.run(18, 13, seed=seed)[-1]
+        hint = scene.rules.hint.name
+        assert last.incumbent == hint or last.ratios[hint].high < 1
 
 
 def requests_help(gain, **machine):

@@ -1,5 +1,7 @@
 """Who wins and why the others lost, from rounds as they are written down."""
 
+from dataclasses import replace
+
 import pytest
 
 from optguide.bench.load import LatencyLimit
@@ -149,6 +151,9 @@ def test_what_the_device_makes_the_same_of_is_said_to_be_the_same():
     result = standings(ALL, (last,), ARTIFACTS, rules())
     assert statuses(result)[HINTED] == "not distinguishable"
     assert "same" in why(result, HINTED)
+    (standing,) = (standing for standing in result.standings if standing.candidate == HINTED)
+    assert (standing.ratio, standing.against) == (None, "")
+    assert result.same == (HINTED.name,)
 
 
 def test_without_a_final_only_what_luck_does_not_explain_replaces_the_default():
@@ -216,6 +221,35 @@ def test_a_failure_is_told_in_its_own_words():
     result = standings(ALL, (first,), ARTIFACTS, rules())
     assert statuses(result)[INT8] == "failed"
     assert why(result, INT8) == "Its worker was ended by SIGSEGV."
+
+
+class TestAnswersAsDeployed:
+    """A candidate may be wrong in its own settings although its precision is right in others."""
+
+    def decided(self, *rounds):
+        checked = {INT8.name: Artifact("int8", "i.xml", quality=judged("exceeded", 80, 92))}
+        return standings(ALL, rounds, ARTIFACTS, replace(rules(), rejected=frozenset(checked)), checked)
+
+    def test_the_next_one_takes_the_place_of_a_winner_that_is_wrong(self):
+        ratios = {DEFAULT: ratio(0.2, 0.25), HINTED: ratio(0.4, 0.45), BATCHED: ratio(0.8, 0.9)}
+        result = self.decided(race_round(INT8, ratios, CONFIRMATION))
+        assert result.winner == BATCHED
+        assert not result.confirmed
+        assert statuses(result)[INT8] == "too inaccurate"
+        assert "in these settings" in why(result, INT8)
+        assert statuses(result)[HINTED] == "slower"
+
+    def test_not_one_that_only_seems_to_be_better_than_the_hint(self):
+        ratios = {DEFAULT: ratio(0.2, 0.25), HINTED: ratio(0.7, 0.85), BATCHED: ratio(0.75, 0.9)}
+        assert self.decided(race_round(INT8, ratios)).winner == HINTED
+
+    def test_where_nothing_else_was_measured_the_default_stays(self):
+        assert self.decided(race_round(INT8, {})).winner == DEFAULT
+
+    def test_a_default_that_is_wrong_leaves_its_place_to_floats(self):
+        only = replace(rules(precisions=("default", "f32")), rejected=frozenset({DEFAULT.name}))
+        assert only.base == Candidate("f32")
+        assert not only.may_win(DEFAULT)
 
 
 LIMIT = LatencyLimit(99, 10.0)

@@ -12,22 +12,32 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from optguide.bench import process
-from optguide.errors import EnvironmentMissing, Failure, OptGuideError, OutputError, StorageError, UserError
-from optguide.optimize.candidate import PINNED, PRECISIONS, Precision
-from optguide.optimize.evaluation.evaluate import Job, evaluate
+from optguide.errors import (
+    EnvironmentMissing,
+    Failure,
+    OptGuideError,
+    OutputError,
+    StorageError,
+    UserError,
+    WorkerHung,
+)
+from optguide.format import estimate
+from optguide.optimize.budget import EVALUATING, LEAST_EVALUATING, LEAST_SECONDS, MAKING, larger_budget
+from optguide.optimize.candidate import PINNED, PRECISIONS, Deployment, Precision
+from optguide.optimize.evaluation.evaluate import JUDGING, Job, evaluate
 from optguide.optimize.outcome import Artifact
 from optguide.optimize.search.rules import may_win
 
 __all__ = ["Compression", "make"]
 
-LEAST_SECONDS = 1.0
-"""With less time left nothing is made."""
+SINGLE = Deployment("LATENCY")
+"""One inference at a time: a precision that is wrong under :data:`JUDGING` may be right and deployed so."""
 
-MAKING, EVALUATING = 0.8, 0.2
-"""Shares of the time left that making and evaluating one precision may take."""
+MORE = 2
+"""How much more time a precision that was cut off may need than it had, or than another took."""
 
-LEAST_EVALUATING = 5.0
-"""Seconds that evaluating gets in any case: a precision that was made and not evaluated was made in vain."""
+LEAST_MAKING = 30.0
+"""Seconds that making a precision is taken to need where none has been made."""
 
 ORIGINAL: tuple[Precision, ...] = ("f32", "default")
 COMPRESSED: tuple[Precision, ...] = (
@@ -71,7 +81,8 @@ class Compression:
             if precision in by_precision:
                 continue
             if self._is_needed(precision, by_precision):
-                return self._evaluated(self._made(precision))
+                slowest = max((artifact.seconds for artifact in existing), default=0.0)
+                return self._evaluated(self._made(precision, slowest))
         return None
 
     def _is_needed(self, precision: Precision, existing: Mapping[Precision, Artifact]) -> bool:
@@ -94,10 +105,11 @@ class Compression:
         loss = default.quality.loss if default is not None and default.quality is not None else None
         return loss is not None and not loss.low == loss.high == 0  # else every answer is that of f32
 
-    def _made(self, precision: Precision) -> Artifact:
+    def _made(self, precision: Precision, slowest: float) -> Artifact:
         seconds = MAKING * self.remaining()
         if precision not in ORIGINAL and seconds < LEAST_SECONDS:
-            return Artifact(precision, why_not="The budget left no time to make it.")
+            hint = larger_budget(self.job.settings.budget, MORE * max(slowest, LEAST_MAKING))
+            return Artifact(precision, why_not=f"The budget left no time to make it. {hint}")
         self.report(f"making {PRECISIONS[precision]}")
         try:
             return make(precision, self.job, self.folder, seconds)
@@ -112,7 +124,7 @@ class Compression:
         seconds = max(LEAST_EVALUATING, EVALUATING * self.remaining())
         self.report(f"evaluating {PRECISIONS[artifact.precision]}")
         try:
-            return evaluate(artifact, self.job, self.folder, seconds)
+            return self._under_either(artifact, seconds)
         except StorageError:
             raise
         except OptGuideError as error:
@@ -120,6 +132,25 @@ class Compression:
                 raise
             note = f"{artifact.note} Its answers could not be evaluated: {error.message}".strip()
             return replace(artifact, note=note)
+
+    def _under_either(self, artifact: Artifact, seconds: float) -> Artifact:
+        """Evaluated with many inferences at once, and where it is wrong so, one at a time."""
+        evaluated = evaluate(artifact, self.job, self.folder, seconds)
+        if artifact.precision == "f32" or not (fault := _fault(evaluated)):
+            return evaluated
+        single = evaluate(artifact, self.job, self.folder, seconds, SINGLE)
+        if not may_win(single, unproven=self.job.settings.unproven):
+            return evaluated
+        note = f"One inference at a time it is right; under the {JUDGING.name} {fault}."
+        return replace(single, note=f"{artifact.note} {note}".strip())
+
+
+def _fault(evaluated: Artifact) -> str:
+    """What is shown to be wrong with the answers of a model, for the middle of a sentence."""
+    quality = evaluated.quality
+    if quality is not None and quality.loss is not None and quality.kept == "exceeded":
+        return f"it loses {estimate(quality.loss)} of {quality.metric}"
+    return f"{evaluated.why_not[:1].lower()}{evaluated.why_not[1:].rstrip('.')}"
 
 
 def make(precision: Precision, job: Job, folder: Path, seconds: float) -> Artifact:
@@ -153,6 +184,8 @@ def make(precision: Precision, job: Job, folder: Path, seconds: float) -> Artifa
         raise
     except OptGuideError as error:
         reason = str(error) if isinstance(error, EnvironmentMissing) else error.message
+        if isinstance(error, WorkerHung):
+            reason = f"{reason} {larger_budget(job.settings.budget, MORE * seconds)}"
         return Artifact(precision, seconds=time.monotonic() - start, why_not=reason)
     artifact = _artifact(precision, job.model.file.with_name(f"{precision}.xml"), folder)
     return replace(artifact, seconds=time.monotonic() - start, note=note)

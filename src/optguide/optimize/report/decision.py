@@ -169,7 +169,8 @@ def confirmation_rows(outcome: Outcome) -> tuple[ConfirmationRow, ...]:
     race_round = outcome.state.confirmation
     if race_round is not None:
         speeds: Mapping[str, Speed] = race_round.speeds
-        ratios: Mapping[str, Estimate] = race_round.ratios
+        same = {s.candidate.name for s in outcome.decision.standings if s.speed and s.ratio is None}
+        ratios = {name: ratio for name, ratio in race_round.ratios.items() if name not in same}
     else:
         named = (outcome.decision.winner, outcome.decision.default, outcome.decision.hint)
         measured = {s.candidate.name: s.speed for s in outcome.decision.standings if s.speed is not None}

@@ -84,7 +84,7 @@ def _why_not(key: str, outcome: Outcome) -> str:
         return f"{OVER[key]} is the winner itself"
     if key == "framework" and not outcome.state.framework:
         return "the model's own framework does not run here"
-    return "it did not take part in the last session"
+    return "the device makes the winner's configuration of it, or it did not take part in the last session"
 
 
 def _precision(artifact: Artifact) -> Row:

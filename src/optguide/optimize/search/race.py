@@ -235,7 +235,10 @@ def _fastest(candidates: Sequence[Candidate], rules: Rules) -> Choose:
 
 
 def _best(contenders: Sequence[Candidate], rules: Rules) -> Choose:
-    """The rule of the confirmation run: the best of those shown to be faster than what needs no search."""
+    """The rule of the confirmation run: the best of those shown to be faster than what needs no search.
+
+    That is the default, and the hint alone: what is not shown to be better than the hint leaves it the win.
+    """
 
     def choose(result: SessionResult, speeds: Mapping[str, Speed]) -> str:
         eligible = [c for c in contenders if rules.may_win(c) and c.name in speeds]
@@ -248,6 +251,11 @@ def _best(contenders: Sequence[Candidate], rules: Rules) -> Choose:
         base, *others = [candidate.name for candidate in by_simplicity if candidate not in repeated]
         against = {name: result.compare(base, name, rules.goal) for name in others}
         faster = [name for name, comparison in against.items() if comparison.verdict == "faster"]
+        hint = rules.hint.name
+        if faster and hint in against and against[hint].ratio.value > 1:
+            beyond = [name for name in faster if name != hint]
+            beyond = [n for n in beyond if result.compare(hint, n, rules.goal).verdict == "faster"]
+            faster = beyond or [hint]
         best = max(faster, key=lambda name: against[name].ratio.value, default=base)
 
         def is_as_good(name: str) -> bool:

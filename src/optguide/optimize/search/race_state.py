@@ -48,7 +48,20 @@ class RaceState:
             # A model may be gone, and another version of OpenVINO takes other settings.
             if race_round.incumbent in by_name:
                 state = state._after(race_round, by_name[race_round.incumbent])
-        return state
+        return state._led_by_eligible(by_name.values())
+
+    def _led_by_eligible(self, candidates: Iterable[Candidate]) -> RaceState:
+        """The same with the next best as incumbent, where the answers of the incumbent turned out wrong."""
+        if self.rules.may_win(self.incumbent):
+            return self
+        eligible = [c for c in candidates if c.name in self.ratios and self.rules.may_win(c)]
+        within = [c for c in eligible if self.limit_relation(c) != "above"] or eligible
+        if not within:
+            return replace(self, incumbent=self.rules.base, ratios={})
+        following = max(within, key=lambda candidate: self.ratios[candidate.name].value)
+        ahead = self.ratios[following.name]
+        ratios = {name: ratio_of_estimates(ratio, ahead) for name, ratio in self.ratios.items()}
+        return replace(self, incumbent=following, ratios={**ratios, following.name: ITSELF})
 
     def _after(self, race_round: RaceRound, incumbent: Candidate) -> RaceState:
         seen = self.seen

@@ -39,17 +39,18 @@ class Rules:
     hint: Candidate
     precisions: tuple[Precision, ...] = ("default",)
     limit: LatencyLimit | None = None
+    rejected: frozenset[str] = frozenset()
 
     def may_win(self, candidate: Candidate) -> bool:
-        """Whether its precision may."""
-        return candidate.precision in self.precisions
+        """Whether its answers are as right as they have to be, as far as they have been judged."""
+        return candidate.precision in self.precisions and candidate.name not in self.rejected
 
     @property
     def base(self) -> Candidate:
-        """What wins unless another is shown better: the default, where its precision may win."""
-        if self.may_win(self.default) or not self.precisions:
-            return self.default
-        return Candidate(min(self.precisions, key=_CAUTION.index), self.default.deployment)
+        """What wins unless another is shown better: the default, where that may win."""
+        by_caution = sorted(self.precisions, key=_CAUTION.index)
+        candidates = [self.default, *(Candidate(p, self.default.deployment) for p in by_caution)]
+        return next(filter(self.may_win, candidates), self.default)
 
     @property
     def meeting(self) -> Deployment:
@@ -91,13 +92,25 @@ def may_win(artifact: Artifact, *, unproven: bool = False) -> bool:
     if not artifact.file or artifact.why_not:
         return False
     quality = artifact.quality
-    if artifact.precision == "f32":
-        return True  # the original
-    if artifact.precision == "default":
-        # It is what the reader has without this search: evidence is asked for to leave it, not to keep it.
+    if artifact.precision in ("f32", "default"):
+        # The original, and what the reader has anyway: evidence is asked for to leave them, not to keep them.
         return quality is None or quality.kept != "exceeded"
     if quality is None:
         return False
     if quality.kept == "open" and unproven and quality.loss is not None:
         return quality.loss.value <= quality.limit
     return quality.kept == "kept"
+
+
+def is_rejected(checked: Artifact, judged: Artifact | None, *, unproven: bool = False) -> bool:
+    """Whether the answers of a candidate in its own settings keep it from winning.
+
+    A check that time cut short has only to agree: the loss that it measured is within the limit.
+
+    :param checked: the candidate's precision, evaluated in the candidate's settings.
+    :param judged: the same precision as it was evaluated before the race.
+    """
+    quality, earlier = checked.quality, judged.quality if judged is not None else None
+    if quality and quality.loss and earlier and quality.value.n < earlier.value.n:
+        return quality.loss.value > quality.limit
+    return not may_win(checked, unproven=unproven)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from optguide import format as text
 from optguide.optimize.candidate import PRECISIONS, Candidate, Precision
-from optguide.optimize.outcome import CONFIRMATION, Artifact, Quality, RaceRound, Standing, Status
+from optguide.optimize.outcome import CONFIRMATION, Artifact, RaceRound, Standing, Status
 from optguide.optimize.search.race_state import RaceState, inverse
 from optguide.optimize.search.rules import Rules
 from optguide.stats.comparison import EQUIVALENT
@@ -30,6 +30,7 @@ class RaceResult:
     :param closest: name of the candidate that came closest to a limit that none is shown to keep; empty where
         there is none, or nothing was measured.
     :param confirmed: whether the winner is that of a confirmation run.
+    :param same: names of the others that the device resolves to the winner's configuration.
     """
 
     winner: Candidate
@@ -37,6 +38,7 @@ class RaceResult:
     met: bool | None
     closest: str = ""
     confirmed: bool = False
+    same: tuple[str, ...] = ()
 
 
 Reason = tuple[Status, str]
@@ -52,6 +54,7 @@ class _Evidence:
     state: RaceState
     rounds: Sequence[RaceRound]
     artifacts: Mapping[Precision, Artifact]
+    deployed: Mapping[str, Artifact]
     rules: Rules
     winner: Candidate
     decided: bool = True
@@ -68,27 +71,32 @@ class _Evidence:
 
 
 def standings(
-    candidates: Sequence[Candidate], rounds: Sequence[RaceRound], artifacts: Sequence[Artifact], rules: Rules
+    candidates: Sequence[Candidate],
+    rounds: Sequence[RaceRound],
+    artifacts: Sequence[Artifact],
+    rules: Rules,
+    deployed: Mapping[str, Artifact] | None = None,
 ) -> RaceResult:
     """Decide between candidates by what was measured.
 
-    The winner is that of the confirmation run. Without one, in a run that was interrupted, it is the race's
-    incumbent if it is better by so much that choosing it among many does not explain it, and otherwise the
-    default. Where that one is not shown to keep the latency limit, the fastest that is takes its place.
+    The winner is that of the confirmation run. Without one, as in a run that was interrupted, it is the
+    race's incumbent if it is better than the hint, or the hint if that is better than the default, by so much
+    that choosing it among many does not explain it; otherwise it is the default. Where that one is not shown
+    to keep the latency limit, the fastest that is takes its place.
 
     :param candidates: all of the run, see :func:`optguide.optimize.search.planning.SearchContext.entrants`.
     :param rounds: rounds of the race, with the confirmation run if there was one.
     :param artifacts: the model of every precision, or why there is none.
     """
     state = RaceState.of(rounds, rules, candidates)
-    decided = bool(rounds) and rounds[-1].title == CONFIRMATION and rounds[-1].incumbent in rounds[-1].speeds
-    winner = state.incumbent if decided or _beyond_luck(state) else rules.base
+    last = rounds[-1] if rounds and rounds[-1].title == CONFIRMATION else None
+    decided = last is not None and last.incumbent in last.speeds and last.incumbent == state.incumbent.name
+    winner = state.incumbent if decided else _beyond_luck(state)
     if state.limit_relation(winner) != "inside":
         winner = state.fastest_within_limit(candidates) or winner
     confirmed = decided and winner == state.incumbent
-    evidence = _Evidence(
-        state, rounds, {artifact.precision: artifact for artifact in artifacts}, rules, winner, decided
-    )
+    made = {artifact.precision: artifact for artifact in artifacts}
+    evidence = _Evidence(state, rounds, made, deployed or {}, rules, winner, decided)
     others = [_standing(candidate, evidence) for candidate in candidates if candidate != winner]
     others.sort(key=lambda standing: -_rank(standing.candidate, state))
     met = (
@@ -102,24 +110,41 @@ def standings(
         met,
         _closest(candidates, state) if met is False else "",
         confirmed,
+        tuple(c.name for c in candidates if c != winner and state.same_resolved_configuration(c, winner)),
     )
 
 
-def _beyond_luck(state: RaceState) -> bool:
-    """Whether the race's incumbent beats the default by more than its luck in being the best of many."""
-    base = state.rules.base
-    if state.incumbent == base or state.limit_relation(base) == "above":
-        return True
-    ratio = state.ratios.get(base.name)
-    if ratio is None:
-        return base.name not in state.speeds and state.is_seen(base)  # the default itself does not run
-    return math.log(ratio.value) + STRETCH * math.log(ratio.high / ratio.value) < 0
+def _beyond_luck(state: RaceState) -> Candidate:
+    """The race's incumbent, the hint or the default: the first that beats the next beyond luck.
+
+    An incumbent that is the best of many looks better than it is.
+    """
+    rules = state.rules
+    has_hint = rules.may_win(rules.hint) and rules.hint.name in state.ratios
+    simpler = [rules.hint, rules.base] if has_hint else [rules.base]
+    if state.incumbent not in simpler and all(_beats(state.incumbent, other, state) for other in simpler):
+        return state.incumbent
+    leads = state.incumbent != rules.base and has_hint and _beats(rules.hint, rules.base, state)
+    return rules.hint if leads else rules.base
+
+
+def _beats(candidate: Candidate, simpler: Candidate, state: RaceState) -> bool:
+    """Whether it beats a simpler one by more than the luck of the best of many, or that one does not run."""
+    if state.limit_relation(simpler) == "above" or state.same_resolved_configuration(candidate, simpler):
+        return state.limit_relation(simpler) == "above"
+    ratio, own = state.ratios.get(simpler.name), state.ratios.get(candidate.name)
+    if ratio is None or own is None:
+        return own is not None and simpler.name not in state.speeds and state.is_seen(simpler)
+    against = _carried(ratio, own)
+    return math.log(against.value) + STRETCH * math.log(against.high / against.value) < 0
 
 
 def _standing(candidate: Candidate, evidence: _Evidence) -> Standing:
     status, why = _status(candidate, evidence)
-    ratio, against = evidence.paired(candidate)
-    return Standing(candidate, status, why, evidence.state.speeds.get(candidate.name), ratio, against)
+    speed = evidence.state.speeds.get(candidate.name)
+    if evidence.state.same_resolved_configuration(candidate, evidence.winner):
+        return Standing(candidate, status, why, speed)  # a ratio would be that of a thing with itself
+    return Standing(candidate, status, why, speed, *evidence.paired(candidate))
 
 
 def _rank(candidate: Candidate, state: RaceState) -> float:
@@ -185,6 +210,8 @@ def _carried(base: Estimate, winner: Estimate) -> Estimate:
 
 def _status(candidate: Candidate, evidence: _Evidence) -> Reason:
     """What became of a candidate that did not win."""
+    if candidate.name in evidence.rules.rejected:
+        return _not_right(evidence.deployed.get(candidate.name), " in these settings")
     artifact = evidence.artifacts.get(candidate.precision)
     for reason in (_not_made(artifact), None if evidence.rules.may_win(candidate) else _not_right(artifact)):
         if reason is not None:
@@ -204,20 +231,18 @@ def _not_made(artifact: Artifact | None) -> Reason | None:
     return ("failed", artifact.why_not) if artifact is not None and artifact.why_not else None
 
 
-def _not_right(artifact: Artifact | None) -> Reason:
+def _not_right(artifact: Artifact | None, where: str = "") -> Reason:
+    if artifact is not None and artifact.why_not:
+        return "too inaccurate", artifact.why_not
     quality = artifact.quality if artifact else None
     if quality is None or quality.loss is None or quality.kept in ("kept", "not judged"):
         return "accuracy not shown", "Nothing judged how right its answers are."
     loss = quality.loss
-    numbers = f"It loses {text.estimate(loss)} of {quality.metric}{_proxy(quality)}"
+    numbers = f"It loses {text.estimate(loss)} of {quality.metric}{' (a proxy)' * quality.proxy}{where}"
     allowed = f"{text.quantity(quality.limit, loss.unit)} is allowed"
     if quality.kept == "exceeded":
         return "too inaccurate", f"{numbers}, and {allowed}."
     return "accuracy not shown", f"{numbers}, too uncertain where {allowed}."
-
-
-def _proxy(quality: Quality) -> str:
-    return " (a proxy)" if quality.proxy else ""
 
 
 def _not_measured(candidate: Candidate, evidence: _Evidence) -> Reason:
