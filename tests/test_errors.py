@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import inspect
-import re
 
 import pytest
 
@@ -14,17 +13,6 @@ CLASSES = [
 
 def test_exported_names():
     assert set(errors.__all__) == {item.__name__ for item in CLASSES} | {"by_name", "described", "first_line"}
-
-
-def test_the_tree_in_the_docstring_is_the_tree():
-    drawn = re.findall(r"^ +[│├└─ ]*(\w+)(?: {2,}|$)", errors.__doc__, flags=re.MULTILINE)
-    assert drawn == sorted(drawn, key=drawn.index)
-    assert set(drawn) == {item.__name__ for item in CLASSES}
-    for line in errors.__doc__.splitlines():
-        found = re.match(r"    ([│ ]*[├└]── )(\w+)", line)
-        if found:
-            depth = len(found[1]) // 4
-            assert len(getattr(errors, found[2]).__mro__) - len(errors.OptGuideError.__mro__) == depth
 
 
 @pytest.mark.parametrize("kind", CLASSES)

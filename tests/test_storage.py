@@ -30,8 +30,8 @@ def visible(folder: Path) -> dict[str, bytes]:
     return {path.name: path.read_bytes() for path in folder.iterdir() if not path.name.startswith(".")}
 
 
-def staged(folder: Path) -> list[str]:
-    return [path.name for path in folder.iterdir() if path.is_dir()]
+def drafts(folder: Path) -> list[str]:
+    return [path.name for path in folder.iterdir() if path.suffix == ".part"]
 
 
 @pytest.fixture
@@ -46,7 +46,7 @@ def test_record_and_figures_appear_together_and_old_figures_go(target):
     other.write_bytes(b"of another example")
     replace_record(target, b"new", NEW)
     assert visible(target.parent) == {"x.json": b"new", other.name: b"of another example", **NEW}
-    assert staged(target.parent) == []
+    assert drafts(target.parent) == []
 
 
 @pytest.mark.parametrize("call", ["fsync", "replace"])
@@ -65,7 +65,7 @@ def test_full_disk_at_any_step_keeps_what_was_there(target, monkeypatch, call, n
         replace_record(target, b"new", NEW)
     assert caught.value.remedy
     assert visible(target.parent).items() >= {"x.json": b"old", **OLD}.items()
-    assert staged(target.parent) == []
+    assert drafts(target.parent) == []
 
 
 def test_old_figures_stay_where_the_switch_cannot_be_made_durable(target, monkeypatch):
@@ -172,7 +172,7 @@ def test_kill_9_before_any_file_operation_leaves_the_old_or_the_new_record(tmp_p
     report = json.loads(done.stdout)
     assert report["old"] > 5
     assert report["new"] > 1
-    assert staged(target.parent) == []
+    assert drafts(target.parent) == []
     assert len(visible(target.parent)) == 3
 
 

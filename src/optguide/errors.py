@@ -1,27 +1,8 @@
 """Everything optguide raises on purpose.
 
-::
-
-    OptGuideError
-    ├── UserError                 exit status 2: the call, not the software, has to change
-    │   ├── OptionError           an option's value cannot be used (zero budget, unknown quantity)
-    │   ├── ModelError            missing, corrupt or unsupported model
-    │   ├── DeviceError           a device this machine does not have
-    │   ├── PropertyError         a property the device does not know or take
-    │   ├── InputError            shapes, types or values that do not fit the model's inputs
-    │   └── ClaimError            a claim or a result identifier that does not exist or does not parse
-    └── Failure                   exit status 1: the call was right and did not succeed
-        ├── WorkerError           a worker process failed
-        │   ├── WorkerDied        it ended by itself or was killed
-        │   └── WorkerHung        it did not answer in time and was ended
-        ├── OutputError           a model returned NaN, infinity or one constant
-        ├── NotEnoughSamples      an estimate was refused: too little was measured
-        ├── Busy                  another measurement holds this machine
-        ├── RecordsError          records that are corrupt, of another schema or of another machine
-        ├── StorageError          the disk is full or the folder cannot be written
-        └── EnvironmentMissing    an isolated environment or an optional package is not installed
-
-Every message is one sentence that names the cause, and ``remedy`` one sentence that says what to do.
+A :class:`UserError` says that the call has to change (exit status 2), a :class:`Failure` that it was right
+and did not succeed (exit status 1). Every message is one sentence that names the cause, and ``remedy`` one
+sentence that says what to do.
 """
 
 from __future__ import annotations

@@ -19,8 +19,7 @@ import errno
 import math
 import os
 import shutil
-import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -115,9 +114,8 @@ def replace_record(target: Path, record: bytes, figures: Mapping[str, bytes]) ->
     """Write ``record`` to ``target`` and ``figures`` (file name to content) beside it, all or nothing.
 
     The record names its figures, and figures are named after their content, so old and new ones exist side
-    by side. Everything is written into a hidden folder and forced to disk; the figures move to their final
-    names, which nobody reads yet; replacing the JSON file is the one step that switches. Figures that the new
-    record does not name go last.
+    by side. The figures come first, under names that nobody reads yet; replacing the JSON file is the step
+    that switches. Figures that the new record does not name go last.
 
     :param figures: names begin with the stem of ``target`` and a dot, and differ where the content does.
     :raises StorageError: the disk is full or the folder cannot be written; what was there is unchanged.
@@ -129,23 +127,15 @@ def replace_record(target: Path, record: bytes, figures: Mapping[str, bytes]) ->
         folder.mkdir(parents=True, exist_ok=True)
         # Clearing away is only safe while no other process publishes the same example.
         with FileLock(folder / f".{stem}.lock"):
-            _clear(folder, f".{stem}.staged-*")
-            staged = Path(tempfile.mkdtemp(prefix=f".{stem}.staged-", dir=folder))
-            try:
-                for name, content in (*figures.items(), (target.name, record)):
-                    with (staged / name).open("wb") as file:
-                        file.write(content)
-                        _sync(file)
-                for name in figures:
-                    (staged / name).replace(folder / name)
-                _sync_folder(folder)
-                (staged / target.name).replace(target)
-            finally:
-                shutil.rmtree(staged, ignore_errors=True)
+            _clear(folder.glob(f".{stem}.*.part"))
+            for name, content in figures.items():
+                write_file(folder / name, content)
+            _sync_folder(folder)
+            write_file(target, record)
             # The switch is made. Old figures stay if it cannot be made durable: a crash may still undo it.
             with suppress(OSError):
                 _sync_folder(folder)
-                _clear(folder, f"{stem}.*.svg", keep=figures)
+                _clear(file for file in folder.glob(f"{stem}.*.svg") if file.name not in figures)
 
 
 def encode_json(value: Any, *, lossless: bool = False) -> bytes:
@@ -266,9 +256,6 @@ def _sync_folder(folder: Path) -> None:
         os.close(handle)
 
 
-def _clear(folder: Path, pattern: str, keep: Mapping[str, bytes] | None = None) -> None:
-    for path in folder.glob(pattern):
-        if path.is_dir():
-            shutil.rmtree(path, ignore_errors=True)
-        elif path.name not in (keep or {}):
-            path.unlink(missing_ok=True)
+def _clear(files: Iterable[Path]) -> None:
+    for file in files:
+        file.unlink(missing_ok=True)
