@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import contextlib
 import json
 import os
@@ -14,12 +13,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import nox
-from nox.command import CommandFailed
 
 ROOT = Path(__file__).parent
 BUILD = ROOT / "build"
-REPLACED = (ROOT / "docs" / "gallery", BUILD / "records", BUILD / "doctrees", BUILD / "html")
+REPLACED = (BUILD / "records", ROOT / "docs" / "gallery", BUILD / "doctrees", BUILD / "html")
 PREVIOUS = BUILD / "previous"  # where they wait while new ones are made
+UNFINISHED = BUILD / "unfinished"  # where those of a build that was stopped wait
 DISCARDED = BUILD / "discarded"
 REQUIREMENTS = ROOT / "conf" / "requirements"
 LOCK = REQUIREMENTS / "lock.txt"
@@ -74,8 +73,7 @@ def only_build(session: nox.Session) -> Iterator[None]:
     BUILD.mkdir(exist_ok=True)
     try:
         with FileLock(BUILD / "build.lock", timeout=0):
-            shutil.rmtree(DISCARDED, ignore_errors=True)
-            bring_back()
+            settle()
             yield
     except Timeout:
         session.error(
@@ -83,49 +81,79 @@ def only_build(session: nox.Session) -> Iterator[None]:
         )
 
 
-@contextlib.contextmanager
-def replaced() -> Iterator[None]:
-    """Move what a build makes aside for a fresh one, and bring it back unless that succeeds."""
-    PREVIOUS.mkdir(exist_ok=True)
-    for folder in REPLACED:
-        if folder.exists():
-            folder.rename(PREVIOUS / folder.name)
-    try:
-        yield
-    except BaseException:
-        bring_back()
-        raise
-    # One step decides that the new ones are good: what is in PREVIOUS is complete whenever it is there.
-    PREVIOUS.rename(DISCARDED)
+def make_room(*, resume: bool) -> None:
+    """Move what is in place aside for a build, and put in place what the build goes on with."""
+    if resume and not (UNFINISHED / "records").exists():
+        return  # the build to go on with is in place
+    if (BUILD / "records").exists() and progress().get("is_complete", True):
+        for folder in REPLACED:  # records first: settle() looks at them
+            move(folder, PREVIOUS / folder.name)
+    else:
+        discard(*REPLACED)
+    if resume:
+        for folder in REPLACED:
+            move(UNFINISHED / folder.name, folder)
+    else:
+        discard(UNFINISHED)
+
+
+def settle() -> None:
+    """Leave one whole build in place, however the last one has ended.
+
+    A complete one replaces what was there before. Otherwise that comes back, and the unfinished one waits for
+    ``--resume``; it stays in place where there was none before. Every step may be the last before a kill.
+    """
+    if (PREVIOUS / "records").exists() and progress().get("is_complete"):
+        discard(PREVIOUS, UNFINISHED)
+    for folder in reversed(REPLACED):
+        before = PREVIOUS / folder.name
+        if before.exists():
+            move(folder, UNFINISHED / folder.name)
+            move(before, folder)
     shutil.rmtree(DISCARDED, ignore_errors=True)
 
 
-def bring_back() -> None:
-    """Put what waits in ``build/previous`` in place of what a build without success has left."""
-    for folder in REPLACED:
-        aside = PREVIOUS / folder.name
-        if aside.exists():
-            shutil.rmtree(folder, ignore_errors=True)
-            aside.rename(folder)
+def progress() -> dict[str, object]:
+    """The state of the build that is in place; empty where there is none, or none that can be read."""
+    try:
+        state = json.loads((BUILD / "records" / "build.json").read_text("utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return state if isinstance(state, dict) else {}
+
+
+def move(source: Path, target: Path) -> None:
+    """Rename ``source``, if it exists, to ``target``, which it replaces."""
+    if source.exists():
+        discard(target)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        source.rename(target)
+
+
+def discard(*folders: Path) -> None:
+    """Remove folders; each is gone in one step, whatever happens while its files are deleted."""
+    for folder in folders:
+        if folder.exists():
+            DISCARDED.mkdir(parents=True, exist_ok=True)
+            folder.rename(DISCARDED / uuid.uuid4().hex)
+    shutil.rmtree(DISCARDED, ignore_errors=True)
 
 
 @nox.session
 def docs(session: nox.Session) -> None:
-    """Run every example and rebuild the guide with fresh numbers: -- [--profile quick|full]."""
-    parser = argparse.ArgumentParser(prog="nox -s docs --")
-    parser.add_argument("--profile", choices=("quick", "full"), default="full")
-    profile = parser.parse_args(session.posargs).profile
+    """Measure and build the guide: -- [--profile quick|full] [--resume] [chapter | chapter/example]."""
+    examples = ROOT / "examples"
+    is_part = any((examples / name.partition("/")[0]).is_dir() for name in session.posargs if name)
     with only_build(session):
         install(session, "-e", EXTRAS)
-        session.env.update(OPTGUIDE_PROFILE=profile, OPTGUIDE_BUILD_ID=uuid.uuid4().hex)
         # Stops with one sentence while another process measures, before anything is moved.
         session.run("python", "-m", "optguide.guide.sphinxext.gallery")
         try:
-            session.run("python", "-m", "optguide.guide.environments")
-        except CommandFailed:
-            session.warn("Numbers that need this environment are left out, and the guide says so.")
-        with replaced():
-            session.run("sphinx-build", "--fresh-env", "--write-all", *SPHINX)
+            if not is_part:  # that is measured again in place
+                make_room(resume="--resume" in session.posargs)
+            session.run("python", "-m", "optguide.guide.build", *session.posargs)
+        finally:
+            settle()
 
 
 @nox.session(venv_backend="none")

@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 from importlib.metadata import version as installed_version
 from pathlib import Path
 
+from optguide.guide.build import EXAMPLES_VARIABLE
 from optguide.guide.sphinxext.gallery import gallery_settings
 from optguide.openvino_release import DOCUMENTATION
 
@@ -80,7 +81,9 @@ autodoc_class_signature = "separated"
 
 # -- measured numbers ----------------------------------------------------------------------------------
 
-sphinx_gallery_conf = gallery_settings(ROOT, run=not PAGES_ONLY)
+sphinx_gallery_conf = gallery_settings(
+    ROOT, run=not PAGES_ONLY, names=os.environ.get(EXAMPLES_VARIABLE, "").split()
+)
 
 # -- the site ------------------------------------------------------------------------------------------
 

@@ -116,9 +116,11 @@ def _install(name: str, folder: Path) -> None:
     # Debian ships the part of venv that installs pip as a package of its own, so this interpreter's pip works
     # on the new environment from outside.
     pip = [sys.executable, "-m", "pip", "--quiet", "--disable-pip-version-check", "--no-input"]
+    requirements = str(_requirements(name))
     for command in (
         [sys.executable, "-m", "venv", "--without-pip", str(folder)],
-        [*pip, "--python", str(_python(folder)), "install", "--requirement", str(_requirements(name))],
+        # Compiling all modules takes as long as unpacking them; those that are used are compiled then.
+        [*pip, "--python", str(_python(folder)), *("install", "--no-compile", "--requirement"), requirements],
     ):
         done = subprocess.run(command, capture_output=True, text=True, errors="replace", check=False)
         if done.returncode:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from docutils import nodes
 
 from optguide import claims
-from optguide.claims import BUILD_OUTCOMES, Chance, Claim, Condition, Verdict
+from optguide.claims import BUILD_OUTCOMES, Chance, Claim, ClaimOutcome, Condition, Verdict
 from optguide.errors import ClaimError
 from optguide.guide.sphinxext.links import page_link
 from optguide.guide.sphinxext.pages import (
@@ -41,6 +41,7 @@ _MARKS = {
     "refuted": '<path d="M3 3 13 13M13 3 3 13"/>',
     "inconclusive": '<path d="M5 5.5a3 3 0 1 1 4.3 2.7Q8 9 8 10.5M8 13.6v.2"/>',
     "not measurable here": '<path d="M3 8H13"/>',
+    "not recorded": '<path d="M3 8h.2M8 8h.2M13 8h.2"/>',
 }
 
 
@@ -97,7 +98,7 @@ class _Evaluated:
 
     @property
     def measured(self) -> bool:
-        return self.verdict.outcome != "not measurable here"
+        return self.verdict.outcome not in ("not measurable here", "not recorded")
 
 
 def _claims(env: BuildEnvironment) -> tuple[Claim, ...]:
@@ -120,6 +121,8 @@ def _claim(env: BuildEnvironment, identifier: str) -> Claim:
 
 def _evaluate(env: BuildEnvironment, claim: Claim) -> _Evaluated:
     entries = [look_up(env, condition.result) for condition in claim.conditions]
+    if absent := dict.fromkeys(f"{entry.reason}." for entry in entries if not entry.is_recorded):
+        return _Evaluated(Verdict.on(claim, "not recorded", absent), entries)
     (verdict,) = claims.evaluate([claim], load(), measuring_machine())
     return _Evaluated(verdict, entries)
 
@@ -146,7 +149,7 @@ def _reasons(evaluated: _Evaluated) -> nodes.bullet_list:
         text = nodes.paragraph("", sentence)
         if evaluated.measured:
             entry = evaluated.entries[index]
-            page = gallery_page(entry.record.example)
+            page = gallery_page(entry.example)
             text += nodes.Text(" ")
             text += page_link(page, entry.id, "Evidence", title=f"Evidence for {entry.id}")
         items += nodes.list_item("", text)
@@ -177,7 +180,10 @@ def _drawing(condition: Condition, identifier: str, result: Result) -> nodes.raw
 
 def _counts(evaluated: Sequence[_Evaluated]) -> nodes.bullet_list:
     counts = Counter(item.verdict.outcome for item in evaluated)
-    items = (nodes.paragraph("", "", _badge(outcome, counts[outcome])) for outcome in BUILD_OUTCOMES)
+    outcomes: list[ClaimOutcome] = [*BUILD_OUTCOMES]
+    if counts["not recorded"]:
+        outcomes.append("not recorded")
+    items = (nodes.paragraph("", "", _badge(outcome, counts[outcome])) for outcome in outcomes)
     return nodes.bullet_list("", *(nodes.list_item("", item) for item in items), classes=["counts"])
 
 

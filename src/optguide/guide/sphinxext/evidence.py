@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from docutils import nodes
 
 from optguide import format as fmt
-from optguide.guide.sphinxext.pages import depend, gallery_page, load
+from optguide.guide.sphinxext.pages import absent, depend, load
 from optguide.guide.sphinxext.results import interval_text, table, value_text
 
 if TYPE_CHECKING:
@@ -40,11 +40,15 @@ def setup(app: Sphinx) -> None:
 
 def _append(app: Sphinx, doctree: nodes.document) -> None:
     page = app.env.current_document.docname
-    example = next((name for name in load().by_example if gallery_page(name) == page), "")
     section = next(iter(doctree.findall(nodes.section)), None)
-    if example and section is not None:
+    if not page.startswith("gallery/") or section is None:
+        return
+    example = page.removeprefix("gallery/").replace("/plot_", "/")
+    if example in load().by_example:
         depend(app.env, example)
         section += _evidence(load().by_example[example])
+    elif absence := absent(app.env, example):
+        section += nodes.note("", nodes.paragraph("", f"{absence[1]}."))
 
 
 def _evidence(record: Record) -> nodes.section:

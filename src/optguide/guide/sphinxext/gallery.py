@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import uuid
 from contextlib import ExitStack, contextmanager
@@ -14,38 +15,43 @@ from typing import TYPE_CHECKING, Any
 
 from optguide.chapters import place_of_chapter, place_of_example
 from optguide.errors import Busy, OptGuideError, RecordsError
-from optguide.guide.sphinxext.machine import record_noise
+from optguide.guide import build
+from optguide.guide.sphinxext.machine import record_noise, recorded_noise
 from optguide.guide.sphinxext.pages import GuideError, load
 from optguide.machine import measuring_lock
+from optguide.paths import impersonal
 from optguide.records import take_new_figures
 from optguide.records.recording import BUILD_VARIABLE
 from optguide.storage import storage_errors
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from docutils import nodes
     from sphinx.application import Sphinx
 
 
-def gallery_settings(root: Path, *, run: bool) -> dict[str, Any]:
+def gallery_settings(root: Path, *, run: bool, names: Sequence[str] = ()) -> dict[str, Any]:
     """The value of ``sphinx_gallery_conf``.
 
     :param root: the checkout.
     :param run: whether to run the examples. Without, pages of earlier runs stay, and an example that has
         changed since shows its code without output.
+    :param names: run only these examples, ``chapter/name``, and go on behind one that fails.
     """
+    scripts = "|".join(re.escape(name).replace("/", r"[\\/]plot_") + r"\.py$" for name in names)
     return {
         "examples_dirs": [str(root / "examples")],
         "gallery_dirs": ["gallery"],
-        "filename_pattern": rf"{os.sep}plot_".replace("\\", "\\\\"),
+        "filename_pattern": rf"[\\/](?:{scripts or 'plot_'})",
         "plot_gallery": run,
-        # One failed example leaves numbers missing on pages; its own traceback is the message that helps.
-        "abort_on_example_error": True,
+        # Without a state of the build nobody would learn which numbers are missing.
+        "abort_on_example_error": not names,
         "subsection_order": f"{__name__}.chapter_place",
         "within_subsection_order": f"{__name__}.example_place",
         "image_scrapers": (f"{__name__}.figures", "matplotlib"),
-        "reset_modules": ("matplotlib", f"{__name__}.forget_figures"),
+        "reset_modules": ("matplotlib", f"{__name__}.forget_figures", f"{__name__}.note_example"),
+        "reset_modules_order": "both",
         # What an example shows it prints or draws; the repr of its last line would only repeat it.
         "capture_repr": ("_repr_html_",),
         # Both disturb what is being measured, and parallel runs set OMP_NUM_THREADS too.
@@ -88,6 +94,15 @@ def forget_figures(settings: dict[str, Any], file: str) -> None:
     take_new_figures()
 
 
+def note_example(settings: dict[str, Any], file: str, when: str) -> None:
+    """Keep in the state of the build which example runs."""
+    stem = PurePath(file).stem.removeprefix("plot_")
+    names = os.environ.get(build.EXAMPLES_VARIABLE, "").split()
+    example = next((name for name in names if name.endswith(f"/{stem}")), None)
+    if example:
+        (build.running if when == "before" else build.finished)(example)
+
+
 def setup(app: Sphinx) -> None:
     """Hold the machine while the examples run, and let their pages link to their scripts."""
     held = ExitStack()
@@ -96,20 +111,33 @@ def setup(app: Sphinx) -> None:
         if app.config.sphinx_gallery_conf["plot_gallery"]:
             with plain_errors():
                 held.enter_context(measuring_lock("nox -s docs", lend=True))  # examples run the command
-                record_noise()
+                if recorded_noise() is None:
+                    record_noise()
             # What one run of the gallery records belongs together, also without nox.
             os.environ.setdefault(BUILD_VARIABLE, uuid.uuid4().hex)
 
     def release(app: Sphinx) -> None:
         held.close()
         with plain_errors():
-            if not load().by_example:
+            _note_failures(app.config.sphinx_gallery_conf)
+            if not load().by_example and build.load_state() is None:
                 raise RecordsError("There are no records to show.", "Run `nox -s docs` to measure.")
 
     # sphinx-gallery fills its settings at 10 and runs at the default of 500.
     app.connect("builder-inited", hold, priority=400)
     app.connect("builder-inited", release, priority=600)
     app.connect("html-page-context", _edit_script, priority=900)
+
+
+def _note_failures(settings: dict[str, Any]) -> None:
+    """Keep what failed in the state of the build; without one it is left to sphinx-gallery to fail."""
+    if settings["abort_on_example_error"]:
+        return
+    for script, traceback in settings["failing_examples"].items():
+        path = PurePath(script)
+        reason = impersonal(traceback.strip().splitlines()[-1])
+        build.failed(f"{path.parent.name}/{path.stem.removeprefix('plot_')}", reason)
+    settings["failing_examples"].clear()
 
 
 @contextmanager

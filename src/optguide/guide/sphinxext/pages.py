@@ -17,9 +17,11 @@ from sphinx.util.docutils import SphinxDirective
 
 from optguide import format as fmt
 from optguide import records
-from optguide.errors import OptGuideError
+from optguide.errors import ClaimError, OptGuideError
+from optguide.guide.build import load_state
+from optguide.guide.examples import Example, examples, owner
 from optguide.machine import Machine
-from optguide.paths import records_dir
+from optguide.paths import records_dir, repository
 
 if TYPE_CHECKING:
     from collections.abc import Set
@@ -28,7 +30,7 @@ if TYPE_CHECKING:
     from sphinx.application import Sphinx
     from sphinx.environment import BuildEnvironment
 
-    from optguide.records import Record, Records, Result
+    from optguide.records import Records, Result
 
 # Keys of a page's metadata.
 _EXAMPLES = "optguide_examples"  # whose numbers the page shows
@@ -65,15 +67,19 @@ class GuideDirective(SphinxDirective):
 class Entry:
     """What is recorded under one identifier.
 
-    :param record: the record that holds it.
-    :param result: the result; ``None`` where it could not be measured.
-    :param reason: why it could not; empty where it could.
+    :param example: the example that records it.
+    :param result: the result; ``None`` where there is none.
+    :param missing: words to show in place of a result.
+    :param reason: why there is none; empty where there is one.
+    :param is_recorded: whether the example has run in this build.
     """
 
     id: str
-    record: Record
+    example: str
     result: Result | None
-    reason: str
+    missing: str = "not measured here"
+    reason: str = ""
+    is_recorded: bool = True
 
 
 def load() -> Records:
@@ -98,12 +104,41 @@ def _load(_folder: str, _state: tuple[tuple[str, int, int], ...]) -> Records:
 def look_up(env: BuildEnvironment, identifier: str) -> Entry:
     """What was recorded under ``identifier``; the current page then depends on its record.
 
-    :raises ClaimError: nobody recorded it.
+    :raises ClaimError: nobody recorded it, and no example that has yet to run in this build declares to.
     """
-    record = load().record_of(identifier)
+    try:
+        record = load().record_of(identifier)
+    except ClaimError:
+        example = owner(_examples(), identifier)
+        absence = absent(env, example.name) if example else None
+        if example is None or absence is None:
+            raise
+        return Entry(identifier, example.name, None, *absence, is_recorded=False)
     depend(env, record.example)
     reason = record.unavailable.get(identifier, "").rstrip(".")
-    return Entry(identifier, record, record.results.get(identifier), reason)
+    return Entry(identifier, record.example, record.results.get(identifier), reason=reason)
+
+
+def absent(env: BuildEnvironment, example: str) -> tuple[str, str] | None:
+    """Why this build has nothing of ``example``, in words to show and as a sentence.
+
+    ``None`` where it has, where there is no such example, and outside of a build. The current page is read
+    again in every build until there is a record.
+    """
+    state, scripts = load_state(), _examples()
+    if state is None or example in load().by_example or example not in scripts:
+        return None
+    if not scripts[example].declares:
+        return None
+    depend(env, example)
+    if example in state.failed:
+        return "not measured", f"{example} failed: {state.failed[example].rstrip('.')}"
+    return "being measured", f"{example} has not been measured in this build yet"
+
+
+def _examples() -> dict[str, Example]:
+    root = repository()
+    return examples(root / "examples") if root else {}
 
 
 def gallery_page(example: str) -> str:
@@ -113,9 +148,11 @@ def gallery_page(example: str) -> str:
 
 
 def measuring_machine() -> Machine:
-    """The machine that measured last; without any record the build has stopped before a page was read."""
-    newest = max(load().by_example.values(), key=lambda record: record.finished)
-    return Machine.from_dict(newest.machine)
+    """The machine that measured last; this one where it has yet to begin."""
+    measured = load().by_example.values()
+    if not measured:
+        return Machine.current()
+    return Machine.from_dict(max(measured, key=lambda record: record.finished).machine)
 
 
 def depend(env: BuildEnvironment, example: str) -> None:
@@ -180,6 +217,9 @@ def _describe(
     app: Sphinx, page: str, template: str, context: dict[str, Any], doctree: nodes.document | None
 ) -> None:
     loaded = load()
+    state = load_state()
+    if state is not None and not state.is_complete and "body" in context:
+        context["body"] = _unfinished(state.started) + context["body"]
     shown = app.env.metadata.get(page, {}).get(_EXAMPLES, set())
     examples = shown & loaded.by_example.keys() or loaded.by_example.keys()
     if not examples:
@@ -197,6 +237,14 @@ def _describe(
     }
     if (sentences := loaded.mixed()) and "body" in context:
         context["body"] = _warning(sentences) + context["body"]
+
+
+def _unfinished(started: str) -> str:
+    return (
+        '<div class="admonition note unfinished"><p class="admonition-title">This guide is being measured</p>'
+        f"<p>Its build began at {moment(started)}. Numbers appear chapter by chapter. If it has been "
+        "stopped, <code>nox -s docs -- --resume</code> goes on.</p></div>"
+    )
 
 
 def _warning(sentences: list[str]) -> str:

@@ -16,6 +16,7 @@ from optguide.guide.sphinxext.links import page_link
 from optguide.guide.sphinxext.pages import (
     Entry,
     GuideDirective,
+    absent,
     depend,
     gallery_page,
     load,
@@ -110,6 +111,8 @@ class MeasuredTable(GuideDirective):
         example, _, name = self.arguments[0].partition(":")
         record = load().by_example.get(example)
         recorded = record.tables.get(name) if record else None
+        if recorded is None and (absence := absent(self.env, example)):
+            return [_absence(example, absence)]
         if recorded is None:
             raise ClaimError(
                 f"No example {example!r} recorded a table {name!r}.", "Look for a spelling mistake."
@@ -131,6 +134,8 @@ class MeasuredFigure(GuideDirective):
     def build(self) -> list[Node]:
         """The figure, its caption, and where it comes from."""
         example, _, name = self.arguments[0].partition(":")
+        if absence := absent(self.env, example):
+            return [_absence(example, absence)]
         images = [self._image(example, name, mode) for mode in get_args(Mode)]
         depend(self.env, example)
         record = load().by_example[example]
@@ -172,15 +177,22 @@ def interval_text(result: Result) -> str:
 
 def _measured(entry: Entry, *, interval: bool) -> list[Node]:
     """The value as a link to its evidence, with its interval behind it if asked; or that there is none."""
-    page, result = gallery_page(entry.record.example), entry.result
+    page, result = gallery_page(entry.example), entry.result
     if result is None:
-        missing = "not measured here"
-        return [page_link(page, entry.id, missing, title=entry.reason, classes=("not-measured",))]
+        anchor = entry.id if entry.is_recorded else ""
+        return [page_link(page, anchor, entry.missing, title=entry.reason, classes=("not-measured",))]
     title = f"95 % interval {interval_text(result)}, n = {result.n:,}"
     if result.low == result.high:
         title = "a fixed quantity, without scatter"
     link = page_link(page, entry.id, value_text(result), title=title, classes=("measured",))
     return [link, *(_interval_beside(result) if interval else [])]
+
+
+def _absence(example: str, absence: tuple[str, str]) -> nodes.paragraph:
+    """In place of a figure or table that its example has not recorded."""
+    words, reason = absence
+    link = page_link(gallery_page(example), "", words, title=reason, classes=("not-measured",))
+    return nodes.paragraph("", "", link, classes=["provenance"])
 
 
 def _recorded_cell(cell: str | Result) -> Cell:

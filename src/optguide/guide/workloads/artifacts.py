@@ -80,6 +80,14 @@ class Recipe:
     ingredients: tuple[str, ...] = ()
 
 
+_used: set[Path] = set()
+
+
+def used() -> frozenset[Path]:
+    """The folders that this process has asked for, made now or before."""
+    return frozenset(_used)
+
+
 def package_folder(package: str, *, distribution: str) -> Path:
     """The folder of an installed ``package``, which is not imported: that can take seconds.
 
@@ -97,7 +105,11 @@ def _not_installed(distribution: str) -> EnvironmentMissing:
     )
 
 
-def _version(distribution: str) -> str:
+def version(distribution: str) -> str:
+    """The installed version of ``distribution``.
+
+    :raises EnvironmentMissing: it is not installed.
+    """
     try:
         return metadata.version(distribution)
     except metadata.PackageNotFoundError:
@@ -111,7 +123,7 @@ def key(recipe: Recipe) -> str:
     """
     identity = {
         "sources": [source.read_text(encoding="utf-8") for source in recipe.sources],
-        "packages": {package: _version(package) for package in recipe.packages},
+        "packages": {package: version(package) for package in recipe.packages},
         "ingredients": recipe.ingredients,
     }
     digest = hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()
@@ -129,6 +141,7 @@ def ensure(recipe: Recipe) -> Path:
     no_telemetry()
     models = build_dir() / "models"
     final = models / key(recipe)
+    _used.add(final)
     if final.is_dir():
         return final
     with storage_errors(models, _REMEDY):

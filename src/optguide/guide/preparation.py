@@ -1,0 +1,268 @@
+"""Everything that is trained, quantized, converted or installed, made before anything is timed.
+
+Each target declares what it needs. `doit <https://pydoit.org>`_ orders them, makes them on all cores, each in
+a process of its own, and leaves out what has been made from the same inputs. There are three kinds: isolated
+environments, the guide's own models (:mod:`optguide.guide.workloads`), and what an example's script makes
+before it begins to record. A target that fails is left to the example, which says what it lacks.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from doit.cmd_base import ModuleTaskLoader
+from doit.doit_cmd import DoitMain
+
+from optguide.errors import Failure, OptGuideError, StorageError, described
+from optguide.guide import environments, workloads
+from optguide.guide.examples import Example, preparing_part
+from optguide.guide.workloads import artifacts, retrieval
+from optguide.guide.workloads.digits import FOLDS
+from optguide.paths import build_dir, impersonal
+from optguide.records.recording import PROFILE_VARIABLE
+from optguide.storage import storage_errors
+
+__all__ = ["prepare"]
+
+_DIGITS = {f"digits-{fold}": partial(workloads.digits, fold) for fold in range(FOLDS)}
+
+MODELS: Mapping[str, tuple[Callable[[], object], tuple[str, ...]]] = {
+    "resnet50": (workloads.resnet50, ()),
+    "sentences": (workloads.sentences, ()),
+    **{name: (make, ()) for name, make in _DIGITS.items()},
+    "tiny": (workloads.tiny, ()),
+    "texts": (lambda: retrieval.pairs(2), ()),
+    "resnet50_int8": (workloads.resnet50_int8, ("resnet50",)),
+    "sentences_int8": (workloads.sentences_int8, ("sentences", "texts")),
+    "resnet50_savedmodel": (workloads.resnet50_savedmodel, ("resnet50", "tensorflow")),
+}
+"""The guide's own models: how each is made, and what has to be there before; the longest first."""
+
+_MENTIONED = {
+    "sentences_dynamic": ("sentences",),
+    "retrieval": ("texts",),
+    "digits": tuple(_DIGITS),
+}
+"""Names in scripts that stand for models of other names."""
+
+
+@dataclass(frozen=True)
+class Target:
+    """Something to make.
+
+    :param name: an environment, a model, or an example.
+    :param needs: names of targets to make before.
+    :param files: what it is made from; it is made anew where one has changed.
+    """
+
+    name: str
+    needs: tuple[str, ...] = ()
+    files: tuple[Path, ...] = ()
+
+
+def targets(examples: Sequence[Example]) -> list[Target]:
+    """What ``examples`` need, and what that needs, in an order in which each comes after its needs."""
+    collected: dict[str, Target] = {}
+    library = tuple(sorted(Path(__file__).parent.rglob("*.py")))
+
+    def add(name: str) -> None:
+        if name in collected:
+            return
+        needs = MODELS[name][1] if name in MODELS else ()
+        for needed in needs:
+            add(needed)
+        collected[name] = Target(name, needs, library if name in MODELS else ())
+
+    wishes = {example.name: _needs(example) for example in examples}
+    for name in environments.NAMES:  # the network is waited for while models are made
+        if any(name in needs for needs in wishes.values()):
+            add(name)
+    for name in MODELS:
+        if any(name in needs for needs in wishes.values()):
+            add(name)
+    for example in examples:
+        if example.makes_artifacts:
+            files = (example.script, *sorted(example.script.parent.glob("*/*.py")), *library)
+            collected[example.name] = Target(example.name, wishes[example.name], files)
+    return list(collected.values())
+
+
+def prepare(examples: Sequence[Example], profile: str) -> dict[str, str]:
+    """Make all that ``examples`` need, on all cores, and return what could not be made, with the reason.
+
+    :param profile: the budgets under which the examples will run, which also decide what they train.
+    :raises StorageError: the disk is full, or the folder cannot be written.
+    :raises Failure: the preparation itself broke off.
+    """
+    needed = targets(examples)
+    if not needed:
+        return {}
+    (build_dir() / "models").mkdir(parents=True, exist_ok=True)
+    run = _Run(profile, len(needed))
+    settings = {
+        "dep_file": str(build_dir() / "models" / ".prepared.db"),
+        "backend": "sqlite3",
+        "reporter": _Reporter(run),
+        "num_process": os.cpu_count() or 1,
+        "par_type": "thread",
+        "continue": True,
+        "verbosity": 0,
+    }
+    tasks = {"DOIT_CONFIG": settings, "task_prepare": lambda: _tasks(needed, run)}
+    DoitMain(ModuleTaskLoader(tasks)).run(["run"])
+    if run.storage:
+        raise StorageError(run.storage, "Free some space there, then go on: nox -s docs -- --resume")
+    if run.done < len(needed):
+        raise Failure("The preparation ended early; its messages are above.")
+    return run.failures
+
+
+@dataclass
+class _Run:
+    """What happened so far in one preparation."""
+
+    profile: str
+    count: int
+    started: float = field(default_factory=time.monotonic)
+    done: int = 0
+    made: int = 0
+    failures: dict[str, str] = field(default_factory=dict)
+    storage: str = ""
+
+    def say(self, text: str) -> None:
+        remaining = self.count - self.done
+        left = ""
+        if self.made and remaining:
+            minutes = (time.monotonic() - self.started) / self.made * remaining / 60
+            left = f", about {max(minutes, 0.1):.1f} min left"
+        print(f"[{time.strftime('%H:%M:%S')}] [{self.done}/{self.count}{left}] {text}", flush=True)
+
+
+class _Reporter:
+    """What doit tells of its tasks: what is being made and what was already there."""
+
+    def __init__(self, run: _Run) -> None:
+        self._run = run
+
+    def execute_task(self, task: Any) -> None:
+        if task.actions:
+            self._run.say(f"Making {_target(task)}")
+
+    def skip_uptodate(self, task: Any) -> None:
+        self._run.done += 1
+        self._run.say(f"{_target(task)} is there")
+
+    def add_success(self, task: Any) -> None:
+        if task.actions:
+            self._run.done += 1
+            self._run.made += 1
+            reason = self._run.failures.get(_target(task))
+            self._run.say(f"{_target(task)} {f'cannot be made: {reason}' if reason else 'is made'}")
+
+    def __getattr__(self, name: str) -> Callable[..., None]:
+        return lambda *arguments, **options: None
+
+
+def _target(task: Any) -> str:
+    return str(task.name).partition(":")[2]
+
+
+def _tasks(needed: Sequence[Target], run: _Run) -> Iterator[dict[str, Any]]:
+    names = {target.name for target in needed}
+    for target in needed:
+        yield {
+            "name": target.name,
+            "actions": [(_make, (target.name, run))],
+            "file_dep": [str(file) for file in target.files],
+            "task_dep": [f"prepare:{name}" for name in target.needs if name in names],
+            "uptodate": [partial(_is_there, target.name, run.profile)],
+        }
+
+
+def _is_there(name: str, profile: str, task: Any, values: Mapping[str, Any]) -> bool:
+    if name in environments.NAMES:
+        try:
+            environments.python_of(name)
+        except OptGuideError:
+            return False
+        return True
+    folders = values.get("folders")
+    if folders is None or values.get("profile") != profile or values.get("packages") != _packages():
+        return False
+    return all((build_dir() / "models" / folder).is_dir() for folder in folders)
+
+
+def _make(name: str, run: _Run) -> dict[str, Any]:
+    """Make one target in a process of its own, and return what later tells that it is there."""
+    command = [sys.executable, "-m", "optguide.guide.preparation", name]
+    done = subprocess.run(
+        command,
+        capture_output=True,
+        text=True,
+        errors="replace",
+        check=False,
+        env={**os.environ, PROFILE_VARIABLE: run.profile},
+    )
+    if done.returncode:
+        lines = done.stderr.strip().splitlines() or [f"it ended with status {done.returncode}"]
+        run.failures[name] = impersonal(lines[-1])
+        run.storage = run.storage or (lines[-1] if done.returncode == _DISK else "")
+        return {}
+    folders = json.loads(done.stdout.splitlines()[-1])
+    return {"folders": folders, "profile": run.profile, "packages": _packages()}
+
+
+_DISK = 74
+"""Exit status of a process that could not write (EX_IOERR of sysexits.h)."""
+
+
+def _packages() -> list[str]:
+    return [f"{name} {artifacts.version(name)}" for name in artifacts.PACKAGES]
+
+
+def _needs(example: Example) -> tuple[str, ...]:
+    mentioned = [model for name in sorted(example.names) for model in _MENTIONED.get(name, (name,))]
+    models = [name for name in MODELS if name in mentioned]
+    return (*models, *sorted(example.environments))
+
+
+def _make_here(name: str) -> list[str]:
+    """Make ``name`` in this process; returns the folders below ``build/models`` that it needs."""
+    if name in environments.NAMES:
+        environments.create(name)
+    elif name in MODELS:
+        MODELS[name][0]()
+    else:
+        chapter, _, stem = name.partition("/")
+        script = Path("examples", chapter, f"plot_{stem}.py").absolute()
+        code = compile(preparing_part(script), str(script), "exec")
+        exec(code, {"__name__": "__main__", "__file__": str(script)})  # noqa: S102  # the guide's own script
+    return sorted(folder.name for folder in artifacts.used())
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Make the one target that is named and print, as JSON, the folders it needs."""
+    try:
+        with storage_errors(build_dir()):
+            folders = _make_here(arguments[0])
+    except StorageError as error:
+        print(error, file=sys.stderr)
+        return _DISK
+    except Exception as error:  # an example's script may raise anything
+        print(error if isinstance(error, OptGuideError) else described(error), file=sys.stderr)
+        return 1
+    print(f"\n{json.dumps(folders)}")  # a line of its own, whatever an example has printed
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

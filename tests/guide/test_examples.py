@@ -1,0 +1,81 @@
+"""What is read from the text of example scripts."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from optguide.chapters import CHAPTERS
+from optguide.errors import OptionError
+from optguide.guide.examples import examples, owner, preparing_part, select
+
+ROOT = Path(__file__).parents[2]
+SCRIPT = '''"""
+Some
+====
+"""
+import json
+from optguide import Recording
+from optguide.guide import environments, workloads
+
+ready = workloads.digits(0)
+python = environments.python_of("pot")
+record = Recording("measure/some", declares=("some.*", *(f"other.{part}.time" for part in "ab")))
+text = "not declared"
+'''
+
+
+@pytest.fixture
+def folder(tmp_path):
+    for name in ("measure/plot_some", "measure/plot_frameworks", "deploy/plot_batching", "a_new_one/plot_x"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / f"{name}.py").write_text(SCRIPT)
+    return tmp_path
+
+
+def test_examples_come_in_reading_order(folder):
+    names = ["measure/frameworks", "measure/some", "deploy/batching", "a_new_one/x"]
+    assert list(examples(folder)) == names
+
+
+def test_what_a_script_declares_and_needs_is_read_without_running_it(folder):
+    example = examples(folder)["measure/some"]
+    assert example.declares == ("some.*", "other.*.time")
+    assert example.environments == {"pot"}
+    assert {"digits", "workloads"} <= example.names
+    assert not example.makes_artifacts
+    assert not example.reads_records
+
+
+def test_the_owner_of_a_result_declares_it(folder):
+    script = folder / "measure" / "plot_frameworks.py"
+    script.write_text(SCRIPT.replace("some.*", "frameworks.*"))
+    existing = examples(folder)
+    assert owner(existing, "frameworks.torch.latency").name == "measure/frameworks"
+    assert owner(existing, "elsewhere.time") is None
+
+
+def test_chapters_and_examples_can_be_named_as_files_are(folder):
+    existing = examples(folder)
+    assert select(existing, []) == list(existing)
+    assert select(existing, ["deploy/plot_batching.py", "measure/"]) == [
+        "measure/frameworks",
+        "measure/some",
+        "deploy/batching",
+    ]
+    with pytest.raises(OptionError, match="'deploy/btching'"):
+        select(existing, ["deploy/btching"])
+
+
+def test_what_is_prepared_ends_where_recording_begins(folder):
+    statements = preparing_part(folder / "measure" / "plot_some.py").body
+    assert len(statements) == 6
+
+
+def test_every_example_of_the_guide_declares_what_it_records():
+    existing = examples(ROOT / "examples")
+    assert set(existing) == {f"{chapter}/{name}" for chapter, names in CHAPTERS.items() for name in names}
+    assert all(example.declares for example in existing.values())
+    assert existing["optimize/choose"].reads_records
+    assert existing["optimize/pot_and_nncf"].makes_artifacts
