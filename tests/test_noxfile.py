@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import runpy
 import sys
@@ -114,12 +115,10 @@ def test_a_kill_between_any_two_steps_leaves_one_build(sessions, monkeypatch, re
             return rename(self, target)
 
         monkeypatch.setattr(Path, "rename", counted)
-        try:
+        with contextlib.suppress(Killed):
             sessions.make_room(resume=resume)
             write(sessions, "new", is_complete=False)
             sessions.settle()
-        except Killed:
-            pass
         monkeypatch.setattr(Path, "rename", rename)
         sessions.settle()
         assert in_place(sessions) == {"old"}, steps
@@ -127,10 +126,8 @@ def test_a_kill_between_any_two_steps_leaves_one_build(sessions, monkeypatch, re
         write(sessions, "new", is_complete=True)
         monkeypatch.setattr(Path, "rename", counted)
         left = steps % 4
-        try:
+        with contextlib.suppress(Killed):
             sessions.settle()
-        except Killed:
-            pass
         monkeypatch.setattr(Path, "rename", rename)
         sessions.settle()
         assert in_place(sessions) == {"new"}, steps

@@ -1,4 +1,4 @@
-"""Building the guide with Sphinx from examples that take no time: what is left out, what fails, what is killed."""
+"""Building the guide from examples that take no time: what is left out, what fails, what is killed."""
 
 from __future__ import annotations
 

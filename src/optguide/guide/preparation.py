@@ -12,6 +12,7 @@ import json
 import os
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -137,6 +138,7 @@ class _Run:
     made: int = 0
     failures: dict[str, str] = field(default_factory=dict)
     storage: str = ""
+    printing: threading.Lock = field(default_factory=threading.Lock)
 
     def say(self, text: str) -> None:
         remaining = self.count - self.done
@@ -144,7 +146,8 @@ class _Run:
         if self.made and remaining:
             minutes = (time.monotonic() - self.started) / self.made * remaining / 60
             left = f", about {max(minutes, 0.1):.1f} min left"
-        print(f"[{time.strftime('%H:%M:%S')}] [{self.done}/{self.count}{left}] {text}", flush=True)
+        with self.printing:  # doit reports from several threads
+            print(f"[{time.strftime('%H:%M:%S')}] [{self.done}/{self.count}{left}] {text}", flush=True)
 
 
 class _Reporter:
