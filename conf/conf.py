@@ -99,6 +99,7 @@ html_show_sourcelink = False
 html_copy_source = False
 ALONE = (
     "index",
+    "slow",
     "introduction",
     "how-to-read-these-numbers",
     "command/index",
