@@ -24,7 +24,7 @@ from PIL import Image
 
 from optguide import Recording, Variant, measure, plots
 from optguide.guide import profiles, workloads
-from optguide.stats.comparison import paired_processes
+from optguide.stats.estimate import across_processes
 
 MEAN = np.array([123.675, 116.28, 103.53], dtype=np.float32)
 DEVIATION = np.array([58.395, 57.12, 57.375], dtype=np.float32)
@@ -152,9 +152,7 @@ def by_round(name):
 
 
 def over(top, bottom, fastest):
-    blocks = result.series[fastest].blocks
-    seconds = float(np.median([block.seconds / block.calls for block in blocks]))
-    return paired_processes(top / bottom, [block.generation for block in blocks], seconds)
+    return across_processes(top / bottom, [block.generation for block in result.series[fastest].blocks])
 
 
 record = Recording("measure/pre_and_post_processing", declares=("pipeline.*",))

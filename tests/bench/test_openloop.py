@@ -30,7 +30,7 @@ def reply(latencies_ms, *, served_ms=None, scheduled=None, lateness_ms=(0.001,),
 
 
 def judged(*arguments, rate=100.0, seconds=1.0, **fields):
-    return openloop._point(rate, seconds, reply(*arguments, **fields))
+    return openloop._point(rate, [openloop._Part(seconds, reply(*arguments, **fields), 0.0)])
 
 
 def test_a_sustained_point():
@@ -99,6 +99,46 @@ def test_a_late_generator_is_void():
 def test_no_arrivals_is_a_point_without_percentiles():
     found = judged([], lateness_ms=[], window=0.0)
     assert (found.n, found.achieved, found.void, found.p50) == (0, 0.0, "", None)
+
+
+def parts(*latencies_ms):
+    return [openloop._Part(1.0, reply(values, window=1.5), 0.0) for values in latencies_ms]
+
+
+def test_a_point_of_several_processes_has_the_interval_of_what_they_differ_by():
+    """Their medians are 4 to 6 ms, while each of them answers alike."""
+    medians = [4.0, 4.5, 5.0, 5.5, 6.0, 5.0]
+    found = openloop._point(100.0, parts(*([ms + 0.001 * (n % 7) for n in range(100)] for ms in medians)))
+    assert found.n == 600
+    assert found.p50.low < 4.6
+    assert found.p50.high > 5.4
+    alone = openloop._point(100.0, parts([5.0 + 0.001 * (n % 7) for n in range(600)]))
+    assert alone.p50.high == pytest.approx(5 * np.exp(1.96 * 0.16), rel=0.01)
+    assert "one process per variant" in alone.p50.method
+
+
+def test_a_rate_that_some_processes_keep_is_not_overload():
+    growing, steady = np.linspace(10, 510, 100), [5.0] * 200
+    assert openloop._point(100.0, parts(growing, growing, growing)).overloaded
+    some = openloop._point(100.0, parts(growing, growing, steady))
+    assert "the queue kept growing" in some.void
+    assert not some.overloaded
+    assert openloop._point(100.0, parts(growing, steady, steady)).void == ""
+
+
+@pytest.mark.parametrize(
+    ("seconds", "highest", "affordable", "sets"),
+    [
+        (3.5, 100, 99, 6),
+        (1.0, 500, 99, 3),
+        (0.8, 500, 99, 1),
+        (3.5, 20, 99, 1),
+        (60, 5, 99, 6),
+        (9, 100, 4, 4),
+    ],
+)
+def test_processes_share_a_point_where_each_has_time_for_its_queue(seconds, highest, affordable, sets):
+    assert openloop._sets(seconds, highest, affordable) == sets
 
 
 def test_highest_rate_within_the_limit():

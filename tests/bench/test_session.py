@@ -6,6 +6,8 @@ import subprocess
 import sys
 import threading
 import time
+from dataclasses import replace
+from functools import partial
 
 import numpy as np
 import pytest
@@ -15,11 +17,12 @@ from hypothesis import strategies as st
 from optguide import errors
 from optguide.bench import session
 from optguide.bench.process import WorkerProcess
+from optguide.bench.result import TWIN
 from optguide.bench.rotation import Host, Rotation
-from optguide.bench.session import MEASURING_SHARE, TWIN, Budget, Plan, Spent, measure
+from optguide.bench.session import MEASURING_SHARE, Budget, Plan, Spent, measure
 from optguide.bench.variant import Variant
 from optguide.runtimes.openvino import OpenVINO
-from tests.optimize.simulated import Machine
+from tests.optimize.simulated import Machine, SimulatedWorker
 
 TINY = Budget(seconds=0.3, precision=1e-9, block=0.01, patience=60.0)
 """With its six rounds on the slowest machine."""
@@ -97,7 +100,7 @@ def test_what_is_known_of_each_variant(pair):
     assert list(pair.series) == ["a", "b", "a" + TWIN]
     for series in pair.series.values():
         assert series.frames == 4
-        assert series.load_seconds > 0
+        assert np.isnan(series.load_seconds)  # others loaded beside it
         assert 1e6 < series.peak_rss < 1e9
         np.testing.assert_array_equal(series.outputs[0], np.arange(64.0) * 2)
     assert np.isnan(pair.others_share) or 0 <= pair.others_share <= 1
@@ -106,7 +109,7 @@ def test_what_is_known_of_each_variant(pair):
 def test_questions_to_a_real_session(pair):
     assert pair.latency("a").unit == "ms"
     assert pair.throughput("a").value > 0
-    assert pair.compare("a", "b").ratio.n == pair.rounds
+    assert pair.compare("a", "b").ratio.n in (pair.rounds, 3)
     assert (pair.control.a, pair.control.b) == ("a", "a" + TWIN)
     assert pair.agreement("a", "b").max_abs == 0
 
@@ -143,7 +146,7 @@ def test_a_failing_variant_is_reported_and_the_others_are_measured():
     assert list(result.failures) == ["failing"]
     assert isinstance(result.failures["failing"], errors.DeviceError)
     assert list(result.series) == ["a", "b"]
-    assert result.compare("a", "b").ratio.n >= 6
+    assert result.compare("a", "b").ratio.n in (3, result.rounds)
     with pytest.raises(errors.DeviceError):
         result.latency("failing")
 
@@ -329,8 +332,8 @@ def test_a_plan_fits_loading_and_measuring_into_the_budget(seconds, loading, mem
     assert plan.measuring > 0
     assert plan.generations in {1, 3, 4, 5, 6}
     assert (plan.generations == 6) == (seconds >= 11 * loading)
-    assert (plan.generations > 1) == (seconds >= 5 * loading)
-    if plan.generations > 1 or 0.6 * seconds > loading:
+    assert (plan.generations > 1) == (seconds >= plan.sufficient) == (0.7 * seconds >= 3 * loading)
+    if plan.generations > 1 or 0.7 * seconds > loading:
         assert plan.measuring + plan.generations * loading == pytest.approx(seconds)
     assert 0 < plan.block * members * 6 <= plan.measuring * (1 + 1e-9)
 
@@ -338,18 +341,12 @@ def test_a_plan_fits_loading_and_measuring_into_the_budget(seconds, loading, mem
 def test_three_sets_of_workers_are_measured_where_a_budget_insists():
     budget = Budget(2.0, processes=3)
     plan, spent = Plan(budget, 1.0, 2), Spent()
-    assert (plan.generations, plan.measuring) == (3, pytest.approx(0.8))
+    assert (plan.generations, plan.measuring) == (3, pytest.approx(0.6))
     for _ in range(3):
-        assert spent.generations == 0 or plan.wants_generation(spent, precise=True)
+        assert spent.generations == 0 or plan.wants_generation(spent, answered=True)
         spent.start_generation(1.0)
         spent.add_turn(0.3)
-    assert not plan.wants_generation(spent, precise=False)
-
-
-def test_workers_that_cannot_be_replaced_are_loaded_once():
-    plan = Plan(Budget(100.0), 1.0, 2, replaceable=False)
-    assert plan.generations == 1
-    assert plan.measuring == 99
+    assert not plan.wants_generation(spent)
 
 
 @given(seconds, loading, st.floats(1e-3, 2.0))
@@ -358,12 +355,12 @@ def test_a_session_by_its_plan_takes_about_its_budget(seconds, loading, turn):
     budget = Budget(seconds)
     plan, spent = Plan(budget, loading, 1), Spent()
     turn = max(turn, plan.block)
-    while spent.generations == 0 or plan.wants_generation(spent, precise=False):
+    while spent.generations == 0 or plan.wants_generation(spent):
         spent.start_generation(loading)
         while True:
             spent.add_turn(turn)
             spent.add_round()
-            if not plan.wants_round(spent, precise=False):
+            if not plan.wants_round(spent):
                 break
     if spent.measuring < budget.longest:
         assert spent.rounds >= 6
@@ -372,12 +369,12 @@ def test_a_session_by_its_plan_takes_about_its_budget(seconds, loading, turn):
         assert 0.9 * seconds - cycle <= spent.seconds <= 1.1 * seconds + cycle
 
 
-def test_a_precise_session_ends_after_six_generations():
+def test_an_answered_session_ends_after_six_generations():
     plan, spent = Plan(Budget(100.0), 1.0, 2), Spent(generations=5, rounds=15, loading=5.0, measuring=9.0)
-    assert plan.wants_generation(spent, precise=True)
+    assert plan.wants_generation(spent, answered=True)
     spent.start_generation(1.0)
-    assert not plan.wants_generation(spent, precise=True)
-    assert plan.wants_generation(spent, precise=False)
+    assert not plan.wants_generation(spent, answered=True)
+    assert plan.wants_generation(spent)
 
 
 @pytest.fixture(scope="module")
@@ -571,6 +568,137 @@ def test_equal_variants_are_not_told_apart_on_any_machine(machine, count, sessio
         ratio = (
             simulated.measure(variants, Budget(20.0), seed=seed + 10**6).compare("a", "b", "throughput").ratio
         )
-        assert "pairs of processes" in ratio.method
+        assert "sets of processes" in ratio.method
         excluded += not ratio.low <= 1 <= ratio.high
     assert excluded / sessions <= 0.08  # a rate of 5 % exceeds this about once in a hundred such trials
+
+
+def simulated(seconds, *, load=0.8, count=2, seed=0, cost=0.004, **machine):
+    """A session on a simulated machine, in which variant ``b`` is 20 % slower."""
+    variants = [Variant(name, model="model.xml") for name in "abcde"[:count]]
+    host = Machine(
+        lambda variant: cost * (1.2 if variant.name == "b" else 1), load=load, seed=seed, **machine
+    )
+    return host.measure(variants, Budget(seconds, precision=1e-9), seed=seed)
+
+
+@pytest.mark.parametrize("stop", ["decided", "precise"])
+@pytest.mark.parametrize("spread", [0.003, 0.03, 0.14])
+def test_intervals_hold_where_a_session_stopped_early(stop, spread):
+    """After every set of processes it was asked whether b is slower, or how wide the interval is."""
+    variants = [Variant(name, model="model.xml") for name in "ab"]
+    rule = {"precision": 2 * spread} if stop == "precise" else {"precision": 1e-9}
+    covered, ends = 0, []
+    for seed in range(150):
+        machine = Machine(lambda v: 0.004 * (1 + 4 * spread * (v.name == "b")), process=spread, seed=seed)
+        result = measure(
+            variants,
+            Budget(30.0, **rule),
+            decided=None if stop == "precise" else slower,
+            seed=seed + 10**6,
+            host=machine.host,
+        )
+        ratio = result.compare("a", "b", "throughput").ratio
+        covered += ratio.low <= 1 / (1 + 4 * spread) <= ratio.high
+        ends.append(result.ended)
+    assert covered / len(ends) >= 0.9  # a rate of 95 % falls below this about once in a hundred such trials
+    assert len(set(ends)) == 2  # some stopped early, some did not
+
+
+def slower(result):
+    return result.compare("a", "b", "throughput").ratio.relation(1.0, 1.0) == "below"
+
+
+def test_the_question_is_asked_of_wider_intervals_and_after_six_sets_of_processes():
+    asked = []
+
+    def decided(result):
+        asked.append(result)
+        return True
+
+    machine = Machine(lambda _: 0.004)
+    variants = [Variant("a"), Variant("b")]
+    result = measure(variants, Budget(600, precision=1e-9), decided=decided, host=machine.host)
+    assert (result.ended, len(asked)) == ("decided", 1)
+    assert len({block.generation for block in result.series["a"].blocks}) == 6
+    for quantity in ("latency", "throughput"):
+        interim, final = (r.compare("a", "b", quantity).ratio for r in (asked[0], result))
+        assert interim.value == final.value
+        assert interim.relative_half_width > 2 * final.relative_half_width
+    assert asked[0].latency("a").relative_half_width > result.latency("a").relative_half_width
+
+
+@pytest.mark.parametrize("load", [2.6, 11.0, 50.0])
+def test_a_budget_too_small_for_three_sets_of_processes_is_said_and_intervals_are_wide(load):
+    result = simulated(10.0, load=load / 2, process=0.14)
+    assert {block.generation for block in result.series["a"].blocks} == {0}
+    (sentence,) = result.warnings
+    assert "1 of the 3 sets of processes" in sentence
+    assert "take a budget of" in sentence
+    ratio = result.compare("a", "b").ratio
+    assert ratio.high / ratio.low > 2
+    assert result.throughput("a").high / result.throughput("a").low > 1.8
+
+
+def test_the_budget_that_the_sentence_names_is_enough():
+    plan = Plan(Budget(10.0), 4.0, 2)
+    assert plan.generations == 1
+    assert replace(plan, budget=Budget(18.0)).generations == 3
+    assert "take a budget of 18 s" in plan.shortage(Spent(1, 6, 4.0, 6.0))
+
+
+@pytest.mark.parametrize("jump", [1e4, -1e4])
+def test_a_clock_that_jumps_makes_intervals_no_narrower(jump):
+    class Jumping(SimulatedWorker):
+        def ask(self, timeout, **request):
+            machine.asked += 1
+            machine.now += jump if machine.asked == 20 else 0
+            return super().ask(timeout, **request)
+
+    machine = Machine(lambda _: 0.004)
+    machine.asked = 0
+    host = replace(machine.host, start=partial(Jumping, machine))
+    result = measure([Variant("a"), Variant("b")], Budget(20.0, precision=1e-9), host=host)
+    sets = len({block.generation for block in result.series["a"].blocks})
+    ratio = result.compare("a", "b").ratio
+    assert ratio.low < 1 < ratio.high
+    assert sets >= 3 or (ratio.high / ratio.low > 2 and result.shortage)
+
+
+class Competitor:
+    """A meter that finds somebody else on the machine in some of the rounds."""
+
+    def __init__(self, busy, throttled=0.0):
+        self.busy, self.throttled = iter(busy), throttled
+        self.share = 0.0
+
+    def __enter__(self):
+        self.share = next(self.busy, 0.0)
+        return self
+
+    def __exit__(self, *_):
+        pass
+
+
+def beside(busy):
+    """A session of six sets of three rounds; the first of each set's readings is of the whole set."""
+    machine, meter = Machine(lambda _: 0.1, load=0.1), Competitor(busy)
+    host = replace(machine.host, meter=lambda _: meter)
+    return measure([Variant("a"), Variant("b")], Budget(2.5, precision=1e-9), host=host)
+
+
+def test_rounds_beside_a_competitor_are_left_out_and_counted():
+    quiet = beside([])
+    result = beside([0.0, 0.9])  # the second reading is of the first round
+    assert (quiet.spoiled, result.spoiled) == (0, 1)
+    assert result.rounds == quiet.rounds - 1
+    assert [block.round for block in result.series["a"].blocks] == list(range(1, quiet.rounds))
+    assert result.warnings == ("1 round in which something else took much of the machine was left out.",)
+    assert not result.disturbed
+
+
+def test_a_session_beside_a_competitor_is_disturbed_and_loses_no_round():
+    result = beside([0.9] * 1000)
+    assert result.spoiled == 0
+    assert "other processes or a quota took much of the machine in" in result.disturbed
+    assert result.compare("a", "b").ratio.n >= 3

@@ -8,8 +8,7 @@ import numpy as np
 import psutil
 import pytest
 
-from optguide.bench.result import Block, Series, SessionResult
-from optguide.bench.session import TWIN
+from optguide.bench.result import TWIN, Block, Series, SessionResult
 from optguide.bench.variant import Variant
 from optguide.cli.session import SessionRun
 from optguide.errors import WorkerDied
@@ -114,8 +113,8 @@ def session(times, others_share=0.0, failures=None, twin=True):
         blocks = []
         for index in range(20):
             took = milliseconds * random.normal(1, 0.002)
-            blocks.append(Block(index, 0, np.full(10, took), took / 100, took / 100, 10))
-        series[name] = Series(Variant(name), tuple(blocks), {}, {}, 0.1, 1, 1)
+            blocks.append(Block(index, index // 4, np.full(10, took), took / 100, took / 100, 10))
+        series[name] = Series(Variant(name, model=f"{name.split()[0]}.xml"), tuple(blocks), {}, {}, 0.1, 1, 1)
     twin_name = f"m{TWIN}" if twin else None
     result = SessionResult(series, failures or {}, "budget spent", 1.0, 20, others_share, twin_name)
     return SessionRun(result, next(iter(series)), 1.5, 1.0, 0.02)
@@ -123,7 +122,7 @@ def session(times, others_share=0.0, failures=None, twin=True):
 
 def test_a_control_that_differs_is_a_warning():
     (said,) = session({"m": 10, "n": 5, f"m{TWIN}": 9}).warnings
-    assert "differs from a second copy of itself" in said
+    assert "m (A/A control) over m, which cannot differ, is 1.1" in said
 
 
 def test_a_control_that_agrees_is_none():

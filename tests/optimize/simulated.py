@@ -55,7 +55,7 @@ class Machine:
         self.random = np.random.default_rng(seed)
         self.now = 0.0
         self.sessions: list[tuple[str, ...]] = []
-        self.host = Host(partial(SimulatedWorker, self), self.clock, _unheld, lambda _pids: _Quiet())
+        self.host = Host(partial(SimulatedWorker, self), self.clock, _unheld, lambda _pids: _Quiet(), lanes=1)
         self._speed = 0.0  # logarithm, drifting
 
     def clock(self) -> float:
@@ -121,7 +121,7 @@ class SimulatedWorker:
 class _Quiet:
     """A meter that finds hardly anybody else on the machine."""
 
-    share = 0.01
+    share, throttled = 0.01, 0.0
 
     def __enter__(self) -> _Quiet:
         return self

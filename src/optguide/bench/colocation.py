@@ -13,16 +13,13 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
-import numpy as np
-
 from optguide.bench.process import GRACE_SECONDS
 from optguide.bench.result import Block, Series, SessionResult
 from optguide.bench.rotation import THIS_MACHINE, Host, Rotation, WorkerHandle
 from optguide.bench.session import DISCARD, Budget, Plan, Spent
 from optguide.bench.variant import Variant, require_unique_names
 from optguide.errors import OptGuideError, OptionError
-from optguide.stats.comparison import paired_processes
-from optguide.stats.estimate import Estimate
+from optguide.stats.estimate import Estimate, across_processes
 
 __all__ = ["Group", "Sharing", "colocate", "work_done"]
 
@@ -116,8 +113,8 @@ def work_done(result: SessionResult, group: Group, alone: str) -> Estimate:
     rates = {name: _rates(result, name) for pair in pairs for name in pair}
     rounds = sorted(set.intersection(*(set(by_round) for by_round in rates.values())))
     sums = [sum(rates[name][r] / rates[other][r] for name, other in pairs) for r in rounds]
-    fastest = 1 / max(float(np.median(list(by_round.values()))) for by_round in rates.values())
-    return paired_processes(sums, [0] * len(sums), fastest, result.others_share)
+    generations = {block.round: block.generation for block in result.series[pairs[0][0]].blocks}
+    return across_processes(sums, [generations[r] for r in rounds])
 
 
 def _rates(result: SessionResult, name: str) -> dict[int, float]:
@@ -139,23 +136,36 @@ class _Colocation:
             label = self.labels.setdefault(_key(variants), f"{title}, process {len(self.labels) + 1}")
             processes[label] = variants
         self.rotation = Rotation(processes, seed=seed, host=host)
-        self.plan = Plan(self.budget, 0.0, len(groups), replaceable=False)
+        self.plan = Plan(self.budget, 0.0, len(groups))
         self.spent = Spent()
         self.loaded: dict[str, list[Series]] = {}
         self.blocks: dict[str, list[Block]] = {name: [] for group in groups for name in group.names}
 
     def run(self, label: str) -> None:
-        """Load everything, then take turns until the budget is spent."""
+        """Take turns with one set of processes after the other until the budget is spent."""
+        with self.rotation.held(label, self.budget.seconds):
+            self._generation()
+            while self._alive() and self.plan.wants_generation(self.spent):
+                self._generation()
+
+    def _generation(self) -> None:
         rotation = self.rotation
-        with rotation.held(label, self.budget.seconds), rotation.generation(self._load):
-            self.plan = replace(self.plan, load_seconds=rotation.load_seconds)
+        done = self.spent.seconds / self.budget.seconds
+        with rotation.generation(self._load, done=done):
+            if self.spent.generations == 0:
+                self.plan = replace(self.plan, load_seconds=rotation.load_seconds)
             self.spent.start_generation(rotation.load_seconds)
-            while self._alive() and self.plan.wants_round(self.spent, precise=False):
-                for group in rotation.shuffled(self._alive()):
-                    rotation.report(self.spent.seconds / self.budget.seconds, group.name)
-                    if self._failure(group) is None:
-                        self._turn(group)
-                self.spent.add_round()
+            while self._alive():
+                self._round()
+                if not self.plan.wants_round(self.spent):
+                    return
+
+    def _round(self) -> None:
+        for group in self.rotation.shuffled(self._alive()):
+            self.rotation.report(self.spent.seconds / self.budget.seconds, group.name)
+            if self._failure(group) is None:
+                self._turn(group)
+        self.spent.add_round()
 
     def result(self) -> SessionResult:
         """What is known of every variant in every group that did not fail.
@@ -177,7 +187,14 @@ class _Colocation:
             raise next(iter(failures.values()))
         spent, others = self.spent, self.rotation.others_share
         return SessionResult(
-            series, failures, "budget spent", spent.measuring, spent.rounds, others, alone=False
+            series,
+            failures,
+            "budget spent",
+            spent.measuring,
+            spent.rounds,
+            others,
+            shortage=self.plan.shortage(spent),
+            alone=False,
         )
 
     def _of(self, group: Group) -> Iterator[tuple[Series, int]]:
@@ -198,11 +215,13 @@ class _Colocation:
         return next((error for label, error in self.rotation.failures.items() if label in labels), None)
 
     def _load(self, label: str, worker: WorkerHandle) -> None:
-        self.loaded[label] = []
+        loaded = []
         for slot, variant in enumerate(self.rotation.processes[label]):
             reply = worker.load(slot)
-            self.loaded[label].append(Series.from_reply(variant, reply, worker.outputs(slot)))
+            outputs = self.loaded[label][slot].outputs if label in self.loaded else worker.outputs(slot)
+            loaded.append(Series.from_reply(variant, reply, outputs))
             worker.warm_up(slot)
+        self.loaded.setdefault(label, loaded)
 
     def _turn(self, group: Group) -> None:
         clock = self.rotation.host.clock
@@ -230,7 +249,9 @@ class _Colocation:
         with self.rotation.isolated(label):
             reply = self.rotation.workers[label].receive(2 * self.plan.block + GRACE_SECONDS)
             replies = reply.get("blocks", [reply])
-            blocks = [Block.from_reply(self.spent.rounds, 0, block) for block in replies]
+            blocks = [
+                Block.from_reply(self.spent.rounds, self.spent.generations - 1, block) for block in replies
+            ]
         if len(self.rotation.processes[label]) == 1:
             return blocks
         return [replace(block, cpu_seconds=math.nan) for block in blocks]

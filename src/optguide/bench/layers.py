@@ -1,9 +1,9 @@
 """Where the time goes inside a model: times of the layers as they were compiled, of several variants.
 
 The device counts the time of every layer that ran as such; what was fused into another layer is in that one's
-time. Variants take turns in shuffled order, one turn of counted inferences each per round. Where compiling is
-quick, a model is compiled anew for every turn: counters are exact to a microsecond then, and where memory and
-code of one compiled model happen to lie is part of the scatter.
+time. Variants take turns in shuffled order, one turn of counted inferences each per round. Where loading is
+quick, every round has fresh processes: counters are exact to a microsecond then, and where memory and code of
+one process happen to lie is part of the scatter.
 
 Inferences are made one after another, also by variants that have requests in flight elsewhere: a layer that
 shares the processor with those of other requests has no time of its own. With several streams, a layer has
@@ -16,7 +16,6 @@ import math
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import partial
 from typing import Any
 
 import numpy as np
@@ -27,8 +26,8 @@ from optguide.bench.session import DISCARD
 from optguide.bench.variant import Variant, require_unique_names
 from optguide.errors import OptGuideError, OptionError
 from optguide.runtimes.openvino import OpenVINO
-from optguide.stats.comparison import Comparison, paired_processes
-from optguide.stats.estimate import MINIMUM_ROUNDS, Estimate, median_of_rounds
+from optguide.stats.comparison import Comparison
+from optguide.stats.estimate import MINIMUM_PROCESSES, MINIMUM_ROUNDS, Estimate, across_processes
 
 _MADE_UP = re.compile(r"[A-Za-z]+_\d+(_.*)?|\d+")
 """Names such as ``Multiply_10057``."""
@@ -82,11 +81,13 @@ class Round:
     :param times: layer name to microseconds per inference.
     :param latency: microseconds per inference as the caller sees it, while layers are counted.
     :param calls: counted inferences.
+    :param generation: which worker of the variant counted them.
     """
 
     times: Mapping[str, float]
     latency: float
     calls: int
+    generation: int = 0
 
 
 @dataclass(frozen=True)
@@ -98,7 +99,6 @@ class LayerTimes:
     :param failures: by variant name.
     :param effective: by variant name, properties as the device resolved them.
     :param versions: versions of the packages that executed the models.
-    :param anew: whether models were compiled anew for every round.
     :param others_share: share of the machine's CPU that other processes used meanwhile (0 to 1); NaN where
         the system does not tell.
     """
@@ -108,7 +108,6 @@ class LayerTimes:
     failures: Mapping[str, OptGuideError]
     effective: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     versions: Mapping[str, str] = field(default_factory=dict)
-    anew: bool = True
     others_share: float = math.nan
 
     def of(self, name: str) -> tuple[LayerTime, ...]:
@@ -142,18 +141,21 @@ class LayerTimes:
 
     def together(self, name: str, members: Sequence[str]) -> Estimate:
         """Some layers together, in microseconds per inference; raises as :meth:`of`."""
-        return _at_least_zero(_per_round(self._of(name), members), "us")
+        rounds = self._of(name)
+        return _at_least_zero(rounds, _per_round(rounds, members), "us")
 
     def latency(self, name: str) -> Estimate:
         """Of an inference as its caller sees it, while layers are counted, in us; raises as :meth:`of`."""
-        return median_of_rounds([turn.latency for turn in self._of(name)], "us")
+        rounds = self._of(name)
+        return _at_least_zero(rounds, [turn.latency for turn in rounds], "us")
 
     def share(self, name: str, members: Sequence[str]) -> Estimate:
         """The time of some layers as a share of that of all, paired by round; raises as :meth:`of`."""
         rounds = self._of(name)
         totals = _per_round(rounds, self._members(name))
         parts = zip(_per_round(rounds, members), totals, strict=True)
-        return _at_least_zero([part / total if total else 0.0 for part, total in parts], "share", most=1.0)
+        shares = [part / total if total else 0.0 for part, total in parts]
+        return _at_least_zero(rounds, shares, "share", most=1.0)
 
     def compare(self, a: str, b: str, kind: str | None = None) -> Comparison | None:
         """How much less time the layers of one kind take in ``b`` than in ``a``, paired by round.
@@ -167,8 +169,7 @@ class LayerTimes:
         if min(map(min, sums)) <= 0:
             return None
         first, second = map(np.asarray, sums)
-        fastest = float(min(np.median(first), np.median(second))) / 1e6
-        ratio = paired_processes(first / second, [0] * len(first), fastest)
+        ratio = across_processes(first / second, [turn.generation for turn in self._of(a)])
         return Comparison(a, b, f"layers, {kind}" if kind else "layers", ratio)
 
     def _members(self, name: str, kind: str | None = None) -> list[str]:
@@ -198,18 +199,20 @@ def _per_round(rounds: Sequence[Round], members: Sequence[str]) -> list[float]:
     return [sum(turn.times.get(layer, 0.0) for layer in members) for turn in rounds]
 
 
-def _at_least_zero(values: Sequence[float], unit: str, most: float = math.inf) -> Estimate:
+def _at_least_zero(
+    rounds: Sequence[Round], values: Sequence[float], unit: str, most: float = math.inf
+) -> Estimate:
     """The median; what takes next to nothing can come out below zero where rounded means are subtracted."""
-    median = median_of_rounds(values, unit)
-    value, low, high = np.clip([median.value, median.low, median.high], 0.0, most)
-    return replace(median, value=float(value), low=float(low), high=float(high))
+    estimate = across_processes(values, [turn.generation for turn in rounds], unit, variants=1)
+    value, low, high = np.clip([estimate.value, estimate.low, estimate.high], 0.0, most)
+    return replace(estimate, value=float(value), low=float(low), high=float(high))
 
 
 ROUNDS = 9
 """The fewest for which an interval of 95 % leaves out the largest and the smallest of them."""
 
-COMPILING = 2.0
-"""How many times the given seconds may go into compiling models anew."""
+LOADING = 2.0
+"""How many times the given seconds may go into loading models anew."""
 
 PATIENCE, OVERTIME = 1.5, 4.0
 """How many times the given seconds six rounds and more may take, and how many fewer rounds may."""
@@ -228,7 +231,7 @@ def layers(
     A variant that fails is reported in ``failures`` and the others are counted all the same.
 
     :param variants: variants of the runtime OpenVINO, with different names.
-    :param seconds: for counted inferences, shared by all variants; compiling comes on top, up to about twice
+    :param seconds: for counted inferences, shared by all variants; loading comes on top, up to about twice
         as much. Where inferences are so long that six rounds do not fit, up to four times as much.
     :param seed: seed for the order of turns.
     :raises Busy: another measurement is running.
@@ -254,20 +257,29 @@ class _Counting:
         self.described: dict[str, dict[str, Any]] = {name: {} for name in processes}
         self.rounds: dict[str, list[Round]] = {name: [] for name in processes}
         self.spent = 0.0
-        self.anew = False
+        self.generation = 0
+        self.sets = 1
 
     def run(self, label: str) -> None:
-        """Load everything, take turns, and look at the outputs once everything has been counted."""
+        """Take turns with one set of processes after the other."""
         rotation = self.rotation
-        with rotation.held(label, self.seconds), rotation.generation(self._load):
-            compiling = sum(_again(self.loaded[name]["stages"]) for name in rotation.alive)
-            self.anew = (ROUNDS - 1) * compiling <= COMPILING * self.seconds
-            for count in range(ROUNDS):
-                rotation.visit(partial(self._turn, first=count == 0), done=count / ROUNDS)
-                enough = count + 1 >= MINIMUM_ROUNDS
-                if self.spent >= (PATIENCE if enough else OVERTIME) * self.seconds:
-                    break
-            rotation.visit(lambda name: rotation.workers[name].outputs(), done=1.0)
+        with rotation.held(label, self.seconds):
+            count = 0
+            while rotation.alive and self.generation < self.sets:
+                with rotation.generation(self._load, done=count / ROUNDS):
+                    if self.generation == 0:
+                        rotation.visit(lambda name: rotation.workers[name].outputs(), done=0.0)
+                        self.sets = _sets(LOADING * self.seconds / rotation.load_seconds)
+                    for _ in range(ROUNDS // self.sets):
+                        rotation.visit(self._turn, done=count / ROUNDS)
+                        count += 1
+                        if self._late(count):
+                            return
+                self.generation += 1
+
+    def _late(self, count: int) -> bool:
+        enough = count >= MINIMUM_ROUNDS
+        return self.spent >= (PATIENCE if enough else OVERTIME) * self.seconds
 
     def result(self) -> LayerTimes:
         """What is known of every variant that did not fail."""
@@ -278,17 +290,14 @@ class _Counting:
             self.rotation.failures,
             {name: self.loaded[name]["effective"] for name in alive},
             {key: value for name in alive for key, value in self.loaded[name]["versions"].items()},
-            self.anew,
             self.rotation.others_share,
         )
 
     def _load(self, name: str, worker: WorkerHandle) -> None:
         self.loaded[name] = worker.load()
 
-    def _turn(self, name: str, *, first: bool) -> None:
+    def _turn(self, name: str) -> None:
         worker, clock = self.rotation.workers[name], self.rotation.host.clock
-        if self.anew and not first:
-            worker.load()
         part = self.seconds / (ROUNDS * len(self.rotation.processes))
         start = clock()
         reply = worker.ask(
@@ -296,12 +305,12 @@ class _Counting:
         )
         self.spent += clock() - start
         self.described[name] |= reply["layers"]
-        self.rounds[name].append(Round(reply["times"], reply["latency_us"], reply["calls"]))
+        self.rounds[name].append(Round(reply["times"], reply["latency_us"], reply["calls"], self.generation))
 
 
-def _again(stages: Mapping[str, float]) -> float:
-    """Seconds of loading a model again in a process that has imported everything."""
-    return sum(seconds for stage, seconds in stages.items() if stage != "import")
+def _sets(affordable: float) -> int:
+    """Sets of processes for all rounds: one each, three, or a single one where no more can be loaded."""
+    return next((sets for sets in (ROUNDS, MINIMUM_PROCESSES) if sets - 1 <= affordable), 1)
 
 
 def _counting(variant: Variant) -> Variant:

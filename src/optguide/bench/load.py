@@ -7,20 +7,29 @@ often and the wait that users would feel never shows. Here the schedule does not
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import partial
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
+import numpy.typing as npt
 
 from optguide.bench.process import GRACE_SECONDS
 from optguide.bench.rotation import THIS_MACHINE, Host, Rotation, WorkerHandle
 from optguide.bench.variant import Variant, require_unique_names
 from optguide.errors import NotEnoughSamples, OptionError
 from optguide.format import quantity
-from optguide.stats.estimate import Estimate, Relation, percentile_of_blocks, samples_needed
+from optguide.stats.estimate import (
+    MINIMUM_PROCESSES,
+    MINIMUM_ROUNDS,
+    Estimate,
+    Relation,
+    beyond_one_process,
+    percentile_of_blocks,
+    samples_needed,
+)
 
 __all__ = [
     "PERCENTILES",
@@ -53,6 +62,11 @@ LATE_SHARE = 0.1
 WARM_SECONDS = 0.1
 """Closed-loop calls before each point, after which the caches hold this variant's weights."""
 
+SHORTEST_PART = 0.3
+REQUESTS_PER_PART = 50
+"""Of a point, the least seconds and requests (at the highest rate) that one of several processes serves: a
+queue that begins empty needs some tens of requests until it is as long as it will be."""
+
 PATIENCE = 1.5
 """A point is given up when its last request has not been sent after this many times its length."""
 
@@ -78,7 +92,7 @@ class LoadPoint:
         without enough samples is missing.
     :param n: requests measured.
     :param void: why the point cannot be used; empty for a valid one.
-    :param overloaded: the point is void because the variant is slower than the requests arrive.
+    :param overloaded: in every process the variant is slower than the requests arrive.
     :param served: percentile to the time from the start of an inference to its completion in milliseconds, as
         the runtime reports it: what is left of the latency when the wait for a free infer request is ignored.
     :param others_share: share of the machine's CPU that other processes used meanwhile (0 to 1); NaN where
@@ -157,7 +171,9 @@ def load_curves(
 ) -> dict[str, tuple[LoadPoint, ...]]:
     """Offer each rate to each variant, rates in shuffled order, the same arrivals to all variants.
 
-    The variants of one rate follow each other, so that a change of the machine meets all of them.
+    The variants of one rate follow each other, so that a change of the machine meets all of them. Up to six
+    processes of a variant share each point, as processes differ; a point too short for three has the openly
+    wide interval of one process.
 
     :param rates: requests per second, one point each.
     :param seconds: length of each point.
@@ -168,23 +184,40 @@ def load_curves(
         raise OptionError("A load curve needs rates and a length above zero.", "Give requests per second.")
     require_unique_names(variants, "A load curve")
     rotation = Rotation({v.name: (v,) for v in variants}, seed=seed, isolating=False, host=host)
-    points: dict[str, dict[float, LoadPoint]] = {variant.name: {} for variant in variants}
+    parts: dict[str, dict[float, list[_Part]]] = {variant.name: {} for variant in variants}
 
     def load(_: str, worker: WorkerHandle) -> None:
         worker.load()
         worker.outputs()  # a model that returns NaN has no latency worth knowing
 
-    def offer(name: str, *, rate: float, arrivals: int) -> None:
+    def offer(name: str, *, rate: float, length: float, arrivals: int) -> None:
         with rotation.metered() as others:
-            point = _offered(rotation.workers[name], rate, seconds, arrivals)
-        points[name][rate] = replace(point, others_share=others.share)
+            reply = _offered(rotation.workers[name], rate, length, arrivals)
+        parts[name].setdefault(rate, []).append(_Part(length, reply, others.share))
 
-    expected = (seconds + WARM_SECONDS) * len(rates) * len(variants)
-    with rotation.held(label, expected), rotation.generation(load):
-        for count, index in enumerate(rotation.shuffled(range(len(rates)))):
-            turn = partial(offer, rate=rates[index], arrivals=seed + index)
-            rotation.visit(turn, done=count / len(rates), doing=f"{{}}, {rates[index]:.4g} requests/s")
-    return {name: tuple(by_rate[rate] for rate in sorted(by_rate)) for name, by_rate in points.items()}
+    expected, generation, sets = (seconds + WARM_SECONDS) * len(rates) * len(variants), 0, 1
+    with rotation.held(label, expected):
+        while generation < sets:
+            with rotation.generation(load, done=generation / sets):
+                if generation == 0:
+                    sets = _sets(seconds, max(rates), expected / rotation.load_seconds)
+                for count, index in enumerate(rotation.shuffled(range(len(rates)))):
+                    arrivals = seed + index + generation * len(rates)
+                    turn = partial(offer, rate=rates[index], length=seconds / sets, arrivals=arrivals)
+                    done = (generation + count / len(rates)) / sets
+                    rotation.visit(turn, done=done, doing=f"{{}}, {rates[index]:.4g} requests/s")
+            generation += 1
+    return {
+        name: tuple(_point(rate, by_rate[rate]) for rate in sorted(by_rate))
+        for name, by_rate in parts.items()
+    }
+
+
+def _sets(seconds: float, highest: float, affordable: float) -> int:
+    """Sets of processes that share a point: six at most, and as long as queues have time to fill."""
+    shortest = max(SHORTEST_PART, REQUESTS_PER_PART / highest)
+    sets = int(min(MINIMUM_ROUNDS, seconds / shortest, affordable))
+    return sets if sets >= MINIMUM_PROCESSES else 1
 
 
 def highest_rate(points: Sequence[LoadPoint], percentile: int, limit_ms: float) -> LoadPoint | None:
@@ -222,39 +255,63 @@ def limit_rate(points: Sequence[LoadPoint], percentile: int, limit_ms: float) ->
     return Estimate(keeping.offered, keeping.offered, min(broken), "inferences/s", len(points), method)
 
 
-def _offered(worker: WorkerHandle, rate: float, seconds: float, seed: int) -> LoadPoint:
+@dataclass(frozen=True)
+class _Part:
+    """What one process contributed to a point."""
+
+    seconds: float
+    reply: Mapping[str, Any]
+    others_share: float
+
+    def milliseconds(self, field: str) -> npt.NDArray[np.float64]:
+        return np.asarray(self.reply[field], dtype=np.float64) / 1e6
+
+    @property
+    def overload(self) -> str:
+        latencies, scheduled = self.milliseconds("latencies_ns"), int(self.reply["scheduled"])
+        window = max(self.seconds, float(self.reply["window_ns"]) / 1e9)
+        return _overload(scheduled, latencies.size / window, self.seconds, latencies)
+
+
+def _offered(worker: WorkerHandle, rate: float, seconds: float, seed: int) -> dict[str, Any]:
     worker.ask(GRACE_SECONDS, do="block", seconds=WARM_SECONDS, discard=0.0)
     patience = PATIENCE * seconds
-    reply = worker.ask(
+    return worker.ask(
         patience + GRACE_SECONDS, do="serve", rate=rate, seconds=seconds, seed=seed, patience=patience
     )
-    return _point(rate, seconds, reply)
 
 
-def _point(rate: float, seconds: float, reply: dict[str, object]) -> LoadPoint:
-    latencies = np.asarray(reply["latencies_ns"], dtype=np.float64) / 1e6
-    lateness = np.asarray(reply["lateness_ns"], dtype=np.float64) / 1e6
-    window = max(seconds, float(reply["window_ns"]) / 1e9)  # type: ignore[arg-type]
-    achieved = latencies.size / window
-    scheduled = int(reply["scheduled"])  # type: ignore[call-overload]
-    overload = _overload(scheduled, achieved, seconds, latencies)
+def _point(rate: float, parts: Sequence[_Part]) -> LoadPoint:
+    latencies, lateness, served = (
+        [part.milliseconds(field) for part in parts] for field in ("latencies_ns", "lateness_ns", "served_ns")
+    )
+    window = sum(max(part.seconds, float(part.reply["window_ns"]) / 1e9) for part in parts)
+    count = sum(samples.size for samples in latencies)
+    overloads = [overload for part in parts if (overload := part.overload)]
+    overload = overloads[0] if 2 * len(overloads) >= len(parts) else ""
+    late = _late(np.concatenate(latencies), np.concatenate(lateness))
     return LoadPoint(
         rate,
-        achieved,
+        count / window,
         _percentiles(latencies),
-        latencies.size,
-        void=overload or _late(latencies, lateness),
-        overloaded=bool(overload),
-        served=_percentiles(np.asarray(reply["served_ns"], dtype=np.float64) / 1e6),
+        count,
+        void=overload or late,
+        overloaded=len(overloads) == len(parts),
+        served=_percentiles(served),
+        others_share=float(np.mean([part.others_share for part in parts])),
     )
 
 
-def _percentiles(samples: np.ndarray) -> dict[int, Estimate]:
-    slices = [part for part in np.array_split(samples, SLICES) if part.size]
+def _percentiles(processes: Sequence[npt.NDArray[np.float64]]) -> dict[int, Estimate]:
+    """Processes are the clusters where there are several; otherwise slices of the only one are."""
+    independent = len(processes) > 1
+    clusters = processes if independent else np.array_split(processes[0], SLICES)
     estimates = {}
     for percentile in PERCENTILES:
         with suppress(NotEnoughSamples):
-            estimates[percentile] = percentile_of_blocks(slices, percentile, "ms")
+            samples = [cluster for cluster in clusters if cluster.size]
+            estimate = percentile_of_blocks(samples, percentile, "ms", independent=independent)
+            estimates[percentile] = estimate if independent else beyond_one_process(estimate)
     return estimates
 
 

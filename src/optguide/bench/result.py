@@ -15,16 +15,28 @@ from optguide import format as fmt
 from optguide.bench.identity import same_by_settings, same_outputs
 from optguide.bench.variant import Variant
 from optguide.errors import NotEnoughSamples, OptGuideError, OptionError
-from optguide.stats.comparison import EQUIVALENT, Comparison, paired_processes
+from optguide.stats.comparison import EQUIVALENT, Comparison
 from optguide.stats.estimate import (
     MINIMUM_PROCESSES,
     Estimate,
+    across_processes,
+    beyond_one_process,
     percentile_of_blocks,
     ratio_of_estimates,
     ratio_of_totals,
+    student,
 )
 
 __all__ = ["Agreement", "Block", "Series", "SessionResult"]
+
+
+TWIN = " (A/A control)"
+"""What is appended to the name of a variant's second worker."""
+
+INTERIM_CONFIDENCE = 0.999
+"""Of intervals that may end a session early, however often they are looked at: the rule of J. L. Haybittle
+(1971) and R. Peto (1976). Those that readers see afterwards remain intervals of 95 %, as simulated sessions
+confirm."""
 
 
 @dataclass(frozen=True)
@@ -61,7 +73,7 @@ class Series:
 
     :param effective: properties as the runtime resolved them.
     :param versions: versions of the packages that executed the model.
-    :param load_seconds: import, read and compile of the first worker.
+    :param load_seconds: import, read and compile of the first worker; NaN where others loaded beside it.
     :param peak_rss: peak resident memory of the worker in bytes.
     :param frames: inputs that one inference processes.
     :param outputs: on the first input set.
@@ -78,10 +90,18 @@ class Series:
 
     @classmethod
     def from_reply(
-        cls, variant: Variant, reply: Mapping[str, Any], outputs: tuple[npt.NDArray[Any], ...]
+        cls,
+        variant: Variant,
+        reply: Mapping[str, Any],
+        outputs: tuple[npt.NDArray[Any], ...],
+        *,
+        alone: bool = False,
     ) -> Series:
-        """What a worker says of the variant it has loaded; nothing is measured yet."""
-        load_seconds = sum(reply["stages"].values())
+        """What a worker says of the variant it has loaded; nothing is measured yet.
+
+        :param alone: whether nothing else was loaded at the same time.
+        """
+        load_seconds = sum(reply["stages"].values()) if alone else math.nan
         return cls(
             variant, (), reply["effective"], reply["versions"], load_seconds, 0, reply["frames"], outputs
         )
@@ -114,6 +134,10 @@ class SessionResult:
         the system does not tell.
     :param twin: name of the A/A control's second worker, if there was one.
     :param alone: no variant ran beside another, so that equal settings make equal variants.
+    :param spoiled: rounds that were left out because of what else ran on the machine meanwhile.
+    :param competitor: what took the machine in so many rounds that none could be left out; empty if nothing.
+    :param shortage: why there were too few sets of processes for intervals, and the remedy; empty if enough.
+    :param interim: whether intervals are those that may end a session, wider than the ones for readers.
     """
 
     series: Mapping[str, Series]
@@ -124,6 +148,26 @@ class SessionResult:
     others_share: float
     twin: str | None = None
     alone: bool = True
+    spoiled: int = 0
+    competitor: str = ""
+    shortage: str = ""
+    interim: bool = False
+
+    @property
+    def disturbed(self) -> str:
+        """Why no ratio of this session is to be trusted, as a sentence; empty where there is no reason.
+
+        Either variants that cannot differ, such as the A/A control, do so beyond the margin of equivalence,
+        or something else took much of the machine in most rounds.
+        """
+        return self._disturbance("latency")
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """One sentence for each reason not to take the numbers at face value."""
+        rounds, were = ("round", "was") if self.spoiled == 1 else ("rounds", "were")
+        spoiled = f"{self.spoiled} {rounds} in which something else took much of the machine {were} left out."
+        return tuple(filter(None, (self.disturbed, self.shortage, spoiled if self.spoiled else "")))
 
     def latency(self, name: str, percentile: float = 50) -> Estimate:
         """A latency percentile in milliseconds.
@@ -132,14 +176,16 @@ class SessionResult:
         """
         clusters, independent = self._clusters(name)
         samples = [np.concatenate([block.latencies_ms for block in cluster]) for cluster in clusters]
-        return percentile_of_blocks(samples, percentile, "ms", independent=independent)
+        estimate = percentile_of_blocks(samples, percentile, "ms", independent=independent)
+        return self._for_other_processes(name, estimate)
 
     def throughput(self, name: str) -> Estimate:
         """Completed inputs divided by wall time, per second."""
         clusters, independent = self._clusters(name)
         frames = [self._frames(name, cluster) for cluster in clusters]
         seconds = [sum(block.seconds for block in cluster) for cluster in clusters]
-        return ratio_of_totals(frames, seconds, "inferences/s", independent=independent)
+        estimate = ratio_of_totals(frames, seconds, "inferences/s", independent=independent)
+        return self._for_other_processes(name, estimate)
 
     def cpu_time(self, name: str) -> Estimate:
         """CPU time per input in milliseconds, all threads of the worker.
@@ -154,7 +200,8 @@ class SessionResult:
             )
         frames = [self._frames(name, cluster) for cluster in clusters]
         spent = [sum(block.cpu_seconds for block in cluster) * 1e3 for cluster in clusters]
-        return ratio_of_totals(spent, frames, "ms", independent=independent)
+        estimate = ratio_of_totals(spent, frames, "ms", independent=independent)
+        return self._for_other_processes(name, estimate)
 
     def compare(self, a: str, b: str, quantity: str = "latency") -> Comparison:
         """How much better ``b`` is than ``a``, from the rounds in which both took their turn."""
@@ -172,7 +219,9 @@ class SessionResult:
         return same if same is not None and same_outputs(first.outputs, second.outputs) else None
 
     def _disturbance(self, quantity: str) -> str:
-        """Whether variants that cannot differ are shown to differ, as a sentence; empty if not."""
+        """Whether variants that cannot differ are shown to, or others took the machine; empty if neither."""
+        if self.competitor:
+            return f"The session is disturbed: {self.competitor}."
         for a, b in self._equals:
             try:
                 ratio = self._ratio(a, b, quantity)
@@ -224,13 +273,13 @@ class SessionResult:
         costs = {name: self._by_round(name, quantity) for name in names}
         generation = {block.round: block.generation for block in self._of(names[0]).blocks}
         rounds = sorted(set.intersection(*(set(by_round) for by_round in costs.values())))
-        fastest = min(float(np.median(list(self._by_round(name, "call").values()))) for name in names)
         ratios = [
             math.prod(costs[name][r] for name in above) / math.prod(costs[name][r] for name in below)
             for r in rounds
         ]
         generations = [generation[r] for r in rounds]
-        return paired_processes(ratios, generations, fastest, self.others_share, pairs=len(above))
+        estimate = across_processes(ratios, generations, variants=len(names))
+        return self._at_interim(estimate, len(set(generations)))
 
     def _cpu_ratio(self, a: str, b: str) -> Estimate | None:
         """The second witness; ``None`` where a block has no CPU time or was too short for the CPU clock."""
@@ -240,13 +289,9 @@ class SessionResult:
     @property
     def control(self) -> Comparison | None:
         """The first variant against its twin: what a comparison says where there is no difference."""
-        if self.twin is None or self.twin not in self.series:
+        if self.twin is None or not {self.twin, self.twin.removesuffix(TWIN)} <= self.series.keys():
             return None
-        twin = self.series[self.twin].variant
-        for name, series in self.series.items():
-            if name != self.twin and series.variant.with_(self.twin) == twin:
-                return self.compare(name, self.twin)
-        return None  # the first variant failed, and the next one is another
+        return self.compare(self.twin.removesuffix(TWIN), self.twin)
 
     def agreement(self, a: str, b: str) -> Agreement:
         """Compare the outputs of two variants on the same inputs.
@@ -271,6 +316,19 @@ class SessionResult:
         return Agreement(
             largest, largest / scale if scale else math.nan, float(x @ y) / norms if norms else math.nan
         )
+
+    def _for_other_processes(self, name: str, estimate: Estimate) -> Estimate:
+        """The estimate of a single variant, with an interval that holds for other processes of it too."""
+        count = len({block.generation for block in self._of(name).blocks})
+        if count < MINIMUM_PROCESSES:
+            estimate = beyond_one_process(estimate, 1 / count)
+        return self._at_interim(estimate, count)
+
+    def _at_interim(self, estimate: Estimate, generations: int) -> Estimate:
+        if not self.interim:
+            return estimate
+        freedom = max(generations, MINIMUM_PROCESSES) - 1
+        return estimate.widened(student(freedom, INTERIM_CONFIDENCE) / student(freedom))
 
     def _clusters(self, name: str) -> tuple[list[list[Block]], bool]:
         """Blocks that belong together: a generation's where there are three, otherwise each by itself."""
@@ -298,8 +356,6 @@ class SessionResult:
     def _by_round(self, name: str, quantity: str) -> dict[int, float]:
         """One number per round, always a cost: lower is better."""
         series = self._of(name)
-        if quantity == "call":
-            return {block.round: block.seconds / block.calls for block in series.blocks}
         if quantity == "latency":
             return {block.round: float(np.median(block.latencies_ms)) for block in series.blocks}
         per_frame = {"throughput": "seconds", "cpu_time": "cpu_seconds"}

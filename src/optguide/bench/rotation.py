@@ -13,8 +13,9 @@ import math
 import os
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Protocol, Self, TypeVar
 
 import numpy as np
@@ -25,6 +26,7 @@ from optguide.bench.progress import Update, reporting
 from optguide.bench.variant import Variant
 from optguide.errors import OptGuideError
 from optguide.machine import OthersMeter, measuring_lock
+from optguide.machine.cgroup import cores_here
 
 
 class WorkerHandle(Protocol):
@@ -63,9 +65,10 @@ class WorkerHandle(Protocol):
 
 
 class Meter(Protocol):
-    """Tells which share of the machine other processes used; see :class:`optguide.machine.OthersMeter`."""
+    """Tells what others and a quota took of the machine; see :class:`optguide.machine.OthersMeter`."""
 
     share: float
+    throttled: float
 
     def __enter__(self) -> Self:
         """Start metering."""
@@ -89,12 +92,14 @@ class Host:
     :param held: keeps the machine for one measurement and shows its progress, given a label and the seconds
         it is expected to take.
     :param meter: makes a meter of what processes other than the given ones use.
+    :param lanes: how many processes load at a time, while nothing is timed.
     """
 
     start: Callable[..., WorkerHandle] = WorkerProcess
     clock: Callable[[], float] = time.perf_counter
     held: Callable[[str, float], AbstractContextManager[Update]] = _held
     meter: Callable[[Sequence[int]], Meter] = OthersMeter
+    lanes: int = field(default_factory=cores_here)
 
 
 THIS_MACHINE = Host()
@@ -111,7 +116,7 @@ class Rotation:
     :ivar workers: running processes of the present generation by member.
     :ivar failures: why a member was given up.
     :ivar peaks: largest resident memory of a member's processes in bytes.
-    :ivar load_seconds: time that starting and loading the present generation took, failures left out.
+    :ivar load_seconds: time that starting and loading the present generation takes, failures left out.
     """
 
     def __init__(
@@ -171,21 +176,42 @@ class Rotation:
         :param done: share of the session that is over, for the progress.
         """
         with ExitStack() as stack:
-            self.workers, self.load_seconds = {}, 0.0
-
-            def start(name: str) -> None:
-                begun = self.host.clock()
-                self.workers[name] = stack.enter_context(self.host.start(*self.processes[name]))
-                load(name, self.workers[name])
-                self.load_seconds += self.host.clock() - begun
-
-            self.visit(start, done=done, doing="loading {}", order=self._starting_order())
+            self._load_all(load, stack, done)
             with self.metered():
                 yield
             for name in self.alive:
                 with suppress(OptGuideError):  # everything else of it has been measured
                     peak = self.workers[name].ask(GRACE_SECONDS, do="memory")["peak_rss"]
                     self.peaks[name] = max(peak, self.peaks.get(name, 0))
+
+    def _load_all(self, load: Callable[[str, WorkerHandle], None], stack: ExitStack, done: float) -> None:
+        """Start members in order, as many at a time as the host has lanes for.
+
+        Only the waiting is left to threads: a worker ends with the thread that started it.
+        """
+        self.workers, seconds = {}, dict[str, float]()
+
+        def finish(name: str, begun: float) -> None:
+            with self.isolated(name):
+                load(name, self.workers[name])
+                seconds[name] = self.host.clock() - begun
+
+        pending: set[Future[None]] = set()
+        with ThreadPoolExecutor(self.host.lanes) as threads:
+            try:
+                for name in self._starting_order():
+                    pending = _all_but(self.host.lanes - 1, pending)
+                    self.report(done, f"loading {name}")
+                    begun = self.host.clock()
+                    with self.isolated(name):
+                        self.workers[name] = stack.enter_context(self.host.start(*self.processes[name]))
+                        pending.add(threads.submit(finish, name, begun))
+                _all_but(0, pending)
+            except BaseException:
+                for worker in self.workers.values():
+                    worker.end()  # which ends the waiting for it, too
+                raise
+        self.load_seconds = max([*seconds.values(), sum(seconds.values()) / self.host.lanes])
 
     def _starting_order(self) -> list[str]:
         """Those that have not failed: in a new order, or in the reverse of the last one if that was new."""
@@ -205,27 +231,25 @@ class Rotation:
                 yield worker
 
     @contextmanager
-    def metered(self) -> Iterator[Meter]:
-        """Meter what others than the present workers use; the meter has its share afterwards."""
-        with self.host.meter([os.getpid(), *(worker.pid for worker in self.workers.values())]) as meter:
-            yield meter
-        self._shares.append(meter.share)
+    def metered(self, *, overall: bool = True) -> Iterator[Meter]:
+        """Meter what others than the present workers use; the meter has its share afterwards.
 
-    def visit(
-        self,
-        turn: Callable[[str], object],
-        *,
-        done: float,
-        doing: str = "{}",
-        order: Sequence[str] | None = None,
-    ) -> None:
-        """Give every member that has not failed its turn, in a new order unless one is given.
+        :param overall: whether it counts for :attr:`others_share`; a part of what is metered does not.
+        """
+        alive = [worker.pid for name, worker in self.workers.items() if name not in self.failures]
+        with self.host.meter([os.getpid(), *alive]) as meter:
+            yield meter
+        if overall:
+            self._shares.append(meter.share)
+
+    def visit(self, turn: Callable[[str], object], *, done: float, doing: str = "{}") -> None:
+        """Give every member that has not failed its turn, in a new order.
 
         :param turn: function of a member's name; where it fails, the member is given up.
         :param done: share of the session that is over, for the progress.
         :param doing: activity to show as progress, with ``{}`` for the member's name.
         """
-        for name in self.shuffled(self.alive) if order is None else order:
+        for name in self.shuffled(self.alive):
             self.report(done, doing.format(name))
             with self.isolated(name):
                 turn(name)
@@ -252,3 +276,12 @@ class Rotation:
             self.failures[name] = error
             if name in self.workers:
                 self.workers[name].end()
+
+
+def _all_but(count: int, pending: set[Future[None]]) -> set[Future[None]]:
+    """Wait until only ``count`` are pending; an error of one of the others is raised."""
+    while len(pending) > count:
+        finished, pending = wait(pending, return_when=FIRST_COMPLETED)
+        for future in finished:
+            future.result()
+    return pending

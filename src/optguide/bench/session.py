@@ -8,25 +8,22 @@ processes and measures several of each variant.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
+from optguide.bench.disturbance import RoundConditions, spoiling
 from optguide.bench.process import GRACE_SECONDS
-from optguide.bench.result import Block, Series, SessionResult
+from optguide.bench.result import TWIN, Block, Series, SessionResult
 from optguide.bench.rotation import THIS_MACHINE, Host, Rotation, WorkerHandle
 from optguide.bench.variant import Variant, require_unique_names
 from optguide.errors import NotEnoughSamples, OptionError
+from optguide.format import duration
 from optguide.stats.estimate import MINIMUM_PROCESSES, MINIMUM_ROUNDS
 
 __all__ = ["Budget", "Plan", "Spent", "measure"]
 
-TWIN = " (A/A control)"
-
 DISCARD = 0.1
 """Share of a block that is called before its timed window."""
-
-ROUNDS_BEFORE_STOPPING = 12
-"""Precision is not asked before this many rounds: an interval of few rounds is narrow by luck too often."""
 
 ROUNDS_PER_GENERATION = 3
 """Rounds after which workers are replaced, where they are and measuring has taken as long as loading."""
@@ -34,7 +31,7 @@ ROUNDS_PER_GENERATION = 3
 OVERTIME = 4.0
 """How many times its seconds the first six rounds or generations of a budget may take."""
 
-MEASURING_SHARE = 0.4
+MEASURING_SHARE = 0.3
 """Share of a budget that goes into measuring at least, even where loading alone exceeds the rest. At this
 share three sets of workers are loaded, at about half six."""
 
@@ -122,22 +119,25 @@ class Plan:
 
     :param load_seconds: time to load every member once.
     :param members: how many take their turn in a round.
-    :param replaceable: whether this kind of session can replace its workers at all.
     """
 
     budget: Budget
     load_seconds: float
     members: int
-    replaceable: bool = True
 
     @property
     def generations(self) -> int:
         """Sets of workers that are planned, six at most; where they are quick to load more may follow."""
-        if not self.replaceable:
+        load = max(self.load_seconds, 1e-9)
+        if self.budget.processes < MINIMUM_PROCESSES and self.sufficient > self.budget.seconds:
             return 1
-        affordable = (self.budget.seconds / max(self.load_seconds, 1e-9) + 1) / 2
-        count = max(int(min(affordable, MINIMUM_ROUNDS)), self.budget.processes)
-        return count if count >= MINIMUM_PROCESSES else 1
+        affordable = (self.budget.seconds / load + 1) / 2
+        return max(int(min(affordable, MINIMUM_ROUNDS)), MINIMUM_PROCESSES, self.budget.processes)
+
+    @property
+    def sufficient(self) -> float:
+        """Seconds of the smallest budget in which three sets of workers are loaded."""
+        return MINIMUM_PROCESSES * self.load_seconds / (1 - MEASURING_SHARE)
 
     @property
     def measuring(self) -> float:
@@ -151,20 +151,22 @@ class Plan:
         rounds = MINIMUM_ROUNDS if self.generations == 1 else ROUNDS_PER_GENERATION * self.generations
         return min(self.budget.block, self.measuring / (rounds * self.members))
 
-    def wants_generation(self, spent: Spent, *, precise: bool) -> bool:
+    def wants_generation(self, spent: Spent, *, answered: bool = False) -> bool:
         """Whether another set of workers is due after the first.
 
-        :param precise: whether intervals are as narrow as the budget asks for.
+        :param answered: whether what the session is to find out is known; looked at after six sets only.
         """
         if self.generations == 1:
             return False
         if spent.generations < self.generations:
             return spent.measuring < self.budget.longest
+        if answered and spent.generations >= MINIMUM_ROUNDS:
+            return False
         half = spent.seconds / spent.generations / 2  # ends as close to the budget as whole ones can
-        return spent.seconds + half <= self.budget.seconds and not precise
+        return spent.seconds + half <= self.budget.seconds
 
-    def wants_round(self, spent: Spent, *, precise: bool) -> bool:
-        """Whether the present set of workers takes another round; parameter as above."""
+    def wants_round(self, spent: Spent) -> bool:
+        """Whether the present set of workers takes another round."""
         if self.generations > 1:
             if spent.generation_measuring >= self.measuring / self.generations:
                 return False
@@ -174,7 +176,19 @@ class Plan:
             )
         if spent.rounds < MINIMUM_ROUNDS:
             return spent.measuring < self.budget.longest
-        return spent.measuring < self.measuring and not precise
+        return spent.measuring < self.measuring
+
+    def shortage(self, spent: Spent) -> str:
+        """Why there were fewer than three sets of workers, and the remedy; empty where there were."""
+        if spent.generations >= MINIMUM_PROCESSES or not spent.rounds:
+            return ""
+        turns = MINIMUM_PROCESSES * (self.load_seconds + spent.measuring / spent.rounds)
+        return (
+            f"{spent.generations} of the 3 sets of processes that intervals need could be measured: loading"
+            f" takes {duration(self.load_seconds)} of a budget of {duration(self.budget.seconds)}. Intervals"
+            " allow for what processes of one variant may differ by; three sets take a budget of"
+            f" {duration(math.ceil(max(self.sufficient, turns)))}."
+        )
 
 
 def measure(
@@ -182,6 +196,7 @@ def measure(
     budget: Budget | None = None,
     *,
     control: bool = False,
+    decided: Callable[[SessionResult], bool] | None = None,
     seed: int = 0,
     label: str = "measuring",
     host: Host = THIS_MACHINE,
@@ -191,6 +206,9 @@ def measure(
     A variant that fails is reported in ``failures`` and the others are measured all the same.
 
     :param control: add a second worker of the first variant, the A/A control.
+    :param decided: asked after every set of workers from the sixth on; where it says that the question is
+        decided, the session ends. The intervals of the result it is given are of 99.9 %, so that looking
+        often does not add up.
     :param seed: seed for the order of turns.
     :param label: activity shown as progress and to other processes that wait for the machine.
     :param host: where the workers run.
@@ -204,42 +222,62 @@ def measure(
         raise OptionError(f"{twin!r} is the name of the A/A control.", "Give the variant another name.")
     everyone = [*variants, variants[0].with_(twin)] if twin else list(variants)
     rotation = Rotation({variant.name: (variant,) for variant in everyone}, seed=seed, host=host)
-    session = _ClosedLoop(everyone, budget or Budget(), rotation)
-    session.run(label)
-    return session.result(twin, "precision reached" if session.precise() else "budget spent")
+    session = _ClosedLoop(everyone, budget or Budget(), rotation, twin)
+    session.run(label, decided)
+    return session.result()
 
 
 class _ClosedLoop:
     """State of one session: what was measured and what it cost."""
 
-    def __init__(self, variants: Sequence[Variant], budget: Budget, rotation: Rotation) -> None:
+    def __init__(
+        self, variants: Sequence[Variant], budget: Budget, rotation: Rotation, twin: str | None
+    ) -> None:
         self.variants = {variant.name: variant for variant in variants}
         self.budget = budget
         self.rotation = rotation
+        self.twin = twin
         self.plan = Plan(budget, 0.0, len(variants))
         self.spent = Spent()
+        self.ended = "budget spent"
         self.loaded: dict[str, Series] = {}
         self.blocks: dict[str, list[Block]] = {name: [] for name in self.variants}
+        self.conditions: list[RoundConditions] = []
 
-    def run(self, label: str) -> None:
-        """Measure with one set of workers, or with one after the other where loading is quick."""
+    def run(self, label: str, decided: Callable[[SessionResult], bool] | None) -> None:
+        """Measure with one set of workers after the other, or with one where loading takes too long."""
         with self.rotation.held(label, self.budget.seconds):
             self._generation()
-            while self.rotation.alive and self.plan.wants_generation(self.spent, precise=self.precise()):
+            while self.rotation.alive and self.plan.wants_generation(
+                self.spent, answered=self._answered(decided)
+            ):
+                self.ended = "budget spent"
                 self._generation()
 
-    def result(self, twin: str | None, ended: str = "budget spent") -> SessionResult:
+    def result(self, *, interim: bool = False) -> SessionResult:
         """What is known of every variant that did not fail."""
-        rotation = self.rotation
+        rotation, spent = self.rotation, self.spent
+        spoiled = spoiling(self.conditions)
         series = {
             name: replace(
-                self.loaded[name], blocks=tuple(self.blocks[name]), peak_rss=rotation.peaks.get(name, 0)
+                self.loaded[name],
+                blocks=tuple(block for block in self.blocks[name] if block.round not in spoiled.rounds),
+                peak_rss=rotation.peaks.get(name, 0),
             )
             for name in rotation.alive
         }
-        spent = self.spent
         return SessionResult(
-            series, rotation.failures, ended, spent.measuring, spent.rounds, rotation.others_share, twin
+            series,
+            rotation.failures,
+            self.ended,
+            spent.measuring,
+            spent.rounds - len(spoiled.rounds),
+            rotation.others_share,
+            self.twin,
+            spoiled=len(spoiled.rounds),
+            competitor=spoiled.competitor,
+            shortage=self.plan.shortage(spent),
+            interim=interim,
         )
 
     @property
@@ -253,9 +291,8 @@ class _ClosedLoop:
                 self.plan = replace(self.plan, load_seconds=rotation.load_seconds)
             self.spent.start_generation(rotation.load_seconds)
             while rotation.alive:
-                rotation.visit(self._turn, done=self._done, doing="{}" + self._so_far())
-                self.spent.add_round()
-                if not self.plan.wants_round(self.spent, precise=self.precise()):
+                self._round()
+                if not self.plan.wants_round(self.spent):
                     return
 
     def _load(self, name: str, worker: WorkerHandle) -> None:
@@ -263,7 +300,16 @@ class _ClosedLoop:
         outputs = self.loaded[name].outputs if name in self.loaded else worker.outputs()
         worker.warm_up()
         if name not in self.loaded:
-            self.loaded[name] = Series.from_reply(self.variants[name], reply, outputs)
+            alone = len(self.variants) == 1
+            self.loaded[name] = Series.from_reply(self.variants[name], reply, outputs, alone=alone)
+
+    def _round(self) -> None:
+        before, rotation = self.spent.measuring, self.rotation
+        with rotation.metered(overall=False) as meter:
+            rotation.visit(self._turn, done=self._done, doing="{}" + self._so_far())
+        seconds = self.spent.measuring - before
+        self.conditions.append(RoundConditions(self.spent.generations, seconds, meter.share, meter.throttled))
+        self.spent.add_round()
 
     def _turn(self, name: str) -> None:
         clock, length = self.rotation.host.clock, self.plan.block
@@ -272,19 +318,25 @@ class _ClosedLoop:
             length + GRACE_SECONDS, do="block", seconds=length, discard=DISCARD * length
         )
         # A turn that failed is not counted: one that hung would have used up the budget of the others.
-        self.spent.add_turn(clock() - start)
+        self.spent.add_turn(max(0.0, clock() - start))
         self.blocks[name].append(Block.from_reply(self.spent.rounds, self.spent.generations - 1, reply))
 
-    def precise(self) -> bool:
-        """Whether every interval is as narrow as the budget asks for."""
-        return self.spent.rounds >= ROUNDS_BEFORE_STOPPING and self._widest() <= self.budget.precision
+    def _answered(self, decided: Callable[[SessionResult], bool] | None) -> bool:
+        """Whether every interval is as narrow as the budget asks for, or the caller's question is decided."""
+        if self.spent.generations < MINIMUM_ROUNDS:
+            return False
+        if self._widest() <= self.budget.precision:
+            self.ended = "precision reached"
+        elif decided and decided(self.result(interim=True)):
+            self.ended = "decided"
+        return self.ended != "budget spent"
 
     def _widest(self) -> float:
         """The largest relative half-width that readers will look at; infinite before there is one."""
         if not self.rotation.alive or not self.spent.rounds:
             return math.inf
         first, *others = self.rotation.alive
-        result = self.result(None)
+        result = self.result()
         try:
             if not others:
                 return result.throughput(first).relative_half_width

@@ -165,9 +165,11 @@ def _of_kind(times: LayerTimes, name: str, kind: str | None) -> str:
 def _closing(times: LayerTimes, name: str) -> str:
     rounds = times.rounds[name]
     counted = f"{sum(turn.calls for turn in rounds):,} inferences counted in {len(rounds)} rounds"
-    anew = ", compiled anew for each" if times.anew else ""
+    sets = len({turn.generation for turn in rounds})
+    processes = f" of {sets} processes" if sets > 1 else " of one process"
+    latency = fmt.estimate(times.latency(name).scaled(1e-3, "ms"))
     return (
-        f"{name}: {counted}{anew}. An inference takes {fmt.estimate(times.latency(name).scaled(1e-3, 'ms'))}"
+        f"{name}: {counted}{processes}. An inference takes {latency}"
         f" while it is counted, its layers {fmt.estimate(times.total(name).scaled(1e-3, 'ms'))} of that."
     )
 

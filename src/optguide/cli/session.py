@@ -14,8 +14,8 @@ import click
 
 from optguide import format as fmt
 from optguide.bench.load import PERCENTILES
-from optguide.bench.result import SessionResult
-from optguide.bench.session import TWIN, Budget, measure
+from optguide.bench.result import TWIN, SessionResult
+from optguide.bench.session import Budget, measure
 from optguide.bench.variant import Variant
 from optguide.cli import output
 from optguide.cli.variants import build, common_settings, parse, refuse
@@ -109,22 +109,14 @@ class SessionRun:
     @property
     def control(self) -> Comparison | None:
         """The first variant against its second copy, where both were measured."""
-        return self.result.control if self.result.twin == self.first + TWIN else None
+        return self.result.control
 
     @property
     def warnings(self) -> list[str]:
         """One sentence for each reason not to take the numbers at face value."""
-        sentences = []
-        control = self.control
-        if control is not None and control.verdict in ("faster", "slower"):
-            sentences.append(
-                f"{self.first} differs from a second copy of itself, so the ratios of this session are not to"
-                " be trusted; let the machine calm down (see `optguide machine`) and measure again."
-            )
         failure = self.result.failures.get(self.first + TWIN)
-        if failure is not None:
-            sentences.append(f"There is no A/A control: {failure.message}")
-        return [*sentences, *busy_warnings(self.result.others_share)]
+        missing = [] if failure is None else [f"There is no A/A control: {failure.message}"]
+        return [*self.result.warnings, *missing, *busy_warnings(self.result.others_share)]
 
     def content(self) -> dict[str, Any]:
         """The JSON form: machine, budget, variants, comparisons with the first, control, warnings."""
@@ -157,7 +149,7 @@ class SessionRun:
             "throughput": asdict(result.throughput(name)),
             "cpu_time": asdict(result.cpu_time(name)),
             "peak_rss": series.peak_rss,
-            "load_seconds": series.load_seconds,
+            "load_seconds": None if math.isnan(series.load_seconds) else series.load_seconds,
             "frames": series.frames,
             "effective": dict(series.effective),
             "versions": dict(series.versions),

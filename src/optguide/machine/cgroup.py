@@ -7,10 +7,11 @@ A quota is the limit that ``os.cpu_count`` and the scheduler affinity do not sho
 from __future__ import annotations
 
 import itertools
+import math
 import os
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from optguide.errors import EnvironmentMissing
@@ -24,6 +25,8 @@ PERIOD = 100_000
 LEAVING_SECONDS = 5.0
 """How long a group that is to be removed may still hold a process that is ending."""
 
+_THROTTLED = {"throttled_usec": 1e-6, "throttled_time": 1e-9}
+"""Fields of version 2 and of version 1 of control groups, and their units in seconds."""
 
 _numbers = itertools.count()
 
@@ -37,17 +40,33 @@ def cpu_quota(membership: Path = MEMBERSHIP, mount: Path = MOUNT) -> float | Non
     :param membership: file that names the groups of a process, one hierarchy a line.
     :param mount: where the hierarchies are mounted.
     """
-    try:
-        lines = membership.read_text().splitlines()
-    except OSError:
-        return None
     limits = [
         limit
-        for line in lines
+        for line in _lines(membership)
         for folder in _folders(line, mount)
         if (limit := _limit_v2(folder) or _limit_v1(folder)) is not None
     ]
     return min(limits, default=None)
+
+
+def cores_here() -> int:
+    """Processes that can run at a time here: the cores of this process's affinity, or of a smaller quota."""
+    usable = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return max(1, min(usable, math.ceil(cpu_quota() or usable)))
+
+
+def throttled_seconds(membership: Path = MEMBERSHIP, mount: Path = MOUNT) -> float:
+    """How long its quota has stopped this process's control group so far; 0 where nothing tells.
+
+    Parameters are those of :func:`cpu_quota`. Groups around it are left out: their limits stop others too.
+    """
+    for folder in _own_folders(membership, mount):
+        with suppress(OSError):
+            for line in (folder / "cpu.stat").read_text().splitlines():
+                name, _, value = line.partition(" ")
+                if name in _THROTTLED:
+                    return int(value) * _THROTTLED[name]
+    return 0.0
 
 
 @contextmanager
@@ -69,10 +88,8 @@ def limited_group(cores: float, membership: Path = MEMBERSHIP, mount: Path = MOU
 
 
 def _made(cores: float, membership: Path, mount: Path) -> Path:
-    lines = membership.read_text().splitlines() if membership.exists() else []
     # The group around the process, and none further up, where it would escape limits that it has itself.
-    own = [next((folder for folder in _folders(line, mount) if folder.is_dir()), None) for line in lines]
-    for folder in filter(None, own):
+    for folder in _own_folders(membership, mount):
         group = folder / f"optguide-{os.getpid()}-{next(_numbers)}"
         try:
             group.mkdir()
@@ -104,6 +121,19 @@ def _remove(group: Path) -> None:
             if time.monotonic() > end:
                 return None
             time.sleep(0.01)
+
+
+def _lines(membership: Path) -> list[str]:
+    try:
+        return membership.read_text().splitlines()
+    except OSError:
+        return []
+
+
+def _own_folders(membership: Path, mount: Path) -> Iterator[Path]:
+    """The group around the process in every hierarchy."""
+    for line in _lines(membership):
+        yield from itertools.islice((folder for folder in _folders(line, mount) if folder.is_dir()), 1)
 
 
 def _folders(line: str, mount: Path) -> Iterator[Path]:

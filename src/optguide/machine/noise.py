@@ -13,6 +13,7 @@ from typing import Literal, Self
 import psutil
 
 from optguide.format import quantity
+from optguide.machine.cgroup import throttled_seconds
 
 NoiseLevel = Literal["quiet", "usable", "noisy"]
 
@@ -158,11 +159,15 @@ class OthersMeter:
         self._pids = tuple(pids)
         self._own: list[psutil.Process] = []
         self._before = (math.nan, math.nan)
+        self._throttled = 0.0
         self.share = math.nan
         """The share found by the last :meth:`stop`."""
+        self.throttled = 0.0
+        """Seconds for which the quota of this process's control group stopped it meanwhile."""
 
     def start(self) -> None:
         """Take the first reading; again after :meth:`stop` for the next interval."""
+        self._throttled = throttled_seconds()
         try:
             self._own = self._own or [psutil.Process(pid) for pid in self._pids]
         except psutil.Error:
@@ -179,6 +184,7 @@ class OthersMeter:
         moment_before, others_before = self._before
         share = (others - others_before) / ((moment - moment_before) * _cores())
         self.share = share if math.isnan(share) else min(1.0, max(0.0, share))
+        self.throttled = throttled_seconds() - self._throttled
         return self.share
 
     def __enter__(self) -> Self:

@@ -360,6 +360,6 @@ def _evidence(result: SessionResult, name: str) -> dict[str, Any]:
         "rounds": result.rounds,
         "ended": result.ended,
         "others_share": None if math.isnan(share) else share,
-        "load_seconds": series.load_seconds,
+        "load_seconds": None if math.isnan(series.load_seconds) else series.load_seconds,
         "peak_rss": series.peak_rss,
     }

@@ -7,7 +7,6 @@ applied to logarithms. Repeats with a few wild ones among them are not normal: t
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
@@ -16,17 +15,9 @@ import numpy as np
 import scipy  # loads scipy.stats when it is first used
 
 from optguide.errors import NotEnoughSamples
-from optguide.stats.estimate import (
-    CONFIDENCE,
-    MINIMUM_PROCESSES,
-    MINIMUM_ROUNDS,
-    Estimate,
-    Relation,
-    median_of_rounds,
-    student,
-)
+from optguide.stats.estimate import CONFIDENCE, Estimate, Relation, median_of_rounds
 
-__all__ = ["EQUIVALENT", "Comparison", "Outcome", "paired", "paired_processes", "scatter", "scatter_ratio"]
+__all__ = ["EQUIVALENT", "Comparison", "Outcome", "paired", "scatter", "scatter_ratio"]
 
 Outcome = Literal["faster", "slower", "no difference", "inconclusive"]
 
@@ -39,20 +30,6 @@ _OUTCOMES: Mapping[Relation, Outcome] = {
 
 EQUIVALENT = 0.02
 """Ratios within 2 % of one are called no difference: it is what a reader would not change code for."""
-
-PROCESS_SHARE = 0.01
-PROCESS_SECONDS = 1.5e-6
-"""Two processes of the same variant differ by up to about 1 % of an inference and 1.5 us, with where their
-memory and their code come to lie and with Python's hash seed. No number of rounds averages that out: it takes
-several processes (T. Kalibera and R. Jones, "Rigorous Benchmarking in Reasonable Time", 2013). The A/A part
-of ``nox -s bench`` shows both."""
-
-
-OTHERS_SHARE = 0.1
-"""On a busy machine the others' work meets the two processes unevenly, for as long as they live: a tenth of
-its share of the machine is allowed for. Without that, three of twenty A/A sessions of ResNet-50 beside a
-process that burnt one of two cores called a difference."""
-
 
 _TAILS = ((1 + CONFIDENCE) / 2, (1 - CONFIDENCE) / 2)
 
@@ -103,42 +80,6 @@ def paired(
     return replace(median_of_rounds(ratios, "ratio", independent=independent), method=method)
 
 
-def paired_processes(
-    ratios: Sequence[float],
-    generations: Sequence[int],
-    seconds_per_inference: float,
-    others: float = 0.0,
-    *,
-    pairs: int = 1,
-) -> Estimate:
-    """Median of the paired ratios of a session, with an interval that holds for other processes too.
-
-    Each generation of processes counts as one observation: from six on the median has an exact interval, with
-    three to five the mean of the logarithms has Student's. With one or two, which say nothing about their own
-    scatter, the rounds count, and the interval is widened by what two processes of one variant differ by.
-
-    :param generations: number of the pair of processes behind each ratio.
-    :param seconds_per_inference: time of the faster of the two variants.
-    :param others: share of the machine that other processes used (0 to 1); NaN counts as none.
-    :param pairs: number of process pairs in each ratio; two where it is a ratio of ratios.
-    :raises NotEnoughSamples: fewer than six rounds.
-    """
-    values, labels = np.asarray(ratios, dtype=np.float64), np.asarray(generations)
-    medians = [float(np.exp(np.median(np.log(values[labels == label])))) for label in np.unique(labels)]
-    if len(medians) >= MINIMUM_ROUNDS:
-        method = f"median over {len(medians)} pairs of processes, exact binomial interval"
-        return replace(median_of_rounds(medians, "ratio", independent=True), method=method)
-    if len(medians) >= MINIMUM_PROCESSES:
-        return _over_few_processes(medians)
-    estimate = median_of_rounds(values, "ratio")
-    busy = 0.0 if math.isnan(others) else others
-    one_pair = PROCESS_SHARE + PROCESS_SECONDS / seconds_per_inference + OTHERS_SHARE * busy
-    allowance = math.sqrt(pairs) * one_pair  # of independent pairs
-    method = f"median of paired ratios per round, exact binomial interval, {allowance:.1%} for the processes"
-    low, high = estimate.low / (1 + allowance), estimate.high * (1 + allowance)
-    return replace(estimate, low=low, high=high, method=method)
-
-
 def scatter(values: Sequence[float]) -> Estimate:
     """Standard deviation of the logarithms, which for small values reads as a share of the ratio.
 
@@ -173,12 +114,3 @@ def _deviation(values: Sequence[float]) -> tuple[float, int]:
             f"{len(values)} repeats are too few for a scatter; 3 are needed.", "Repeat more often."
         )
     return float(np.std(np.log(values), ddof=1)), len(values) - 1
-
-
-def _over_few_processes(ratios: Sequence[float]) -> Estimate:
-    """Geometric mean of one ratio per generation, with Student's interval on logarithms."""
-    logarithms = np.log(ratios)
-    mean, count = float(logarithms.mean()), len(ratios)
-    half = student(count - 1) * float(logarithms.std(ddof=1)) / math.sqrt(count)
-    method = f"geometric mean over {count} pairs of processes, Student's t"
-    return Estimate(math.exp(mean), math.exp(mean - half), math.exp(mean + half), "ratio", count, method)
