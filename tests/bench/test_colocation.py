@@ -233,7 +233,7 @@ def at_rates(**rates):
     return {
         name: Series(
             Variant(name),
-            tuple(Block(r, 0, np.ones(3), 1.0, 1.0, calls) for r, calls in enumerate(counts)),
+            tuple(Block(r, r, np.ones(3), 1.0, 1.0, calls) for r, calls in enumerate(counts)),
             {},
             {},
             0.0,

@@ -325,7 +325,8 @@ def test_a_model_that_returns_nan_is_a_failure(network, tmp_path, save_ir):
 
 
 @pytest.mark.usefixtures("patient")
-def test_a_worker_killed_meanwhile_costs_only_its_variant(network):
+def test_a_worker_killed_meanwhile_costs_only_its_variant(network, monkeypatch):
+    monkeypatch.setattr(module, "LOADING", 0)  # one set of processes, so that it is there to be killed
     variants = [Variant("a", model=network), Variant("b", model=network)]
 
     def kill_one():

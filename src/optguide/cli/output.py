@@ -87,7 +87,12 @@ def estimate_fields(estimate: Callable[[], Estimate]) -> dict[str, Any] | None:
 
 def comparison_fields(comparison: Comparison | None) -> dict[str, Any] | None:
     """The fields of a comparison and its verdict; ``None`` where there is none."""
-    return None if comparison is None else asdict(comparison) | {"verdict": comparison.verdict}
+    if comparison is None:
+        return None
+    fields = {name: getattr(comparison, name) for name in ("a", "b", "quantity")}
+    cpu_ratio = None if comparison.cpu_ratio is None else asdict(comparison.cpu_ratio)
+    estimates = {"ratio": asdict(comparison.ratio), "cpu_ratio": cpu_ratio}
+    return {**fields, **estimates, "verdict": comparison.verdict}
 
 
 def failure_fields(failures: Mapping[str, OptGuideError]) -> list[dict[str, str]]:
