@@ -251,7 +251,7 @@ def test_work_done_is_the_sum_of_the_shares():
     result = SessionResult(at_rates(**rates), {}, "", 1.0, 7, 0.0)
     found = work_done(result, pair, "alone")
     assert found.value == pytest.approx(1.1)
-    assert found.low < 1.1 < found.high
+    assert found.low <= found.value <= found.high  # every set of processes says the same
     assert found.high - found.low < 0.05
 
 
