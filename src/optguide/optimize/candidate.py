@@ -9,18 +9,6 @@ from typing import Literal
 from optguide.bench.variant import Variant
 from optguide.runtimes.openvino import OpenVINO
 
-__all__ = [
-    "DEFAULT",
-    "F32",
-    "PINNED",
-    "PRECISIONS",
-    "Candidate",
-    "Deployment",
-    "Goal",
-    "Precision",
-    "hint_for",
-]
-
 Goal = Literal["latency", "throughput"]
 Precision = Literal[
     "f32",

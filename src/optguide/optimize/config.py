@@ -8,8 +8,6 @@ from dataclasses import dataclass, field
 from optguide.bench.load import LatencyLimit
 from optguide.optimize.candidate import Goal
 
-__all__ = ["Settings"]
-
 
 @dataclass(frozen=True)
 class Settings:

@@ -21,8 +21,6 @@ from optguide.optimize.search.standings import standings
 from optguide.stats.accuracy import FEWEST_SAMPLES
 from optguide.stats.estimate import Estimate
 
-__all__ = ["decide", "profiled_beside", "rules_of", "sentences", "told_apart"]
-
 _STATUSES: dict[Status, str] = {
     "slower": "slower",
     "not distinguishable": "not distinguishable",

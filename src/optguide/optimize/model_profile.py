@@ -19,8 +19,6 @@ from optguide.errors import NotEnoughSamples
 from optguide.optimize.outcome import LoadSample
 from optguide.stats.estimate import MINIMUM_ROUNDS, Estimate
 
-__all__ = ["first", "layers", "load", "rates"]
-
 SHARES = (0.2, 0.4, 0.6, 0.8, 0.95)
 """Of what a variant completes per second in a closed loop. Near all of it, queues build up."""
 

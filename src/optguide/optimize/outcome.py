@@ -16,25 +16,6 @@ from optguide.optimize.config import Settings
 from optguide.optimize.search.space import Space
 from optguide.stats.estimate import Estimate
 
-__all__ = [
-    "CONFIRMATION",
-    "SCHEMA",
-    "Artifact",
-    "Decision",
-    "Ended",
-    "Kept",
-    "LoadSample",
-    "Outcome",
-    "Quality",
-    "RaceRound",
-    "Resumption",
-    "Speed",
-    "Standing",
-    "State",
-    "Status",
-    "SubjectFacts",
-]
-
 SCHEMA = 2
 """Version of ``state.json`` and ``report.json``. Raise it whenever one would be misunderstood."""
 

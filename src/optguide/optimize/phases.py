@@ -34,19 +34,6 @@ from optguide.optimize.search.race import confirm, provisional_winner, race
 from optguide.optimize.state import Store
 from optguide.runtimes.openvino import OpenVINO
 
-__all__ = [
-    "PHASES",
-    "Clock",
-    "Phase",
-    "Run",
-    "confirm_winner",
-    "make_artifacts",
-    "profile_winner",
-    "race_candidates",
-    "read_model",
-    "try_claims",
-]
-
 T = TypeVar("T")
 
 AT_ONCE = 6

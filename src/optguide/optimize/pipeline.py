@@ -15,16 +15,15 @@ import msgspec
 from optguide.bench.progress import overview
 from optguide.errors import DeviceError, OptGuideError, OptionError, RecordsError, StorageError
 from optguide.machine import Machine
+from optguide.optimize.budget import Clock
 from optguide.optimize.config import Settings
 from optguide.optimize.decision import decide, profiled_beside
 from optguide.optimize.outcome import SCHEMA, Ended, Outcome, Resumption, State, SubjectFacts
-from optguide.optimize.phases import PHASES, Clock, Phase, Run
+from optguide.optimize.phases import PHASES, Phase, Run
 from optguide.optimize.report import WrittenReport, write_report
 from optguide.optimize.search.race import is_unfinished
 from optguide.optimize.state import Store, changed, check_new, fingerprints, now
 from optguide.runtimes.devices import absent
-
-__all__ = ["begin", "resume"]
 
 
 def begin(settings: Settings, folder: Path, *, phases: Sequence[Phase] = PHASES) -> WrittenReport:

@@ -18,8 +18,6 @@ from optguide.optimize.evaluation.metrics import Metric, resolve
 from optguide.optimize.model.source import SourceModel
 from optguide.optimize.search.space import BATCHES, Space, space_of
 
-__all__ = ["Prepared"]
-
 WORKER_BYTES = 400e6
 """Memory of a worker beside its model: the interpreter, OpenVINO and its code cache."""
 

@@ -24,8 +24,6 @@ from optguide.optimize.outcome import SCHEMA, State
 from optguide.references import is_reference, split
 from optguide.storage import decode_json, encode_json, storage_errors, write_file
 
-__all__ = ["Store", "changed", "check_new", "fingerprints", "now"]
-
 _FOLDER, _FILE = "run", "state.json"
 _CHUNK = 1 << 20
 

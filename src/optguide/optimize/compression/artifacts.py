@@ -28,8 +28,6 @@ from optguide.optimize.evaluation.evaluate import JUDGING, Job, evaluate
 from optguide.optimize.outcome import Artifact
 from optguide.optimize.search.rules import may_win
 
-__all__ = ["Compression", "make"]
-
 SINGLE = Deployment("LATENCY")
 """One inference at a time: a precision that is wrong under :data:`JUDGING` may be right and deployed so."""
 

@@ -12,20 +12,18 @@ here check first; what they accept is left to NNCF::
 
 from __future__ import annotations
 
-import contextlib
 import os
 import sys
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Any, Literal
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from optguide.errors import InputError, ModelError, first_line
+from optguide.errors import InputError, ModelError
 from optguide.optimize.data.samples import array_of, parts_of, reject_non_finite
 
-__all__ = ["checked", "quantizable"]
-
+Array = npt.NDArray[np.generic]
 
 QUANTIZERS = ("FakeQuantize", "FakeConvert")
 MULTIPLYING = frozenset(
@@ -44,31 +42,34 @@ MULTIPLYING = frozenset(
 """Types of operations that compute in 8 bits. NNCF quantizes a lone sum or mean too, without a gain."""
 
 _COMPRESSED = ("i8", "u8", "i4", "u4", "u2", "nf4", "f8e4m3", "f8e5m2", "f4e2m1")
-_TORCH_QUANTIZERS = ("nncf.torch.quantization.", "torch.ao.")
 _AGAIN = "Start from the original model."
 
 
 def quantizable(model: object) -> None:
     """Raise for a model that ``nncf.quantize`` cannot quantize, or would spoil.
 
-    :param model: an ``openvino.Model`` or a ``torch.nn.Module``.
+    :param model: an ``openvino.Model``.
     :raises ModelError: another object, a model that is quantized or compressed already, or one without a
         layer that computes with weights.
     """
-    if kind_of(model) == "torch":
-        _quantizable_module(model)
-    else:
-        _quantizable_graph(model)
+    graph = _graph(model)
+    types = {op.get_type_name() for op in graph.get_ops()}
+    if quantizers := types.intersection(QUANTIZERS):
+        raise ModelError(f"The model is quantized already: it has {min(quantizers)} operations.", _AGAIN)
+    if any(_compressed(op) for op in graph.get_ops()):
+        raise ModelError("The weights of the model are compressed to integers already.", _AGAIN)
+    if not types & MULTIPLYING:
+        raise ModelError(
+            "The model has no convolution, matrix multiplication or recurrent layer to quantize.",
+            "Leave it as it is: there is nothing in it that 8 bits would make faster.",
+        )
 
 
-def kind_of(model: object) -> Literal["openvino", "torch"]:
-    """Which of the two kinds ``model`` is. The package that made it has been imported already."""
-    openvino, torch = sys.modules.get("openvino"), sys.modules.get("torch")
+def _graph(model: object) -> Any:
+    """``model`` where it is an ``openvino.Model``, without importing what has not been imported already."""
+    openvino = sys.modules.get("openvino")
     if openvino is not None and isinstance(model, openvino.Model):
-        return "openvino"
-    if torch is not None and isinstance(model, torch.nn.Module):
-        return "torch"
-    name = f"{type(model).__module__}.{type(model).__qualname__}".removeprefix("builtins.")
+        return model
     if isinstance(model, str | os.PathLike):
         raise ModelError(
             f"{os.fspath(model)!r} is the path of a model and not a model.",
@@ -78,24 +79,12 @@ def kind_of(model: object) -> Literal["openvino", "torch"]:
         raise ModelError(
             "A compiled model cannot be quantized any more.", "Pass the openvino.Model that was compiled."
         )
+    name = f"{type(model).__module__}.{type(model).__qualname__}".removeprefix("builtins.")
     raise ModelError(
         f"An object of type {name} cannot be quantized.",
-        "Pass an openvino.Model or a torch.nn.Module; openvino.convert_model and read_model make the former "
-        "from other frameworks and from ONNX.",
+        "Pass an openvino.Model; openvino.convert_model and read_model make one from other frameworks and "
+        "from ONNX.",
     )
-
-
-def _quantizable_graph(model: Any) -> None:
-    types = {op.get_type_name() for op in model.get_ops()}
-    if quantizers := types.intersection(QUANTIZERS):
-        raise ModelError(f"The model is quantized already: it has {min(quantizers)} operations.", _AGAIN)
-    if any(_compressed(op) for op in model.get_ops()):
-        raise ModelError("The weights of the model are compressed to integers already.", _AGAIN)
-    if not types & MULTIPLYING:
-        raise ModelError(
-            "The model has no convolution, matrix multiplication or recurrent layer to quantize.",
-            "Leave it as it is: there is nothing in it that 8 bits would make faster.",
-        )
 
 
 def _compressed(op: Any) -> bool:
@@ -106,47 +95,18 @@ def _compressed(op: Any) -> bool:
     return len(op.get_output_shape(0)) > 1 and "Convert" in users
 
 
-def _quantizable_module(model: Any) -> None:
-    torch = sys.modules["torch"]
-    if isinstance(model, torch.jit.ScriptModule) or hasattr(model, "_orig_mod"):
-        raise ModelError(
-            "A module that went through torch.jit or torch.compile cannot be quantized.",
-            "Pass the module that it was made from.",
-        )
-    if isinstance(model, torch.nn.Sequential):
-        raise ModelError(
-            "NNCF cannot take a torch.nn.Sequential as the outermost module: it would run NNCF's own part of "
-            "the model as one more layer.",
-            "Wrap it in a module whose forward() calls it.",
-        )
-    if any(type(part).__module__.startswith(_TORCH_QUANTIZERS) for part in model.modules()):
-        raise ModelError("The module is quantized or compressed already.", _AGAIN)
-    weights = (*model.parameters(), *model.buffers())
-    if not any(weight.ndim > 1 and weight.is_floating_point() for weight in weights):
-        raise ModelError(
-            "The module has no layer with weights to quantize.",
-            "Leave it as it is: there is nothing in it that 8 bits would make faster.",
-        )
-
-
-Array = npt.NDArray[np.generic]
-
-
 def checked(model: object, samples: Iterable[Any]) -> list[Any]:
     """``samples`` in the form that ``nncf.Dataset`` needs for ``model``.
 
     A sample is one array, a sequence of arrays in the order of the inputs, or a mapping from their names. It
     has the batch dimension of the model. Numbers of the same kind are converted (``float64`` to ``float32``),
-    and so are tensors to arrays and back.
+    and so are tensors to arrays.
 
-    :param model: an ``openvino.Model``, whose dynamic dimensions take any size, or a ``torch.nn.Module``,
-        which is run once for every shape that the samples have.
+    :param model: an ``openvino.Model``, whose dynamic dimensions take any size.
     :raises InputError: no samples, or one that does not fit the model or holds NaN or infinity.
-    :raises ModelError: ``model`` is neither.
+    :raises ModelError: ``model`` is none.
     """
-    kind = kind_of(model)
-    listed = _listed(samples)
-    prepared = _for_module(model, listed) if kind == "torch" else _for_graph(model, listed)
+    prepared = _for_graph(_graph(model), _listed(samples))
     _reject_constant(prepared)
     return prepared
 
@@ -207,69 +167,13 @@ def _family(dtype: np.dtype[Any]) -> str:
     return "i" if dtype.kind == "u" else dtype.kind
 
 
-def _for_module(model: Any, samples: Sequence[Any]) -> list[Any]:
-    prepared, tried = [], set()
-    with _inference(model):
-        for index, sample in enumerate(samples):
-            tensors = _tensors(sample, f"Calibration sample {index}")
-            shapes = str([(key, tensor.shape, tensor.dtype) for key, tensor in _items(tensors)])
-            if shapes not in tried:
-                _try(model, tensors, index)
-                tried.add(shapes)
-            prepared.append(tensors)
-    return prepared
-
-
-@contextlib.contextmanager
-def _inference(model: Any) -> Iterator[None]:
-    """``model`` as it is for inference; every part is back in its own mode afterwards."""
-    modes = [(part, part.training) for part in model.modules()]
-    model.eval()
-    try:
-        with sys.modules["torch"].no_grad():
-            yield
-    finally:
-        for part, training in modes:
-            part.training = training
-
-
-def _tensors(sample: Any, title: str) -> Any:
-    """``sample`` with tensors for arrays, in the forms that NNCF hands to a module."""
-    torch = sys.modules["torch"]
-    if isinstance(sample, Mapping):
-        return {key: torch.as_tensor(array_of(part, title)) for key, part in sample.items()}
-    if isinstance(sample, tuple | list):
-        return tuple(torch.as_tensor(array_of(part, title)) for part in sample)
-    return torch.as_tensor(array_of(sample, title))
-
-
-def _items(sample: Any) -> list[tuple[Any, Any]]:
-    """The parts of a prepared sample by name or place."""
-    if isinstance(sample, Mapping):
-        return list(sample.items())
-    return list(enumerate(sample if isinstance(sample, tuple) else [sample]))
-
-
-def _try(model: Any, sample: Any, index: int) -> None:
-    try:
-        if isinstance(sample, Mapping):
-            model(**sample)
-        else:
-            model(*(part for _, part in _items(sample)))
-    except Exception as error:  # the module's own code may raise anything
-        raise InputError(
-            f"The module does not take calibration sample {index}: {first_line(error).rstrip('.')}.",
-            "Prepare samples as for inference, one tensor per argument, and leave labels out.",
-        ) from error
-
-
 def _reject_constant(samples: Sequence[Any]) -> None:
     """Raise for data in which no input ever changes: it has no range."""
-    ranges: dict[Any, tuple[float, float]] = {}
+    ranges: dict[int, tuple[float, float]] = {}
     for sample in samples:
-        for key, part in _items(sample):
-            low, high = ranges.get(key, (np.inf, -np.inf))
-            ranges[key] = min(low, float(part.min())), max(high, float(part.max()))
+        for index, part in enumerate(sample if isinstance(sample, tuple) else [sample]):
+            low, high = ranges.get(index, (np.inf, -np.inf))
+            ranges[index] = min(low, float(part.min())), max(high, float(part.max()))
     if all(low == high for low, high in ranges.values()):
         raise InputError(
             "All calibration samples hold one and the same number, which gives no range to quantize.",

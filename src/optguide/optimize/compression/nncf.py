@@ -32,8 +32,6 @@ from optguide.storage import storage_errors
 if TYPE_CHECKING:
     import openvino
 
-__all__ = ["AccuracyControl", "compress"]
-
 _MOST_BYTES = 1 << 30
 """Of calibration samples, which NNCF needs all at once."""
 

@@ -11,20 +11,6 @@ from optguide.optimize.outcome import Outcome, Speed, Standing, Status
 from optguide.optimize.report.text import MISSING, per_input, value_and_interval
 from optguide.stats.estimate import Estimate
 
-__all__ = [
-    "CandidateRow",
-    "ConfirmationRow",
-    "Gain",
-    "Headline",
-    "Whisker",
-    "candidate_rows",
-    "confirmation_rows",
-    "headline",
-    "untried",
-    "whiskers",
-    "winner_of",
-]
-
 Kind = Literal["change", "keep", "limit", "nothing"]
 
 ENDED = {

@@ -24,20 +24,6 @@ from optguide.runtimes.inputs import from_files
 from optguide.runtimes.openvino_models import port_name, set_batch
 from optguide.storage import storage_errors, write_file
 
-__all__ = [
-    "FILES",
-    "CrossCheck",
-    "DeployedFiles",
-    "WinnerInputs",
-    "cross_check",
-    "place_model",
-    "properties",
-    "read_inputs",
-    "script",
-    "snippet",
-    "write_files",
-]
-
 MODEL, WEIGHTS, SCRIPT, CONFIGURATION = "model.xml", "model.bin", "deploy.py", "benchmark_app.json"
 FILES = (MODEL, WEIGHTS, SCRIPT, CONFIGURATION)
 """Names beside the report; the last one only where the winner combines a hint with streams or threads."""

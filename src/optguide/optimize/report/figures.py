@@ -21,8 +21,6 @@ if TYPE_CHECKING:
 
     from optguide.plots.themes import Mode
 
-__all__ = ["Picture", "frontier", "layers", "load", "points_of", "trade_off", "winner_name"]
-
 MOST = 18
 """Configurations one figure names."""
 

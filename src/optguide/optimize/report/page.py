@@ -15,8 +15,6 @@ from optguide.optimize.report import decision, deploy, figures
 from optguide.optimize.report.text import MISSING, per_input, session, template, value_and_interval, when
 from optguide.stats.estimate import Estimate
 
-__all__ = ["command", "page"]
-
 KEPT: dict[Kept, tuple[str, str]] = {
     "kept": ("good", "within the limit"),
     "exceeded": ("bad", "over the limit"),

@@ -11,8 +11,6 @@ from optguide.stats.estimate import Estimate
 
 Row = tuple[str | Estimate, ...]
 
-__all__ = ["add_outcome"]
-
 ROWS = 12
 """Candidates in the table; ``report.html`` has them all."""
 

@@ -17,8 +17,6 @@ from optguide import format as fmt
 from optguide.optimize.outcome import RaceRound
 from optguide.stats.estimate import Estimate
 
-__all__ = ["MISSING", "code", "per_input", "session", "template", "value_and_interval", "when"]
-
 MISSING = "\N{EN DASH}"
 
 

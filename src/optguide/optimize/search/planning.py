@@ -27,17 +27,6 @@ from optguide.optimize.search.rules import Rules
 from optguide.optimize.search.space import BATCHES, Space
 from optguide.stats.estimate import MINIMUM_ROUNDS, samples_needed
 
-__all__ = [
-    "Measure",
-    "Prediction",
-    "Predictor",
-    "RoundPlan",
-    "SearchContext",
-    "entrants",
-    "next_round",
-    "open_candidates",
-]
-
 SCREENING = 1.2
 """Seconds of measuring per candidate in its first round: six turns of 0.2 s, the fewest with an interval."""
 

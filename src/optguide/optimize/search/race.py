@@ -38,8 +38,6 @@ from optguide.optimize.search.rules import Rules
 from optguide.stats.comparison import EQUIVALENT
 from optguide.stats.estimate import Estimate
 
-__all__ = ["confirm", "is_unfinished", "provisional_winner", "race", "speed_of"]
-
 PERCENTILES = (50, 95, 99)
 
 AMPLE = 1e9

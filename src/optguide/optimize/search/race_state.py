@@ -12,8 +12,6 @@ from optguide.optimize.search.rules import Rules
 from optguide.stats.comparison import EQUIVALENT
 from optguide.stats.estimate import MINIMUM_ROUNDS, Estimate, Relation, ratio_of_estimates
 
-__all__ = ["RaceState", "inverse", "is_void"]
-
 ITSELF = Estimate(1.0, 1.0, 1.0, "ratio", 0, "the incumbent itself")
 
 

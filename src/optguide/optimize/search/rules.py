@@ -9,8 +9,6 @@ from optguide.optimize.candidate import Candidate, Deployment, Goal, Precision
 from optguide.optimize.outcome import Artifact, Speed
 from optguide.stats.estimate import Relation
 
-__all__ = ["Rules", "may_win"]
-
 _CAUTION: tuple[Precision, ...] = (
     "default",
     "f32",

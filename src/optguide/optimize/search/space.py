@@ -13,8 +13,6 @@ from typing import NamedTuple
 from optguide.bench.streams import Setting
 from optguide.optimize.candidate import Deployment, Goal
 
-__all__ = ["BATCHES", "Place", "Space", "space_of"]
-
 BATCHES = (4, 16, 64)
 """Inputs per inference to try: what a batch saves per input is nearly all saved at the first of them."""
 

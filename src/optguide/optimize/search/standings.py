@@ -14,8 +14,6 @@ from optguide.optimize.search.rules import Rules
 from optguide.stats.comparison import EQUIVALENT
 from optguide.stats.estimate import Estimate, ratio_of_estimates
 
-__all__ = ["RaceResult", "standings"]
-
 STRETCH = 1.6
 """How much wider an interval has to be for the best of some thirty comparisons: Bonferroni's correction, by
 the quantiles of the normal distribution."""
