@@ -17,7 +17,7 @@ from optguide.bench.variant import Variant
 from optguide.claims import Chance, Verdict, evaluate, on_model
 from optguide.claims import load as load_claims
 from optguide.cli import output
-from optguide.cli.options import DURATION, debug_option, json_option, wait_option
+from optguide.cli.options import DURATION, common_options
 from optguide.cli.session import busy_warnings, machine_held
 from optguide.cli.variants import Spec, build, common_settings
 from optguide.errors import ModelError, OptionError, RecordsError
@@ -79,9 +79,7 @@ Examples:
     help="Without MODEL: folder of the build, or its folder records. By default OPTGUIDE_BUILD, or build in"
     " the checkout.",
 )
-@wait_option
-@json_option
-@debug_option
+@common_options
 def claims(model: str | None, folder: Path | None, as_json: bool, **options: Any) -> None:
     """List the guide's claims with their verdicts, or try them on your own model.
 

@@ -17,7 +17,7 @@ from optguide.bench.cold_start import FOOTPRINTS, MOMENTS, STAGES, SUMS, ColdSta
 from optguide.bench.cold_start import first_inference as measure_starts
 from optguide.bench.variant import Variant
 from optguide.cli import output
-from optguide.cli.options import debug_option, json_option, models_argument, settings_options, wait_option
+from optguide.cli.options import common_options, models_argument, settings_options
 from optguide.cli.session import busy_warnings, machine_held, read_variants, subject
 from optguide.errors import NotEnoughSamples, OptionError
 from optguide.machine import Machine
@@ -59,9 +59,7 @@ FEWEST = 6
     help="Start every OpenVINO variant also with a model cache that has it already.",
 )
 @settings_options
-@wait_option
-@json_option
-@debug_option
+@common_options
 def first_inference(variants: tuple[str, ...], repeats: int, cache: bool, **options: Any) -> None:
     """Measure the time from a fresh process to the first result, stage by stage, and memory.
 

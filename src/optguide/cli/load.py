@@ -15,15 +15,7 @@ from optguide.bench.load import PERCENTILES, LatencyLimit, LoadPoint, highest_ra
 from optguide.bench.load_search import length, search_load, seconds_needed
 from optguide.bench.variant import Variant
 from optguide.cli import output
-from optguide.cli.options import (
-    DURATION,
-    LATENCY_LIMIT,
-    debug_option,
-    json_option,
-    models_argument,
-    settings_options,
-    wait_option,
-)
+from optguide.cli.options import DURATION, LATENCY_LIMIT, common_options, models_argument, settings_options
 from optguide.cli.session import busy_warnings, machine_held, read_variants, subject
 from optguide.errors import NotEnoughSamples, OptGuideError, OptionError
 from optguide.machine import Machine
@@ -78,9 +70,7 @@ _STYLES = {"kept": "faster", "broke": "slower", "open": "inconclusive"}
     help="Length of each rate. Without it 5s, or as many as the percentile of --slo needs, up to 60s.",
 )
 @settings_options
-@wait_option
-@json_option
-@debug_option
+@common_options
 def load(
     variants: tuple[str, ...],
     single: tuple[float, ...],

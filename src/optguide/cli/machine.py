@@ -10,7 +10,7 @@ import click
 
 from optguide import format as fmt
 from optguide.cli import output
-from optguide.cli.options import DURATION, debug_option, json_option, wait_option
+from optguide.cli.options import DURATION, common_options
 from optguide.cli.session import machine_held
 from optguide.errors import Busy, OptionError
 from optguide.machine import Machine, NoiseProbe
@@ -23,9 +23,7 @@ from optguide.runtimes.openvino import property_text
 @click.option(
     "--seconds", type=DURATION, default="2s", show_default=True, metavar="TIME", help="Length of the probe."
 )
-@wait_option
-@json_option
-@debug_option
+@common_options
 def machine(properties: bool, seconds: float, wait: float, as_json: bool) -> None:
     """Show what this machine is, and how noisy it is now.
 

@@ -18,10 +18,8 @@ from optguide.cli.options import (
     LATENCY_LIMIT,
     SHARE,
     allow_pickle_option,
-    debug_option,
-    json_option,
+    common_options,
     shape_option,
-    wait_option,
 )
 from optguide.cli.session import machine_held
 from optguide.cli.variants import canonical, common_settings, to_variant
@@ -129,9 +127,7 @@ Exit status:
     default=True,
     help="Hold the guide's claims against the model too; with --resume, as the run began.",
 )
-@wait_option
-@json_option
-@debug_option
+@common_options
 @click.pass_context
 def optimize(ctx: click.Context, /, model: str | None, **options: Any) -> int:
     """Find the fastest way to run a model on this machine, and prove it.

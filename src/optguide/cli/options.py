@@ -104,21 +104,20 @@ models_argument = click.argument(
 )
 
 
-def settings_options(command: CommandFunction) -> CommandFunction:
-    """How models run. The same settings can be written on one variant: ``model.xml@requests=4``."""
-    for option in reversed(_SETTINGS):
-        command = option(command)
-    return command
+def _together(
+    *options: Callable[[CommandFunction], CommandFunction],
+) -> Callable[[CommandFunction], CommandFunction]:
+    """One decorator for several options, which the help lists in this order."""
+
+    def decorate(command: CommandFunction) -> CommandFunction:
+        for option in reversed(options):
+            command = option(command)
+        return command
+
+    return decorate
 
 
-def session_options(command: CommandFunction) -> CommandFunction:
-    """How long and how precisely to measure, and how to print it."""
-    for option in reversed(_SESSION):
-        command = option(command)
-    return command
-
-
-_SETTINGS = (
+settings_options = _together(
     click.option("--device", metavar="NAME", help="OpenVINO device, such as CPU, GPU or AUTO:GPU,CPU."),
     click.option(
         "--hint",
@@ -152,8 +151,12 @@ _SETTINGS = (
     click.option("--threads", metavar="N", help="Inference threads, in every runtime."),
     allow_pickle_option,
 )
+"""How models run. The same settings can be written on one variant: ``model.xml@requests=4``."""
 
-_SESSION = (
+common_options = _together(wait_option, json_option, debug_option)
+"""How to wait for the machine and how to print what was measured."""
+
+session_options = _together(
     click.option(
         "--budget",
         type=DURATION,
@@ -171,8 +174,7 @@ _SESSION = (
         help="Stop earlier once the 95 % intervals of the ratios to the first variant, or of one model's"
         " throughput, reach no further than this to either side.",
     ),
-    wait_option,
-    json_option,
     click.option("--verbose", "-v", is_flag=True, help="Show all effective properties."),
-    debug_option,
+    common_options,
 )
+"""How long and how precisely to measure, and how to print it."""

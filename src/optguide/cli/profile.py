@@ -12,14 +12,7 @@ from optguide import format as fmt
 from optguide.bench.layers import LayerTimes, layers
 from optguide.bench.variant import Variant
 from optguide.cli import output
-from optguide.cli.options import (
-    DURATION,
-    debug_option,
-    json_option,
-    models_argument,
-    settings_options,
-    wait_option,
-)
+from optguide.cli.options import DURATION, common_options, models_argument, settings_options
 from optguide.cli.session import busy_warnings, machine_held, read_variants, subject
 from optguide.errors import OptionError
 from optguide.machine import Machine
@@ -54,9 +47,7 @@ Settings of a variant are those of `optguide compare`.
     help="Time for counted inferences, shared by all variants; compiling comes on top.",
 )
 @settings_options
-@wait_option
-@json_option
-@debug_option
+@common_options
 def profile(variants: tuple[str, ...], top: int, budget: float, **options: Any) -> None:
     """Show which layers of a model take how long, and in which precision each one runs.
 
