@@ -1,6 +1,6 @@
 """
-Threading and the async API
-===========================
+Keep requests in flight: loop, start_async, queue, threads
+==========================================================
 
 While a model infers, the next picture can be prepared. This example does so in three ways beside a loop,
 and measures what they bring, and what they cost where inference takes next to no time.

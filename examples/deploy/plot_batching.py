@@ -1,6 +1,6 @@
 """
-Batching
-========
+Batch, automatic batch or streams
+=================================
 
 Several inputs in one call, collected by the program or by the device, against the same number of inputs as
 requests on streams: throughput, what it costs in latency, and how long a request waits that finds no company.

@@ -1,6 +1,6 @@
 """
-Copies
-======
+Avoid copies of inputs and outputs
+==================================
 
 Between an array and a kernel there can be a copy of the input, and another one of the output. This example
 runs a network that does almost nothing, on inputs of all sizes, to see what each way of calling it costs.

@@ -1,9 +1,9 @@
 """
-Combinations of devices
-=======================
+AUTO, HETERO and BATCH against a plain device
+=============================================
 
-AUTO, MULTI, HETERO and BATCH stand between a program and its devices. With one device this example measures
-what each of them costs; with a GPU or an NPU it also measures what they bring.
+AUTO, HETERO, BATCH and the deprecated MULTI stand between a program and its devices. With one device this
+example measures what each of them costs; with a GPU or an NPU it also measures what they bring.
 """
 
 # %%

@@ -1,6 +1,6 @@
 """
-Tuning one device
-=================
+Precision, dynamic quantization, denormals
+==========================================
 
 Inference precision, execution mode, dynamic quantization, the precision of a KV cache, denormals: properties
 that may trade exactness for speed. Each is compared with 32-bit floats, in latency and in the error of the

@@ -1,6 +1,6 @@
 """
-Dynamic shapes
-==============
+Texts of any length: dynamic, padded, buckets
+=============================================
 
 Texts have any length, and a sentence encoder has to take them: padded to one length, padded to the next of a
 few lengths, or as they are. All ways encode the same texts in turn, and then every length for the first time.

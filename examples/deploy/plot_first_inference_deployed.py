@@ -1,6 +1,6 @@
 """
-First inference, deployed
-=========================
+Shorten a cold start: cache, export, mapping
+============================================
 
 What an installed program can do about its start: a model cache, mapped or copied weights, a compiled model
 that is shipped beside it, AUTO, and threads. Time and memory are measured in fresh processes.

@@ -1,6 +1,6 @@
 """
-Performance hints
-=================
+What each performance hint sets and brings
+==========================================
 
 LATENCY, THROUGHPUT, CUMULATIVE_THROUGHPUT and no hint, each called synchronously and asynchronously: all
 combinations in one session, with what the device made of each.

@@ -1,6 +1,6 @@
 """
-Pre-processing in the graph
-===========================
+Resize and scale inside the graph
+=================================
 
 A photograph is resized, scaled and turned from rows of pixels into planes before a network sees it. This
 example lets NumPy, OpenCV, Pillow and OpenVINO do the same, checks that it is the same, and times the whole.

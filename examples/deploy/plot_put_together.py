@@ -1,6 +1,6 @@
 """
-Put together
-============
+From PyTorch to INT8 in throughput mode
+=======================================
 
 The best development step and the best deployment step, from PyTorch eager to the end, for a convolutional
 network and a transformer. Every step is a variant of the same session, so the steps can be multiplied, and
@@ -129,13 +129,9 @@ for workload, result in results.items():
         ("both", DEFAULT, BOTH, "both"),
     )
     for name, a, b, words in corners:
-        ratio = result.compare(a, b, "throughput").ratio
-        record.add(
-            f"{topic}.square.{name}",
-            ratio,
-            label=f"{workload.title}, {words} against the default: throughput",
-            above="faster",
-        )
+        gain = result.compare(a, b, "throughput")
+        label = f"{workload.title}, {words} against the default: throughput"
+        record.add_comparison(f"{topic}.square.{name}", gain, label=label)
     interaction = result.interaction(DEFAULT, INT8, DEPLOYED, BOTH)
     record.add(
         f"{topic}.square.interaction",

@@ -1,6 +1,6 @@
 """
-Several models at once
-======================
+Two models on one machine
+=========================
 
 An image classifier and a sentence encoder share one machine: in one process or in two, on all cores or on
 half of them each, at the same time or by turns. What each of them loses, in the median and in the tail.

@@ -1,6 +1,6 @@
 """
-Streams and threads
-===================
+Find streams and threads, also in a container
+=============================================
 
 How many inferences run at a time, and how many threads each of them gets: the grid of both numbers, the
 setting to take within a latency limit, the knobs around them, and what becomes of them in a container.

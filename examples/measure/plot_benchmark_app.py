@@ -1,6 +1,6 @@
 """
-benchmark_app
-=============
+benchmark_app against a loop of one's own
+=========================================
 
 ``benchmark_app`` comes with OpenVINO and measures a model from the command line. Here it takes turns with the
 guide's own loop on the same model and settings, and each way in which the two can differ gets a number.

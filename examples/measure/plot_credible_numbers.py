@@ -1,6 +1,6 @@
 """
-Credible numbers
-================
+Tell a difference from noise
+============================
 
 The same pair of settings is measured again and again, in two orders: one after the other, and in turns. Then
 another process disturbs the machine on purpose. How far the repeats of one ratio are apart says what a single

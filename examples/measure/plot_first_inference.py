@@ -1,6 +1,6 @@
 """
-First-inference latency
-=======================
+Time a start, stage by stage
+============================
 
 Between the start of a program and its first result lie the import, reading the model, compiling it, and the
 first call. This example times each stage in fresh processes, for IR and ONNX, with and without model cache.

@@ -1,6 +1,6 @@
 """
-OpenVINO and the frameworks
-===========================
+OpenVINO, PyTorch, ONNX Runtime and TensorFlow side by side
+===========================================================
 
 The same ResNet-50 in PyTorch, ONNX Runtime, TensorFlow and OpenVINO, with the same weights, input, threads
 and precision. The outputs are compared first, and then all of them take turns in one session.

@@ -1,6 +1,6 @@
 """
-Latency under load
-==================
+Percentiles of latency at a given load
+======================================
 
 Requests of a service arrive when they like, and some find the model busy. This example sends them at rates
 from a fifth of what the machine can do to a little more than all of it, and counts each latency from the

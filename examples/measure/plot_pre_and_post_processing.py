@@ -1,6 +1,6 @@
 """
-Leave pre- and post-processing out
-==================================
+Time inference and everything around it
+=======================================
 
 Around every inference there is other work: a file is decoded, a picture resized, numbers are scaled and
 copied, an answer is picked. This example times each step of an image pipeline, and what a faster model does

@@ -1,6 +1,6 @@
 """
-What is performance?
-====================
+Latency and throughput with more requests
+=========================================
 
 Latency is the time one inference takes. Throughput is how many are completed per second. With one inference
 at a time, each is the reciprocal of the other. With several in flight it is not, and this example measures

@@ -1,6 +1,6 @@
 """
-Where the time goes
-===================
+Time and precision of every layer
+=================================
 
 OpenVINO counts the time of every layer while it infers, and the compiled graph tells which precision each
 layer got. Together they show what an optimization has changed, and what it has left alone.
@@ -82,10 +82,10 @@ for layer, time in list(counters("default").items())[:5]:
 # Counters are means
 # ------------------
 #
-# A counter is the mean over *all* inferences of the compiled model, in whole microseconds. Nothing resets it,
-# so the slow first inference stays in it for good. Mean times number is a sum, though, and the difference of
-# two sums is the time of the inferences between. That is one round here: some inferences of one model, then
-# of the next, in a new order every time. The latency of the same inferences is kept beside it.
+# A counter is the mean over *all* inferences of one stream, in whole microseconds; here there is one. Nothing
+# resets it, so the slow first inference stays in it for good. Mean times number is a sum, though, and the
+# difference of two sums is the time of the inferences between. That is one round here: some inferences of one
+# model, then of the next, in a new order every time. The latency of the same inferences is kept beside it.
 
 CALLS = 10
 profile = profiles.current()

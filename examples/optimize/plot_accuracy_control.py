@@ -1,9 +1,9 @@
 """
-Accuracy control
-================
+Quantize with a limit on the loss
+=================================
 
 Quantization with a limit: NNCF quantizes, asks a function of ours how accurate the result is, and takes
-layers back to floats until no more is lost than allowed. What was taken back, what that kept on samples that
+layers back to floats until no more is lost than allowed. What was restored, what that kept on samples that
 NNCF has not seen, and what it costs in speed.
 """
 
@@ -134,8 +134,8 @@ folders = {
 }
 
 # %%
-# What was taken back
-# -------------------
+# What was restored
+# -----------------
 #
 # Quantizers of the plain model that the controlled one lacks, and layers that the device runs in 8 bits.
 

@@ -1,6 +1,6 @@
 """
-Compression combined
-====================
+Prune and quantize in one training
+==================================
 
 Pruned and quantized in one training, with the original network as a teacher and without. Each step of the way
 is kept as a model, and all of them answer the same test images.

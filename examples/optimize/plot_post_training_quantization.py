@@ -1,6 +1,6 @@
 """
-Post-training quantization
-==========================
+Quantize a model after training
+===============================
 
 Weights and activations in 8 bits, from a trained model and some samples of what it will see. A sentence
 encoder and a classifier of digits are quantized, with few and many samples and with wrong ones, and held

@@ -1,6 +1,6 @@
 """
-POT and NNCF side by side
-=========================
+Quantize the same network with POT and NNCF
+===========================================
 
 The Post-training Optimization Tool (POT) was OpenVINO's quantizer until 2023; NNCF has taken its place. Both
 quantize the same networks with the same images here, and today's runtime executes and judges what they made.

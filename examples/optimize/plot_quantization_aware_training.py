@@ -1,6 +1,6 @@
 """
-Quantization-aware training
-===========================
+Regain accuracy by training with quantizers
+===========================================
 
 A classifier of handwritten digits is quantized after training, and then trained a little further with its
 quantizers in place. All three models, and a fourth that was trained further without quantizers, answer the
@@ -130,8 +130,8 @@ record = Recording("optimize/quantization_aware_training", declares=("qat.*",))
 models = {
     "fp32": ("FP32", fp32),
     "ptq": ("INT8 after training", ptq),
-    "int8": ("INT8 trained on", qat),
-    "control": ("FP32 trained on", more),
+    "int8": ("INT8 in training", qat),
+    "control": ("FP32, trained longer", more),
 }
 files = {
     "fp32": workloads.digits(0).ir,
@@ -150,17 +150,17 @@ for part, (name, found) in models.items():
     if part != "fp32":
         drop = accuracy.compare_accuracy("FP32", fp32, name, found).drop
         record.add(f"qat.{part}.drop", drop, label=f"{name}: drop from FP32")
-won = accuracy.compare_accuracy("INT8 after training", ptq, "INT8 trained on", qat).drop
-record.add("qat.won_back", won.scaled(-1, "points"), label="INT8: accuracy that training on won back")
+won = accuracy.compare_accuracy("INT8 after training", ptq, "INT8 in training", qat).drop
+record.add("qat.won_back", won.scaled(-1, "points"), label="INT8: accuracy that training regained")
 if len(seeds) > 1:
     spread = accuracy.over_trainings([float(one.mean()) for one in qat], "share")
-    record.add("qat.int8.seeds", spread, label="INT8 trained on: accuracy over seeds")
+    record.add("qat.int8.seeds", spread, label="INT8 in training: accuracy over seeds")
 
 record.figure(
     "epochs",
     lambda: plots.epochs(curves, references={"FP32": accuracy.accuracy(fp32)}, first=0),
     alt="Accuracy before training on and after each epoch, one line per seed, with FP32 for reference.",
-    caption="Accuracy of the quantized network on the held-out images while it is trained on; "
+    caption="Accuracy of the quantized network on the held-out images during training; "
     "epoch 0 is post-training quantization.",
 )
 
@@ -175,13 +175,13 @@ result = measure(
     [
         Variant("FP32", model=files["fp32"], runtime=OpenVINO(precision="f32")),
         Variant("INT8 after training", model=files["ptq"]),
-        Variant("INT8 trained on", model=files["int8"]),
+        Variant("INT8 in training", model=files["int8"]),
     ],
     replace(profiles.current().budget, seconds=profiles.current().budget.seconds / 2),
     label="digits, after quantization and after training",
 )
 record.add_session(
-    "qat", result, names={"FP32": "fp32", "INT8 after training": "ptq", "INT8 trained on": "int8"}
+    "qat", result, names={"FP32": "fp32", "INT8 after training": "ptq", "INT8 in training": "int8"}
 )
-record.add_comparison("qat.speed", result.compare("INT8 after training", "INT8 trained on"))
+record.add_comparison("qat.speed", result.compare("INT8 after training", "INT8 in training"))
 record.publish()

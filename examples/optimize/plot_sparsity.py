@@ -1,6 +1,6 @@
 """
-Training with sparsity
-======================
+Prune a network and look for speed
+==================================
 
 NNCF sets weights of a trained network to zero in three ways, and training on repairs what that breaks. Then
 the question that matters: does a processor compute faster when most weights are zero?

@@ -1,6 +1,6 @@
 """
-The transformer trap
-====================
+Quantize a transformer with and without its type
+================================================
 
 The same encoder, the same calibration texts, one argument more or less: ``model_type`` decides whether
 quantization costs next to nothing or a good part of the accuracy. This script finds out why, by leaving parts
@@ -93,7 +93,7 @@ print(f"widest: {place(widest)}; flattest: {place(flattest)}")
 # Leave something out
 # -------------------
 #
-# Quantized without the model type, and one kind of operation left out each time. What repairs the model was
+# Quantized without the model type, and one kind of operation excluded each time. What repairs the model was
 # broken by 8 bits; what does not can stay in them. Where all normalisations are suspects, two are tried
 # alone: those with the widest and with the flattest input. And the other way round: with the model type,
 # but without the smooth quantization that comes with it.
@@ -105,17 +105,17 @@ SMALL = ["Add", "Divide", "Maximum", "Multiply", "MVN", "ReduceL2", "ReduceSum"]
 schemes: dict[str, tuple[str, dict]] = {
     "with": ("with model_type", TYPE),
     "without": ("without", {}),
-    "no_norms": ("without, normalisations left out", {"types": ["MVN"]}),
-    "no_widest": ("without, the widest one left out", {"names": [widest]}),
+    "no_norms": ("without, normalisations excluded", {"types": ["MVN"]}),
+    "no_widest": ("without, the widest one excluded", {"names": [widest]}),
     "no_small": ("without, all that it leaves out", {"types": SMALL}),
     "unsmoothed": ("with, not smoothed", {**TYPE, "smoothing": -1.0}),
 }
 full = profiles.current().name == "full"
 if full:
     schemes |= {
-        "no_flattest": ("without, the flattest one left out", {"names": [flattest]}),
-        "no_sums": ("without, sums left out", {"types": ["Add"]}),
-        "no_products": ("without, matrix products left out", {"types": ["MatMul"]}),
+        "no_flattest": ("without, the flattest one excluded", {"names": [flattest]}),
+        "no_sums": ("without, sums excluded", {"types": ["Add"]}),
+        "no_products": ("without, matrix products excluded", {"types": ["MatMul"]}),
         "half": ("with, smoothed by 0.5", {**TYPE, "smoothing": 0.5}),
     }
 names = {"f32": "32-bit floats", **{part: name for part, (name, _) in schemes.items()}}

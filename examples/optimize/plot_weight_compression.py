@@ -1,10 +1,10 @@
 """
-Weight compression
-==================
+Compress weights to 8 and 4 bits
+================================
 
-Only the weights become smaller, in 8 or in 4 bits; layers go on computing in floating point. No calibration
-data are needed. This script compresses a sentence encoder in several ways and holds size, loading, latency
-and retrieval accuracy against each other.
+Only the weights become smaller, in 8 or in 4 bits, without calibration data. Layers compute in floating point
+or, where their kernels can, quantize their inputs too. This script compresses a sentence encoder in several
+ways and compares size, loading, latency and retrieval accuracy.
 """
 
 # %%

@@ -1,6 +1,6 @@
 """
-One command for a model of your own
-===================================
+optguide optimize on a model without labels
+===========================================
 
 ``optguide optimize`` takes a PyTorch module and some texts without labels. It makes the model in
 other precisions, races ways to run them, and leaves a report and the files to deploy the winner.

@@ -1,6 +1,6 @@
 """
-A model with labels
-===================
+optguide optimize on a model with labels
+========================================
 
 With labels ``optguide optimize`` judges accuracy itself. The example hands over an ONNX file and an ``.npz``
 file with pictures and digits, and looks at what the number of labelled samples decides.
