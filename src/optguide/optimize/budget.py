@@ -80,7 +80,7 @@ def larger_budget(budget: float, seconds: float, share: float = MAKING) -> str:
 
     It holds for a new run, and for one that is resumed when all of ``budget`` is gone.
 
-    :param seconds: what making or evaluating the precision would take.
+    :param seconds: the time that making or evaluating the precision would take.
     :param share: the share of the time left that it gets.
     """
     minutes = math.ceil((budget + seconds / (share * SHARES["making"])) / 60)

@@ -64,20 +64,20 @@ class Deployment:
     @property
     def properties(self) -> dict[str, str]:
         """The OpenVINO properties that ask for it."""
-        wanted = {
+        choices = {
             "PERFORMANCE_HINT": self.hint,
             "NUM_STREAMS": self.streams,
             "INFERENCE_NUM_THREADS": self.threads,
         }
-        return {key: str(value) for key, value in wanted.items() if value is not None}
+        return {key: str(value) for key, value in choices.items() if value is not None}
 
     @property
     def name(self) -> str:
         """``THROUGHPUT hint``, ``2 streams, 4 threads``; ``default settings`` where nothing is set."""
         parts = [f"{self.hint} hint"] if self.hint else []
-        for number, what in ((self.streams, "stream"), (self.threads, "thread"), (self.requests, "request")):
+        for number, noun in ((self.streams, "stream"), (self.threads, "thread"), (self.requests, "request")):
             if number:  # neither unset nor "as the device likes"
-                parts.append(f"{number} {what}{'' if number == 1 else 's'}")
+                parts.append(f"{number} {noun}{'' if number == 1 else 's'}")
         if self.requests == 0 and self.hint != "THROUGHPUT":
             parts.append("asynchronous")
         if self.requests is None and self.hint == "THROUGHPUT":
@@ -89,8 +89,8 @@ class Deployment:
     @property
     def settings(self) -> int:
         """How many decisions it takes: of two that cannot be told apart, the one with fewer is better."""
-        given = (self.hint, self.streams, self.threads, self.batch)
-        return sum(value is not None for value in given) + bool(self.requests)
+        choices = (self.hint, self.streams, self.threads, self.batch)
+        return sum(value is not None for value in choices) + bool(self.requests)
 
 
 @dataclass(frozen=True)

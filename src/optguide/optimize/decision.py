@@ -50,10 +50,12 @@ def rules_of(state: State) -> Rules:
 def decide(state: State) -> Decision:
     """The decision that a state allows. The deployments to try have to be known."""
     rules, space = rules_of(state), state.resumption.space
-    made = [artifact.precision for artifact in state.artifacts if artifact.file]
+    precisions = [artifact.precision for artifact in state.artifacts if artifact.file]
     missing = [Candidate(artifact.precision) for artifact in state.artifacts if not artifact.file]
     candidates = dict.fromkeys(
-        (*entrants(rules, space, (*rules.precisions, *made)), *missing) if space is not None else missing
+        (*entrants(rules, space, (*rules.precisions, *precisions)), *missing)
+        if space is not None
+        else missing
     )
     result = standings(tuple(candidates), state.rounds, state.artifacts, rules, state.deployed)
     confirmation = state.confirmation

@@ -44,11 +44,11 @@ def rates(capacities: Sequence[float]) -> tuple[float, ...]:
     >>> rates([10.0])
     (2.0, 4.0, 6.0, 8.0, 9.5)
     """
-    kept: list[float] = []
+    offered: list[float] = []
     for rate in sorted(share * capacity for capacity in capacities for share in SHARES):
-        if not kept or rate > APART * kept[-1]:
-            kept.append(round(rate, 6))
-    return tuple(kept)
+        if not offered or rate > APART * offered[-1]:
+            offered.append(round(rate, 6))
+    return tuple(offered)
 
 
 def fewer(offered: Sequence[float], variants: int, seconds: float) -> tuple[float, ...]:
@@ -57,10 +57,9 @@ def fewer(offered: Sequence[float], variants: int, seconds: float) -> tuple[floa
     >>> fewer([1.0, 2.0, 3.0, 4.0, 5.0], variants=1, seconds=3.0)
     (1.0, 3.0, 5.0)
     """
-    kept = tuple(offered)
-    while len(kept) > 4 and (1 - OVERHEAD) * seconds < SHORTEST * len(kept) * variants:
-        kept = kept[::-2][::-1]
-    return kept
+    while len(offered) > 4 and (1 - OVERHEAD) * seconds < SHORTEST * len(offered) * variants:
+        offered = offered[::-2][::-1]
+    return tuple(offered)
 
 
 def load(
@@ -77,12 +76,12 @@ def load(
     length = (1 - OVERHEAD) * seconds / (len(offered) * len(variants))
     if length < SHORTEST:
         return {}
-    found: dict[str, tuple[LoadSample, ...]] = {}
+    samples: dict[str, tuple[LoadSample, ...]] = {}
     for batch in dict.fromkeys(variant.openvino.batch or 1 for variant in variants):
         same = [variant for variant in variants if (variant.openvino.batch or 1) == batch]
         curves = load_curves(same, [rate / batch for rate in offered], seconds=length, seed=seed)
-        found |= {name: tuple(_sample(point, batch) for point in points) for name, points in curves.items()}
-    return {variant.name: found[variant.name] for variant in variants}
+        samples |= {name: tuple(_sample(point, batch) for point in points) for name, points in curves.items()}
+    return {variant.name: samples[variant.name] for variant in variants}
 
 
 def first(variants: Sequence[Variant], *, seconds: float, seed: int) -> dict[str, Estimate]:
@@ -97,10 +96,10 @@ def first(variants: Sequence[Variant], *, seconds: float, seed: int) -> dict[str
         begun += 1
 
     try:
-        found = first_inference(variants, MINIMUM_ROUNDS, steady=1, before=watch, seed=seed)
+        starts = first_inference(variants, MINIMUM_ROUNDS, steady=1, before=watch, seed=seed)
     except NotEnoughSamples:
         return {}
-    return {name: found.estimate(name) for name in found.runs}
+    return {name: starts.estimate(name) for name in starts.runs}
 
 
 def layers(
@@ -112,10 +111,10 @@ def layers(
     """
     named = {"before": before} | ({"after": after} if after else {})
     variants = [variant.with_(name) for name, variant in named.items()]
-    found = count_layers(variants, seconds=min(seconds, LAYERS) / 2, seed=seed)
+    profile = count_layers(variants, seconds=min(seconds, LAYERS) / 2, seed=seed)
     return {
-        name: tuple(replace(x, name=x.title, origin=()) for x in found.of(name)[:SLOWEST])
-        for name in found.rounds
+        name: tuple(replace(x, name=x.title, origin=()) for x in profile.of(name)[:SLOWEST])
+        for name in profile.rounds
     }
 
 

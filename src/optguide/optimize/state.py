@@ -141,8 +141,8 @@ def fingerprints(settings: Settings) -> Mapping[str, str]:
     and times, since they can be large; functions with the module file that holds them. What is none of these
     has an empty digest.
     """
-    given = {"model": settings.model, "data": settings.data, "metric": settings.metric}
-    return {what: _digest(text) if text else "" for what, text in given.items()}
+    sources = {"model": settings.model, "data": settings.data, "metric": settings.metric}
+    return {source: _digest(text) if text else "" for source, text in sources.items()}
 
 
 def changed(settings: Settings, before: Mapping[str, str], place: str) -> OptGuideError | None:
@@ -151,18 +151,19 @@ def changed(settings: Settings, before: Mapping[str, str], place: str) -> OptGui
     :param before: :func:`fingerprints` at the beginning.
     :param place: folder in which the run began.
     """
-    now = fingerprints(settings)
-    for what, digest in before.items():
-        if digest and now.get(what) != digest:
-            kind = {"model": ModelError, "data": InputError}.get(what, OptionError)
-            name = getattr(settings, what)
-            if not now.get(what):
-                remedy = f"The run began in {place}; run there, or start a new run."
-                return kind(f"The {what} of this run, {name}, is not here.", remedy)
-            return kind(
-                f"The {what} {name} has changed since this run began, so what was measured is not about it.",
-                "Bring the old one back, or start a new run in another folder.",
-            )
+    current = fingerprints(settings)
+    for source, digest in before.items():
+        if not digest or current.get(source) == digest:
+            continue
+        kind = {"model": ModelError, "data": InputError}.get(source, OptionError)
+        name = getattr(settings, source)
+        if not current.get(source):
+            remedy = f"The run began in {place}; run there, or start a new run."
+            return kind(f"The {source} of this run, {name}, is not here.", remedy)
+        return kind(
+            f"The {source} {name} has changed since this run began, so what was measured is not about it.",
+            "Bring the old one back, or start a new run in another folder.",
+        )
     return None
 
 

@@ -118,13 +118,12 @@ def test_the_final_session_decides_and_names_roles():
     assert [row.name for row in rows][:2] == [WINNER.name, DEFAULT.name]
     assert rows[0].roles == ("winner",)
     assert rows[-1].roles == ("the model's own framework",)
-    assert rows[1].ratio == RICH.state.rounds[-1].ratios[DEFAULT.name]
 
 
 def test_without_a_final_session_rows_come_from_the_standings():
     rows = decision.confirmation_rows(INTERRUPTED)
     assert [row.name for row in rows] == [WINNER.name, DEFAULT.name, HINT.name]
-    assert all(row.ratio is None for row in rows)
+    assert rows[1].speed == RICH.state.rounds[0].speeds[DEFAULT.name]
 
 
 def test_the_default_as_winner_has_both_roles():
@@ -144,9 +143,20 @@ def test_every_candidate_has_its_status_and_its_reason(soups):
             assert standing.why in text(row)
 
 
+def test_no_ratio_is_between_what_the_device_makes_the_same_of():
+    same = tuple(
+        replace(s, ratio=None, against="") if s.candidate == HINT else s for s in RICH.decision.standings
+    )
+    soup = BeautifulSoup(rendered(changed(RICH, standings=same)), "html.parser")
+    rows = [row for row in soup.select("#race details tr") if text(row.th) == HINT.name]
+    assert text(rows[-1].find_all("td")[0]) == "same configuration"
+    (row,) = (row for row in soup.select("table.race tr") if text(row.th) == HINT.name)
+    assert "blank" in row.find_all("td")[1]["class"]
+
+
 def test_the_winner_is_the_first_candidate():
     shuffled = changed(RICH, standings=RICH.decision.standings[::-1])
-    assert decision.candidate_rows(shuffled)[0].name == WINNER.name
+    assert decision.candidate_rows(shuffled)[0].standing.candidate == WINNER
 
 
 def test_intervals_are_drawn_in_place():

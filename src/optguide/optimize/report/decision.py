@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
 from optguide.optimize.outcome import Outcome, Speed, Standing, Status
-from optguide.optimize.report.text import MISSING, per_input, value_and_interval
+from optguide.optimize.report.text import MISSING, value_and_interval
 from optguide.stats.estimate import Estimate
 
 Kind = Literal["change", "keep", "limit", "nothing"]
@@ -73,14 +73,12 @@ class Headline:
 class ConfirmationRow:
     """A row of the session that decides.
 
-    :param roles: names that the reader knows it by: the winner, the default.
-    :param ratio: how much better it is than the leader of that session.
+    :param roles: what this configuration is to the reader: the winner, the default.
     """
 
     name: str
     roles: tuple[str, ...]
     speed: Speed
-    ratio: Estimate | None
 
 
 def winner_of(outcome: Outcome) -> Standing | None:
@@ -152,24 +150,16 @@ def _state(ratio: Estimate) -> Literal["better", "worse", "unclear"]:
 
 def confirmation_rows(outcome: Outcome) -> tuple[ConfirmationRow, ...]:
     """The winner and what it is held against: from the final session, else from the last one of each."""
-    race_round = outcome.state.confirmation
-    if race_round is not None:
-        speeds: Mapping[str, Speed] = race_round.speeds
-        same = {s.candidate.name for s in outcome.decision.standings if s.speed and s.ratio is None}
-        ratios = {name: ratio for name, ratio in race_round.ratios.items() if name not in same}
-    else:
-        named = (outcome.decision.winner, outcome.decision.default, outcome.decision.hint)
-        measured = {s.candidate.name: s.speed for s in outcome.decision.standings if s.speed is not None}
-        speeds = {name: speed for name, speed in measured.items() if name in named}
-        ratios = {}
-    if outcome.decision.speed_of_framework is not None:
-        speeds = {**speeds, outcome.state.framework: outcome.decision.speed_of_framework}
-    names = sorted(
-        speeds, key=lambda name: (name != outcome.decision.winner, name != outcome.decision.default)
-    )
-    return tuple(
-        ConfirmationRow(name, _roles(outcome, name), speeds[name], ratios.get(name)) for name in names
-    )
+    state, decision = outcome.state, outcome.decision
+    named = (decision.winner, decision.default, decision.hint)
+    measured = {
+        s.candidate.name: s.speed for s in decision.standings if s.candidate.name in named and s.speed
+    }
+    speeds = dict(state.confirmation.speeds) if state.confirmation is not None else measured
+    if decision.speed_of_framework is not None:
+        speeds[state.framework] = decision.speed_of_framework
+    names = sorted(speeds, key=lambda name: (name != decision.winner, name != decision.default))
+    return tuple(ConfirmationRow(name, _roles(outcome, name), speeds[name]) for name in names)
 
 
 def _roles(outcome: Outcome, name: str) -> tuple[str, ...]:
@@ -200,54 +190,35 @@ class Whisker:
 
 @dataclass(frozen=True)
 class CandidateRow:
-    """A candidate on the page; texts are empty where nothing was measured.
+    """A candidate on the page.
 
-    :param latency: value and interval apart, as is ``throughput``.
+    :param look: class of its badge.
+    :param mark: the same for those who see no colours.
+    :param whisker: its ratio as a drawing; ``None`` where there is none.
     """
 
-    name: str
-    status: Status
+    standing: Standing
     look: str
     mark: str
-    why: str
-    ratio: tuple[str, str]
-    against: str
     whisker: Whisker | None
-    latency: tuple[str, str]
-    throughput: tuple[str, str]
 
 
 def candidate_rows(outcome: Outcome) -> tuple[CandidateRow, ...]:
     """Every candidate that had its turn, the winner first."""
     tried = [standing for standing in outcome.decision.standings if standing.status != "not tried"]
     ordered = sorted(tried, key=lambda standing: standing.candidate.name != outcome.decision.winner)
-    drawn = whiskers([standing.ratio for standing in ordered])
-    limit = outcome.state.settings.limit
-    key = f"p{limit.percentile}" if limit else "p50"
-    return tuple(_row(standing, whisker, key) for standing, whisker in zip(ordered, drawn, strict=True))
+    drawn = zip(ordered, whiskers([standing.ratio for standing in ordered]), strict=True)
+    return tuple(CandidateRow(standing, *STATUSES[standing.status], whisker) for standing, whisker in drawn)
+
+
+def same_as_winner(outcome: Outcome) -> frozenset[str]:
+    """Names of the winner and of what the device resolves to its configuration: no ratio is between them."""
+    return frozenset(s.candidate.name for s in outcome.decision.standings if s.speed and s.ratio is None)
 
 
 def untried(outcome: Outcome) -> tuple[str, ...]:
     """Names of the candidates the budget did not reach."""
     return tuple(s.candidate.name for s in outcome.decision.standings if s.status == "not tried")
-
-
-def _row(standing: Standing, whisker: Whisker | None, key: str) -> CandidateRow:
-    look, mark = STATUSES[standing.status]
-    speed = standing.speed
-    latency = speed.latency.get(key) if speed else None
-    return CandidateRow(
-        standing.candidate.name,
-        standing.status,
-        look,
-        mark,
-        standing.why,
-        value_and_interval(standing.ratio) if standing.ratio else ("", ""),
-        standing.against,
-        whisker,
-        value_and_interval(latency) if latency else ("", ""),
-        value_and_interval(per_input(speed.throughput)) if speed else ("", ""),
-    )
 
 
 def whiskers(ratios: Sequence[Estimate | None]) -> tuple[Whisker | None, ...]:

@@ -48,6 +48,7 @@ def page(outcome: Outcome, *, out: str, deployed: deploy.DeployedFiles | None) -
         frontier=figures.frontier(outcome),
         rows=decision.candidate_rows(outcome),
         untried=decision.untried(outcome),
+        same=decision.same_as_winner(outcome),
         rounds=outcome.state.rounds,
         load=list(figures.load(outcome)),
         load_rows=[

@@ -239,8 +239,7 @@ class _Planner:
     def screenings(self) -> Iterator[tuple[str, list[Candidate]]]:
         """What has not had its turn, by part of the race."""
         yield "precisions", self._unseen(self._openers())
-        precision = self.state.incumbent.precision
-        yield "deployments", [Candidate(precision, way) for way in self._deployments(precision)]
+        yield "deployments", self._deployments()
         yield "across", self._unseen(self._other_precisions())
 
     def refinement(self) -> RoundPlan | None:
@@ -283,21 +282,25 @@ class _Planner:
     def _unseen(self, candidates: Sequence[Candidate]) -> list[Candidate]:
         return [candidate for candidate in dict.fromkeys(candidates) if not self.state.is_seen(candidate)]
 
-    def _deployments(self, precision: Precision) -> list[Deployment]:
-        """Deployments to try next in a precision: what nothing is known of, then the most promising."""
+    def _deployments(self) -> list[Candidate]:
+        """The incumbent's precision in new deployments: the unknown ones, then the most promising."""
         # Where the incumbent exceeds a limit, what is slower may be what keeps it.
         worth = -math.inf if self.state.limit_relation(self.state.incumbent) == "above" else math.log(FAR)
         predictions = {
-            way: self.predictor.predict(precision, way)
-            for way in self.context.space.deployments
-            if not self.state.is_seen(Candidate(precision, way)) and self._is_affordable(way)
+            candidate: self.predictor.predict(candidate.precision, candidate.deployment)
+            for candidate in self._unseen(self._of_incumbent())
+            if self._is_affordable(candidate.deployment)
         }
-        promising = [way for way, prediction in predictions.items() if prediction.upper_bound > worth]
-        promising.sort(key=lambda way: -predictions[way].expected)
+        promising = [c for c, prediction in predictions.items() if prediction.upper_bound > worth]
+        promising.sort(key=lambda candidate: -predictions[candidate].expected)
         unknown = promising and math.isinf(predictions[promising[0]].expected)
         if len(self.context.space.deployments) > LARGE and not unknown and self._is_settled():
             return []
         return promising
+
+    def _of_incumbent(self) -> list[Candidate]:
+        """The incumbent's precision in all deployments."""
+        return [Candidate(self.state.incumbent.precision, d) for d in self.context.space.deployments]
 
     def _is_settled(self) -> bool:
         """Whether the last rounds of deployments have brought no new incumbent."""
@@ -311,11 +314,10 @@ class _Planner:
 
     def _other_precisions(self) -> list[Candidate]:
         """The best deployments so far, in the other precisions that came near."""
-        incumbent = self.state.incumbent.precision
-        values = {way: self.state.value(Candidate(incumbent, way)) for way in self.context.space.deployments}
-        ranked = sorted((way for way in values if values[way]), key=lambda way: -values[way])
+        measured = filter(self.state.value, self._of_incumbent())
+        ranked = sorted(measured, key=self.state.value, reverse=True)
         near = [precision for precision in self.rules.precisions if self._is_near(precision)]
-        return [Candidate(precision, way) for way in ranked[:2] for precision in near]
+        return [Candidate(precision, best.deployment) for best in ranked[:2] for precision in near]
 
     def _is_near(self, precision: Precision) -> bool:
         state = self.state

@@ -62,20 +62,20 @@ class RaceState:
         return replace(self, incumbent=following, ratios={**ratios, following.name: ITSELF})
 
     def _after(self, race_round: RaceRound, incumbent: Candidate) -> RaceState:
-        seen = self.seen
+        had_turn = self.seen
         if (
             not is_void(race_round) or self.voids
         ):  # once it may have been too short, twice it is the candidates
-            seen |= race_round.speeds.keys() | race_round.failures.keys()
+            had_turn |= race_round.speeds.keys() | race_round.failures.keys()
         if not race_round.speeds:
-            return replace(self, seen=seen, voids=self.voids + is_void(race_round))
+            return replace(self, seen=had_turn, voids=self.voids + is_void(race_round))
         ratios = self.ratios if incumbent == self.incumbent else self._carried_over(race_round)
         return replace(
             self,
             incumbent=incumbent,
             ratios={**ratios, **race_round.ratios, incumbent.name: ITSELF},
             speeds={**self.speeds, **race_round.speeds},
-            seen=seen,
+            seen=had_turn,
         )
 
     def _carried_over(self, race_round: RaceRound) -> dict[str, Estimate]:

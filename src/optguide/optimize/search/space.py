@@ -6,6 +6,7 @@ does not decide is the batch, and what it decides without knowing the model are 
 
 from __future__ import annotations
 
+import itertools
 import math
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -60,10 +61,9 @@ def space_of(goal: Goal, *, streams: int, threads: int, processors: int, batchab
     :param batchable: whether the batch of the model can be changed.
     """
     own = Setting(streams, threads)
-    found = (
-        _for_latency(own, processors) if goal == "latency" else _for_throughput(own, processors, batchable)
-    )
-    return Space(tuple(dict.fromkeys(found)), own)
+    if goal == "latency":
+        return Space(tuple(dict.fromkeys(_for_latency(own, processors))), own)
+    return Space(tuple(dict.fromkeys(_for_throughput(own, processors, batchable))), own)
 
 
 def _for_latency(own: Setting, processors: int) -> list[Deployment]:
@@ -80,17 +80,17 @@ def _for_throughput(own: Setting, processors: int, batchable: bool) -> list[Depl
         Setting(streams, number) for number in threads for streams in _steps(number) if streams <= number
     }
     batches = (None, *BATCHES) if batchable else (None,)
-    ways = [(setting, twice, batch) for setting in settings for twice in (False, True) for batch in batches]
+    choices = itertools.product(settings, (False, True), batches)
 
-    def surprise(way: tuple[Setting, bool, int | None]) -> tuple[float, ...]:
+    def surprise(choice: tuple[Setting, bool, int | None]) -> tuple[float, ...]:
         """How many choices differ from the hint's, then how far."""
-        setting, twice, batch = way
+        setting, twice, batch = choice
         streams, threads = setting.streams / own.streams, setting.threads / own.threads
         changes = (streams != 1) + (threads != 1) + twice + (batch is not None)
         return changes, abs(math.log2(streams)) + abs(math.log2(threads)), batch or 0, streams
 
     hint = Deployment(hint="THROUGHPUT", requests=0)
-    return [Deployment(), hint, *(_asynchronous(own, *way) for way in sorted(ways, key=surprise))]
+    return [Deployment(), hint, *(_asynchronous(own, *choice) for choice in sorted(choices, key=surprise))]
 
 
 def _asynchronous(own: Setting, setting: Setting, twice: bool, batch: int | None) -> Deployment:

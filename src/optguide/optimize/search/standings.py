@@ -93,8 +93,8 @@ def standings(
     if state.limit_relation(winner) != "inside":
         winner = state.fastest_within_limit(candidates) or winner
     confirmed = decided and winner == state.incumbent
-    made = {artifact.precision: artifact for artifact in artifacts}
-    evidence = _Evidence(state, rounds, made, deployed or {}, rules, winner, decided)
+    by_precision = {artifact.precision: artifact for artifact in artifacts}
+    evidence = _Evidence(state, rounds, by_precision, deployed or {}, rules, winner, decided)
     others = [_standing(candidate, evidence) for candidate in candidates if candidate != winner]
     others.sort(key=lambda standing: -_rank(standing.candidate, state))
     met = (
