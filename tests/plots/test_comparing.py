@@ -7,7 +7,7 @@ from matplotlib.colors import to_hex
 from matplotlib.patches import Rectangle
 
 from optguide import plots
-from optguide.plots._estimates import Span
+from optguide.plots._axes import Span
 
 
 def rate(value, share=0.02):

@@ -7,7 +7,7 @@ from itertools import combinations
 import pytest
 
 from optguide import plots
-from optguide.plots._estimates import Span
+from optguide.plots._axes import Span
 from optguide.plots.themes import LIGHT
 
 COUNTS = (10, 100, 1000)

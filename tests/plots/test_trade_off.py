@@ -9,7 +9,7 @@ import pytest
 from matplotlib.text import Annotation
 
 from optguide import plots
-from optguide.plots._estimates import Span
+from optguide.plots._axes import Span
 from optguide.plots.themes import LIGHT
 
 

@@ -11,8 +11,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from numpy.typing import ArrayLike, NDArray
 
-from optguide.plots._axes import note
-from optguide.plots._estimates import fit, text_width
+from optguide.plots._axes import fit, note, text_width
 from optguide.plots.themes import FONT_SIZE, palette
 
 _LINE = 1.3 * FONT_SIZE  # points

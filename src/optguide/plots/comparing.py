@@ -17,22 +17,20 @@ from optguide.format import OPPOSITES, Estimated, directed
 from optguide.format import quantity as digits
 from optguide.plots._axes import (
     MIDDLE,
+    TIMES,
+    axis_label,
     bar,
+    bounds,
+    fit,
     halo,
     linear_axis,
     log_ratio_axis,
+    log_reach,
     new_figure,
+    reach_from_zero,
     row_figure,
     row_text,
     whisker,
-)
-from optguide.plots._estimates import (
-    TIMES,
-    axis_label,
-    bounds,
-    fit,
-    log_reach,
-    reach_from_zero,
     written,
 )
 from optguide.plots.themes import FONT_SIZE, WIDTH, palette, themed

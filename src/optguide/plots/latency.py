@@ -12,18 +12,16 @@ from optguide.bench.load import LoadPoint
 from optguide.format import Estimated
 from optguide.plots._axes import (
     TEXT_WIDTH,
+    arms,
+    bounds,
     curve,
+    fit,
     linear_axis,
     log_axis,
+    log_reach,
     measured_ticks,
     new_figure,
     note,
-)
-from optguide.plots._estimates import (
-    arms,
-    bounds,
-    fit,
-    log_reach,
     reach,
     reach_from_zero,
     unit_name,

@@ -13,20 +13,18 @@ from optguide.format import quantity as digits
 from optguide.plots._axes import (
     MIDDLE,
     TEXT_WIDTH,
-    bar,
-    halo,
-    linear_axis,
-    row_figure,
-    row_text,
-    whisker,
-)
-from optguide.plots._estimates import (
     Span,
     axis_label,
+    bar,
     bounds,
     fit,
+    halo,
+    linear_axis,
     reach_from_zero,
+    row_figure,
+    row_text,
     unit_name,
+    whisker,
     written,
 )
 from optguide.plots.themes import WIDTH, Looks, add_legend, looks_of, palette, themed

@@ -12,6 +12,9 @@ from matplotlib.ticker import MaxNLocator
 
 from optguide.format import Estimated
 from optguide.plots._axes import (
+    Span,
+    axis_label,
+    bounds,
     halo,
     linear_axis,
     log_label,
@@ -20,7 +23,6 @@ from optguide.plots._axes import (
     value_axis,
     whisker,
 )
-from optguide.plots._estimates import Span, axis_label, bounds
 from optguide.plots._labels import LineName, line_names_height, name_lines
 from optguide.plots.themes import palette, themed
 

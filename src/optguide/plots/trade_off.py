@@ -13,15 +13,20 @@ from matplotlib.lines import Line2D
 from matplotlib.transforms import blended_transform_factory
 
 from optguide.format import Estimated
-from optguide.plots._axes import TEXT_WIDTH, linear_axis, log_axis, log_label, value_axis, whisker
-from optguide.plots._estimates import (
+from optguide.plots._axes import (
+    TEXT_WIDTH,
     axis_label,
     bounds,
     fit,
+    linear_axis,
+    log_axis,
+    log_label,
     log_reach,
     reach_from_zero,
     text_width,
     unit_name,
+    value_axis,
+    whisker,
     written,
 )
 from optguide.plots._labels import Label, place_labels

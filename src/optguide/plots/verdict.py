@@ -8,7 +8,7 @@ from html import escape
 from typing import Literal
 
 from optguide.format import estimate
-from optguide.plots._estimates import Span, unit_name
+from optguide.plots._axes import Span, unit_name
 
 WIDTH, HEIGHT = 320, 58
 MARGIN = 10
