@@ -38,7 +38,7 @@ def test_a_function_of_the_current_folder_is_called(here):
     ("text", "attribute", "cause", "remedy"),
     [
         ("def make(): return 1", "mak", "has no 'mak'", "Did you mean make?"),
-        ("make = 3", "make", "is of type int and no function", "Name a function"),
+        ("make = 3", "make", "is of type int, not a function", "Name a function"),
         ("def make(: pass", "make", "Importing {} failed: SyntaxError", "Correct the module"),
         ("import no_such_package_x", "make", "it needs no_such_package_x", "Install that package"),
         (

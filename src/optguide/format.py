@@ -1,4 +1,4 @@
-"""Numbers as text for readers, and the two kinds of text that readers give for numbers.
+"""Numbers as text for readers, and durations and shares as readers write them.
 
 Digits follow what is known. A bare number shows three significant digits. A number with an interval shows
 as many as the interval justifies, by the rounding rule of the Particle Data Group (Review of Particle

@@ -1,4 +1,4 @@
-"""Where things are: the repository of the guide and the folder for everything generated."""
+"""Folders: the checkout of the guide and the one for everything generated."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def records_dir(build: Path | None = None) -> Path:
 
 
 def shown(path: PurePath | str) -> str:
-    """``path`` as readers should see it: relative to the checkout where it lies inside, with ``/``."""
+    """``path`` for readers: relative to the checkout if it lies inside, with ``/`` as the separator."""
     pure = PurePath(path)
     for base, name in _places():
         if pure.is_relative_to(base):
@@ -46,15 +46,15 @@ def shown(path: PurePath | str) -> str:
 
 
 def impersonal(text: str) -> str:
-    """``text`` without what precedes the checkout, the build folder or the home folder in paths."""
+    """``text`` with its paths shortened to begin at the checkout, the build folder or the home folder."""
     for base, name in _places():
         text = text.replace(f"{base}{os.sep}", f"{name}/" if name else "")
     return text
 
 
 def _places() -> list[tuple[Path, str]]:
-    """Folders whose place on this machine is nobody's business, and what readers see instead."""
+    """Folders whose location is private, each with what readers see in its place."""
     base = repository()
-    # The build folder is usually in the checkout, and then keeps its name there.
+    # The checkout comes first: the build folder is usually inside it and keeps its name there.
     checkout = [(base, "")] if base else []
     return [*checkout, (build_dir(), "build"), (Path.home(), "~")]

@@ -18,20 +18,20 @@ _REFERENCE = re.compile(r"[^\W\d][\w.]*:[^\W\d][\w.]*")
 
 
 def is_reference(text: str) -> bool:
-    """Whether ``text`` names a function; a file of that name comes first."""
+    """Whether ``text`` has the form of a reference and is not the name of an existing file."""
     return bool(_REFERENCE.fullmatch(text)) and not Path(text).exists()
 
 
 def split(reference: str) -> tuple[str, str]:
-    """Module and name of what ``reference`` names."""
+    """The module in ``reference`` and the name in that module."""
     module, _, name = reference.partition(":")
     return module, name
 
 
 def function(reference: str, error: type[OptGuideError]) -> Callable[..., Any]:
-    """What ``reference`` names; its module may lie in the current folder.
+    """The function that ``reference`` names; its module may lie in the current folder.
 
-    :param error: class to raise, by what the function is for.
+    :param error: class of the errors, which depends on what the function is for.
     :raises error: the module or the function does not exist, or importing fails.
     """
     folder = os.getcwd()  # noqa: PTH109 - sys.path holds strings
@@ -49,14 +49,14 @@ def function(reference: str, error: type[OptGuideError]) -> Callable[..., Any]:
         target = getattr(target, part)
     if not callable(target):
         raise error(
-            f"{reference} is of type {type(target).__qualname__} and no function.",
+            f"{reference} is of type {type(target).__qualname__}, not a function.",
             "Name a function that returns it.",
         )
     return target  # type: ignore[no-any-return]  # callable() was asked
 
 
 def called(reference: str, error: type[OptGuideError]) -> Any:
-    """What the function named ``reference`` returns; it is called without arguments.
+    """Call the function that ``reference`` names, without arguments, and return its result.
 
     :raises error: it does not exist or raises.
     """

@@ -1,14 +1,13 @@
-"""The timed loops: blocks of closed-loop calls.
+"""The timed loops of a worker.
 
-A block is short, so that variants can take turns within the same seconds. Its first calls are
-discarded: after another variant's turn the caches hold that one's weights. How long is a duration and at
-least one call, because a large model recovers in one and a tiny one needs hundreds.
+The closed loop calls a model again as soon as it has answered, in short blocks, so that variants can take
+turns within seconds. The first calls of a block are discarded, because after another variant's turn the
+caches hold that one's weights. What is discarded is a length of time and at least one call: a large model
+recovers in one, and a tiny one needs hundreds.
 
-The open loop: requests arrive when the schedule says so, however busy the model is.
-
-Latency counts from the *scheduled* arrival. Counting from the moment a request was sent would leave out
-the wait of everything that queued behind a slow inference (coordinated omission; G. Tene, "How NOT to
-Measure Latency", 2013).
+In the open loop, requests arrive when the schedule says so, however busy the model is. Latency counts from
+the *scheduled* arrival. Counting from the moment a request was sent would leave out the wait of everything
+that queued behind a slow inference (coordinated omission; G. Tene, "How NOT to Measure Latency", 2013).
 """
 
 from __future__ import annotations
@@ -47,11 +46,11 @@ class TimedBlock:
 
 
 class Turn(Iterator[Any]):
-    """Input sets one after another, for ever; a block goes on where the block before it ended.
+    """Input sets one after another, without end; a block continues where the previous one stopped.
 
-    Sets of different shapes take different times. A block that ends anywhere would have measured the mix of
-    sets that it happened to reach, and a slow variant another mix than a fast one. So it counts whole passes
-    where a pass is not too long.
+    Sets of different shapes take different times. A block that stopped anywhere would measure whatever mix
+    of sets it reached, and a slow variant would get another mix than a fast one. So blocks count whole passes
+    over the sets, unless a pass takes too long.
 
     :param sets: whatever one call or one start is given.
     :param varied: whether their shapes differ.
@@ -60,7 +59,7 @@ class Turn(Iterator[Any]):
     def __init__(self, sets: Sequence[Any], *, varied: bool = False) -> None:
         self._sets = itertools.cycle(sets) if sets else itertools.repeat(None)
         self.whole = max(1, len(sets)) if varied else 1
-        """How many make a whole: one where all are alike."""
+        """Calls of one pass over the sets; 1 where all have the same shapes."""
 
     def __next__(self) -> Any:
         return next(self._sets)

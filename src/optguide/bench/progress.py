@@ -1,10 +1,10 @@
-"""What is running, how long it will take, and how good the result is so far.
+"""Progress on standard error: what is running and how much time is left.
 
-On a terminal a live display on standard error; elsewhere (continuous integration, a file) a plain line at
-the start, at the end, and every few seconds between. Standard output stays free for results.
+On a terminal this is a live display. Elsewhere (continuous integration, a file) it is a plain line at the
+start, at the end, and every few seconds in between. Standard output stays free for results.
 
-A run of many sessions opens an :func:`overview`. Sessions inside it show nothing of their own then: what
-they report becomes a part of that display.
+A run of many sessions opens an :func:`overview`. Sessions inside it have no display of their own: what they
+report becomes part of the overview.
 """
 
 from __future__ import annotations
@@ -25,10 +25,10 @@ from rich.text import Text
 from optguide.format import duration
 
 PLAIN_SECONDS = 10.0
-"""Between plain lines: often enough to see life, rarely enough for a log."""
+"""Time between plain lines: short enough to show that the run is alive, long enough for a log."""
 
 REFRESHES_PER_SECOND = 4
-"""Of an overview, whose time left counts down while nothing reports."""
+"""Refresh rate of an overview: the time left counts down even while nothing reports."""
 
 
 class Update(Protocol):
@@ -51,7 +51,7 @@ class Overview:
         self.phase = self.leader = self.activity = ""
 
     def enter(self, phase: str) -> None:
-        """Say what the run is at now, such as ``racing``."""
+        """Begin a phase of the run, such as ``racing``."""
         self.phase, self.activity = phase, ""
 
     def lead(self, leader: str) -> None:
@@ -69,7 +69,7 @@ class Overview:
 
     @property
     def left(self) -> str:
-        """The time left as readers write it."""
+        """The time left, in words."""
         seconds = max(0.0, self.expected_seconds - self.elapsed)
         if seconds < 1:
             return "finishing"

@@ -31,7 +31,7 @@ class Setting:
 
     @property
     def properties(self) -> Mapping[str, str]:
-        """What asks OpenVINO for it."""
+        """The properties that request this setting from OpenVINO."""
         return {"NUM_STREAMS": str(self.streams), "INFERENCE_NUM_THREADS": str(self.threads)}
 
 
@@ -48,7 +48,7 @@ def grid(processors: int) -> tuple[tuple[int, ...], tuple[int, ...]]:
 
 
 def corners(processors: int) -> dict[str, Setting]:
-    """The settings of the grid that tell most, by what they are."""
+    """The most telling settings of the grid, by name."""
     return {
         "single": Setting(1, 1),
         "one_stream": Setting(1, processors),

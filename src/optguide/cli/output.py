@@ -1,6 +1,6 @@
 """What commands print on standard output: tables, or one JSON object without rounding.
 
-Everything a user named is printed as it is: no markup, no emoji codes.
+Names that users chose are printed literally: rich's markup and emoji codes have no effect in them.
 """
 
 from __future__ import annotations

@@ -20,7 +20,7 @@ Outputs = list[npt.NDArray[np.generic]]
 
 @dataclass(frozen=True)
 class Runtime(ABC):
-    """Settings of one runtime, as plain data that JSON can hold. What a runtime cannot be told is no field.
+    """Settings of one runtime, as plain data that JSON can hold; a field for everything it can be told.
 
     :cvar names: what the runtime is called on the command line and in records, each name with the settings
         that it implies.
@@ -117,11 +117,11 @@ Settings = TypeVar("Settings", bound=Runtime)
 class Runner(ABC, Generic[Settings]):
     """One variant, loaded in this process.
 
-    :ivar settings: of the runtime.
+    :ivar settings: settings of the runtime.
     :ivar spec: the whole variant, as plain data.
     :ivar stages: seconds spent in ``import``, ``read`` and ``compile``.
     :ivar calls: one callable per input set; each runs one inference and returns its outputs.
-    :ivar queue: of requests, where :attr:`Runtime.asynchronous`.
+    :ivar queue: the ``AsyncInferQueue`` where :attr:`Runtime.asynchronous`; otherwise ``None``.
     :ivar frames: inputs that one call processes.
     :ivar varied: whether the input sets differ in shape.
     :cvar refusals: exceptions by which the runtime refuses inputs.
