@@ -6,7 +6,8 @@ import sys
 import pytest
 
 from optguide.errors import EnvironmentMissing
-from optguide.machine.cgroup import cpu_quota, limited_group
+from optguide.machine import cgroup
+from optguide.machine.cgroup import cores_here, cpu_quota, limited_group, throttled_seconds
 
 
 @pytest.fixture
@@ -52,6 +53,29 @@ def test_version_1_of_another_controller_is_not_a_cpu_quota(system):
 def test_no_limit(system, tmp_path):
     assert system("0::/\n", {"cpu.max": "max 100000\n"}) is None
     assert cpu_quota(tmp_path / "no such file", tmp_path) is None
+
+
+@pytest.mark.parametrize(
+    ("membership", "folder", "line"),
+    [
+        ("0::/a\n", "a", "throttled_usec 2500000"),
+        ("3:cpu,cpuacct:/a\n", "cpu,cpuacct/a", "throttled_time 2500000000"),
+    ],
+)
+def test_how_long_a_quota_has_stopped_this_group(system, tmp_path, membership, folder, line):
+    system(
+        membership,
+        {f"{folder}/cpu.stat": f"nr_periods 9\nnr_throttled 3\n{line}\n", "cpu.stat": "throttled_usec 7\n"},
+    )
+    assert throttled_seconds(tmp_path / "cgroup", tmp_path / "mount") == 2.5
+    assert throttled_seconds(tmp_path / "no such file", tmp_path) == 0.0
+
+
+@pytest.mark.parametrize(("quota", "cores"), [(None, 4), (1.5, 2), (0.5, 1), (64.0, 4)])
+def test_what_can_run_at_a_time_is_bounded_by_affinity_and_quota(monkeypatch, quota, cores):
+    monkeypatch.setattr(cgroup.os, "sched_getaffinity", lambda _: set(range(4)), raising=False)
+    monkeypatch.setattr(cgroup, "cpu_quota", lambda: quota)
+    assert cores_here() == cores
 
 
 def test_a_process_in_a_limited_group_has_the_quota_and_the_group_is_removed():

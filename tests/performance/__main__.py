@@ -20,6 +20,7 @@ PARTS = {
     "tuning": tuning.run,
     "controls": controls.run,
     "controls-disturbed": controls.run_disturbed,
+    "controls-limited": controls.run_limited,
 }
 
 
