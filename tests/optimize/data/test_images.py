@@ -100,6 +100,74 @@ def test_pictures_with_a_palette_transparency_or_grey_become_rgb(tmp_path):
     assert [sample["image"].shape for sample in read(tmp_path).samples] == [(1, 3, 8, 8)] * 3
 
 
+RAMP = np.linspace(0, 1, 64).reshape(8, 8)
+
+
+@pytest.mark.parametrize("mode", [1, 3])
+@pytest.mark.parametrize(
+    ("name", "values"),
+    [
+        ("a.png", (RAMP * 255).round().astype(np.uint8)),
+        ("a.png", (RAMP * 65535).round().astype(np.uint16)),
+        ("a.tiff", (RAMP * 65535).round().astype(np.uint16)),
+        ("a.tiff", RAMP.astype(np.float32)),
+        ("a.png", np.uint8(255 * RAMP)[..., None].repeat(2, 2)),  # grey with transparency
+        ("a.webp", np.uint8(255 * RAMP)[..., None].repeat(4, 2)),
+        ("a.png", RAMP > 0.5),
+    ],
+)
+def test_every_depth_has_the_same_white(tmp_path, name, values, mode):
+    Image.fromarray(values).save(tmp_path / name, **({"lossless": True} if name.endswith("webp") else {}))
+    (tmp_path / "preprocess.json").write_text("{}")
+    sample = read(tmp_path, (1, mode, 8, 8)).samples[0]["image"]
+    expected = RAMP > 0.5 if values.dtype == bool else RAMP
+    visible = expected if values.shape[2:] != (4,) else np.where(RAMP == 0, sample[0, 0], RAMP)
+    for channel in sample[0]:
+        np.testing.assert_allclose(channel, visible, atol=1.5 / 255)
+
+
+@pytest.mark.parametrize(
+    "values", [1000 * RAMP.astype(np.float32), RAMP.astype(np.float32) - 1, (RAMP * 1e9).astype(np.int32)]
+)
+def test_a_picture_that_does_not_say_what_is_white_is_refused_by_name(tmp_path, values):
+    (tmp_path / "x").mkdir()
+    Image.fromarray(values).save(tmp_path / "x" / "a.tiff")
+    with pytest.raises(InputError, match=r"Sample 0 \(x/a\.tiff\).*nothing says which") as refused:
+        read(tmp_path)
+    assert "from 0 to 1" in refused.value.remedy
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+@pytest.mark.parametrize("depth", [np.uint8, np.uint16])
+def test_pictures_of_phones_are_turned_upright(tmp_path, orientation, depth):
+    scale = np.iinfo(depth).max
+    upright = Image.fromarray((RAMP * scale).round().astype(depth))
+    turns = [None, "FLIP_LEFT_RIGHT", "ROTATE_180", "FLIP_TOP_BOTTOM"]
+    turns += ["TRANSPOSE", "ROTATE_90", "TRANSVERSE", "ROTATE_270"]  # what undoes each orientation
+    turn = turns[orientation - 1]
+    tag = Image.Exif()
+    tag[0x0112] = orientation
+    stored = upright.transpose(Image.Transpose[turn]) if turn else upright
+    stored.save(tmp_path / "a.png", exif=tag)
+    sample = read(tmp_path, (1, 1, 8, 8)).samples[0]["image"]
+    np.testing.assert_allclose(sample[0, 0], RAMP, atol=1.5 / 255)
+
+
+def test_the_first_frame_of_several_counts(tmp_path):
+    frames = [Image.new("L", (8, 8), value) for value in (200, 0, 0)]
+    frames[0].save(tmp_path / "a.gif", save_all=True, append_images=frames[1:])
+    sample = read(tmp_path, (1, 1, 8, 8)).samples[0]["image"]
+    np.testing.assert_allclose(sample, 200 / 255, atol=0.01)
+
+
+def test_how_pictures_are_prepared_is_said(tmp_path):
+    save(tmp_path / "a.png")
+    (note,) = (note for note in read(tmp_path).notes if "ImageNet" in note)
+    assert "0.485" in note
+    (tmp_path / "preprocess.json").write_text('{"order": "bgr", "fit": "stretch"}')
+    assert any("BGR" in note and "cropped" not in note for note in read(tmp_path).notes)
+
+
 def test_folders_are_classes(tmp_path):
     for name in ("dog/1.png", "dog/2.png", "cat/9.png", "emu/1.jpg"):
         save(tmp_path / name)

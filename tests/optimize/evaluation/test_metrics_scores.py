@@ -52,6 +52,9 @@ class TestTop:
         given = Answers([[np.array([[7]])], [np.array([[2]])]], np.array([7, 3]))
         assert values(TOP, given) == [True, False]
 
+    def test_a_single_number_is_the_probability_of_the_second_class(self):
+        assert values(TOP, answers([[0.9], [0.9], [0.2], [0.2]], [1, 0, 0, 1])) == [True, False, True, False]
+
     def test_nan_is_never_right(self):
         assert values(TOP, answers([[np.nan, np.nan]], [0])) == [False]
 

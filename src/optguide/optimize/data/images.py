@@ -100,8 +100,10 @@ class ImageToInput:
         size = "resized to the input" if how.fit == "stretch" else "resized and cropped to the input"
         values = "pixels go in as they are"
         if np.dtype(self.port.dtype).kind == "f":
-            values = f"pixels are scaled by {how.scale:.3g}, less {how.mean}, divided by {how.std}"
-            values += " as for ImageNet" if how == _IMAGENET else ""
+            values = f"pixels are multiplied by {how.scale:.3g}"
+            if (how.mean, how.std) != (0.0, 1.0):
+                name = " of ImageNet" if how == _IMAGENET else ""
+                values += f" and normalised with the mean {how.mean} and the deviation {how.std}{name}"
         order = "" if _channels(self.port, self.channels_last) == 1 else f" in the order {how.order.upper()}"
         return f"Pictures are {size}{order}, and {values}; a file {PREPROCESSING} says otherwise."
 

@@ -220,8 +220,9 @@ def array_of(part: Any, title: str) -> NDArray[Any]:
         array: NDArray[Any] = np.asarray(part)
     except (TypeError, ValueError):  # a type that NumPy lacks, or rows of different lengths
         array = np.asarray(None)
-    if array.dtype.kind not in "fiub" or array.size == 0:
-        problem = "is empty" if array.size == 0 else f"holds {type(part).__qualname__} and no numbers"
+    is_empty = array.size == 0 and (array.ndim < 2 or len(array) == 0)  # a cache may begin with no steps
+    if array.dtype.kind not in "fiub" or is_empty:
+        problem = "is empty" if is_empty else f"holds {type(part).__qualname__} and no numbers"
         if isinstance(part, np.ndarray) and array.size:
             problem = f"holds elements of type {array.dtype} and no numbers"
         raise InputError(f"{title} {problem}.", "Pass NumPy arrays of numbers, or tensors.")

@@ -12,6 +12,7 @@ from itertools import islice
 import numpy as np
 
 from optguide.errors import InputError
+from optguide.format import quantity
 from optguide.optimize.evaluation.answers import Answers, Array
 from optguide.optimize.evaluation.metrics import Metric, chosen_classes
 from optguide.optimize.outcome import Quality
@@ -49,7 +50,7 @@ def _of_classes(metric: Metric, answers: Answers, quality: Quality) -> str:
     if share.low > metric.k / max(count, 2):
         return ""
     return (
-        f"are right on {share.value:.0%} of {share.n} samples, which is not shown to be better than guessing "
+        f"are right on {quantity(share.value, 'share')} of {share.n} samples, which is not shown to be better than guessing "
         f"among {max(count, 2)} classes"
     )
 
@@ -70,12 +71,12 @@ def _reject_order(labels: Array, chosen: Array) -> None:
     if len(labels) < 2:
         return
     share = accuracy(labels == chosen)
-    right = f"32-bit floats are right on {share.value:.0%} of samples, and on"
+    right = f"32-bit floats are right on {quantity(share.value, 'share')} of samples, and on"
     for step, change in ((1, "higher"), (-1, "lower")):
         shifted = accuracy(labels + step == chosen)
         if shifted.low > max(share.high, 0.5):
             raise InputError(
-                f"{right} {shifted.value:.0%} if every label is one {change}: labels and outputs do not "
+                f"{right} {quantity(shifted.value, 'share')} if every label is one {change}: labels and outputs do not "
                 "count from the same class.",
                 f"Make every label one {change}; a model may have a class for the background.",
             )
@@ -86,7 +87,7 @@ def _reject_order(labels: Array, chosen: Array) -> None:
     if reordered.low > max(share.high, 0.5):
         examples = (f"{label} with {other}" for label, other in order.items() if label != other)
         raise InputError(
-            f"{right} {reordered.value:.0%} with classes in another order: they answer label "
+            f"{right} {quantity(reordered.value, 'share')} with classes in another order: they answer label "
             f"{', '.join(islice(examples, 3))}.",
             "List the names of classes in the order of the model's outputs, one a line, in classes.txt "
             "beside the data, or correct the labels.",
