@@ -59,9 +59,7 @@ def test_labels_that_count_from_another_number(step, change):
 
 def test_a_thousand_classes_and_one_for_the_background():
     labels = RNG.choice(1000, 100, replace=False)
-    with pytest.raises(
-        InputError, match=r"right on 0 % of samples, and on 100 % if every label is one higher"
-    ):
+    with pytest.raises(InputError, match=r"right on 0 %.* on 100 % if every label is one higher"):
         doubted(answering(labels + 1, labels, 1001))
 
 

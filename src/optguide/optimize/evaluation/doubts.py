@@ -45,14 +45,12 @@ def _of_classes(metric: Metric, answers: Answers, quality: Quality) -> str:
     labels, chosen, share = _labels(answers), _chosen(metric, answers), quality.value
     if len(np.unique(chosen)) == 1 < len(np.unique(labels)):
         return f"answer every sample with class {chosen[0]}"
-    output = answers.outputs[0][metric.output]
-    count = output[0].size if output.dtype.kind == "f" else len(np.union1d(labels, chosen))
-    if share.low > metric.k / max(count, 2):
+    scores = answers.outputs[0][metric.output]
+    count = max(2, scores[0].size if scores.dtype.kind == "f" else len(np.union1d(labels, chosen)))
+    if share.low > metric.k / count:
         return ""
-    return (
-        f"are right on {quantity(share.value, 'share')} of {share.n} samples, which is not shown to be better than guessing "
-        f"among {max(count, 2)} classes"
-    )
+    right = f"are right on {quantity(share.value, 'share')} of {share.n} samples"
+    return f"{right}, which is not shown to be better than guessing among {count} classes"
 
 
 def _of_values(answers: Answers, quality: Quality) -> str:
@@ -71,27 +69,27 @@ def _reject_order(labels: Array, chosen: Array) -> None:
     if len(labels) < 2:
         return
     share = accuracy(labels == chosen)
-    right = f"32-bit floats are right on {quantity(share.value, 'share')} of samples, and on"
+
+    def reject_if_better(hits: Array, cause: str, remedy: str) -> None:
+        other = accuracy(hits) if len(hits) > 1 else share
+        if other.low > max(share.high, 0.5):
+            before, after = (quantity(estimate.value, "share") for estimate in (share, other))
+            cause = f"32-bit floats are right on {before} of samples, and on {after} {cause}."
+            raise InputError(cause, remedy)
+
     for step, change in ((1, "higher"), (-1, "lower")):
-        shifted = accuracy(labels + step == chosen)
-        if shifted.low > max(share.high, 0.5):
-            raise InputError(
-                f"{right} {quantity(shifted.value, 'share')} if every label is one {change}: labels and outputs do not "
-                "count from the same class.",
-                f"Make every label one {change}; a model may have a class for the background.",
-            )
+        cause = f"if every label is one {change}: labels and outputs do not count from the same class"
+        remedy = f"Make every label one {change}; a model may have a class for the background."
+        reject_if_better(labels + step == chosen, cause, remedy)
     # Half of the samples tell the order, the other half whether it holds: any order fits single samples.
     order, tested = _order(labels[::2], chosen[::2]), zip(labels[1::2], chosen[1::2], strict=True)
-    hits = [order[label] == answer for label, answer in tested if label in order]
-    reordered = accuracy(hits) if len(hits) > 1 else share
-    if reordered.low > max(share.high, 0.5):
-        examples = (f"{label} with {other}" for label, other in order.items() if label != other)
-        raise InputError(
-            f"{right} {quantity(reordered.value, 'share')} with classes in another order: they answer label "
-            f"{', '.join(islice(examples, 3))}.",
-            "List the names of classes in the order of the model's outputs, one a line, in classes.txt "
-            "beside the data, or correct the labels.",
-        )
+    examples = (f"{label} with {other}" for label, other in order.items() if label != other)
+    reject_if_better(
+        np.array([order[label] == answer for label, answer in tested if label in order]),
+        f"with classes in another order: they answer label {', '.join(islice(examples, 3))}",
+        "List the names of classes in the order of the model's outputs, one a line, in classes.txt beside "
+        "the data, or correct the labels.",
+    )
 
 
 def _order(labels: Array, chosen: Array) -> dict[int, int]:
