@@ -111,6 +111,11 @@ class TestArchive:
         ports = (Port("x", "float32", (None, 4), "", ("alias",)), Port("z", "float32", (None, 4)))
         assert list(read(tmp_path / "d.npz", *ports).samples[0]) == ["x", "z"]
 
+    def test_a_cache_may_begin_empty(self, tmp_path):
+        cache = Port("past", "float32", (1, 2, None, 8))
+        np.savez(tmp_path / "d.npz", x=rows(), past=np.zeros((10, 2, 0, 8), np.float32))
+        assert read(tmp_path / "d.npz", VECTOR, cache).samples[3]["past"].shape == (1, 2, 0, 8)
+
     def test_an_input_called_labels_is_an_input(self, tmp_path):
         np.savez(tmp_path / "d.npz", x=rows(), labels=rows())
         data = read(tmp_path / "d.npz", VECTOR, Port("labels", "float32", (None, 4)))

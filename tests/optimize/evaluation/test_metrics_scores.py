@@ -96,6 +96,13 @@ class TestCosine:
         with pytest.raises(OutputError, match="evaluation sample 1 holds NaN"):
             values(COSINE, answers([[1, 2], [np.nan, 1]]))
 
+    def test_elements_that_are_infinite_in_both_are_masked(self):
+        masked = answers([[1, -np.inf, 2]])
+        assert values(COSINE, masked, masked) == pytest.approx([1.0])
+        assert values(COSINE, answers([[2, -np.inf, -1]]), masked) == pytest.approx([0.0])
+        with pytest.raises(OutputError):
+            values(COSINE, answers([[1, 0, 2]]), masked)
+
     def test_nan_in_any_output_is_refused(self):
         given = Answers([[np.ones((1, 2)), np.array([[np.nan, 1]])]])
         with pytest.raises(OutputError, match="evaluation sample 0"):

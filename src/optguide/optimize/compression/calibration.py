@@ -172,6 +172,8 @@ def _reject_constant(samples: Sequence[Any]) -> None:
     ranges: dict[int, tuple[float, float]] = {}
     for sample in samples:
         for index, part in enumerate(sample if isinstance(sample, tuple) else [sample]):
+            if 0 in part.shape:
+                continue
             low, high = ranges.get(index, (np.inf, -np.inf))
             ranges[index] = min(low, float(part.min())), max(high, float(part.max()))
     if all(low == high for low, high in ranges.values()):

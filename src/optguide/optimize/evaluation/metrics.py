@@ -346,7 +346,8 @@ def _least_cosine(outputs: list[Array], floats: list[Array], index: int) -> floa
         is_masked = np.isinf(x) & (x == y)  # by design, as in logits of what may not be chosen
         x, y = x[~is_masked], y[~is_masked]
         lengths = float(np.linalg.norm(x) * np.linalg.norm(y))
-        similarities.append(float(x @ y) / lengths if lengths else float(not (x.any() or y.any())))
+        with np.errstate(invalid="ignore"):  # NaN is reported by the caller
+            similarities.append(float(x @ y) / lengths if lengths else float(not (x.any() or y.any())))
     return float(np.clip(np.min(similarities), -1.0, 1.0))  # NaN stays, unlike with min()
 
 
