@@ -149,7 +149,7 @@ def directed(ratio: Estimated, above: str) -> str:
 
     An interval that contains one says so: ``no clear difference (1.03x slower to 1.01x faster)``.
 
-    :param above: what a ratio above one means, a key of :data:`OPPOSITES`. Of one below, the opposite is said
+    :param above: word for a ratio above one, a key of :data:`OPPOSITES`. Of one below, the opposite is said
         with the reciprocal.
     """
     if ratio.low == ratio.high == 1:

@@ -46,7 +46,7 @@ class Spoiling:
     """What follows for a session.
 
     :param rounds: to be left out.
-    :param competitor: what spoiled so many rounds that none is left out; empty where that is not so.
+    :param competitor: the activity that spoiled so many rounds that none is left out; empty otherwise.
     """
 
     rounds: frozenset[int] = frozenset()

@@ -81,7 +81,7 @@ class Round:
     :param times: layer name to microseconds per inference.
     :param latency: microseconds per inference as the caller sees it, while layers are counted.
     :param calls: counted inferences.
-    :param generation: which worker of the variant counted them.
+    :param generation: number of the variant's worker that counted them.
     """
 
     times: Mapping[str, float]

@@ -135,7 +135,7 @@ class SessionResult:
     :param twin: name of the A/A control's second worker, if there was one.
     :param alone: no variant ran beside another, so that equal settings make equal variants.
     :param spoiled: rounds that were left out because of what else ran on the machine meanwhile.
-    :param competitor: what took the machine in so many rounds that none could be left out; empty if nothing.
+    :param competitor: the activity that took the machine in so many rounds that none is left out; or empty.
     :param shortage: why there were too few sets of processes for intervals, and the remedy; empty if enough.
     :param interim: whether intervals are those that may end a session, wider than the ones for readers.
     """

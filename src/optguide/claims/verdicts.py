@@ -136,7 +136,7 @@ class Chance:
     that were held against sampled intervals that share is decided wrongly on average where every true value
     lies just at its bound, and less where it does not, however the intervals depend on each other.
 
-    :param conditions: that were held against sampled intervals; not those counted or read back, nor of
+    :param conditions: number that were held against sampled intervals; not those counted or read back, nor of
         disturbed sessions.
     :param read_back: conditions whose two sides cannot differ.
     """

@@ -62,7 +62,7 @@ class Target:
 
     :param name: an environment, a model, or an example.
     :param needs: names of targets to make before.
-    :param files: what it is made from; it is made anew where one has changed.
+    :param files: sources; it is made anew where one has changed.
     """
 
     name: str
@@ -108,7 +108,7 @@ def prepare(examples: Sequence[Example], profile: str) -> dict[str, str]:
     if not needed:
         return {}
     (build_dir() / "models").mkdir(parents=True, exist_ok=True)
-    run = _Run(profile, len(needed))
+    run = _Preparation(profile, len(needed))
     settings = {
         "dep_file": str(build_dir() / "models" / ".prepared.db"),
         "backend": "sqlite3",
@@ -128,7 +128,7 @@ def prepare(examples: Sequence[Example], profile: str) -> dict[str, str]:
 
 
 @dataclass
-class _Run:
+class _Preparation:
     """What happened so far in one preparation."""
 
     profile: str
@@ -153,7 +153,7 @@ class _Run:
 class _Reporter:
     """What doit tells of its tasks: what is being made and what was already there."""
 
-    def __init__(self, run: _Run) -> None:
+    def __init__(self, run: _Preparation) -> None:
         self._run = run
 
     def execute_task(self, task: Any) -> None:
@@ -179,7 +179,7 @@ def _target(task: Any) -> str:
     return str(task.name).partition(":")[2]
 
 
-def _tasks(needed: Sequence[Target], run: _Run) -> Iterator[dict[str, Any]]:
+def _tasks(needed: Sequence[Target], run: _Preparation) -> Iterator[dict[str, Any]]:
     names = {target.name for target in needed}
     for target in needed:
         yield {
@@ -204,7 +204,7 @@ def _is_there(name: str, profile: str, task: Any, values: Mapping[str, Any]) -> 
     return all((build_dir() / "models" / folder).is_dir() for folder in folders)
 
 
-def _make(name: str, run: _Run) -> dict[str, Any]:
+def _make(name: str, run: _Preparation) -> dict[str, Any]:
     """Make one target in a process of its own, and return what later tells that it is there."""
     command = [sys.executable, "-m", "optguide.guide.preparation", name]
     done = subprocess.run(

@@ -49,7 +49,7 @@ class SubjectFacts:
     :param calibration: samples that calibrated quantization; none of them judged it.
     :param judged: samples that judged it.
     :param labelled: whether there are labels.
-    :param notes: what was assumed about samples and labels, in sentences.
+    :param notes: assumptions about samples and labels, in sentences.
     """
 
     name: str

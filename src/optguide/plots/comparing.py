@@ -87,12 +87,12 @@ def ratios(
     :param control: the A/A comparison, drawn last and hollow, with its interval as a band through all
         rows: a ratio inside the band is one that the same variant against itself also gives.
     :param quantity: label of the axis, without the unit.
-    :param above: what a ratio above one means, a key of ``optguide.format.OPPOSITES``.
+    :param above: the word for a ratio above one, a key of ``optguide.format.OPPOSITES``.
     """
     colours = palette()
     comparisons = [*rows, *([control] if control else [])]
-    ways = f"{OPPOSITES[above]} \N{LEFTWARDS ARROW} 1{TIMES} \N{RIGHTWARDS ARROW} {above}"
-    figure, axes = row_figure(len(comparisons), f"{quantity} ({ways}, log scale)")
+    directions = f"{OPPOSITES[above]} \N{LEFTWARDS ARROW} 1{TIMES} \N{RIGHTWARDS ARROW} {above}"
+    figure, axes = row_figure(len(comparisons), f"{quantity} ({directions}, log scale)")
     log_ratio_axis(axes, *log_reach([ratio for _, ratio in comparisons], factor=3))
     _line_through_rows(axes, len(comparisons), 1.0, colours.ink, "-")
     if control:

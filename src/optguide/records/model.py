@@ -40,7 +40,7 @@ class Result:
     :param method: how value and interval were computed.
     :param label: name in tables.
     :param evidence: JSON that explains the value: the subject and its effective properties.
-    :param above: of a ratio, what a value above one means, such as ``"faster"``; see
+    :param above: the word for a ratio above one, such as ``"faster"``; see
         ``optguide.format.OPPOSITES``. Empty where the label alone says what is divided by what.
     """
 

@@ -100,7 +100,7 @@ class Recording:
 
         :param label: name in tables; the identifier by default.
         :param evidence: JSON that explains the value; paths are kept relative to the checkout.
-        :param above: of a ratio, what a value above one means, such as ``"longer"``: pages then say
+        :param above: the word for a ratio above one, such as ``"longer"``: pages then say
             "1.22x longer", or "1.22x shorter" of its reciprocal.
         :raises ClaimError: ``id`` is no identifier.
         :raises RecordsError: ``id`` was given before, or a number is not finite.

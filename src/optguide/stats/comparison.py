@@ -41,8 +41,8 @@ class Comparison:
     :param quantity: ``latency``, ``throughput`` or ``cpu_time``.
     :param ratio: median of the ratios of generations, or of rounds.
     :param cpu_ratio: the same for CPU time per inference, which other processes disturb less.
-    :param seconds: of measuring, for all variants of the session.
-    :param same: what the settings in which the two differ were resolved to, where both came out the same and
+    :param seconds: measuring time, for all variants of the session together.
+    :param same: resolved values of the settings in which the two differ, where both came out the same and
         so cannot differ; empty for two copies of one variant, ``None`` where they can differ.
     :param disturbed: why the session cannot be trusted, as a sentence; empty where nothing speaks against it.
     """

@@ -181,8 +181,8 @@ def across_processes(
     three to five the mean has Student's, on logarithms where all are above zero. One or two say nothing about
     their own scatter: then the rounds count, and :func:`beyond_one_process` widens the interval.
 
-    :param generations: from which processes each value comes.
-    :param variants: whose processes enter a value: two in a ratio, four in a ratio of ratios.
+    :param generations: number of the set of processes behind each value.
+    :param variants: number of variants in a value: two in a ratio, four in a ratio of ratios.
     :raises NotEnoughSamples: fewer than six rounds of fewer than three generations.
     """
     array, labels = np.asarray(values, dtype=np.float64), np.asarray(generations)

@@ -67,7 +67,7 @@ class Data:
     :param calibration: indexes of samples to quantize with: at most half of all, at most 300.
     :param evaluation: indexes of samples to evaluate with, none of which calibrates; empty for random data.
     :param uniform: all samples have the same shapes, so they can be stacked.
-    :param notes: what was assumed about samples and labels, in sentences.
+    :param notes: assumptions about samples and labels, in sentences.
     """
 
     samples: Samples[Mapping[str, NDArray[Any]]]

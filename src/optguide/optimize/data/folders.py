@@ -35,7 +35,7 @@ class LabelledPictures:
     :param names: paths relative to ``root``, with slashes.
     :param labels: one per picture, or ``None``.
     :param classes: names of all classes in the order of the model's outputs; empty where nothing lists them.
-    :param notes: what was assumed, in sentences.
+    :param notes: assumptions, in sentences.
     """
 
     root: Path

@@ -43,7 +43,7 @@ def read_hub(data: str, model: SourceModel, seed: int) -> RawSamples:
     columns = _columns(rows, model, name)
     labels = list(rows[label]) if label and label not in columns.values() else None
     is_picture = any(_is_picture(rows.features[column]) for column in columns.values())
-    samples = _Table(rows, columns, image_to_input(model) if is_picture else None)
+    samples = _PictureRows(rows, columns, image_to_input(model) if is_picture else None)
     return RawSamples(samples, labels, classes=classes, lazy=is_picture)
 
 
@@ -107,7 +107,7 @@ def _is_picture(feature: Any) -> bool:
     return type(feature).__name__ == "Image"
 
 
-class _Table:
+class _PictureRows:
     """One sample per row, with its pictures decoded on access."""
 
     def __init__(self, rows: Any, columns: dict[str, str], convert: ImageToInput | None) -> None:

@@ -94,7 +94,7 @@ class _Table:
 
     :param rows: cells by line number, without the headings.
     :param headings: empty where the first line is a row.
-    :param column: of the files' names.
+    :param column: index of the column with the files' names.
     :param index: number of the sample by every way to write its name.
     """
 

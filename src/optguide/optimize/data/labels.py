@@ -105,7 +105,7 @@ def _as_array(labels: Any) -> NDArray[Any]:
 def _numbered(texts: Sequence[str], counts: Sequence[int | None], names: Sequence[str]) -> NDArray[Any]:
     """Texts as the indexes of the classes that they name, or as the numbers that they spell.
 
-    :param counts: of classes, by output that tells any.
+    :param counts: number of classes by output, where the output tells.
     """
     if not all(texts):
         raise InputError(f"Sample {list(texts).index('')} has no label.", "Label it, or leave it out.")

@@ -58,7 +58,7 @@ class RawSamples:
     :param classes: names of all classes in the order of the model's outputs, where the source lists them.
     :param lazy: a sample is decoded or computed on access, so not all of them are read beforehand.
     :param untyped: labels come as texts from where numbers are texts too, such as names of folders.
-    :param notes: what was assumed about the samples, in sentences.
+    :param notes: assumptions about the samples, in sentences.
     """
 
     samples: Samples[Any]

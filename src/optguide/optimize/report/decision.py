@@ -73,7 +73,7 @@ class Headline:
 class ConfirmationRow:
     """A row of the session that decides.
 
-    :param roles: what this configuration is to the reader: the winner, the default.
+    :param roles: names that the reader knows it by: the winner, the default.
     """
 
     name: str
