@@ -4,7 +4,7 @@ import pytest
 
 from optguide import Budget
 from optguide.errors import OptionError
-from optguide.guide.profiles import PROFILES, current
+from optguide.guide.profiles import PROFILES, current, of_minutes
 from optguide.records.recording import PROFILE_VARIABLE
 
 
@@ -19,7 +19,7 @@ def test_named_by_the_variable(monkeypatch, name):
     assert current().name == name
 
 
-@pytest.mark.parametrize("name", ["", "slow", "Quick"])
+@pytest.mark.parametrize("name", ["", "slow", "Quick", "7", "-minute", "0.5-minute", "nan-minute", "inf-minute"])
 def test_unknown_names_are_refused(monkeypatch, name):
     monkeypatch.setenv(PROFILE_VARIABLE, name)
     with pytest.raises(OptionError, match="is no profile"):
@@ -42,3 +42,16 @@ def test_the_guide_waits_for_an_interval_on_a_slow_machine(profile):
 
 def test_full_gives_first_inference_an_interval():
     assert PROFILES["full"].repeats >= 6
+
+
+def test_minutes_decide_every_budget(monkeypatch):
+    monkeypatch.setenv(PROFILE_VARIABLE, "6-minute")
+    assert current() == of_minutes(6)
+    assert of_minutes(6).budget.seconds == pytest.approx(of_minutes(12).budget.seconds / 2)
+    assert [of_minutes(minutes).name for minutes in (2, 7.9, 8, 60)] == ["quick", "quick", "full", "full"]
+
+
+@pytest.mark.parametrize("minutes", [0, 0.9, -1, float("nan"), float("inf")])
+def test_what_is_no_time_is_refused(minutes):
+    with pytest.raises(OptionError, match="no budget of a build"):
+        of_minutes(minutes)

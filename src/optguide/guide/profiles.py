@@ -1,28 +1,43 @@
-"""How long measuring may take: the budgets every example shares.
+"""How long measuring may take: one number of minutes, from which every example's budget follows.
 
-``quick`` is for a reader who runs one script and for continuous integration; ``full`` is what the
-published guide uses. The profile is part of every record, since it decides how wide the intervals are.
+``quick`` and ``full`` are two values of it: one for a reader who runs one script and for continuous integration,
+one for a published guide. The profile is part of every record, since it decides how wide the intervals are.
 """
 
 from __future__ import annotations
 
+import math
 import os
-from dataclasses import dataclass
+import sys
+from dataclasses import dataclass, replace
 
 from optguide.bench.session import Budget
 from optguide.errors import OptionError
+from optguide.guide.questions import questions
+from optguide.records.reading import calling_script
 from optguide.records.recording import DEFAULT_PROFILE, PROFILE_VARIABLE
 from optguide.stats.estimate import MINIMUM_PROCESSES
 
-__all__ = ["PROFILES", "Profile", "current"]
+__all__ = ["PROFILES", "Profile", "current", "of_minutes"]
+
+SESSIONS = 27.0
+"""How many budgets the sessions of all examples take together; start-ups, loads and traces come on top."""
+
+THOROUGH = 8.0
+"""Minutes from which on examples measure everything; below, they leave out their longest parts."""
+
+PATIENCE = 90.0
+"""Seconds for the first six rounds of a session: the guide needs intervals on a slow or busy machine too."""
+
+SUFFIX = "-minute"
 
 
 @dataclass(frozen=True)
 class Profile:
     """Budgets of one kind of build.
 
-    :param name: ``quick`` or ``full``.
-    :param budget: limits of one interleaved session.
+    :param name: ``full`` where examples measure everything, otherwise ``quick``.
+    :param budget: of one interleaved session.
     :param repeats: fresh processes per variant where start-up is measured: six give an interval, from nine on
         it leaves the fastest and the slowest out.
     :param load_seconds: length of one open-loop point, in seconds.
@@ -34,34 +49,48 @@ class Profile:
     load_seconds: float
 
 
-PATIENCE = 90.0
-"""Seconds for the first six rounds of a session: the guide needs intervals on a slow or busy machine too."""
+def of_minutes(minutes: float) -> Profile:
+    """The budgets of a build that is to spend about so many minutes in sessions.
 
-PROFILES = {
-    "quick": Profile(
-        "quick",
-        Budget(seconds=5.0, precision=0.05, block=0.1, patience=PATIENCE),
-        repeats=6,
-        load_seconds=1.0,
-    ),
-    "full": Profile(
-        "full",
-        Budget(seconds=24.0, precision=0.01, block=0.2, patience=PATIENCE, processes=MINIMUM_PROCESSES),
-        repeats=9,
-        load_seconds=3.5,
-    ),
-}
+    :raises OptionError: fewer minutes than one, or a number that is not finite.
+    """
+    if not 1 <= minutes < math.inf:
+        raise OptionError(f"{minutes:g} minutes are no budget of a build.", "Give at least one minute.")
+    seconds = 60 * minutes / SESSIONS
+    if minutes < THOROUGH:
+        budget = Budget(seconds, precision=0.05, block=0.1, patience=PATIENCE)
+        return Profile("quick", budget, repeats=6, load_seconds=1.0)
+    budget = Budget(seconds, precision=0.01, block=0.2, patience=PATIENCE, processes=MINIMUM_PROCESSES)
+    return Profile("full", budget, repeats=9, load_seconds=3.5)
+
+
+PROFILES = {"quick": of_minutes(2.25), "full": of_minutes(12)}
+
+
+def named(name: str) -> Profile:
+    """The profile ``quick``, ``full``, or one of so many minutes: ``7-minute``.
+
+    :raises OptionError: there is no such profile.
+    """
+    if name in PROFILES:
+        return PROFILES[name]
+    try:
+        return of_minutes(float(name.removesuffix(SUFFIX)) if name.endswith(SUFFIX) else math.nan)
+    except (ValueError, OptionError):
+        raise OptionError(
+            f"{PROFILE_VARIABLE} is {name!r}, which is no profile.",
+            f"Use one of: {', '.join(PROFILES)}, or such as 7{SUFFIX}.",
+        ) from None
 
 
 def current() -> Profile:
-    """The profile named by the environment variable ``OPTGUIDE_PROFILE``; ``quick`` without it.
+    """The profile that the environment variable ``OPTGUIDE_PROFILE`` names; ``quick`` without it.
+
+    Where claims look at what the calling example records, its sessions end once they have decided them, and
+    those that have not go on with the time that others have saved.
 
     :raises OptionError: the variable names no profile.
     """
-    name = os.environ.get(PROFILE_VARIABLE, DEFAULT_PROFILE)
-    try:
-        return PROFILES[name]
-    except KeyError:
-        raise OptionError(
-            f"{PROFILE_VARIABLE} is {name!r}, which is no profile.", f"Use one of: {', '.join(PROFILES)}."
-        ) from None
+    profile = named(os.environ.get(PROFILE_VARIABLE, DEFAULT_PROFILE))
+    script, _ = calling_script(sys._getframe(1))
+    return replace(profile, budget=replace(profile.budget, questions=questions(script)))
