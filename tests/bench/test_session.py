@@ -702,3 +702,56 @@ def test_a_session_beside_a_competitor_is_disturbed_and_loses_no_round():
     assert result.spoiled == 0
     assert "other processes or a quota took much of the machine in" in result.disturbed
     assert result.compare("a", "b").ratio.n >= 3
+
+
+class Question:
+    """Whether ``b`` is slower by more than a fifth, and how much time others have left."""
+
+    def __init__(self, saved=0.0):
+        self.saved = saved
+        self.asked = 0
+
+    def decided(self, session):
+        self.asked += 1
+        return session.compare("a", "b", "throughput").ratio.relation(1 / 1.2, 1 / 1.2) != "undecided"
+
+    def save(self, seconds):
+        self.saved += seconds
+
+    def draw(self, seconds):
+        if self.saved < seconds:
+            return False
+        self.saved -= seconds
+        return True
+
+
+def asked(question, slower, seconds=30.0):
+    machine = Machine(lambda variant: 0.004 * (slower if variant.name == "b" else 1), process=0.03, seed=1)
+    budget = Budget(seconds, precision=1e-9, questions=question)
+    result = measure([Variant("a"), Variant("b")], budget, host=machine.host)
+    return result, machine.clock()
+
+
+def test_a_session_with_a_decided_question_leaves_its_time_to_others():
+    question = Question()
+    result, seconds = asked(question, slower=2.0)
+    assert result.ended == "decided"
+    assert question.saved == pytest.approx(30.0 - seconds, abs=1.0)
+    assert question.saved > 5
+
+
+@pytest.mark.parametrize(("saved", "longest"), [(0.0, 31.5), (10.0, 41.5), (500.0, 60.0)])
+def test_a_session_with_an_open_question_takes_what_others_have_saved(saved, longest):
+    question = Question(saved)
+    result, seconds = asked(question, slower=1.2)
+    assert result.ended == "budget spent"
+    assert longest - 5 <= seconds <= longest
+    assert saved - question.saved <= seconds
+
+
+def test_a_session_that_is_asked_nothing_takes_its_budget():
+    question = Question(500.0)
+    question.decided = lambda session: None
+    result, seconds = asked(question, slower=2.0)
+    assert result.ended == "budget spent"
+    assert (question.saved, seconds <= 31.5) == (500.0, True)

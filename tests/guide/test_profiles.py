@@ -10,7 +10,7 @@ from optguide.records.recording import PROFILE_VARIABLE
 
 def test_quick_without_the_variable(monkeypatch):
     monkeypatch.delenv(PROFILE_VARIABLE, raising=False)
-    assert current() is PROFILES["quick"]
+    assert current() == PROFILES["quick"]
 
 
 @pytest.mark.parametrize("name", PROFILES)
@@ -19,7 +19,9 @@ def test_named_by_the_variable(monkeypatch, name):
     assert current().name == name
 
 
-@pytest.mark.parametrize("name", ["", "slow", "Quick", "7", "-minute", "0.5-minute", "nan-minute", "inf-minute"])
+@pytest.mark.parametrize(
+    "name", ["", "slow", "Quick", "7", "-minute", "0.5-minute", "nan-minute", "inf-minute"]
+)
 def test_unknown_names_are_refused(monkeypatch, name):
     monkeypatch.setenv(PROFILE_VARIABLE, name)
     with pytest.raises(OptionError, match="is no profile"):

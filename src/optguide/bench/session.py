@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from typing import Protocol
 
 from optguide.bench.disturbance import RoundConditions, spoiling
 from optguide.bench.process import GRACE_SECONDS
@@ -35,6 +36,22 @@ MEASURING_SHARE = 0.3
 """Share of a budget that goes into measuring at least, even where loading alone exceeds the rest. At this
 share three sets of workers are loaded, at about half six."""
 
+EXTENSION = 2.0
+"""How many times its budget a session with open questions may take, where others have saved the time."""
+
+
+class Questions(Protocol):
+    """What a session is to find out, and the time that sessions with such questions share."""
+
+    def decided(self, session: SessionResult) -> bool | None:
+        """Whether the session has answered all that it was asked; ``None`` where that is nothing."""
+
+    def save(self, seconds: float) -> None:
+        """Leave seconds that the session has not needed to others."""
+
+    def draw(self, seconds: float) -> bool:
+        """Take so many of the seconds that others have left; false where there are fewer."""
+
 
 @dataclass(frozen=True)
 class Budget:
@@ -48,6 +65,8 @@ class Budget:
         times ``seconds``. Without them there is no interval at all, which some callers cannot do without.
     :param processes: sets of workers that are measured even where loading them takes longer than the budget
         allows. Only from three on do they tell how much two processes of one variant differ.
+    :param questions: the session may end once they are decided, and goes on while they are not and there is
+        time that others have saved.
     """
 
     seconds: float = 20.0
@@ -55,6 +74,7 @@ class Budget:
     block: float = 0.2
     patience: float = 0.0
     processes: int = 1
+    questions: Questions | None = None
 
     def __post_init__(self) -> None:
         for name, value in (("budget", self.seconds), ("block", self.block), ("precision", self.precision)):
@@ -196,7 +216,7 @@ def measure(
     budget: Budget | None = None,
     *,
     control: bool = False,
-    decided: Callable[[SessionResult], bool] | None = None,
+    decided: Callable[[SessionResult], bool | None] | None = None,
     seed: int = 0,
     label: str = "measuring",
     host: Host = THIS_MACHINE,
@@ -222,8 +242,9 @@ def measure(
         raise OptionError(f"{twin!r} is the name of the A/A control.", "Give the variant another name.")
     everyone = [*variants, variants[0].with_(twin)] if twin else list(variants)
     rotation = Rotation({variant.name: (variant,) for variant in everyone}, seed=seed, host=host)
-    session = _ClosedLoop(everyone, budget or Budget(), rotation, twin)
-    session.run(label, decided)
+    budget = budget or Budget()
+    session = _ClosedLoop(everyone, budget, rotation, twin)
+    session.run(label, budget.questions.decided if budget.questions and not decided else decided)
     return session.result()
 
 
@@ -244,15 +265,28 @@ class _ClosedLoop:
         self.blocks: dict[str, list[Block]] = {name: [] for name in self.variants}
         self.conditions: list[RoundConditions] = []
 
-    def run(self, label: str, decided: Callable[[SessionResult], bool] | None) -> None:
+    def run(self, label: str, decided: Callable[[SessionResult], bool | None] | None) -> None:
         """Measure with one set of workers after the other, or with one where loading takes too long."""
         with self.rotation.held(label, self.budget.seconds):
             self._generation()
-            while self.rotation.alive and self.plan.wants_generation(
-                self.spent, answered=self._answered(decided)
+            while self.rotation.alive and (
+                self.plan.wants_generation(self.spent, answered=self._answered(decided)) or self._extended()
             ):
                 self.ended = "budget spent"
                 self._generation()
+        left = self.budget.seconds - self.spent.seconds
+        if self.budget.questions and self.ended != "budget spent" and left > 0:
+            self.budget.questions.save(left)
+
+    def _extended(self) -> bool:
+        """Draw the time of another set of workers from what others have saved, if a question is open."""
+        questions, spent = self.budget.questions, self.spent
+        if questions is None or self.plan.generations == 1 or self.ended != "budget spent":
+            return False
+        seconds = spent.seconds / spent.generations
+        if spent.seconds + seconds > EXTENSION * self.budget.seconds:
+            return False
+        return questions.decided(self.result(interim=True)) is False and questions.draw(seconds)
 
     def result(self, *, interim: bool = False) -> SessionResult:
         """What is known of every variant that did not fail."""
@@ -321,7 +355,7 @@ class _ClosedLoop:
         self.spent.add_turn(max(0.0, clock() - start))
         self.blocks[name].append(Block.from_reply(self.spent.rounds, self.spent.generations - 1, reply))
 
-    def _answered(self, decided: Callable[[SessionResult], bool] | None) -> bool:
+    def _answered(self, decided: Callable[[SessionResult], bool | None] | None) -> bool:
         """Whether every interval is as narrow as the budget asks for, or the caller's question is decided."""
         if self.spent.generations < MINIMUM_ROUNDS:
             return False

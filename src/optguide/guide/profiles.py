@@ -1,7 +1,8 @@
 """How long measuring may take: one number of minutes, from which every example's budget follows.
 
-``quick`` and ``full`` are two values of it: one for a reader who runs one script and for continuous integration,
-one for a published guide. The profile is part of every record, since it decides how wide the intervals are.
+``quick`` and ``full`` are two values of it: one for a reader who runs one script and for continuous
+integration, one for a published guide. The profile is part of every record, since it decides how wide the
+intervals are.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """What the sessions of an example are asked: the claims that look at its results.
 
 Which ratio an identifier stands for is known from the example's last record. A session then ends once its
-claims are decided, and leaves the rest of its time to those that are still open. Without such a record, as in the
-first build, every session takes its own budget.
+claims are decided, and leaves the rest of its time to those that are still open. Without such a record, as in
+the first build, every session takes its own budget.
 """
 
 from __future__ import annotations
@@ -74,13 +74,13 @@ class ClaimedQuestions:
         """Leave unused seconds to other sessions of this build."""
         self._keep(self._saved() + seconds)
 
-    def draw(self, seconds: float) -> float:
-        """At most so many of the seconds that others have left; they are gone with that."""
+    def draw(self, seconds: float) -> bool:
+        """Take so many of the seconds that others have left; false where there are fewer."""
         saved = self._saved()
-        drawn = min(saved, seconds)
-        if drawn > 0:
-            self._keep(saved - drawn)
-        return drawn
+        if saved < seconds:
+            return False
+        self._keep(saved - seconds)
+        return True
 
     def _saved(self) -> float:
         try:
