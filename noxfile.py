@@ -141,7 +141,7 @@ def discard(*folders: Path) -> None:
 
 @nox.session
 def docs(session: nox.Session) -> None:
-    """Measure and build the guide: -- [--profile quick|full] [--resume] [chapter | chapter/example]."""
+    """Measure and build: -- [--profile quick|full | --minutes 6] [--resume] [chapter | chapter/example]."""
     examples = ROOT / "examples"
     is_part = any((examples / name.partition("/")[0]).is_dir() for name in session.posargs if name)
     with only_build(session):

@@ -4,7 +4,7 @@ import pytest
 
 from optguide import Budget
 from optguide.errors import OptionError
-from optguide.guide.profiles import PROFILES, current, of_minutes
+from optguide.guide.profiles import PROFILES, current, name_of_minutes, of_minutes
 from optguide.records.recording import PROFILE_VARIABLE
 
 
@@ -47,7 +47,7 @@ def test_full_gives_first_inference_an_interval():
 
 
 def test_minutes_decide_every_budget(monkeypatch):
-    monkeypatch.setenv(PROFILE_VARIABLE, "6-minute")
+    monkeypatch.setenv(PROFILE_VARIABLE, name_of_minutes(6))
     assert current() == of_minutes(6)
     assert of_minutes(6).budget.seconds == pytest.approx(of_minutes(12).budget.seconds / 2)
     assert [of_minutes(minutes).name for minutes in (2, 7.9, 8, 60)] == ["quick", "quick", "full", "full"]

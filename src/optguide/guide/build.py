@@ -30,7 +30,7 @@ from pathlib import Path
 from optguide.errors import Failure, OptGuideError
 from optguide.guide import preparation
 from optguide.guide.examples import Example, examples, select
-from optguide.guide.profiles import PROFILES
+from optguide.guide.profiles import PROFILES, name_of_minutes
 from optguide.machine import Machine, measuring_lock
 from optguide.paths import build_dir, records_dir, repository
 from optguide.records.model import decode
@@ -132,13 +132,16 @@ def is_current(example: Example, state: BuildState) -> bool:
 def main(arguments: Sequence[str]) -> int:
     """Build the guide; the exit status is 1 where an example failed or the pages cannot be built."""
     parser = argparse.ArgumentParser(prog="nox -s docs --")
-    parser.add_argument("--profile", choices=tuple(PROFILES))
+    budget = parser.add_mutually_exclusive_group()
+    budget.add_argument("--profile", choices=tuple(PROFILES))
+    budget.add_argument("--minutes", type=float, help="about how long sessions measure altogether")
     parser.add_argument("--resume", action="store_true", help="go on with a build that was stopped")
     parser.add_argument("examples", nargs="*", help="measure only these chapters or chapter/example again")
     options = parser.parse_args(arguments)
     try:
+        profile = options.profile if options.minutes is None else name_of_minutes(options.minutes)
         with measuring_lock("nox -s docs", lend=True):  # the examples run the command
-            return _build(options.profile, options.examples, resume=options.resume)
+            return _build(profile, options.examples, resume=options.resume)
     except OptGuideError as error:
         print(error, file=sys.stderr)
         return error.exit_status

@@ -19,8 +19,6 @@ from optguide.records.reading import calling_script
 from optguide.records.recording import DEFAULT_PROFILE, PROFILE_VARIABLE
 from optguide.stats.estimate import MINIMUM_PROCESSES
 
-__all__ = ["PROFILES", "Profile", "current", "of_minutes"]
-
 SESSIONS = 27.0
 """How many budgets the sessions of all examples take together; start-ups, loads and traces come on top."""
 
@@ -66,6 +64,15 @@ def of_minutes(minutes: float) -> Profile:
 
 
 PROFILES = {"quick": of_minutes(2.25), "full": of_minutes(12)}
+
+
+def name_of_minutes(minutes: float) -> str:
+    """What names the profile of so many minutes in records and in ``OPTGUIDE_PROFILE``.
+
+    :raises OptionError: as :func:`of_minutes`.
+    """
+    of_minutes(minutes)
+    return f"{minutes:g}{SUFFIX}"
 
 
 def named(name: str) -> Profile:
