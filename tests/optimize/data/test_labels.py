@@ -108,6 +108,18 @@ def test_labels_that_are_no_classes_of_the_model(labelled, labels, cause):
     assert refused.value.remedy
 
 
+def test_a_label_for_every_input_of_a_batch(labelled):
+    pairs = np.array([[0, 1], [1, 0], [1, 1]])
+    subject = SourceModel(
+        "m", "ONNX", Path("f32.xml"), (Port("x", "float32", (2, 4)),), (Port("y", "float32", (2, 2)),)
+    )
+    rows = np.zeros((3, 2, 4), np.float32)
+    path = labelled(INDEXES)
+    np.savez(path, x=rows, labels=pairs)
+    data = read_data(Settings("m.onnx", data=str(path)), subject)
+    assert data.labels.tolist() == pairs.tolist()
+
+
 class TestOutputs:
     @pytest.mark.parametrize(
         ("labels", "outputs", "metric"),

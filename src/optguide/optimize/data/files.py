@@ -18,8 +18,6 @@ from optguide.optimize.data.samples import ArrayRows, Mapped, RawSamples, by_inp
 from optguide.optimize.model.source import Port
 from optguide.runtimes.inputs import from_files
 
-__all__ = ["has_arrays", "natural_key", "read_file", "read_folder"]
-
 LABELS = "labels"
 """Name of the array of labels in an ``.npz``, unless an input of the model has that name."""
 

@@ -15,8 +15,6 @@ from optguide.errors import InputError
 from optguide.optimize.data.files import natural_key
 from optguide.optimize.data.label_files import class_names, labels_beside
 
-__all__ = ["LabelledPictures", "has_pictures", "labelled_pictures"]
-
 SUFFIXES = frozenset({".bmp", ".gif", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"})
 
 _PARTS = (

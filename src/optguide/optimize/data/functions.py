@@ -13,8 +13,6 @@ from optguide.optimize.data.samples import ArrayRows, RawSamples, Samples, array
 from optguide.optimize.model.source import Port
 from optguide.references import called
 
-__all__ = ["MOST", "read_function"]
-
 MOST = 2000
 """Samples that are taken from an iterator, which may not end and is kept in memory."""
 

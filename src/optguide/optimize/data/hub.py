@@ -16,8 +16,6 @@ from optguide.optimize.data.images import ImageToInput, image_to_input
 from optguide.optimize.data.samples import RawSamples, by_port
 from optguide.optimize.model.source import SourceModel
 
-__all__ = ["MOST", "PREFIX", "read_hub"]
-
 PREFIX = "hub:"
 
 MOST = 2000

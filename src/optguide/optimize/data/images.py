@@ -25,7 +25,6 @@ from optguide.optimize.model.source import Port, SourceModel
 if TYPE_CHECKING:
     from PIL import Image
 
-__all__ = ["ImageToInput", "Preprocessing", "image_to_input", "read_images"]
 
 PREPROCESSING = "preprocess.json"
 

@@ -20,8 +20,6 @@ from typing import Any
 from optguide.errors import InputError
 from optguide.optimize.data.samples import load_npy
 
-__all__ = ["LABEL_FILES", "class_names", "labels_beside", "read_text"]
-
 LABEL_FILES = ("labels.npy", "labels.csv", "labels.txt")
 
 _LABEL_HEADINGS = frozenset(
@@ -54,7 +52,7 @@ def labels_beside(folder: Path, samples: Sequence[str]) -> Any:
             f"{folder} holds all samples of an input in one file, so a list of file names labels nothing.",
             "Save the labels in the order of the samples as labels.npy.",
         )
-    return _Table.read(path, samples).labels(samples, folder)
+    return _LabelTable.read(path, samples).labels(samples, folder)
 
 
 def class_names(folder: Path, samples: Sequence[str] = ()) -> tuple[str, ...]:
@@ -89,7 +87,7 @@ def read_text(path: Path) -> str:
 
 
 @dataclass(frozen=True)
-class _Table:
+class _LabelTable:
     """Rows of a file with labels.
 
     :param rows: cells by line number, without the headings.
@@ -105,7 +103,7 @@ class _Table:
     index: Mapping[str, int]
 
     @classmethod
-    def read(cls, path: Path, samples: Sequence[str]) -> _Table:
+    def read(cls, path: Path, samples: Sequence[str]) -> _LabelTable:
         """The rows of ``path``, whose columns are separated by tabs, semicolons, commas or spaces."""
         index = _index(samples)
         rows = {number: cells for number, cells in _rows(read_text(path), index) if any(cells)}
@@ -203,18 +201,17 @@ def _index(samples: Sequence[str]) -> dict[str, int]:
         [{path.name, path.stem} for path in paths],
     ):
         counts = Counter(itertools.chain.from_iterable(names))
-        for place, ways in enumerate(names):
-            for way in ways:
-                if counts[way] == 1:
-                    index.setdefault(way, place)
+        for place, spellings in enumerate(names):
+            for name in spellings:
+                if counts[name] == 1:
+                    index.setdefault(name, place)
     return index
 
 
 def _place(name: str, index: Mapping[str, int]) -> int | None:
     """Number of the sample that a line means by ``name``."""
     path = PurePosixPath(name.replace("\\", "/").casefold())
-    ways = (str(path), path.name) if name else ()
-    return next((index[way] for way in ways if way in index), None)
+    return index.get(str(path), index.get(path.name)) if name else None
 
 
 def _lists_files(path: Path, samples: Sequence[str]) -> bool:

@@ -14,8 +14,6 @@ from optguide.optimize.data.samples import RawSamples, array_of
 from optguide.optimize.model.source import Port, SourceModel
 from optguide.references import is_reference
 
-__all__ = ["class_outputs", "classes", "labels_for"]
-
 MOST_CLASSES = 100_000
 """An output with more numbers per sample holds no scores of classes."""
 
@@ -137,8 +135,7 @@ def _indexes(labels: NDArray[Any], counts: Sequence[int | None], batch: int) -> 
     """Numbers as indexes of classes; numbers that are none come back as they are."""
     rows = labels.reshape(len(labels), -1)
     width = rows.shape[1]
-    one_per_input = width in (1, batch) and np.array_equal(rows, np.round(rows)) and rows.max() > 1
-    if width > 1 and not one_per_input:
+    if width > 1 and width != batch:
         if width not in counts and None not in counts:
             return labels
         if rows.min() >= 0 and np.allclose(rows.sum(axis=1), 1, atol=1e-3):

@@ -14,21 +14,6 @@ from numpy.typing import NDArray
 from optguide.errors import Failure, InputError, described
 from optguide.optimize.model.source import Port, SourceModel
 
-__all__ = [
-    "ArrayRows",
-    "FittedSamples",
-    "Mapped",
-    "RawSamples",
-    "Sample",
-    "Samples",
-    "array_of",
-    "by_input",
-    "by_port",
-    "load_npy",
-    "parts_of",
-    "reject_non_finite",
-]
-
 T = TypeVar("T")
 T_co = TypeVar("T_co", covariant=True)
 

@@ -28,7 +28,6 @@ from optguide.storage import atomic_folder
 if TYPE_CHECKING:
     import openvino
 
-__all__ = ["Answers", "Array", "answers_to", "checksum", "load", "store"]
 
 Array = npt.NDArray[Any]
 

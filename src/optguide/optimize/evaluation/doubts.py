@@ -18,8 +18,6 @@ from optguide.optimize.evaluation.metrics import Metric, chosen_classes
 from optguide.optimize.outcome import Quality
 from optguide.stats.accuracy import accuracy
 
-__all__ = ["doubt"]
-
 _LOOK = "Check the labels, the order of classes and how inputs are prepared: no accuracy here can be trusted."
 
 

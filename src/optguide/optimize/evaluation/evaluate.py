@@ -35,7 +35,6 @@ from optguide.storage import storage_errors
 if TYPE_CHECKING:
     import openvino
 
-__all__ = ["JUDGING", "Job", "compiled_for", "evaluate", "evaluate_file"]
 
 JUDGING = Deployment("THROUGHPUT", requests=0)
 """How a precision is evaluated before there are candidates: many samples are answered soonest this way."""

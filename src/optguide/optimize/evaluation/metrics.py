@@ -11,7 +11,7 @@ import math
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
@@ -23,10 +23,12 @@ from optguide.optimize.data.dataset import Data
 from optguide.optimize.data.labels import class_outputs, classes
 from optguide.optimize.evaluation.answers import Answers, Array
 from optguide.optimize.model.source import Port, SourceModel
-from optguide.optimize.model.structure import classifies
+from optguide.optimize.model.structure import classifies, is_probability
 from optguide.quiet import no_telemetry
 
-__all__ = ["Kind", "Metric", "Rule", "Scores", "chosen_classes", "resolve", "score"]
+if TYPE_CHECKING:
+    import openvino
+
 
 Kind = Literal["correct", "value", "whole"]
 Rule = Literal["top-k", "agreement", "cosine", "mean error", "function"]
@@ -161,7 +163,7 @@ def _labelled_metric(labels: Array, model: SourceModel) -> Metric:
     metric = _mean_error(labels, model)
     if not np.isin(labels, (0, 1)).all():
         return metric
-    if math.prod(labels.shape[1:]) == 1 and _is_probability(model, metric.output):
+    if math.prod(labels.shape[1:]) == 1 and is_probability(_graph(model), metric.output):
         return Metric("top-1", "top-k", proxy=False, kind="correct", output=metric.output)
     raise OptionError(
         f"Labels are 0 and 1 only, and the output {model.outputs[metric.output].name} does not end in a "
@@ -175,26 +177,17 @@ def _are_classes(labels: Array, model: SourceModel) -> bool:
     return labels.dtype.kind in "iub" and labels.shape[1:] in ((), (1,), (model.batch,))
 
 
-def _is_probability(model: SourceModel, output: int) -> bool:
-    """Whether an output ends in a sigmoid, apart from what only reshapes it."""
+def _proxy(model: SourceModel) -> Metric:
+    """The metric for data without labels where none is named."""
+    is_classifier = len(model.outputs) == 1 and classes(model.outputs[0]) and classifies(_graph(model))
+    return _agreement(0) if is_classifier else _cosine()
+
+
+def _graph(model: SourceModel) -> openvino.Model:
     no_telemetry()
     import openvino
 
-    op = openvino.Core().read_model(model.file).outputs[output].get_node()
-    while op.get_type_name() in ("Result", "Convert", "Reshape", "Squeeze", "Unsqueeze"):
-        op = op.input_value(0).get_node()
-    return str(op.get_type_name()) == "Sigmoid"
-
-
-def _proxy(model: SourceModel) -> Metric:
-    """The metric for data without labels where none is named."""
-    if len(model.outputs) == 1 and classes(model.outputs[0]):
-        no_telemetry()
-        import openvino
-
-        if classifies(openvino.Core().read_model(model.file)):
-            return _agreement(0)
-    return _cosine()
+    return openvino.Core().read_model(model.file)
 
 
 def _class_output(model: SourceModel, name: str, labels: Array | None = None) -> int:

@@ -30,8 +30,6 @@ from optguide.optimize.outcome import Kept, Quality
 from optguide.stats.accuracy import FEWEST_SAMPLES, NORMAL, RESAMPLES, accuracy, compare_accuracy
 from optguide.stats.estimate import CONFIDENCE, Estimate, Relation
 
-__all__ = ["evaluated", "samples_to_show"]
-
 MOST_FOR_BOOTSTRAP = 2000
 """Its jackknife grows with the square of the samples, and by then the mean is as good as normal."""
 

@@ -25,7 +25,7 @@ from optguide.runtimes.openvino_models import port_name, set_batch
 if TYPE_CHECKING:
     import openvino
 
-__all__ = ["attends", "batchable", "classifies", "unbounded_below"]
+__all__ = ["attends", "batchable", "classifies", "is_probability", "unbounded_below"]
 
 _RESHAPING = frozenset({"Convert", "Reshape", "Squeeze", "Transpose", "Unsqueeze"})
 _CHOOSING = frozenset({"LogSoftmax", "Softmax"})
@@ -48,6 +48,14 @@ def attends(model: openvino.Model) -> bool:
         if kind == "ScaledDotProductAttention" or (kind == "Softmax" and _weights_activations(op)):
             return True
     return False
+
+
+def is_probability(model: openvino.Model, output: int) -> bool:
+    """Whether an output ends in a sigmoid, apart from what only reshapes it."""
+    op = _before(model.outputs[output].get_node())
+    while op.get_type_name() in _RESHAPING:
+        op = _before(op)
+    return str(op.get_type_name()) == "Sigmoid"
 
 
 def classifies(model: openvino.Model, output: int = 0) -> bool:
