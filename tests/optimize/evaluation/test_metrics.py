@@ -152,7 +152,7 @@ class TestFunctions:
         [
             ("", "missing", "has no 'missing'"),
             ("1 / 0", "share", "division by zero"),
-            ("share = 3", "share", "no function"),
+            ("share = 3", "share", "not a function"),
         ],
     )
     def test_what_cannot_be_imported_is_refused(self, module, text, function, said):
