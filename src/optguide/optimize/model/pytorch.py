@@ -13,8 +13,6 @@ from optguide.optimize.config import Settings
 from optguide.quiet import quietly
 from optguide.references import called
 
-__all__ = ["converted"]
-
 _RETURN = (
     "Return (module, example_inputs), the latter a tensor, a tuple of tensors, or a dict of them by name."
 )
