@@ -12,7 +12,12 @@ CLASSES = [
 
 
 def test_exported_names():
-    assert set(errors.__all__) == {item.__name__ for item in CLASSES} | {"by_name", "described", "first_line"}
+    assert set(errors.__all__) == {item.__name__ for item in CLASSES} | {
+        "by_name",
+        "described",
+        "first_line",
+        "telling_lines",
+    }
 
 
 @pytest.mark.parametrize("kind", CLASSES)

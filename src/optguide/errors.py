@@ -33,6 +33,7 @@ __all__ = [
     "by_name",
     "described",
     "first_line",
+    "telling_lines",
 ]
 
 
@@ -126,14 +127,20 @@ class EnvironmentMissing(Failure):
     """An isolated environment or an optional package is not installed."""
 
 
-def first_line(error: BaseException) -> str:
-    """The first line of an exception's message that says more than where in OpenVINO's code it was raised.
+def telling_lines(error: BaseException) -> list[str]:
+    """The lines of an exception's message that say more than where in OpenVINO's code it was raised.
 
-    It is cut to a length that a person reads; the type where there is no message.
+    Each is cut to a length that a person reads. Where there is no message, the type stands for it.
     """
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    telling = [line for line in lines if not line.startswith(LOCATION_PREFIXES)]
-    return (telling or lines or [type(error).__name__])[0][:300]
+    lines = [line.strip()[:300] for line in str(error).splitlines() if line.strip()]
+    return (
+        [line for line in lines if not line.startswith(LOCATION_PREFIXES)] or lines or [type(error).__name__]
+    )
+
+
+def first_line(error: BaseException) -> str:
+    """The first of :func:`telling_lines`."""
+    return telling_lines(error)[0]
 
 
 def described(error: BaseException) -> str:

@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from optguide.errors import DeviceError, InputError, ModelError, OptGuideError, PropertyError
-from optguide.openvino_release import CORE_PROPERTIES, LOCATION_PREFIXES, UNREADABLE, VIRTUAL_DEVICES
+from optguide.errors import DeviceError, InputError, ModelError, OptGuideError, PropertyError, telling_lines
+from optguide.openvino_release import CORE_PROPERTIES, UNREADABLE, VIRTUAL_DEVICES
 from optguide.runtimes.devices import absent, named
 
 _SEE = "Run `optguide machine --properties` for what the device supports."
@@ -17,9 +17,7 @@ _SEE = "Run `optguide machine --properties` for what the device supports."
 
 def telling_line(error: BaseException) -> str:
     """The sentence a person can use: OpenVINO puts source locations around it."""
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    telling = [line for line in lines if not line.startswith(LOCATION_PREFIXES)]
-    text = (telling or lines or [type(error).__name__])[-1][:300]
+    text = telling_lines(error)[-1]
     return text if text.endswith((".", "!")) else f"{text}."
 
 
