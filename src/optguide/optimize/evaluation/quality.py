@@ -67,18 +67,12 @@ def evaluated(
             "Return booleans, numbers, or one number, and always the same.",
         )
     in_points = before.kind == "correct"
-    loss: Estimate | None
-    if in_points:
-        value = accuracy(after.values)
-        loss = compare_accuracy("32-bit floats", before.values, metric.name, after.values).drop
-    elif before.kind == "value":
-        value = _mean(after.values, metric)
-        loss = _relative_loss(before.values, after.values, metric.higher_is_better)
-    else:
+    if before.kind == "whole":
         value, loss = _resampled(metric, original, other or original, seconds)
-    quality = Quality(
-        metric.name, metric.proxy, value, None, 100 * max_drop if in_points else max_drop, "kept"
-    )
+    else:
+        value, loss = _by_sample(metric, before.values, after.values, in_points=in_points)
+    limit = 100 * max_drop if in_points else max_drop
+    quality = Quality(metric.name, metric.proxy, value, None, limit, "kept")
     if other is None:
         return quality
     if loss is None:
@@ -87,8 +81,17 @@ def evaluated(
     if _identical(original, other):
         method = "every answer is bit for bit that of 32-bit floats"
         return replace(quality, loss=Estimate(0.0, 0.0, 0.0, loss.unit, loss.n, method))
-    kept, note = _kept(loss, quality.limit, in_points=in_points)
-    return replace(quality, loss=loss, kept=kept, note=note)
+    outcome, note = _kept(loss, quality.limit, in_points=in_points)
+    return replace(quality, loss=loss, kept=outcome, note=note)
+
+
+def _by_sample(
+    metric: Metric, before: Array, after: Array, *, in_points: bool
+) -> tuple[Estimate, Estimate | None]:
+    """Value and loss of a metric that gives a result for each sample."""
+    if in_points:
+        return accuracy(after), compare_accuracy("32-bit floats", before, metric.name, after).drop
+    return _mean(after, metric), _relative_loss(before, after, metric.higher_is_better)
 
 
 def samples_to_show(limit: float) -> int | None:
