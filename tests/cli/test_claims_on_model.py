@@ -16,7 +16,7 @@ def test_verdicts_on_a_model(optguide, ir):
     assert found.status == 0, found.err
     assert "The guide's claims on linear" in found.out
     assert "async-does-not-shorten-an-inference, on the page deploy/async-api" in found.out
-    assert "start and wait over infer, latency: " in found.out
+    assert "start and wait against infer, latency: " in found.out
     assert "There is no INT8 model to compare with." in found.out
     assert "2 claims: " in found.out
     assert "1 not measurable here" in found.out

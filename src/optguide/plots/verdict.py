@@ -16,7 +16,7 @@ AXIS = 30
 TEXT_UP, TEXT_DOWN = 13, 53
 
 
-def verdict_interval_svg(
+def verdict_interval_svg(  # noqa: PLR0913  an interval, its bounds and their words
     low: float,
     high: float,
     value: float,
@@ -25,6 +25,7 @@ def verdict_interval_svg(
     label: str,
     unit: str = "ratio",
     holds: Literal["above", "below", "between"] | None = None,
+    words: str = "",
 ) -> str:
     """An inline SVG: an axis, the interval with its value, and the bound or bounds it is held against.
 
@@ -40,13 +41,14 @@ def verdict_interval_svg(
     :param label: a plain-text description for readers who cannot see the drawing.
     :param unit: unit of all numbers, as in :class:`~optguide.stats.estimate.Estimate`.
     :param holds: the side of the bounds where the claim holds; it is shaded. ``None`` shades nothing.
+    :param words: value and interval as text, such as a ratio that says its direction.
     """
     edges = sorted([bounds] if isinstance(bounds, int | float) else bounds)
     low, high = min(low, value), max(high, value)
     place = _scale([value, *edges], low, high)
     left, right, middle = place(low), place(high), place(value)
     limits = " to ".join(_chosen(edge, unit) for edge in edges)
-    numbers = estimate(Span(value, low, high, unit))
+    numbers = words or estimate(Span(value, low, high, unit))
     title = f"{label}: {numbers}, held against {limits}"
     return "".join(
         [

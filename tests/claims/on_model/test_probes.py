@@ -65,7 +65,7 @@ def test_a_session_measures_what_is_wanted_and_nothing_else(model):
     assert found.keys() == set(wanted)
     result = found["model.int8_over_f32"]
     assert isinstance(result, Result)
-    assert (result.label, result.unit) == ("INT8 over f32, latency", "ratio")
+    assert (result.label, result.unit) == ("INT8 against f32, latency", "ratio")
     assert result.low <= result.value <= result.high
 
 
@@ -166,7 +166,7 @@ def test_the_one_named_first_is_the_better_one(model, monkeypatch):
     monkeypatch.setattr(probing, "measure", session)
     result = SESSIONS["precisions"].run(["model.default_over_f32"], model, 9.0, "test")
     found = result["model.default_over_f32"]
-    assert (found.value, found.label) == (3.0, "default precision over f32, latency")
+    assert (found.value, found.label) == (3.0, "default precision against f32, latency")
     assert found.evidence["others_share"] == 0.5
 
     def starts(variants, repeats, **options):

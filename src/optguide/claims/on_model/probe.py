@@ -70,19 +70,22 @@ def on_the_cpu(model: ModelUnderTest) -> str:
 
 
 def measured(
-    label: str, estimate: Callable[[], Estimate], evidence: Mapping[str, Any] | None = None
+    label: str,
+    estimate: Callable[[], Estimate],
+    evidence: Mapping[str, Any] | None = None,
+    above: str = "",
 ) -> Result | str:
     """The result that ``estimate`` gives, or why it gives none.
 
     :param label: name of the result in sentences.
+    :param above: of a ratio, what a value above one means.
     """
     try:
         value = estimate()
     except OptGuideError as error:
         return reason(error)
-    return Result(
-        value.value, value.low, value.high, value.unit, value.n, value.method, label, evidence or {}
-    )
+    values = (value.value, value.low, value.high, value.unit, value.n, value.method)
+    return Result(*values, label, evidence or {}, above)
 
 
 def reason(error: OptGuideError) -> str:
@@ -103,6 +106,7 @@ class Ratio:
     :param quantity: ``latency``, ``throughput``, or a stage of the start.
     :param obstacle: why it means nothing for a model, if so.
     :param label: name of the ratio in sentences; made of both variants' names where empty.
+    :param above: what a value above one means.
     """
 
     result: str
@@ -111,6 +115,7 @@ class Ratio:
     quantity: str
     obstacle: Obstacle = lambda _: ""
     label: str = ""
+    above: str = "faster"
 
 
 @dataclass(frozen=True)
@@ -174,13 +179,14 @@ def _compared(session: SessionResult, variants: Mapping[str, Variant], ratio: Ra
         return reason(error)
     share = session.others_share
     return measured(
-        f"{better} over {base}, {ratio.quantity}",
+        f"{better} against {base}, {ratio.quantity}",
         lambda: comparison.ratio,
         {
             **comparison_evidence(comparison),
             "others_share": None if math.isnan(share) else share,
             "rounds": session.rounds,
         },
+        ratio.above,
     )
 
 

@@ -62,7 +62,7 @@ class StartProbe(Comparisons):
         except OptGuideError as error:
             return dict.fromkeys(results, reason(error))
         return {
-            ratio.result: measured(ratio.label, partial(_gain, starts, variants, ratio))
+            ratio.result: measured(ratio.label, partial(_gain, starts, variants, ratio), above=ratio.above)
             for ratio in self.requested(results)
         }
 
@@ -101,18 +101,19 @@ _IS_ONNX = unless(
 
 def _start(name: str, better: str, base: str, stage: str, label: str) -> Ratio:
     obstacle = _IS_ONNX if name == "ir_over_onnx" else lambda _: ""
-    return Ratio(f"model.start.{name}", better, base, stage, obstacle, label)
+    above = "longer" if better == base else "faster"  # one call against others of the same start
+    return Ratio(f"model.start.{name}", better, base, stage, obstacle, label, above)
 
 
 STARTS = StartProbe(
     "fresh processes",
     _variants,
     (
-        _start("cached_over_compiled", "cached", "plain", "total", "model cache over compiling anew"),
-        _start("mapped_over_copied", "ir", "copied", "load", "weights mapped over copied, loading"),
-        _start("ir_over_onnx", "ir", "plain", "total", "IR over ONNX, first inference"),
-        _start("first_over_steady", "plain", "plain", "first", "first call over steady ones"),
-        _start("second_over_steady", "plain", "plain", "second", "second call over steady ones"),
+        _start("cached_over_compiled", "cached", "plain", "total", "model cache against compiling anew"),
+        _start("mapped_over_copied", "ir", "copied", "load", "weights mapped against copied, loading"),
+        _start("ir_over_onnx", "ir", "plain", "total", "IR against ONNX, first inference"),
+        _start("first_over_steady", "plain", "plain", "first", "first call against steady ones"),
+        _start("second_over_steady", "plain", "plain", "second", "second call against steady ones"),
     ),
 )
 

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from docutils import nodes
 
 from optguide import claims
+from optguide import format as fmt
 from optguide.claims import BUILD_OUTCOMES, Chance, Claim, ClaimOutcome, Condition, Verdict
 from optguide.errors import ClaimError
 from optguide.guide.sphinxext.links import page_link
@@ -173,8 +174,10 @@ def _drawing(condition: Condition, identifier: str, result: Result) -> nodes.raw
         label=label,
         unit=result.unit,
         holds=condition.side,
+        words=result.text,
     )
-    caption = f'<div class="provenance">{escape(label)}</div>'
+    ways = f" (left {fmt.OPPOSITES[result.above]}, right {result.above})" if result.above else ""
+    caption = f'<div class="provenance">{escape(label + ways)}</div>'
     return nodes.raw("", f'<div class="drawn">{caption}{drawing}</div>', format="html")
 
 
