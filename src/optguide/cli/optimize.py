@@ -39,7 +39,7 @@ ROWS = 10
 """Candidates in the table; the page has them all."""
 
 EXPLAINED = ("failed", "too inaccurate", "over the latency limit", "latency limit not shown")
-"""Fates that the ratio beside them does not explain; of as many candidates as in the table why is said."""
+"""Statuses that the ratio does not explain; the reason is given for as many as the table has rows."""
 
 AFTERWARDS = ("resume", "budget", "wait", "as_json", "claims", "debug")
 """Options that go with ``--resume``; all others stay as the run began, and so do these where not given."""
@@ -249,7 +249,7 @@ def _print(report: WrittenReport, folder: Path) -> None:
     output.paragraph("")
     _print_candidates(outcome)
     names = ", ".join(file.name for file in report.files)
-    output.paragraph(f"WrittenReport to {folder}: {names}.")
+    output.paragraph(f"The report is in {folder}: {names}.")
     if report.check:
         output.paragraph(f"To cross-check the winner: cd {shlex.quote(str(folder))} && {report.check}")
     output.paragraph(f"{Machine.from_dict(outcome.state.machine).summary()}.")

@@ -1,6 +1,6 @@
 import pytest
 
-from optguide.claims.on_model.probe import measured, reason
+from optguide.claims.on_model.probe import measured, reason, result_of
 from optguide.errors import Busy, NotEnoughSamples, WorkerDied
 from optguide.records import Result
 from optguide.stats.estimate import Estimate
@@ -10,9 +10,10 @@ def test_what_was_not_estimated_has_its_reason():
     def too_few():
         raise NotEnoughSamples("Too few rounds.", "Give more time.")
 
-    estimate = Estimate(2.0, 1.5, 2.5, "ratio", 7, "median")
-    assert measured("a over b", lambda: estimate) == Result(2.0, 1.5, 2.5, "ratio", 7, "median", "a over b")
-    assert measured("b over a", too_few) == "Too few rounds."
+    result = Result(2.0, 1.5, 2.5, "ratio", 7, "median", "a over b")
+    assert result_of(Estimate(2.0, 1.5, 2.5, "ratio", 7, "median"), "a over b") == result
+    assert measured(lambda: result) == result
+    assert measured(too_few) == "Too few rounds."
 
 
 def test_a_taken_machine_ends_everything():

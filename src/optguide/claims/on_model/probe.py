@@ -1,16 +1,17 @@
 """A probe: one short measurement of the reader's model, whose results decide conditions of claims.
 
-Most probes compare variants pairwise. :class:`Comparisons` is what those have in common, and
-:class:`SessionProbe` the one that lets its variants take turns in an interleaved session.
+Most compare variants pairwise; in a :class:`SessionProbe` these take turns in an interleaved session.
 """
 
 from __future__ import annotations
 
 import itertools
 import math
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass
-from typing import Any, Literal, Protocol
+from dataclasses import asdict, dataclass
+from functools import partial
+from typing import Any, Literal
 
 from optguide.bench.result import SessionResult
 from optguide.bench.session import Budget, measure
@@ -38,27 +39,6 @@ Obstacle = Callable[[ModelUnderTest], str]
 """Why something means nothing for a model, in one sentence; empty if it does mean something."""
 
 
-class Probe(Protocol):
-    """One short measurement. Only the results that are asked for are measured and returned."""
-
-    @property
-    def results(self) -> Collection[str]:
-        """Identifiers of all results that it can yield."""
-
-    def obstacle(self, result: str, model: ModelUnderTest) -> str:
-        """Why a result means nothing for this model or device, in one sentence; empty if it does."""
-
-    def minimum_seconds(self, results: Collection[str], model: ModelUnderTest) -> float:
-        """An estimate of the seconds that it needs to yield ``results``, loading included."""
-
-    def run(self, results: Collection[str], model: ModelUnderTest, seconds: float, label: str) -> Outcomes:
-        """All of ``results``, or why there is none.
-
-        :param seconds: for everything, loading included.
-        :param label: activity shown as progress.
-        """
-
-
 def unless(applies: Callable[[ModelUnderTest], bool], sentence: str) -> Obstacle:
     """An obstacle, ``sentence``, for models to which something does not apply."""
     return lambda model: "" if applies(model) else sentence
@@ -69,23 +49,23 @@ def on_the_cpu(model: ModelUnderTest) -> str:
     return "" if model.on_cpu else f"It is about the CPU, and the device is {model.device}."
 
 
-def measured(
-    label: str,
-    estimate: Callable[[], Estimate],
-    evidence: Mapping[str, Any] | None = None,
-    above: str = "",
-) -> Result | str:
-    """The result that ``estimate`` gives, or why it gives none.
+def measured(result: Callable[[], Result]) -> Result | str:
+    """What ``result`` gives, or why it gives nothing."""
+    try:
+        return result()
+    except OptGuideError as error:
+        return reason(error)
+
+
+def result_of(
+    estimate: Estimate, label: str, evidence: Mapping[str, Any] | None = None, above: str = ""
+) -> Result:
+    """An estimate as a result.
 
     :param label: name of the result in sentences.
     :param above: of a ratio, what a value above one means.
     """
-    try:
-        value = estimate()
-    except OptGuideError as error:
-        return reason(error)
-    values = (value.value, value.low, value.high, value.unit, value.n, value.method)
-    return Result(*values, label, evidence or {}, above)
+    return Result(**asdict(estimate), label=label, evidence=evidence or {}, above=above)
 
 
 def reason(error: OptGuideError) -> str:
@@ -119,8 +99,8 @@ class Ratio:
 
 
 @dataclass(frozen=True)
-class Comparisons:
-    """Variants and the ratios between them.
+class Probe(ABC):
+    """One short measurement. Only the results that are asked for are measured and returned.
 
     :param title: activity shown as progress.
     :param variants: made for a model, by key.
@@ -131,13 +111,38 @@ class Comparisons:
     variants: Callable[[ModelUnderTest], Mapping[str, Variant]]
     ratios: tuple[Ratio, ...]
 
+    @abstractmethod
+    def minimum_seconds(self, results: Collection[str], model: ModelUnderTest) -> float:
+        """An estimate of the seconds that it needs to yield ``results``, loading included."""
+
+    @abstractmethod
+    def measure(
+        self, results: Collection[str], model: ModelUnderTest, seconds: float, label: str
+    ) -> Outcomes:
+        """All of ``results``, or why there is none.
+
+        :param seconds: for everything, loading included.
+        :param label: activity shown as progress.
+        :raises OptGuideError: nothing could be measured.
+        """
+
+    def run(self, results: Collection[str], model: ModelUnderTest, seconds: float, label: str) -> Outcomes:
+        """The same, where a failure is the reason why there are no results.
+
+        :raises Busy: the machine is taken.
+        """
+        try:
+            return self.measure(results, model, seconds, f"{label}: {self.title}")
+        except OptGuideError as error:
+            return dict.fromkeys(results, reason(error))
+
     @property
     def results(self) -> Collection[str]:
-        """Identifiers of the ratios."""
+        """Identifiers of all results that it can yield."""
         return tuple(ratio.result for ratio in self.ratios)
 
     def obstacle(self, result: str, model: ModelUnderTest) -> str:
-        """The obstacle of the ratio itself."""
+        """Why a result means nothing for this model or device, in one sentence; empty if it does."""
         return next(ratio.obstacle(model) for ratio in self.ratios if ratio.result == result)
 
     def requested(self, results: Collection[str]) -> list[Ratio]:
@@ -150,7 +155,7 @@ class Comparisons:
         return {key: variant for key, variant in self.variants(model).items() if key in keys}
 
 
-class SessionProbe(Comparisons):
+class SessionProbe(Probe):
     """Variants that take turns in one session."""
 
     def minimum_seconds(self, results: Collection[str], model: ModelUnderTest) -> float:
@@ -160,34 +165,25 @@ class SessionProbe(Comparisons):
         measuring = max(SECONDS_PER_VARIANT * len(variants), inferences * model.inference)
         return model.loading * len(variants) + measuring
 
-    def run(self, results: Collection[str], model: ModelUnderTest, seconds: float, label: str) -> Outcomes:
+    def measure(
+        self, results: Collection[str], model: ModelUnderTest, seconds: float, label: str
+    ) -> Outcomes:
         """Measure the variants and compare them."""
         variants = self.needed(results, model)
         budget = Budget(max(seconds, self.minimum_seconds(results, model)), PRECISION)
-        try:
-            session = measure(list(variants.values()), budget, label=f"{label}: {self.title}")
-        except OptGuideError as error:
-            return dict.fromkeys(results, reason(error))
-        return {ratio.result: _compared(session, variants, ratio) for ratio in self.requested(results)}
+        session = measure(list(variants.values()), budget, label=label)
+        return {
+            ratio.result: measured(partial(_compared, session, variants, ratio))
+            for ratio in self.requested(results)
+        }
 
 
-def _compared(session: SessionResult, variants: Mapping[str, Variant], ratio: Ratio) -> Result | str:
+def _compared(session: SessionResult, variants: Mapping[str, Variant], ratio: Ratio) -> Result:
     base, better = variants[ratio.base].name, variants[ratio.better].name
-    try:
-        comparison = session.compare(base, better, ratio.quantity)
-    except OptGuideError as error:
-        return reason(error)
-    share = session.others_share
-    return measured(
-        f"{better} against {base}, {ratio.quantity}",
-        lambda: comparison.ratio,
-        {
-            **comparison_evidence(comparison),
-            "others_share": None if math.isnan(share) else share,
-            "rounds": session.rounds,
-        },
-        ratio.above,
-    )
+    comparison = session.compare(base, better, ratio.quantity)
+    share = None if math.isnan(session.others_share) else session.others_share
+    evidence = {**comparison_evidence(comparison), "others_share": share, "rounds": session.rounds}
+    return result_of(comparison.ratio, f"{better} against {base}, {ratio.quantity}", evidence, ratio.above)
 
 
 def _inferences(variant: Variant, model: ModelUnderTest) -> float:

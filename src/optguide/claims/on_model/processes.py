@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
@@ -13,17 +12,17 @@ from optguide.bench.process import LOAD_SECONDS
 from optguide.bench.variant import Variant
 from optguide.claims.on_model.model import ModelUnderTest
 from optguide.claims.on_model.probe import (
-    Comparisons,
     Outcomes,
+    Probe,
     Ratio,
     measured,
     on_the_cpu,
-    reason,
+    result_of,
     unless,
 )
-from optguide.errors import OptGuideError
+from optguide.records import Result
 from optguide.stats.comparison import paired
-from optguide.stats.estimate import MINIMUM_ROUNDS, Estimate, median_of_rounds
+from optguide.stats.estimate import MINIMUM_ROUNDS, median_of_rounds
 
 STEADY_CALLS = 10
 """Calls after the second, whose median is what steady means."""
@@ -37,7 +36,7 @@ DRAWN = 12
 ERROR = "model.default.error"
 
 
-class StartProbe(Comparisons):
+class StartProbe(Probe):
     """Fresh processes of a few variants, in turn: from the import to the first result and a little beyond.
 
     A ratio of a variant with itself compares a stage of its starts with the steady calls of the same starts.
@@ -49,20 +48,19 @@ class StartProbe(Comparisons):
         filling = 1 if "cached" in variants else 0
         return (filling + MINIMUM_ROUNDS * len(_distinct(variants))) * _seconds_per_start(model)
 
-    def run(self, results: Collection[str], model: ModelUnderTest, seconds: float, label: str) -> Outcomes:
+    def measure(
+        self, results: Collection[str], model: ModelUnderTest, seconds: float, label: str
+    ) -> Outcomes:
         """Start the variants as often as time allows."""
         variants = self.needed(results, model)
-        distinct, label = _distinct(variants), f"{label}: {self.title}"
+        distinct = _distinct(variants)
         affordable = seconds / (len(distinct) * _seconds_per_start(model))
         repeats = int(min(MOST_STARTS, max(MINIMUM_ROUNDS, affordable)))
-        try:
-            if cached := variants.get("cached"):
-                first_inference([cached], 1, steady=1, label=f"{label}, filling the cache")
-            starts = first_inference(distinct, repeats, steady=STEADY_CALLS, label=label)
-        except OptGuideError as error:
-            return dict.fromkeys(results, reason(error))
+        if cached := variants.get("cached"):
+            first_inference([cached], 1, steady=1, label=f"{label}, filling the cache")
+        starts = first_inference(distinct, repeats, steady=STEADY_CALLS, label=label)
         return {
-            ratio.result: measured(ratio.label, partial(_gain, starts, variants, ratio), above=ratio.above)
+            ratio.result: measured(partial(_gain, starts, variants, ratio))
             for ratio in self.requested(results)
         }
 
@@ -87,11 +85,12 @@ def _seconds_per_start(model: ModelUnderTest) -> float:
     return model.loading + (2 + STEADY_CALLS) * model.inference
 
 
-def _gain(starts: ColdStart, variants: Mapping[str, Variant], ratio: Ratio) -> Estimate:
+def _gain(starts: ColdStart, variants: Mapping[str, Variant], ratio: Ratio) -> Result:
     base, better = variants[ratio.base].name, variants[ratio.better].name
     if base != better:
-        return starts.compare(base, better, ratio.quantity).ratio
-    return paired(starts.values(base, ratio.quantity), starts.values(base, "steady"))
+        return result_of(starts.compare(base, better, ratio.quantity).ratio, ratio.label, above=ratio.above)
+    gain = paired(starts.values(base, ratio.quantity), starts.values(base, "steady"))
+    return result_of(gain, ratio.label, above=ratio.above)
 
 
 _IS_ONNX = unless(
@@ -118,45 +117,41 @@ STARTS = StartProbe(
 )
 
 
-@dataclass(frozen=True)
-class ExactnessProbe:
+def _about_exactness(model: ModelUnderTest) -> str:
+    """Another device, or too few inputs."""
+    count = len(model.plain.inputs)
+    if 0 < count < MINIMUM_ROUNDS:
+        return f"It takes {MINIMUM_ROUNDS} sets of inputs to judge it, and this is {count}."
+    return on_the_cpu(model)
+
+
+class ExactnessProbe(Probe):
     """How far the default precision moves the first output from that of 32-bit floats, input by input."""
-
-    @property
-    def results(self) -> Collection[str]:
-        """The median error."""
-        return (ERROR,)
-
-    def obstacle(self, _result: str, model: ModelUnderTest) -> str:
-        """Another device, or too few inputs."""
-        count = len(model.plain.inputs)
-        if 0 < count < MINIMUM_ROUNDS:
-            return f"It takes {MINIMUM_ROUNDS} sets of inputs to judge it, and this is {count}."
-        return on_the_cpu(model)
 
     def minimum_seconds(self, _results: Collection[str], model: ModelUnderTest) -> float:
         """Loading both precisions, and all inferences."""
         return 2 * (model.loading + (len(model.plain.inputs) or DRAWN) * model.inference)
 
-    def run(self, _results: Collection[str], model: ModelUnderTest, _seconds: float, _label: str) -> Outcomes:
+    def measure(
+        self, _results: Collection[str], model: ModelUnderTest, _seconds: float, _label: str
+    ) -> Outcomes:
         """Compute the outputs in both precisions. Nothing is timed."""
-        try:
-            values = process.call(
-                f"{__name__}:errors",
-                {"spec": model.plain.to_dict(), "draws": DRAWN},
-                seconds=2 * LOAD_SECONDS,
-                activity=f"comparing precisions of {model.plain.name}",
-            )
-        except OptGuideError as error:
-            return {ERROR: reason(error)}
-        label = (
-            "default precision, error of the first output on "
-            f"{'these' if model.plain.inputs else 'random'} inputs"
+        values = process.call(
+            f"{__name__}:errors",
+            {"spec": model.plain.to_dict(), "draws": DRAWN},
+            seconds=2 * LOAD_SECONDS,
+            activity=f"comparing precisions of {model.plain.name}",
         )
-        return {ERROR: measured(label, lambda: median_of_rounds(values, "share", independent=True))}
+        inputs = "these" if model.plain.inputs else "random"
+        label = f"default precision, error of the first output on {inputs} inputs"
+        return {
+            ERROR: measured(lambda: result_of(median_of_rounds(values, "share", independent=True), label))
+        }
 
 
-EXACTNESS = ExactnessProbe()
+EXACTNESS = ExactnessProbe(
+    "exactness", lambda _: {}, (Ratio(ERROR, "default", "f32", "error", _about_exactness),)
+)
 
 
 def errors(spec: Mapping[str, Any], draws: int) -> list[float]:
