@@ -297,7 +297,7 @@ def test_no_process_is_left_behind(alive, tmp_path):
 
     measure([Variant.from_function("a", make)], TINY, control=True)
     pids = [int(path.name) for path in folder.iterdir()]
-    assert len(pids) == 2
+    assert len(pids) >= 2
     assert not any(map(alive, pids))
 
 
