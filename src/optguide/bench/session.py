@@ -319,13 +319,13 @@ class _ClosedLoop:
         return self.spent.seconds / self.budget.seconds
 
     def _generation(self) -> None:
-        rotation = self.rotation
+        rotation, doing = self.rotation, "{}" + self._so_far()
         with rotation.generation(self._load, done=self._done):
             if self.spent.generations == 0:
                 self.plan = replace(self.plan, load_seconds=rotation.load_seconds)
             self.spent.start_generation(rotation.load_seconds)
             while rotation.alive:
-                self._round()
+                self._round(doing)
                 if not self.plan.wants_round(self.spent):
                     return
 
@@ -337,10 +337,10 @@ class _ClosedLoop:
             alone = len(self.variants) == 1
             self.loaded[name] = Series.from_reply(self.variants[name], reply, outputs, alone=alone)
 
-    def _round(self) -> None:
+    def _round(self, doing: str) -> None:
         before, rotation = self.spent.measuring, self.rotation
         with rotation.metered(overall=False) as meter:
-            rotation.visit(self._turn, done=self._done, doing="{}" + self._so_far())
+            rotation.visit(self._turn, done=self._done, doing=doing)
         seconds = self.spent.measuring - before
         self.conditions.append(RoundConditions(self.spent.generations, seconds, meter.share, meter.throttled))
         self.spent.add_round()
