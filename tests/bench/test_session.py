@@ -583,7 +583,7 @@ def simulated(seconds, *, load=0.8, count=2, seed=0, cost=0.004, **machine):
 
 
 @pytest.mark.parametrize("stop", ["decided", "precise"])
-@pytest.mark.parametrize("spread", [0.03, 0.14])
+@pytest.mark.parametrize("spread", [pytest.param(0.03, marks=pytest.mark.slow), 0.14])
 def test_intervals_hold_where_a_session_stopped_early(stop, spread):
     """After every set of processes it was asked whether b is slower, or how wide the interval is."""
     variants = [Variant(name, model="model.xml") for name in "ab"]
