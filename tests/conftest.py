@@ -106,6 +106,12 @@ def dynamic_ir(models, weights):
 
 
 @pytest.fixture(scope="session")
+def open_ir(models):
+    """``tanh(x)`` with a second size that is open, which nothing but the reader can settle."""
+    return _save_ir(models / "open.xml", [1, -1], lambda ops, x: ops.tanh(x))
+
+
+@pytest.fixture(scope="session")
 def onnx_model(models, weights):
     """The same as ONNX."""
     return _save_onnx(models / "linear.onnx", [1, WIDTH], weights)

@@ -249,7 +249,6 @@ def at_rates(**rates):
             {},
             0.0,
             0,
-            1,
         )
         for name, counts in rates.items()
     }

@@ -63,14 +63,14 @@ def pretender(tmp_path):
 def value_of(variant):
     with WorkerProcess(variant) as worker:
         worker.load()
-        return worker.outputs()[0]
+        return worker.first_call().outputs[0]
 
 
 def test_a_worker_answers_and_ends(quick_variant, alive):
     with WorkerProcess(quick_variant) as worker:
         assert worker.pid != os.getpid()
         assert set(worker.load()["stages"]) == {"import", "read", "compile"}
-        np.testing.assert_array_equal(worker.outputs()[0], np.arange(256.0) * 2)
+        np.testing.assert_array_equal(worker.first_call().outputs[0], np.arange(256.0) * 2)
         reply = worker.ask(PATIENCE, do="block", seconds=0.01, discard=0.0)
         assert reply["calls"] == len(reply["latencies_ns"]) >= 1
         assert len(worker.ask(PATIENCE, do="consecutive", count=5)["durations_ns"]) == 5
@@ -92,7 +92,7 @@ def test_a_process_with_two_variants(quick_variant):
         for slot in (0, 1):
             worker.load(slot)
             worker.warm_up(slot)
-        np.testing.assert_array_equal(worker.outputs()[0], np.arange(256.0) * 2)
+        np.testing.assert_array_equal(worker.first_call().outputs[0], np.arange(256.0) * 2)
         np.testing.assert_array_equal(worker.outputs(1)[0], [1.0, 2.0])
         os.kill(worker.pid, signal.SIGKILL)
         with pytest.raises(errors.WorkerDied, match="'quick and second' was ended"):
@@ -260,8 +260,8 @@ def test_other_errors_name_the_variant_and_the_worker_goes_on():
     with WorkerProcess(Variant.from_function("clumsy", make)) as worker:
         worker.load()
         with pytest.raises(errors.WorkerError, match="'clumsy' failed: KeyError"):
-            worker.outputs()
-        np.testing.assert_array_equal(worker.outputs()[0], [1.0, 2.0])
+            worker.first_call()
+        np.testing.assert_array_equal(worker.first_call().outputs[0], [1.0, 2.0])
 
 
 def test_unknown_requests_are_errors(quick_variant):
@@ -278,7 +278,7 @@ def environment_of(**fields):
 
     with WorkerProcess(Variant.from_function("f", make, **fields)) as worker:
         worker.load()
-        return [str(array) for array in worker.outputs()]
+        return [str(array) for array in worker.first_call().outputs]
 
 
 def test_another_interpreter_does_not_see_this_ones_packages(monkeypatch, tmp_path):

@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 
-from optguide.bench.result import Block, Series, SessionResult
+from optguide.bench.result import Block, FirstCall, Series, SessionResult
 from optguide.bench.variant import Variant
 from optguide.errors import ModelError, NotEnoughSamples, OptionError
 
@@ -17,7 +17,9 @@ def series(name, *rounds, frames=1, outputs=(), indices=None):
         for index, (latencies, cpu) in zip(indices or range(len(rounds)), rounds, strict=True)
     )
     variant = Variant(name, model=f"{name.split()[0]}.xml")
-    return Series(variant, blocks, {}, {}, 1.0, 1, frames, tuple(outputs))
+    return Series(
+        variant, blocks, {}, {}, 1.0, 1, first_call=FirstCall(tuple(outputs), ((),) * len(outputs), frames)
+    )
 
 
 def session(*found, failures=None, twin=None):

@@ -18,7 +18,7 @@ def series(latency_ms, per_second, noise=0.0, seed=0):
     for number in range(ROUNDS):
         calls = round(per_second * float(np.exp(noise * random.standard_normal())))
         blocks.append(Block(number, 0, np.full(20, float(latency_ms)), 1.0, 1.0, calls))
-    return Series(Variant("v"), tuple(blocks), {}, {}, 0.0, 0, 1)
+    return Series(Variant("v"), tuple(blocks), {}, {}, 0.0, 0)
 
 
 def session(failures=(), **variants):

@@ -65,7 +65,6 @@ def test_evidence_is_what_differs_from_nothing():
         "device": "CPU",
         "feed": "each",
         "seed": 0,
-        "frames": 1,
     }
     with_function = Variant.from_function("f", lambda: lambda: 1).to_dict(evidence=True)
     assert with_function["function"] == "the function in the example"

@@ -5,7 +5,7 @@ A key that goes or means something else raises :data:`optguide.cli.output.SCHEMA
 
 from __future__ import annotations
 
-OPAQUE = {"machine", "variant", "properties", "versions", "effective", "counts", "results", "kinds"}
+OPAQUE = {"machine", "variant", "properties", "versions", "effective", "counts", "results", "kinds", "shapes"}
 """Keys whose values name things of this machine or this model, or have a test of their own."""
 
 ESTIMATE = {"value", "low", "high", "unit", "n", "method"}
@@ -17,6 +17,7 @@ _SESSION = """
     variants[].name variants[].variant variants[].latency.p50 variants[].latency.p95 variants[].latency.p99
     variants[].throughput variants[].cpu_time variants[].peak_rss variants[].load_seconds variants[].frames
     variants[].effective variants[].versions
+    variants[].inputs.random variants[].inputs.shapes variants[].inputs.notes variants[].inputs.counted_by
     control failures warnings
 """
 
@@ -31,6 +32,7 @@ GOLDEN = {
         {_SESSION}
         comparisons[].first comparisons[].variant comparisons[].latency comparisons[].throughput
         comparisons[].agreement.max_abs comparisons[].agreement.max_rel comparisons[].agreement.cosine
+        comparisons[].agreement.by_order
     """,
     "first-inference": """
         schema command machine repeats others_share failures warnings

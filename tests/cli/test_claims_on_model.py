@@ -98,15 +98,15 @@ def test_a_budget_in_which_nothing_can_be_tried(optguide, ir):
         (["{ir}", "--device", "NPU.9"], "There is no device 'NPU.9' here"),
         (["{ir}", "--shape", "x=1,-1"], "x=1,-1 is no static shape."),
         (["{ir}", "--shape", "y=1,16"], "The model has no input 'y'"),
-        (["{dynamic_ir}"], "Input 'x' has the dynamic shape"),
+        (["{open_ir}"], "Input 'x' has the dynamic shape"),
         (["{ir}", "--budget", "0s"], "A budget of 0 s tries nothing."),
         (["{ir}", "--budget", "soon"], "'soon' is not a duration."),
         (["{ir}", "--records", "build"], "--records is about the guide's own measurements"),
         (["model.pt2"], "Claims cannot be tried on model.pt2."),
     ],
 )
-def test_calls_that_have_to_change(optguide, ir, dynamic_ir, arguments, complaint):
-    found = optguide("claims", *(text.format(ir=ir, dynamic_ir=dynamic_ir) for text in arguments))
+def test_calls_that_have_to_change(optguide, ir, open_ir, arguments, complaint):
+    found = optguide("claims", *(text.format(ir=ir, open_ir=open_ir) for text in arguments))
     assert (found.status, found.out) == (2, "")
     assert complaint in found.err
     assert found.err.splitlines()[-1].startswith("Error: ")

@@ -35,11 +35,11 @@ def test_a_warm_cache_is_another_variant_that_is_compared(optguide, ir):
     assert data["failures"] == data["warnings"] == []
 
 
-def test_the_others_are_started_when_one_fails(optguide, ir, dynamic_ir):
-    found = optguide("first-inference", ir, dynamic_ir)
+def test_the_others_are_started_when_one_fails(optguide, ir, open_ir):
+    found = optguide("first-inference", ir, open_ir)
     assert found.status == 2
     assert "linear" in found.out
-    assert found.err.count("Error: 'dynamic' was not measured: Input 'x' has the dynamic shape") == 1
+    assert found.err.count("Error: 'open' was not measured: Input 'x' has the dynamic shape") == 1
 
 
 @pytest.mark.parametrize(

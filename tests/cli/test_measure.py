@@ -175,10 +175,13 @@ def test_a_setting_that_cannot_be(optguide, ir, options, complaint):
     assert complaint in one_error(optguide("measure", ir, *SHORT, *options), 2)
 
 
-def test_a_dynamic_input_needs_a_shape(optguide, dynamic_ir):
-    said = one_error(optguide("measure", dynamic_ir, *SHORT), 2)
-    assert "Input 'x' has the dynamic shape [?,16]" in said
-    assert "--shape x=" in said
+def test_an_open_size_needs_a_shape_and_an_open_batch_is_one(optguide, open_ir, dynamic_ir):
+    said = one_error(optguide("measure", open_ir, *SHORT), 2)
+    assert "Input 'x' has the dynamic shape [1,?]" in said
+    assert "--shape x=1,128" in said
+    found = optguide("measure", dynamic_ir, *SHORT)
+    assert found.status == 0
+    assert "random values for x float32 [1,16]. The batch is open and was set to 1." in found.out
 
 
 def test_inputs_that_do_not_fit(optguide, ir, tmp_path, save_inputs):
@@ -192,8 +195,10 @@ def test_inputs_that_do_not_fit(optguide, ir, tmp_path, save_inputs):
 
 
 def test_outputs_that_mean_nothing(optguide, nan_ir, constant_ir):
-    assert "NaN or infinity" in one_error(optguide("measure", nan_ir, *SHORT), 1)
-    assert "is 0 everywhere" in one_error(optguide("measure", constant_ir, *SHORT), 1)
+    assert "holds NaN" in one_error(optguide("measure", nan_ir, *SHORT), 1)
+    found = optguide("measure", constant_ir, *SHORT)
+    assert found.status == 0
+    assert "Warning: Output 0 is 0 everywhere" in found.err
 
 
 def test_a_worker_that_is_killed(optguide, ir):

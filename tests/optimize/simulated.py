@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from optguide.bench.load import LatencyLimit
-from optguide.bench.result import SessionResult
+from optguide.bench.result import FirstCall, SessionResult
 from optguide.bench.rotation import Host
 from optguide.bench.session import Budget, measure
 from optguide.bench.variant import Variant
@@ -93,11 +93,11 @@ class SimulatedWorker:
         machine = self.machine
         machine.now += machine.load
         self.cost = machine.cost(self.variant) * self.bias
-        reply = {"stages": {"compile": machine.load}, "frames": self.batch}
+        reply = {"stages": {"compile": machine.load}, "inputs": {"random": True, "shapes": {}, "notes": []}}
         return reply | {"effective": machine.effective(self.variant), "versions": {}}
 
-    def outputs(self, slot: int = 0) -> tuple[np.ndarray, ...]:
-        return ()
+    def first_call(self, slot: int = 0) -> FirstCall:
+        return FirstCall(frames=self.batch)
 
     def warm_up(self, slot: int = 0) -> None:
         pass

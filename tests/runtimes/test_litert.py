@@ -55,18 +55,19 @@ def test_a_worker_runs_it(save_inputs, tmp_path):
     path = save_inputs(tmp_path / "x.npz", x=x)
     with WorkerProcess(Variant("v", LINEAR, LiteRT(threads=1), (path,))) as worker:
         reply = worker.load()
-        (output,) = worker.outputs()
+        first_call = worker.first_call()
+        (output,) = first_call.outputs
         assert worker.ask(60, do="block", seconds=0.01, discard=0.0)["calls"] >= 1
     np.testing.assert_allclose(output, np.tanh(x @ WEIGHTS), atol=1e-5)
-    assert (reply["frames"], reply["effective"]) == (2, {"num_threads": "1"})
+    assert (first_call.frames, reply["effective"]) == (2, {"num_threads": "1"})
     assert reply["versions"]["ai-edge-litert"]
 
 
-def test_dynamic_shapes_need_a_shape_or_inputs():
-    with pytest.raises(InputError, match=r"'serving_default_x:0' has the dynamic shape \[-1, 4\]"):
-        loaded(LINEAR)
+def test_an_open_batch_is_one_unless_it_is_given():
+    assert loaded(LINEAR).outputs()[0].shape == (1, 3)
     np.testing.assert_allclose(*both(LINEAR, shapes={INPUT: (3, 4)}), atol=1e-5)
-    assert loaded(LINEAR, shapes={INPUT: (3, 4)}).frames == 3
+    found = loaded(LINEAR, shapes={INPUT: (3, 4)})
+    assert found.frames(found.outputs())[0] == 3
     with pytest.raises(InputError, match="has no input 'y'"):
         loaded(LINEAR, shapes={"y": (3, 4)})
 
@@ -90,7 +91,7 @@ def test_input_sets_of_different_shapes_take_turns(save_inputs, tmp_path):
         (LINEAR, {"x": np.ones((1, 4), np.int64)}, "takes float32 and the file has int64"),
         (INT8, {"x": np.ones((1, 4), np.float32)}, "takes int8 and the file has float32"),
         (INT8, {"x": np.ones((2, 4), np.int8)}, "cannot take"),
-        (TWO, {"x": np.ones((2, 3), np.float32)}, "The input file holds x"),
+        (TWO, {"x": np.ones((2, 3), np.float32)}, "inputs.npz holds x"),
     ],
 )
 def test_inputs_that_do_not_fit(save_inputs, tmp_path, model, arrays, message):

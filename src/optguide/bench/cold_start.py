@@ -192,7 +192,7 @@ def _staged(worker: WorkerHandle, steady: int, *, check: bool) -> _Run:
     used = worker.ask(GRACE_SECONDS, do="memory")
     later = worker.ask(GRACE_SECONDS * 5, do="consecutive", count=1 + steady)["durations_ns"]
     if check:
-        worker.outputs()
+        worker.first_call()
     milliseconds = {
         **{name: 1e3 * stages[name] for name in STAGES[:3]},
         "first": first / 1e6,

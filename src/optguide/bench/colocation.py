@@ -218,8 +218,9 @@ class _Colocation:
         loaded = []
         for slot, variant in enumerate(self.rotation.processes[label]):
             reply = worker.load(slot)
-            outputs = self.loaded[label][slot].outputs if label in self.loaded else worker.outputs(slot)
-            loaded.append(Series.from_reply(variant, reply, outputs))
+            known = label in self.loaded
+            first_call = self.loaded[label][slot].first_call if known else worker.first_call(slot)
+            loaded.append(Series.from_reply(variant, reply, first_call))
             worker.warm_up(slot)
         self.loaded.setdefault(label, loaded)
 

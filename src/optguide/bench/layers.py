@@ -268,7 +268,7 @@ class _Counting:
             while rotation.alive and self.generation < self.sets:
                 with rotation.generation(self._load, done=count / ROUNDS):
                     if self.generation == 0:
-                        rotation.visit(lambda name: rotation.workers[name].outputs(), done=0.0)
+                        rotation.visit(lambda name: rotation.workers[name].first_call(), done=0.0)
                         self.sets = _sets(LOADING * self.seconds / rotation.load_seconds)
                     for _ in range(ROUNDS // self.sets):
                         rotation.visit(self._turn, done=count / ROUNDS)

@@ -188,7 +188,7 @@ def load_curves(
 
     def load(_: str, worker: WorkerHandle) -> None:
         worker.load()
-        worker.outputs()  # a model that returns NaN has no latency worth knowing
+        worker.first_call()  # a model that returns NaN has no latency worth knowing
 
     def offer(name: str, *, rate: float, length: float, arrivals: int) -> None:
         with rotation.metered() as others:

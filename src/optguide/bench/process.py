@@ -16,9 +16,9 @@ from pathlib import Path
 from typing import Any, Self
 
 import numpy as np
-import numpy.typing as npt
 import psutil
 
+from optguide.bench.result import FirstCall
 from optguide.bench.variant import Variant
 from optguide.errors import EnvironmentMissing, OptGuideError, WorkerDied, WorkerError, WorkerHung, by_name
 from optguide.machine.cgroup import limited_group
@@ -211,16 +211,18 @@ class WorkerProcess(WatchedProcess):
         )
         return stages
 
-    def outputs(self, slot: int = 0) -> tuple[npt.NDArray[Any], ...]:
-        """Outputs on the first input set.
+    def first_call(self, slot: int = 0) -> FirstCall:
+        """Outputs on the first input set, and what they tell.
 
         :raises OutputError: they are NaN, infinite or constant.
         """
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder) / "outputs.npz"
-            self.ask(LOAD_SECONDS, do="check", slot=slot, path=str(path))
+            reply = self.ask(LOAD_SECONDS, do="check", slot=slot, path=str(path))
             with np.load(path, allow_pickle=False) as archive:
-                return tuple(archive[name] for name in archive.files)
+                outputs = tuple(archive[name] for name in archive.files)
+        names = tuple(map(tuple, reply["names"]))
+        return FirstCall(outputs, names, reply["frames"], reply["counted_by"], tuple(reply["oddities"]))
 
     def warm_up(self, slot: int = 0) -> None:
         """Run every input set once: the first inference with a shape can compile for it."""

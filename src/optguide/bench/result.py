@@ -14,7 +14,8 @@ import numpy.typing as npt
 from optguide import format as fmt
 from optguide.bench.identity import same_by_settings, same_outputs
 from optguide.bench.variant import Variant
-from optguide.errors import NotEnoughSamples, OptGuideError, OptionError
+from optguide.errors import InputError, NotEnoughSamples, OptGuideError, OptionError
+from optguide.runtimes.ports import pairing
 from optguide.stats.comparison import EQUIVALENT, Comparison
 from optguide.stats.estimate import (
     MINIMUM_PROCESSES,
@@ -68,6 +69,52 @@ class Block:
 
 
 @dataclass(frozen=True)
+class InputDescription:
+    """What a model was called with.
+
+    :param random: values drawn from a seed, not the reader's own.
+    :param shapes: element type and sizes of the first set, by input: ``{"x": ("float32", 1, 16)}``.
+    :param notes: what was settled without being asked for, in sentences.
+    """
+
+    random: bool = True
+    shapes: Mapping[str, tuple[str | int, ...]] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+
+    @classmethod
+    def from_reply(cls, reply: Mapping[str, Any]) -> InputDescription:
+        """What a worker says when it has loaded a variant."""
+        shapes = {name: tuple(shape) for name, shape in reply["shapes"].items()}
+        return cls(reply["random"], shapes, tuple(reply["notes"]))
+
+    def __str__(self) -> str:
+        """``random values for x float32 [1,16]``, with the notes."""
+        kind = "random values" if self.random else "real values"
+        ports = ", ".join(
+            f"{name} {dtype} [{','.join(map(str, sizes))}]" for name, (dtype, *sizes) in self.shapes.items()
+        )
+        return " ".join([f"{kind} for {ports}." if ports else "of its own.", *self.notes])
+
+
+@dataclass(frozen=True)
+class FirstCall:
+    """What the first input set gave.
+
+    :param outputs: one array for each output that NumPy can hold.
+    :param names: the real names of each of them; none where the runtime does not tell.
+    :param frames: inputs that one call processes.
+    :param counted_by: what tells so; empty where nothing speaks for more than one.
+    :param oddities: what may be wrong with the outputs, in sentences.
+    """
+
+    outputs: tuple[npt.NDArray[Any], ...] = ()
+    names: tuple[tuple[str, ...], ...] = ()
+    frames: int = 1
+    counted_by: str = ""
+    oddities: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
 class Series:
     """Everything measured of one variant.
 
@@ -75,8 +122,8 @@ class Series:
     :param versions: versions of the packages that executed the model.
     :param load_seconds: import, read and compile of the first worker; NaN where others loaded beside it.
     :param peak_rss: peak resident memory of the worker in bytes.
-    :param frames: inputs that one inference processes.
-    :param outputs: on the first input set.
+    :param inputs: what the model was called with.
+    :param first_call: what the first of them gave.
     """
 
     variant: Variant
@@ -85,26 +132,30 @@ class Series:
     versions: Mapping[str, str]
     load_seconds: float
     peak_rss: int
-    frames: int
-    outputs: tuple[npt.NDArray[Any], ...] = field(repr=False, default=())
+    inputs: InputDescription = InputDescription()
+    first_call: FirstCall = field(repr=False, default=FirstCall())
+
+    @property
+    def outputs(self) -> tuple[npt.NDArray[Any], ...]:
+        """On the first input set."""
+        return self.first_call.outputs
+
+    @property
+    def frames(self) -> int:
+        """Inputs that one inference processes."""
+        return self.first_call.frames
 
     @classmethod
     def from_reply(
-        cls,
-        variant: Variant,
-        reply: Mapping[str, Any],
-        outputs: tuple[npt.NDArray[Any], ...],
-        *,
-        alone: bool = False,
+        cls, variant: Variant, reply: Mapping[str, Any], first_call: FirstCall, *, alone: bool = False
     ) -> Series:
         """What a worker says of the variant it has loaded; nothing is measured yet.
 
         :param alone: whether nothing else was loaded at the same time.
         """
         load_seconds = sum(reply["stages"].values()) if alone else math.nan
-        return cls(
-            variant, (), reply["effective"], reply["versions"], load_seconds, 0, reply["frames"], outputs
-        )
+        inputs = InputDescription.from_reply(reply["inputs"])
+        return cls(variant, (), reply["effective"], reply["versions"], load_seconds, 0, inputs, first_call)
 
 
 @dataclass(frozen=True)
@@ -114,11 +165,13 @@ class Agreement:
     :param max_abs: largest absolute difference.
     :param max_rel: ``max_abs`` as a share of the largest value of the first; NaN where that is zero.
     :param cosine: cosine similarity of the flattened outputs; NaN where one of them is zero.
+    :param by_order: their order alone says which outputs belong together: they have no names in common.
     """
 
     max_abs: float
     max_rel: float
     cosine: float
+    by_order: bool = False
 
 
 @dataclass(frozen=True)
@@ -296,9 +349,9 @@ class SessionResult:
     def agreement(self, a: str, b: str) -> Agreement:
         """Compare the outputs of two variants on the same inputs.
 
-        :raises OptionError: they have different numbers or shapes of outputs, or none.
+        :raises OptionError: they have different numbers or shapes of outputs or none, or different inputs.
         """
-        first, second = self._of(a).outputs, self._of(b).outputs
+        first, second, by_order = self._paired_outputs(a, b)
         if [x.shape for x in first] != [x.shape for x in second]:
             raise OptionError(
                 f"{a!r} and {b!r} have outputs of different shapes.", "Compare models with the same outputs."
@@ -310,12 +363,41 @@ class SessionResult:
             )
         x = np.concatenate([np.asarray(array, dtype=np.float64).ravel() for array in first])
         y = np.concatenate([np.asarray(array, dtype=np.float64).ravel() for array in second])
+        finite = np.isfinite(x) & np.isfinite(y)
+        if not np.array_equal(x[~finite], y[~finite]):
+            return Agreement(math.inf, math.inf, math.nan, by_order)
+        x, y = x[finite], y[finite]
         largest = float(np.abs(x - y).max())
         norms = float(np.linalg.norm(x) * np.linalg.norm(y))
         scale = float(np.abs(x).max())
-        return Agreement(
-            largest, largest / scale if scale else math.nan, float(x @ y) / norms if norms else math.nan
-        )
+        share = largest / scale if scale else math.nan
+        return Agreement(largest, share, float(x @ y) / norms if norms else math.nan, by_order)
+
+    def _paired_outputs(self, a: str, b: str) -> tuple[list[npt.NDArray[Any]], list[npt.NDArray[Any]], bool]:
+        """The outputs of two variants in one order, and whether nothing but their own order paired them.
+
+        :raises OptionError: they are of different inputs, or only some of their names agree.
+        """
+        one, other = self._of(a), self._of(b)
+        names = [set(series.inputs.shapes) for series in (one, other)]
+        if one.inputs.random and other.inputs.random and names[0] != names[1] and min(map(len, names)) > 1:
+            raise OptionError(
+                f"The inputs of {a!r} and {b!r} have different names, so they got different random values.",
+                "Give both the same with --inputs.",
+            )
+        if len(one.outputs) != len(other.outputs):
+            raise OptionError(
+                f"{a!r} and {b!r} have outputs of different shapes.", "Compare models with the same outputs."
+            )
+        try:
+            places = pairing(one.first_call.names, other.first_call.names)
+        except InputError as error:
+            raise OptionError(
+                f"The outputs of {a!r} and {b!r} differ: {error.message}", error.remedy
+            ) from None
+        second = list(other.outputs)
+        paired = second if places is None else [second[place] for place in places]
+        return list(one.outputs), paired, places is None and len(second) > 1
 
     def _for_other_processes(self, name: str, estimate: Estimate) -> Estimate:
         """The estimate of a single variant, with an interval that holds for other processes of it too."""

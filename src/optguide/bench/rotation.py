@@ -19,10 +19,10 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol, Self, TypeVar
 
 import numpy as np
-import numpy.typing as npt
 
 from optguide.bench.process import GRACE_SECONDS, WorkerProcess
 from optguide.bench.progress import Update, reporting
+from optguide.bench.result import FirstCall
 from optguide.bench.variant import Variant
 from optguide.errors import OptGuideError
 from optguide.machine import OthersMeter, measuring_lock
@@ -39,8 +39,8 @@ class WorkerHandle(Protocol):
     def load(self, slot: int = 0) -> dict[str, Any]:
         """Load a variant."""
 
-    def outputs(self, slot: int = 0) -> tuple[npt.NDArray[Any], ...]:
-        """Outputs on the first input set."""
+    def first_call(self, slot: int = 0) -> FirstCall:
+        """Outputs on the first input set, and what they tell."""
 
     def warm_up(self, slot: int = 0) -> None:
         """Run every input set once."""

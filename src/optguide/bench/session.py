@@ -331,11 +331,11 @@ class _ClosedLoop:
 
     def _load(self, name: str, worker: WorkerHandle) -> None:
         reply = worker.load()
-        outputs = self.loaded[name].outputs if name in self.loaded else worker.outputs()
+        first_call = self.loaded[name].first_call if name in self.loaded else worker.first_call()
         worker.warm_up()
         if name not in self.loaded:
             alone = len(self.variants) == 1
-            self.loaded[name] = Series.from_reply(self.variants[name], reply, outputs, alone=alone)
+            self.loaded[name] = Series.from_reply(self.variants[name], reply, first_call, alone=alone)
 
     def _round(self, doing: str) -> None:
         before, rotation = self.spent.measuring, self.rotation

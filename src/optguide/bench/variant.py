@@ -37,7 +37,8 @@ class Variant:
     :param quota: CPU time that the worker may use per second, in cores, as with ``docker run --cpus``; it
         sees all cores all the same.
     :param seed: seed of random inputs.
-    :param frames: inputs that one call processes, where the model's batch does not tell (functions).
+    :param frames: inputs that one call processes; ``None`` leaves it to what the model tells, see
+        :func:`optguide.runtimes.ports.count_frames`.
     """
 
     name: str
@@ -49,7 +50,7 @@ class Variant:
     cores: int | None = None
     quota: float | None = None
     seed: int = 0
-    frames: int = 1
+    frames: int | None = None
 
     def __post_init__(self) -> None:
         if not self.name:

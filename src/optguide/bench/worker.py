@@ -84,18 +84,32 @@ class Worker:
         self.runner.load()
         return {
             "stages": self.runner.stages,
-            "frames": self.runner.frames,
+            "inputs": self.runner.description(),
             "effective": self.runner.effective(),
             "versions": self.runner.versions(),
         }
 
     def check(self, path: str) -> dict[str, Any]:
-        """Run the first input set, refuse outputs that mean nothing, save the rest to ``path`` (``.npz``)."""
+        """Run the first input set, refuse outputs that mean nothing, save the others to ``path`` (``.npz``).
+
+        The reply says how many inputs a call processes, what tells so, what the outputs are called, and what
+        is odd about them.
+        """
+        outputs = self.runner.outputs()
+        names = self.runner.output_names or [()] * len(outputs)
+        frames, counted_by = self.runner.frames(outputs)
         # Functions may return anything; what is not an array of plain values cannot be compared.
-        arrays = [array for array in self.runner.outputs() if array.dtype != object]
-        _refuse_meaningless(arrays)
-        np.savez(path, *arrays)
-        return {"outputs": len(arrays)}
+        plain = [
+            (array, list(own)) for array, own in zip(outputs, names, strict=True) if array.dtype != object
+        ]
+        oddities = _oddities([array for array, _ in plain])
+        np.savez(path, *(array for array, _ in plain))
+        return {
+            "frames": frames,
+            "counted_by": counted_by,
+            "names": [own for _, own in plain],
+            "oddities": oddities,
+        }
 
     def block(
         self, seconds: float, discard: float, linger: float = 0.0, lock: TicketLock | None = None
@@ -152,26 +166,37 @@ class Worker:
             raise blamed from error
 
 
-def _refuse_meaningless(outputs: list[Any]) -> None:
-    """Refuse what is no number, and outputs that are all constant; one of several may be constant."""
-    fields = []
+def _oddities(outputs: list[Any]) -> list[str]:
+    """What is odd about outputs that may be meant so, in sentences.
+
+    :raises OutputError: an output holds NaN or nothing but infinity.
+    """
+    sentences, fields = [], []
     for index, array in enumerate(outputs):
-        if not np.issubdtype(array.dtype, np.number):
+        if not np.issubdtype(array.dtype, np.number) or not array.size:
             continue
         values = np.asarray(array, dtype=np.float64)
-        if not np.isfinite(values).all():
+        finite = np.isfinite(values)
+        if np.isnan(values).any() or not finite.any():
             raise OutputError(
-                f"Output {index} holds NaN or infinity, so its speed says nothing.",
+                f"Output {index} holds {'NaN' if np.isnan(values).any() else 'nothing but infinity'}, so its "
+                "speed says nothing.",
                 "Check the inputs, or pin the precision with --set INFERENCE_PRECISION_HINT=f32.",
+            )
+        if not finite.all():
+            sentences.append(
+                f"Output {index} is infinite in {np.count_nonzero(~finite)} of {values.size} places, as "
+                "masked scores are; check that this is meant."
             )
         if values.size > 1:
             fields.append((index, values))
-    if fields and all(np.ptp(values) == 0 for _, values in fields):
+    if fields and all(np.all(values == values.flat[0]) for _, values in fields):
         index, values = fields[0]
-        raise OutputError(
-            f"Output {index} is {values.flat[0]:g} everywhere, so nothing was computed from the input.",
-            "Pass real inputs with --inputs, or check the conversion of the model.",
+        sentences.append(
+            f"Output {index} is {values.flat[0]:g} everywhere, as a mask of nothing but background is; pass "
+            "real inputs with --inputs, and check the conversion of the model if it stays so."
         )
+    return sentences
 
 
 def _colocated(

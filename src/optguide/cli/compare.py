@@ -24,7 +24,7 @@ Examples:
 
 \b
 Settings of a variant, besides OpenVINO's properties in capitals:
-  device, hint, precision-hint, requests, batch, threads, inputs, shape.<input>
+  device, hint, precision-hint, requests, batch, threads, inputs, shape.<input>, frames, feed, steps
                 as the options above, which hold for all variants
   runtime       {", ".join(runtime_names())}; the first is the default
   name          what the tables call it
@@ -116,8 +116,10 @@ def _ratio_cells(latency: Comparison, throughput: Comparison) -> list[output.Cel
 def _agreement_row(run: SessionRun, name: str) -> list[str]:
     try:
         agreement = run.result.agreement(run.first, name)
-    except OptionError:
-        return [name, "other shapes", "", ""]
+    except OptionError as error:
+        return [name, f"not compared: {error}", "", ""]
+    if agreement.by_order:
+        name += " (paired by their order, no names agree)"
     return [
         name,
         f"{agreement.max_abs:.2g}",

@@ -56,8 +56,10 @@ def _print(run: SessionRun, *, verbose: bool) -> None:
         ("Peak memory of the process", fmt.quantity(series.peak_rss, "bytes"), ""),
         ("Import, read and compile", fmt.duration(series.load_seconds), "once"),
     ]
-    if series.frames > 1:
-        rows.append(("Inputs per inference", str(series.frames), ""))
+    first_sizes = {sizes[0] for _, *sizes in series.inputs.shapes.values() if len(sizes) > 1}
+    if series.frames > 1 or first_sizes - {1}:
+        reason = series.first_call.counted_by or "no batch that all inputs and outputs share; see --frames"
+        rows.append(("Inputs per inference", str(series.frames), reason))
     output.table(name, ("Quantity", "Value (95 % interval)", "From"), rows)
     run.print_effective(verbose=verbose)
     run.print_closing()

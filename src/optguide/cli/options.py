@@ -117,9 +117,20 @@ def _together(
     return decorate
 
 
+def _single(ctx: click.Context, param: click.Parameter, values: tuple[str, ...]) -> str | None:
+    if len(values) > 1:
+        raise click.BadParameter("it is given twice; keep one of the values.", ctx, param)
+    return values[0] if values else None
+
+
+def _setting(name: str, **attributes: Any) -> Callable[[CommandFunction], CommandFunction]:
+    """An option with one value, which click would otherwise take from the last of several without a word."""
+    return click.option(name, multiple=True, callback=_single, **attributes)
+
+
 settings_options = _together(
-    click.option("--device", metavar="NAME", help="OpenVINO device, such as CPU, GPU or AUTO:GPU,CPU."),
-    click.option(
+    _setting("--device", metavar="NAME", help="OpenVINO device, such as CPU, GPU or AUTO:GPU,CPU."),
+    _setting(
         "--hint",
         type=click.Choice(["latency", "throughput", "cumulative", "none"]),
         help="Performance hint; none leaves it to the device.",
@@ -132,14 +143,14 @@ settings_options = _together(
         help="An OpenVINO property.",
         shell_complete=complete_property,
     ),
-    click.option("--precision-hint", metavar="TYPE", help="Inference precision, such as f32 or bf16."),
-    click.option(
+    _setting("--precision-hint", metavar="TYPE", help="Inference precision, such as f32 or bf16."),
+    _setting(
         "--requests",
         metavar="N",
         help="Infer requests in flight: a number, auto for what the device calls optimal, or sync for one"
         " call after another. By default auto under a throughput hint and sync otherwise.",
     ),
-    click.option("--batch", metavar="N", help="Batch size to reshape to."),
+    _setting("--batch", metavar="N", help="Batch size to reshape to."),
     shape_option,
     click.option(
         "--inputs",
@@ -148,7 +159,25 @@ settings_options = _together(
         type=click.Path(path_type=Path),
         help="Inputs as .npz, one array per model input; several files take turns. Random without it.",
     ),
-    click.option("--threads", metavar="N", help="Inference threads, in every runtime."),
+    _setting("--threads", metavar="N", help="Inference threads, in every runtime."),
+    _setting(
+        "--frames",
+        metavar="N",
+        help="Inputs that one inference processes. By default what a layout says, or the first dimension"
+        " where all inputs and outputs share it, and otherwise one.",
+    ),
+    _setting(
+        "--feed",
+        type=click.Choice(["each", "preset"]),
+        help="Hand inputs over with each inference, as an application does (the default), or set them once,"
+        " as benchmark_app does.",
+    ),
+    _setting(
+        "--steps",
+        metavar="N",
+        help="Inferences between two resets of the state that a model keeps. By default 1; with more a"
+        " latency is that of the whole sequence.",
+    ),
     allow_pickle_option,
 )
 """How models run. The same settings can be written on one variant: ``model.xml@requests=4``."""

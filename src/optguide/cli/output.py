@@ -18,6 +18,7 @@ from rich.table import Table
 from rich.text import Text
 
 from optguide import format as fmt
+from optguide.bench.result import InputDescription
 from optguide.cli.errors import report_failures, warn
 from optguide.errors import NotEnoughSamples, OptGuideError
 from optguide.machine import Machine
@@ -154,6 +155,16 @@ def machine_line(versions: Mapping[str, str] | None = None) -> None:
     """The machine in one line, with the versions of the runtimes that were measured."""
     runtimes = ", ".join(f"{name} {version.partition('-')[0]}" for name, version in (versions or {}).items())
     paragraph(f"{Machine.current().summary()}{'; ' if runtimes else ''}{runtimes}.")
+
+
+def input_lines(inputs: Mapping[str, InputDescription]) -> None:
+    """What each variant was called with; once for all that were called with the same."""
+    names: dict[str, list[str]] = {}
+    for name, description in inputs.items():
+        names.setdefault(str(description), []).append(name)
+    for text, variants in names.items():
+        whose = f" of {', '.join(variants)}" if len(names) > 1 else ""
+        paragraph(f"Inputs{whose}: {text}")
 
 
 def verdict(word: str, text: str | None = None) -> Text:

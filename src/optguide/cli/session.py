@@ -116,7 +116,25 @@ class SessionRun:
         """One sentence for each reason not to take the numbers at face value."""
         failure = self.result.failures.get(self.first + TWIN)
         missing = [] if failure is None else [f"There is no A/A control: {failure.message}"]
-        return [*self.result.warnings, *missing, *busy_warnings(self.result.others_share)]
+        return [
+            *self.result.warnings,
+            *missing,
+            *self._input_warnings(),
+            *busy_warnings(self.result.others_share),
+        ]
+
+    def _input_warnings(self) -> Iterator[str]:
+        """What is odd about outputs, and where variants count inputs differently."""
+        series = {name: self.result.series[name] for name in (self.first, *self.others)}
+        yield from dict.fromkeys(oddity for one in series.values() for oddity in one.first_call.oddities)
+        for name in self.others:
+            sides = (series[self.first], series[name])
+            shapes = [sorted(one.inputs.shapes.values()) for one in sides]
+            if shapes[0] == shapes[1] and sides[0].frames != sides[1].frames:
+                yield (
+                    f"An inference of {self.first} counts as {sides[0].frames} inputs and one of {name} as "
+                    f"{sides[1].frames}, although they take the same; give --frames."
+                )
 
     def content(self) -> dict[str, Any]:
         """The JSON form: machine, budget, variants, comparisons with the first, control, warnings."""
@@ -151,6 +169,7 @@ class SessionRun:
             "peak_rss": series.peak_rss,
             "load_seconds": None if math.isnan(series.load_seconds) else series.load_seconds,
             "frames": series.frames,
+            "inputs": asdict(series.inputs) | {"counted_by": series.first_call.counted_by or None},
             "effective": dict(series.effective),
             "versions": dict(series.versions),
         }
@@ -188,8 +207,9 @@ class SessionRun:
         output.table("Effective properties that differ", ("Property", *names), rows)
 
     def print_closing(self) -> None:
-        """Print how the session went and where it was measured."""
+        """Print what the models were called with, how the session went and where it was measured."""
         result = self.result
+        output.input_lines({name: result.series[name].inputs for name in (self.first, *self.others)})
         share = result.others_share
         others = "unknown" if math.isnan(share) else fmt.quantity(share, "share")
         output.paragraph(

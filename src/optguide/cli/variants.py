@@ -20,9 +20,18 @@ from optguide import references
 from optguide.bench.variant import Variant
 from optguide.errors import OptionError
 from optguide.runtimes import named, runtime_classes
-from optguide.runtimes.base import Runtime
+from optguide.runtimes.base import Runtime, parse_number
 from optguide.runtimes.models import check_inputs, check_model
 from optguide.runtimes.openvino import OpenVINO
+
+_OF_ALL = ("name", "inputs", "frames", "runtime")
+"""Settings that variants of every runtime have."""
+
+_OPTIONS = (
+    *("device", "hint", "precision-hint", "requests", "batch", "threads"),
+    *("frames", "feed", "steps"),
+)
+"""Settings that are options of their own names."""
 
 
 @dataclass(frozen=True)
@@ -94,7 +103,7 @@ def keys() -> dict[str, tuple[str, ...]]:
     for runtime in runtime_classes():
         for key, values in runtime.keys.items():
             of_runtimes.setdefault(key, values)
-    return of_runtimes | {"inputs": (), "runtime": runtime_names(), "name": ()}
+    return of_runtimes | {"inputs": (), "frames": (), "runtime": runtime_names(), "name": ()}
 
 
 def assign(pairs: Sequence[str], where: str) -> dict[str, str]:
@@ -132,6 +141,11 @@ def canonical(settings: Mapping[str, str]) -> dict[str, str]:
                 else f"Use {', '.join(names)}, or an OpenVINO property in capitals.",
             )
         name, text = OpenVINO.written_out(key, value)
+        if name in written_out and written_out[name] != text:
+            raise OptionError(
+                f"{name} is set twice, to {written_out[name] or 'none'} and to {text or 'none'}.",
+                "Keep one of them.",
+            )
         written_out[name] = text
     return written_out
 
@@ -150,11 +164,11 @@ def for_runtime(runtime: str, common: Mapping[str, str], own: Mapping[str, str])
     chosen, _ = named(runtime)
     for key in own:
         if not _has(chosen, key):
-            settings = ("name", "inputs", *chosen.keys, "runtime")
+            settings = (*_OF_ALL, *chosen.keys)
             raise OptionError(
                 f"The runtime {runtime} has no setting {key}.", f"It has {', '.join(settings)}."
             )
-    for key in ("batch", "requests"):
+    for key in ("batch", "requests", "feed", "steps"):
         if key in common and not _has(chosen, key):
             raise OptionError(
                 f"--{key} is for OpenVINO, and a variant runs with {runtime}.",
@@ -167,7 +181,7 @@ def _has(runtime: type[Runtime], key: str) -> bool:
     """Whether a runtime has a setting. OpenVINO's properties, in capitals, are those of OpenVINO alone."""
     if _is_property(key):
         return runtime is OpenVINO
-    return _head(key) in ("name", "inputs", "runtime", *runtime.keys)
+    return _head(key) in (*_OF_ALL, *runtime.keys)
 
 
 def _head(key: str) -> str:
@@ -181,8 +195,20 @@ def to_variant(name: str, model: str, settings: Mapping[str, str]) -> Variant:
     :raises OptionError: a value that cannot be used.
     """
     runtime, _ = named(settings.get("runtime", "openvino"))
-    inputs = tuple(settings["inputs"].split(",")) if "inputs" in settings else ()
-    return Variant(name, model, runtime.from_texts(settings), inputs)
+    frames = parse_number("frames", settings["frames"]) if "frames" in settings else None
+    inputs = _files(settings["inputs"]) if "inputs" in settings else ()
+    return Variant(name, model, runtime.from_texts(settings), inputs, frames=frames)
+
+
+def _files(text: str) -> tuple[str, ...]:
+    """File names with commas between; a comma that is in the name of an existing file is part of it."""
+    parts, files = text.split(","), []
+    while parts:
+        lengths = range(len(parts), 1, -1)
+        count = next((count for count in lengths if Path(",".join(parts[:count])).is_file()), 1)
+        files.append(",".join(parts[:count]))
+        parts = parts[count:]
+    return tuple(files)
 
 
 def _is_property(key: str) -> bool:
@@ -212,7 +238,7 @@ def common_settings(options: Mapping[str, object]) -> dict[str, str]:
     """
     settings = {
         key: str(options[key.replace("-", "_")])
-        for key in ("device", "hint", "precision-hint", "requests", "batch", "threads")
+        for key in _OPTIONS
         if options.get(key.replace("-", "_")) is not None
     }
     if files := _texts(options.get("inputs")):

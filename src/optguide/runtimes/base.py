@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
+from pathlib import Path
 from typing import Any, ClassVar, Generic, Self, TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
 from optguide.errors import EnvironmentMissing, InputError, OptionError, first_line
-from optguide.runtimes import inputs as inputs_module
+from optguide.runtimes import inputs
+from optguide.runtimes.inputs import Arrays
+from optguide.runtimes.ports import Port, Shape, count_frames, match, match_shapes
 
 Outputs = list[npt.NDArray[np.generic]]
 
@@ -43,7 +46,7 @@ class Runtime(ABC):
     keys: ClassVar[Mapping[str, tuple[str, ...]]] = {}
 
     def __post_init__(self) -> None:
-        for name in ("batch", "threads"):
+        for name in ("batch", "threads", "steps"):
             number = getattr(self, name, None)
             if number is not None and number < 1:
                 raise OptionError(f"{name} {number} is not possible.", f"Use a {name} from 1.")
@@ -120,23 +123,28 @@ class Runner(ABC, Generic[Settings]):
     :ivar settings: settings of the runtime.
     :ivar spec: the whole variant, as plain data.
     :ivar stages: seconds spent in ``import``, ``read`` and ``compile``.
+    :ivar sets: input sets, by the name of the port; none for a function.
     :ivar calls: one callable per input set; each runs one inference and returns its outputs.
-    :ivar queue: the ``AsyncInferQueue`` where :attr:`Runtime.asynchronous`; otherwise ``None``.
-    :ivar frames: inputs that one call processes.
-    :ivar varied: whether the input sets differ in shape.
+    :ivar queue: of requests, where :attr:`Runtime.asynchronous`.
+    :ivar ports: inputs of the model; none where the runtime does not tell.
+    :ivar output_names: the real names of each output; none where the runtime does not tell.
+    :ivar notes: what was settled without being asked for, in sentences.
     :cvar refusals: exceptions by which the runtime refuses inputs.
     """
 
-    queue: Any = None
     refusals: ClassVar[tuple[type[Exception], ...]] = ()
+
+    queue: Any = None
+    ports: Sequence[Port] = ()
+    output_names: Sequence[Sequence[str]] = ()
 
     def __init__(self, settings: Settings, spec: dict[str, Any]) -> None:
         self.settings = settings
         self.spec = spec
         self.stages: dict[str, float] = {}
+        self.sets: list[Arrays] = []
         self.calls: list[Callable[[], Any]] = []
-        self.frames: int = spec["frames"]
-        self.varied = False
+        self.notes: list[str] = []
 
     @contextmanager
     def stage(self, name: str) -> Iterator[None]:
@@ -175,23 +183,120 @@ class Runner(ABC, Generic[Settings]):
         """The error to report for a call that failed although the model had loaded."""
         return error
 
-    def outputs(self) -> Outputs:
-        """The outputs of the first input set, as plain arrays.
+    def bound(self, arrays: Arrays) -> Callable[[], Any]:
+        """A callable that runs one inference on ``arrays`` and returns its outputs."""
+        raise NotImplementedError
 
-        :raises InputError: the model refuses the inputs.
+    def answer(self, arrays: Arrays) -> Outputs:
+        """The outputs for ``arrays``, as plain ones.
+
+        :raises InputError: the model does not take them.
         """
         try:
-            return as_arrays(self.calls[0]())
+            return as_arrays(self.bound(arrays)())
         except self.refusals as error:
             raise misfit(first_line(error)) from error
 
-    def input_sets(self, specs: dict[str, inputs_module.InputSpec]) -> list[inputs_module.Arrays]:
-        """The variant's input sets, ordered as ``specs``; random ones where it names no file."""
+    def outputs(self) -> Outputs:
+        """The outputs of the first input set."""
+        return self.answer(self.sets[0])
+
+    @property
+    def varied(self) -> bool:
+        """Whether the input sets differ in shape."""
+        return len({tuple(array.shape for array in arrays.values()) for arrays in self.sets}) > 1
+
+    def description(self) -> dict[str, Any]:
+        """What the model is called with: ``random`` or not, ``shapes`` of the first set, and ``notes``."""
+        first = self.sets[0] if self.sets else {}
+        return {
+            "random": not self.spec["inputs"],
+            "shapes": {name: [_type_of(array), *array.shape] for name, array in first.items()},
+            "notes": self.notes,
+        }
+
+    def input_sets(self, shapes: Mapping[str, Shape] | None = None) -> list[Arrays]:
+        """The variant's input sets, ordered as :attr:`ports`; random ones where it names no file.
+
+        :param shapes: of random inputs, by any of their names.
+        :raises InputError: a file does not fit the ports, or no random values can be drawn for one.
+        """
+        chosen = match_shapes(shapes or {}, self.ports)
         if not self.spec["inputs"]:
-            return [inputs_module.random_inputs(specs, self.spec["seed"])]
-        sets = inputs_module.from_files(self.spec["inputs"])
-        self.varied = len({tuple(array.shape for array in arrays.values()) for arrays in sets}) > 1
-        return [inputs_module.match(arrays, list(specs), "The input file") for arrays in sets]
+            settled = [self._settled(port, chosen.get(port.name)) for port in self.ports]
+            return [inputs.random_inputs(settled, self.spec["seed"])]
+        sets = []
+        for path, arrays in zip(self.spec["inputs"], inputs.from_files(self.spec["inputs"]), strict=True):
+            matching = match(arrays, self.ports, Path(path).name)
+            inputs.check_types(matching.values, self.ports)
+            sets.append(matching.values)
+            if matching.by_order and len(self.ports) > 1:
+                pairs = zip(arrays, self.ports, strict=True)
+                listed = ", ".join(f"{name} for {port.name}" for name, port in pairs)
+                self.note(f"No name in the input file is that of an input, so the order decided: {listed}.")
+        return sets
+
+    def note(self, sentence: str) -> None:
+        """Remember what results are to say, once."""
+        if sentence not in self.notes:
+            self.notes.append(sentence)
+
+    def _settled(self, port: Port, shape: Shape | None) -> Port:
+        """``port`` with the shape that random inputs get: an open batch is one, other sizes have to be given.
+
+        :raises InputError: they are not.
+        """
+        sizes: list[int | None] = list(port.shape if shape is None else shape)
+        axis = port.batch_axis
+        if axis is not None and sizes[axis : axis + 1] == [None] and max(len(sizes), len(self.ports)) > 1:
+            sizes[axis] = 1
+            self.note("The batch is open and was set to 1.")
+        if None in sizes:
+            raise dynamic_shape(port)
+        return replace(port, shape=tuple(sizes))
+
+    def frames(self, outputs: Outputs) -> tuple[int, str]:
+        """How many inputs one call processes, and what tells so.
+
+        Rows that are no batch can come out as they went in, as time steps do. So a first dimension that
+        inputs and outputs share counts only if the first row of the inputs changes no other row of the
+        outputs.
+
+        :param outputs: on the first input set.
+        """
+        if self.spec["frames"] is not None:
+            return self.spec["frames"], "given"
+        if not self.sets:
+            return 1, ""
+        first = self.sets[0]
+        ports = self.ports or [Port(name, "", array.shape) for name, array in first.items()]
+        shapes = [array.shape for array in first.values()]
+        count, reason = count_frames(ports, shapes, [output.shape for output in outputs])
+        if count > 1 and "layout" not in reason and not self._rows_are_independent(outputs):
+            return 1, ""
+        return count, reason
+
+    def _rows_are_independent(self, outputs: Outputs) -> bool:
+        replaced = {
+            name: np.concatenate([array[1:2], array[1:]]) if array.ndim else array
+            for name, array in self.sets[0].items()
+        }
+        again = self.answer(replaced)
+        return all(_close(before[1:], after[1:]) for before, after in zip(outputs, again, strict=True))
+
+
+def _type_of(array: npt.NDArray[Any]) -> str:
+    return "text" if array.dtype.kind in "US" else str(array.dtype)
+
+
+def _close(before: npt.NDArray[Any], after: npt.NDArray[Any]) -> bool:
+    """Whether two arrays differ by rounding only; other kernels may round differently."""
+    if before.dtype.kind not in "fiub":
+        return bool(np.array_equal(before, after))
+    x, y = before.astype(np.float64), after.astype(np.float64)
+    finite = np.abs(x[np.isfinite(x)])
+    margin = 1e-4 * float(finite.max()) if finite.size else 0.0
+    return bool(np.allclose(x, y, rtol=0.0, atol=margin, equal_nan=True))
 
 
 def as_arrays(result: Any) -> Outputs:
@@ -215,35 +320,21 @@ def installed(package: str, remedy: str = 'Run: pip install "optguide[frameworks
         raise EnvironmentMissing(f"{package} is not installed for this interpreter.", remedy) from error
 
 
-def refuse_other_types(arrays: inputs_module.Arrays, dtypes: Mapping[str, np.dtype[Any]]) -> None:
-    """Refuse arrays of another element type than the model takes; OpenVINO would convert them in every call.
-
-    :raises InputError: for the first such input.
-    """
-    for name, dtype in dtypes.items():
-        if arrays[name].dtype != dtype:
-            raise misfit(f"{name!r} takes {dtype} and the file has {arrays[name].dtype}.")
-
-
 def misfit(cause: str) -> InputError:
     """The error for inputs that the loaded model refused, whatever the runtime calls it."""
     return InputError(
-        f"The inputs do not fit the model: {cause}", "Check the shapes and element types in the .npz file."
+        f"The inputs do not fit the model: {cause}",
+        "Check shapes and element types of --inputs, or the --shape of random ones.",
     )
 
 
-def dynamic_shape(name: str, shape: object) -> InputError:
+def dynamic_shape(port: Port) -> InputError:
     """The error for an input without a static shape, where there are no inputs that have one."""
+    sizes = ",".join("?" if size is None else str(size) for size in port.shape)
     return InputError(
-        f"Input {name!r} has the dynamic shape {shape}.",
-        f"Pass a static one, such as --shape {name}=1,128, or --inputs with real data.",
+        f"Input {port.name!r} has the dynamic shape [{sizes}].",
+        f"Pass a static one, such as --shape {port.example}, or --inputs with real data.",
     )
-
-
-def frames_of(arrays: Iterable[Any]) -> int:
-    """Inputs in one call: the first dimension of the first input, where its rank leaves room for a batch."""
-    first = next(iter(arrays), None)
-    return int(first.shape[0]) if first is not None and first.ndim > 1 else 1
 
 
 def parse_number(key: str, value: str, also: Sequence[str] = ()) -> int:
@@ -260,10 +351,11 @@ def parse_number(key: str, value: str, also: Sequence[str] = ()) -> int:
 
 
 def _parse_shape(key: str, value: str) -> tuple[int, ...]:
+    """Sizes with commas between; zero is one, as an empty cache has it."""
     sizes = [size.strip() for size in value.split(",")]
-    if not all(size.isdecimal() and int(size) > 0 for size in sizes):
+    if not all(size.isdecimal() for size in sizes):
         raise OptionError(
             f"{key}={value} is no static shape.",
-            f"Write sizes from 1 with commas between: {key}=1,3,224,224.",
+            f"Write whole numbers with commas between: {key}=1,3,224,224.",
         )
     return tuple(int(size) for size in sizes)

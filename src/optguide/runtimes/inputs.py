@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import zipfile
-from collections.abc import Iterable, Mapping, Sequence
+import zlib
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,15 +13,23 @@ import numpy.typing as npt
 from numpy.lib import format as npy
 
 from optguide.errors import InputError
+from optguide.runtimes.ports import Port
 from optguide.storage import atomic_file, storage_errors
 
-Arrays = dict[str, npt.NDArray[np.generic]]
-InputSpec = tuple[tuple[int, ...], np.dtype[np.generic]]
-"""Static shape and element type of one input."""
+Arrays = dict[str, npt.NDArray[Any]]
 
 # Token identifiers, masks and segment identifiers are valid at 0 and 1 in every vocabulary, and larger
 # random integers would index outside a small embedding table.
 INTEGER_BOUND = 2
+
+_NUMPY = frozenset(
+    (
+        *("float16", "float32", "float64", "bool"),
+        *(f"{sign}int{bits}" for sign in ("", "u") for bits in (8, 16, 32, 64)),
+    )
+)
+_FLOATS = ("float", "bf", "f8", "f4", "nf")
+_INTEGERS = ("int", "uint", "bool", "i", "u")
 
 
 def from_files(paths: Sequence[str]) -> list[Arrays]:
@@ -60,48 +69,61 @@ def save(path: Path, arrays: Mapping[str, npt.NDArray[Any]]) -> None:
                 npy.write_array(member, array, allow_pickle=False)
 
 
-def random_inputs(specs: Mapping[str, InputSpec], seed: int) -> Arrays:
-    """Draw one set: standard normal for floats, 0 or 1 for integers and booleans."""
-    rng = np.random.default_rng(seed)
-    drawn: Arrays = {}
-    for name, (shape, dtype) in specs.items():
-        if np.issubdtype(dtype, np.floating):
-            drawn[name] = rng.standard_normal(shape, dtype=np.float32).astype(dtype)
-        elif np.issubdtype(dtype, np.integer) or dtype == np.bool_:
-            drawn[name] = rng.integers(0, INTEGER_BOUND, shape).astype(dtype)
-        else:
-            raise InputError(
-                f"Input {name!r} has element type {dtype}, for which no random values can be drawn.",
-                "Pass --inputs with an .npz file of real inputs.",
-            )
-    return drawn
+def random_inputs(ports: Sequence[Port], seed: int) -> Arrays:
+    """Draw one set: standard normal for floats, 0 or 1 for integers and booleans.
 
+    What an input gets depends on its name and not on its place: another exporter's file, with the same inputs
+    in another order, gets the same values. A single input gets the same values whatever it is called.
 
-def match(arrays: Arrays, names: Sequence[str], source: str) -> Arrays:
-    """Order ``arrays`` as the model orders its inputs.
-
-    A set with other names but the right number of arrays is taken in its own order: exporters rename
-    inputs, and refusing those files would help nobody.
-
-    :raises InputError: the number of arrays differs from the number of inputs.
+    :param ports: with static shapes. An element type that NumPy lacks gets 32-bit floats.
+    :raises InputError: an input takes texts.
     """
-    if set(names) <= set(arrays):
-        return {name: arrays[name] for name in names}
-    if len(arrays) == len(names):
-        return dict(zip(names, arrays.values(), strict=True))
+    alone = len(ports) == 1
+    return {port.name: _drawn(port, np.random.default_rng([seed, *_place(port, alone)])) for port in ports}
+
+
+def _place(port: Port, alone: bool) -> list[int]:
+    # TensorFlow calls the tensor of an input x both ``x`` and ``x:0``.
+    return [] if alone else [zlib.crc32(port.name.partition(":")[0].encode())]
+
+
+def numpy_type(port: Port) -> np.dtype[Any] | None:
+    """The element type of a port's arrays; ``None`` for texts and for types that NumPy lacks."""
+    return np.dtype(port.dtype) if port.dtype in _NUMPY else None
+
+
+def _drawn(port: Port, rng: np.random.Generator) -> npt.NDArray[Any]:
+    shape = tuple(size or 0 for size in port.shape)
+    if port.dtype.startswith(_FLOATS):
+        values: npt.NDArray[Any] = np.asarray(rng.standard_normal(shape, dtype=np.float32))
+        return values.astype(numpy_type(port) or np.float32)
+    if port.dtype.startswith(_INTEGERS):
+        values = np.asarray(rng.integers(0, INTEGER_BOUND, shape))
+        return values.astype(numpy_type(port) or np.int8)
+    takes = "text" if port.dtype == "str" else f"elements of type {port.dtype}"
     raise InputError(
-        f"{source} holds {', '.join(arrays)}, and the model's inputs are {', '.join(names)}.",
-        "Save one array per model input, under its name.",
+        f"Input {port.name!r} takes {takes}, for which no random values can be drawn.",
+        "Pass --inputs with an .npz file of real inputs.",
     )
 
 
-def refuse_unknown(shapes: Iterable[str], names: Sequence[str]) -> None:
-    """Refuse shapes for inputs that the model does not have.
+def check_types(arrays: Mapping[str, npt.NDArray[Any]], ports: Sequence[Port]) -> None:
+    """Refuse arrays of another element type: converting them would count with every call, without a word.
 
-    :raises InputError: for the first such input.
+    :raises InputError: for the first such array.
     """
-    if unknown := sorted(set(shapes) - set(names)):
-        raise InputError(
-            f"The model has no input {unknown[0]!r}; its inputs are {', '.join(names)}.",
-            "Give --shape with one of those names.",
-        )
+    for port in ports:
+        array, dtype = arrays[port.name], numpy_type(port)
+        if dtype is not None:
+            fits = array.dtype == dtype
+        elif port.dtype == "str":
+            fits = array.dtype.kind in "US"
+        else:
+            fits = array.dtype.kind == "f" if port.dtype.startswith(_FLOATS) else array.dtype.kind in "iub"
+        if not fits:
+            expected = "text" if port.dtype == "str" else port.dtype
+            raise InputError(
+                f"The inputs do not fit the model: {port.name!r} takes {expected} and the file has "
+                f"{array.dtype}.",
+                "Check the element types in the .npz file.",
+            )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import importlib.metadata
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -12,17 +12,9 @@ from typing import Any, ClassVar
 import numpy as np
 
 from optguide.errors import InputError, ModelError, first_line
-from optguide.runtimes import inputs
-from optguide.runtimes.base import (
-    Outputs,
-    Runner,
-    Runtime,
-    dynamic_shape,
-    frames_of,
-    installed,
-    refuse_other_types,
-)
-from optguide.runtimes.inputs import Arrays, InputSpec
+from optguide.runtimes.base import Outputs, Runner, Runtime, installed
+from optguide.runtimes.inputs import Arrays
+from optguide.runtimes.ports import Port, match_shapes
 
 
 @dataclass(frozen=True)
@@ -66,32 +58,31 @@ class LiteRTRunner(Runner[LiteRT]):
                     "Check that it is a complete .tflite file.",
                 ) from error
         # Under the names of the tensors, as OpenVINO has them: one --shape and one input file serve both.
-        self._ports = {port["name"]: port for port in self._interpreter.get_input_details()}
-        inputs.refuse_unknown(self.settings.shapes, list(self._ports))
-        sets = self.input_sets({name: self._spec(name, port) for name, port in self._ports.items()})
-        for arrays in sets:
-            refuse_other_types(arrays, {name: np.dtype(port["dtype"]) for name, port in self._ports.items()})
+        details = self._interpreter.get_input_details()
+        self.ports = tuple(
+            Port(port["name"], np.dtype(port["dtype"]).name, tuple(map(_size, port["shape_signature"])))
+            for port in details
+        )
+        self._places = {port["name"]: port["index"] for port in details}
+        outputs = self._interpreter.get_output_details()
+        self.output_names = [[port["name"]] for port in outputs]
+        self._outputs = [port["index"] for port in outputs]
+        self._chosen = match_shapes(self.settings.shapes, self.ports)
+        self.sets = self.input_sets(self.settings.shapes)
         with self.stage("compile"):
-            self._allocate(sets[0])
-        self._outputs = [port["index"] for port in self._interpreter.get_output_details()]
-        self.calls = [partial(self._call, arrays) for arrays in sets]
-        self.frames = frames_of(sets[0].values())
+            self._allocate(self.sets[0])
+        self.calls = [self.bound(arrays) for arrays in self.sets]
 
-    def _spec(self, name: str, port: Mapping[str, Any]) -> InputSpec:
-        shape = self.settings.shapes.get(name, tuple(map(int, port["shape_signature"])))
-        if self.spec["inputs"]:  # the files have shapes of their own
-            shape = ()
-        if any(size < 0 for size in shape):
-            raise dynamic_shape(name, list(shape))
-        return shape, np.dtype(port["dtype"])
+    def bound(self, arrays: Arrays) -> Callable[[], Any]:
+        return partial(self._call, arrays)
 
     def _allocate(self, arrays: Arrays) -> None:
         """Give the inputs the shapes of ``arrays``, and find memory for all tensors."""
         try:
-            for name, port in self._ports.items():
+            for name, place in self._places.items():
                 # Strictly: only dimensions that the model leaves open, unless the reader asks for others.
-                strict = name not in self.settings.shapes
-                self._interpreter.resize_tensor_input(port["index"], arrays[name].shape, strict=strict)
+                strict = name not in self._chosen
+                self._interpreter.resize_tensor_input(place, arrays[name].shape, strict=strict)
             self._interpreter.allocate_tensors()
         except (RuntimeError, ValueError) as error:
             shapes = ", ".join(f"{name!r} of shape {list(array.shape)}" for name, array in arrays.items())
@@ -105,7 +96,7 @@ class LiteRTRunner(Runner[LiteRT]):
         if self.varied and self._shapes != {name: array.shape for name, array in arrays.items()}:
             self._allocate(arrays)
         for name, array in arrays.items():
-            self._interpreter.set_tensor(self._ports[name]["index"], array)
+            self._interpreter.set_tensor(self._places[name], array)
         self._interpreter.invoke()
         return [self._interpreter.get_tensor(index) for index in self._outputs]
 
@@ -115,3 +106,7 @@ class LiteRTRunner(Runner[LiteRT]):
 
     def versions(self) -> dict[str, str]:
         return {"ai-edge-litert": importlib.metadata.version("ai-edge-litert")}
+
+
+def _size(size: Any) -> int | None:
+    return None if size < 0 else int(size)

@@ -2,28 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, ClassVar
 
-import numpy as np
-
 from optguide.errors import ModelError, first_line
-from optguide.runtimes import inputs
-from optguide.runtimes.base import Runner, Runtime, dynamic_shape, frames_of, installed
-from optguide.runtimes.inputs import InputSpec
+from optguide.runtimes.base import Runner, Runtime, installed
+from optguide.runtimes.inputs import Arrays
+from optguide.runtimes.ports import Port
 
-_TYPES = {
-    "tensor(float)": np.float32,
-    "tensor(float16)": np.float16,
-    "tensor(double)": np.float64,
-    "tensor(int64)": np.int64,
-    "tensor(int32)": np.int32,
-    "tensor(uint8)": np.uint8,
-    "tensor(int8)": np.int8,
-    "tensor(bool)": np.bool_,
-}
+_TYPES = {"float": "float32", "double": "float64", "string": "str"}
+"""Element types that ONNX Runtime calls something else than NumPy does."""
 
 
 @dataclass(frozen=True)
@@ -71,11 +61,13 @@ class OnnxRuntimeRunner(Runner[ONNXRuntime]):
                     f"ONNX Runtime cannot load the model: {first_line(error)}",
                     "Check that it is a complete ONNX file.",
                 ) from error
-        nodes, from_files = self.session.get_inputs(), bool(self.spec["inputs"])
-        inputs.refuse_unknown(self.settings.shapes, [node.name for node in nodes])
-        sets = self.input_sets({node.name: _spec(node, self.settings.shapes, from_files) for node in nodes})
-        self.calls = [partial(self.session.run, None, arrays) for arrays in sets]
-        self.frames = frames_of(sets[0].values())
+        self.ports = tuple(map(_port, self.session.get_inputs()))
+        self.output_names = [[node.name] for node in self.session.get_outputs()]
+        self.sets = self.input_sets(self.settings.shapes)
+        self.calls = [self.bound(arrays) for arrays in self.sets]
+
+    def bound(self, arrays: Arrays) -> Callable[[], Any]:
+        return partial(self.session.run, None, arrays)
 
     def effective(self) -> dict[str, str]:
         options = self.session.get_session_options()
@@ -89,10 +81,7 @@ class OnnxRuntimeRunner(Runner[ONNXRuntime]):
         return {"onnxruntime": self._runtime.__version__}
 
 
-def _spec(node: Any, shapes: Mapping[str, tuple[int, ...]], from_files: bool) -> InputSpec:
-    shape = shapes.get(node.name, node.shape)
-    if from_files:  # the files have shapes of their own
-        shape = ()
-    if not all(isinstance(size, int) for size in shape):
-        raise dynamic_shape(node.name, list(shape))
-    return tuple(shape), np.dtype(_TYPES.get(node.type, np.object_))
+def _port(node: Any) -> Port:
+    dtype = node.type.removeprefix("tensor(").removesuffix(")")
+    sizes = tuple(size if isinstance(size, int) else None for size in node.shape)
+    return Port(node.name, _TYPES.get(dtype, dtype), sizes)

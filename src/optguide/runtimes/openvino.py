@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
@@ -16,13 +16,10 @@ from optguide.runtimes.base import (
     Outputs,
     Runner,
     Runtime,
-    dynamic_shape,
-    frames_of,
     misfit,
     parse_number,
-    refuse_other_types,
 )
-from optguide.runtimes.inputs import Arrays, InputSpec
+from optguide.runtimes.inputs import Arrays, numpy_type
 from optguide.runtimes.openvino_errors import (
     failed_running,
     not_compiled,
@@ -33,7 +30,17 @@ from optguide.runtimes.openvino_errors import (
     telling_line,
 )
 from optguide.runtimes.openvino_layers import LayerCounter
-from optguide.runtimes.openvino_models import SUFFIX, port_name, read_blob, read_model, reshape, set_batch
+from optguide.runtimes.openvino_models import (
+    SUFFIX,
+    close_batch,
+    plain,
+    ports_of,
+    read_blob,
+    read_model,
+    reshape,
+    set_batch,
+)
+from optguide.runtimes.ports import Port
 
 Feed = Literal["each", "preset"]
 
@@ -66,6 +73,8 @@ class OpenVINO(Runtime):
     :param cache_dir: folder of the model cache.
     :param single_call: hand the file to ``compile_model`` instead of reading it first; it is then read only
         if the model cache does not have it.
+    :param steps: inferences of one call of a model that keeps a state, which is reset before each call;
+        ``None`` is one.
     """
 
     names: ClassVar = {"openvino": {}}
@@ -87,6 +96,8 @@ class OpenVINO(Runtime):
         "batch": (),
         "threads": (),
         "shape": (),
+        "feed": ("each", "preset"),
+        "steps": (),
     }
 
     device: str = "CPU"
@@ -99,6 +110,7 @@ class OpenVINO(Runtime):
     feed: Feed = "each"
     cache_dir: str | None = None
     single_call: bool = False
+    steps: int | None = None
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -145,10 +157,19 @@ class OpenVINO(Runtime):
             properties=properties,
             requests=_parse_requests(settings.get("requests"), properties),
             batch=parse_number("batch", settings["batch"]) if "batch" in settings else None,
+            feed=_parse_feed(settings.get("feed", "each")),
+            steps=parse_number("steps", settings["steps"]) if "steps" in settings else None,
         )
 
     def runner(self, spec: dict[str, Any]) -> OpenVINORunner:
         return OpenVINORunner(self, spec)
+
+
+def _parse_feed(value: str) -> Feed:
+    feeds: dict[str, Feed] = {"each": "each", "preset": "preset"}
+    if value not in feeds:
+        raise OptionError(f"feed={value} is not possible.", "Use each or preset.")
+    return feeds[value]
 
 
 def _parse_requests(value: str | None, properties: Mapping[str, str]) -> int | None:
@@ -167,6 +188,11 @@ class OpenVINORunner(Runner[OpenVINO]):
 
     _keeps_no_cache = False
     _mapping: Any = None  # of a blob that the compiled model reads its weights from
+    stateful = False
+
+    def __init__(self, settings: OpenVINO, spec: dict[str, Any]) -> None:
+        super().__init__(settings, spec)
+        self._constants: list[Any] = []
 
     def load(self) -> None:
         with self.stage("import"):
@@ -185,12 +211,9 @@ class OpenVINORunner(Runner[OpenVINO]):
             self.compiled = self._compile(core, source)
         self._keeps_no_cache = hasattr(source, "get_sinks") and not _keeps_cache(source)
         refuse_unbatched(self.settings.device, self.compiled)
-        ports = enumerate(self.compiled.inputs)
-        self.specs = {port_name(port, index): _spec(port, index) for index, port in ports}
-        self.sets = self.input_sets(self.specs)
-        for arrays in self.sets:
-            refuse_other_types(arrays, {name: dtype for name, (_, dtype) in self.specs.items()})
-        self.frames = self.settings.batch or frames_of(self.sets[0].values())
+        self.ports = ports_of(self.compiled.inputs)
+        self.output_names = [sorted(port.get_names()) for port in self.compiled.outputs]
+        self.sets = self.input_sets(self.settings.shapes)
         self._bind()
 
     def _blob(self, path: Path) -> Any:
@@ -206,9 +229,8 @@ class OpenVINORunner(Runner[OpenVINO]):
         reshape(model, self.settings.shapes)
         if self.settings.batch is not None:
             set_batch(model, self.settings.batch)
-        for index, port in enumerate(model.inputs):
-            if port.partial_shape.is_dynamic and not self.spec["inputs"]:
-                raise dynamic_shape(port_name(port, index), port.partial_shape)
+        if not self.spec["inputs"] and close_batch(model):
+            self.note("The batch is open and was set to 1.")
         return model
 
     def _compile(self, core: Any, source: Any) -> Any:
@@ -234,32 +256,102 @@ class OpenVINORunner(Runner[OpenVINO]):
 
     def _bind(self) -> None:
         """Make the callables: inputs handed over with each call, or set once beforehand."""
-        preset = self.settings.feed == "preset"
+        request = self.compiled.create_infer_request()
+        self.stateful = bool(request.query_state())
+        self._steps = self.settings.steps or 1
+        self._refuse_steps()
+        self._request = request
+        self._feeds = [self.handed_over(arrays) for arrays in self.sets]
         requests = self.settings.requests
         if requests is not None:
-            self.queue = self._openvino.AsyncInferQueue(self.compiled, requests)
-            for request, index in zip(self.queue, range(len(self.queue)), strict=True):
-                self._set(request, self.sets[index % len(self.sets)])
-        if not preset:
-            self.calls = [partial(self.compiled, list(arrays.values())) for arrays in self.sets]
-            return
-        for arrays in self.sets:
-            request = self.compiled.create_infer_request()
-            self._set(request, arrays)
-            self.calls.append(request.infer)
+            queue = self._openvino.AsyncInferQueue(self.compiled, requests)
+            for slot, index in zip(queue, range(len(queue)), strict=True):
+                self._set(slot, self._feeds[index % len(self._feeds)])
+            self.queue = _ResettingQueue(queue) if self.stateful else queue
+        if self.stateful:
+            steps = self._steps
+            sequence = f"call, a sequence of {steps} inferences" if steps > 1 else "inference"
+            self.note(f"The model keeps a state, which is reset before each {sequence}.")
+        self.calls = [self._call(index) for index in range(len(self._feeds))]
 
-    def _set(self, request: Any, arrays: Arrays) -> None:
-        for index, array in enumerate(arrays.values()):
+    def _refuse_steps(self) -> None:
+        steps = self._steps
+        if steps > 1 and not self.stateful:
+            raise OptionError(
+                f"{self.spec['name']!r} keeps no state, so {steps} steps are single inferences.",
+                "Leave out --steps.",
+            )
+        if steps > 1 and self.settings.requests is not None:
+            raise OptionError(
+                "Steps of a sequence follow each other, and several requests in flight do not.",
+                "Give --requests sync with --steps.",
+            )
+
+    def handed_over(self, arrays: Arrays) -> list[Any]:
+        """One input set as the requests take it: arrays, or tensors where NumPy lacks the element type."""
+        return [self._handed_over(port, arrays[port.name]) for port in self.ports]
+
+    def _handed_over(self, port: Port, array: Any) -> Any:
+        if port.dtype == "str" or numpy_type(port) is not None:
+            return np.asarray(array, order="C")
+        # A float16 array would be taken for the bits of bfloat16. All these types fit into 32-bit floats.
+        from openvino import opset13
+
+        values = np.asarray(array, np.float32)
+        constant = opset13.constant(values, getattr(self._openvino.Type, port.dtype))
+        self._constants.append(constant)  # its tensor does not keep it alive
+        tensor = constant.get_tensor_view()
+        if array.dtype.kind in "iub" and not np.array_equal(plain(tensor), values):
+            raise misfit(f"{port.name!r} takes {port.dtype}, which does not hold all of these numbers.")
+        return tensor
+
+    def bound(self, arrays: Arrays) -> Callable[[], Any]:
+        return self._sequence([self.handed_over(arrays)])
+
+    def _call(self, index: int) -> Callable[[], Any]:
+        """The call that begins with an input set: one inference, or a sequence with the sets in turn."""
+        if self.settings.feed == "preset" and self._steps == 1:
+            request = self.compiled.create_infer_request()
+            self._set(request, self._feeds[index])
+            return partial(_reset_and_infer, request) if self.stateful else request.infer
+        count = len(self._feeds)
+        return self._sequence([self._feeds[(index + step) % count] for step in range(self._steps)])
+
+    def _sequence(self, feeds: Sequence[Any]) -> Callable[[], Any]:
+        request = self._request
+        if not self.stateful:
+            return partial(request.infer, feeds[0], share_inputs=True)
+
+        def call() -> Any:
+            request.reset_state()
+            for feed in feeds[:-1]:
+                request.infer(feed, share_inputs=True)
+            return request.infer(feeds[-1], share_inputs=True)
+
+        return call
+
+    def frames(self, outputs: Outputs) -> tuple[int, str]:
+        count, reason = super().frames(outputs)
+        if self.settings.batch is not None and self.spec["frames"] is None:
+            count, reason = self.settings.batch, "--batch"
+        if self._steps > 1 and self.spec["frames"] is None:
+            return count * self._steps, "--steps"
+        return count, reason
+
+    def _set(self, request: Any, feed: Sequence[Any]) -> None:
+        for index, part in enumerate(feed):
+            tensor = self._openvino.Tensor
             try:
-                request.set_input_tensor(index, self._openvino.Tensor(np.ascontiguousarray(array)))
+                request.set_input_tensor(index, part if isinstance(part, tensor) else tensor(part))
             except RuntimeError as error:
                 raise misfit(telling_line(error)) from error
 
-    def outputs(self) -> Outputs:
+    def answer(self, arrays: Arrays) -> Outputs:
         try:
-            return super().outputs()
+            self.bound(arrays)()
         except (RuntimeError, TypeError) as error:
             raise misfit(telling_line(error)) from error
+        return [plain(self._request.get_output_tensor(index)) for index in range(len(self.compiled.outputs))]
 
     def effective(self) -> dict[str, str]:
         properties: dict[str, str] = {}
@@ -287,7 +379,7 @@ class OpenVINORunner(Runner[OpenVINO]):
 
     def feeds(self) -> list[Any]:
         preset = self.settings.feed == "preset"
-        return [] if preset else [list(arrays.values()) for arrays in self.sets]
+        return [] if preset else self._feeds
 
     def layer_counter(self) -> LayerCounter:
         return LayerCounter(self)
@@ -296,16 +388,36 @@ class OpenVINORunner(Runner[OpenVINO]):
         return failed_running(self.settings.device, error)
 
 
+def _reset_and_infer(request: Any) -> Any:
+    request.reset_state()
+    return request.infer()
+
+
+class _ResettingQueue:
+    """An ``AsyncInferQueue`` that resets the state of a request before it starts."""
+
+    def __init__(self, queue: Any) -> None:
+        self._queue = queue
+
+    def __len__(self) -> int:
+        return len(self._queue)
+
+    def __getitem__(self, index: int) -> Any:
+        return self._queue[index]
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._queue, name)
+
+    def start_async(self, inputs: Any = None, userdata: Any = None) -> None:
+        """Wait for a free request, which is then the one that is started."""
+        self._queue[self._queue.get_idle_request_id()].reset_state()
+        self._queue.start_async(inputs, userdata)
+
+
 def _keeps_cache(model: Any) -> bool:
     """Whether a model keeps keys and values between inferences, as those that generate text do."""
     paged = (node.get_type_name().startswith("PagedAttention") for node in model.get_ops())
     return bool(model.get_sinks()) or any(paged)
-
-
-def _spec(port: Any, index: int) -> InputSpec:
-    shape = port.partial_shape
-    static = tuple(shape.to_shape()) if shape.is_static else ()
-    return static, np.dtype(port.element_type.to_dtype())
 
 
 def property_text(value: Any) -> str:

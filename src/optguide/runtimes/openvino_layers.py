@@ -30,7 +30,7 @@ class LayerCounter:
     def __init__(self, runner: Any) -> None:
         self.runner = runner
         self._compiled = runner.compiled
-        self._feeds = [list(arrays.values()) for arrays in runner.sets]
+        self._feeds = [runner.handed_over(arrays) for arrays in runner.sets]
         self._request = runner.compiled.create_infer_request()
         self._done = 0
         self._attributes: dict[str, dict[str, str]] | None = None
@@ -65,6 +65,8 @@ class LayerCounter:
         for index, feed in enumerate(itertools.cycle(self._feeds)):
             if index and index % len(self._feeds) == 0 and time.perf_counter() >= end:
                 return
+            if self.runner.stateful:
+                self._request.reset_state()
             self._request.infer(feed)
             self._done += 1
 

@@ -11,9 +11,18 @@ import numpy as np
 import numpy.typing as npt
 
 from optguide.errors import EnvironmentMissing, InputError, ModelError
-from optguide.runtimes.base import installed
-from optguide.runtimes.inputs import refuse_unknown
+from optguide.runtimes.base import dynamic_shape, installed
 from optguide.runtimes.openvino_errors import not_read, telling_line
+from optguide.runtimes.ports import Port, Shape, all_names, match_shapes
+
+_TYPES = {
+    **{f"f{bits}": f"float{bits}" for bits in (16, 32, 64)},
+    **{f"i{bits}": f"int{bits}" for bits in (8, 16, 32, 64)},
+    **{f"u{bits}": f"uint{bits}" for bits in (8, 16, 32, 64)},
+    "boolean": "bool",
+    "string": "str",
+}
+"""Element types that NumPy has too. It lacks ``bf16`` and those of less than a byte."""
 
 SUFFIX = ".blob"
 """Of compiled models: what ``export_model`` wrote, ``import_model`` takes back."""
@@ -57,51 +66,136 @@ def _read_export(path: Path) -> Any:
     return model
 
 
-def port_name(port: Any, index: int) -> str:
-    """What an input is called everywhere: the first of its names, or its number where it has none."""
-    names = sorted(port.get_names())
-    return names[0] if names else f"input{index}"
+def ports_of(ports: Sequence[Any], kind: str = "input") -> tuple[Port, ...]:
+    """What OpenVINO's ports are called everywhere, and what they take.
+
+    :param ports: all inputs or all outputs of a model, compiled or not.
+    :param kind: begins the made-up name of a port that has none.
+    """
+    names = all_names([port.get_names() for port in ports], kind)
+    return tuple(
+        Port(first, _element_type(port), _sizes(port.partial_shape), _layout(port), tuple(others))
+        for port, (first, *others) in zip(ports, names, strict=True)
+    )
 
 
-def reshape(model: Any, shapes: Mapping[str, Sequence[int]]) -> None:
-    """Give inputs static shapes, by their names.
+def _element_type(port: Any) -> str:
+    name = str(port.element_type.get_type_name())
+    return _TYPES.get(name, name)
+
+
+def _sizes(shape: Any) -> tuple[int | None, ...]:
+    if shape.rank.is_dynamic:
+        return (None,)
+    return tuple(size.get_length() if size.is_static else None for size in shape)
+
+
+def _layout(port: Any) -> str:
+    """``NCHW`` where the model declares it; OpenVINO writes ``[N,C,H,W]``."""
+    layout = getattr(port.node, "layout", None)  # only parameters and results have one
+    text = "" if layout is None or layout.empty else layout.to_string().strip("[]").replace(",", "")
+    return text if text.isalpha() else ""
+
+
+def reshape(model: Any, shapes: Mapping[str, Shape]) -> None:
+    """Give inputs static shapes, by any of their names.
 
     :raises InputError: there is no such input, or a layer does not allow its shape.
     """
-    names = [port_name(port, index) for index, port in enumerate(model.inputs)]
-    refuse_unknown(shapes, names)
-    if not shapes:
-        return
-    ports = zip(names, model.inputs, strict=True)
-    try:
-        model.reshape({port: list(shapes[name]) for name, port in ports if name in shapes})
-    except RuntimeError as error:
-        raise _not_reshaped("these shapes", error) from error
+    ports = ports_of(model.inputs)
+    chosen = match_shapes(shapes, ports)
+    places = {index: chosen[port.name] for index, port in enumerate(ports) if port.name in chosen}
+    _reshape(model, places, "these shapes")
+
+
+def close_batch(model: Any) -> bool:
+    """Set open batches to one, where nothing else is open; whether there were any.
+
+    :raises InputError: an input has another open size, or a layer does not allow a batch of one.
+    """
+    shapes = {}
+    for index, port in enumerate(ports_of(model.inputs)):
+        sizes = list(port.shape)
+        if None not in sizes:
+            continue
+        axis = port.batch_axis
+        # A single vector that is open is a signal or a text rather than a batch of numbers.
+        if (
+            axis is None
+            or model.inputs[index].partial_shape.rank.is_dynamic
+            or (len(sizes) == 1 == len(model.inputs))
+        ):
+            raise dynamic_shape(port)
+        sizes[axis] = 1
+        if None in sizes:
+            raise dynamic_shape(port)
+        shapes[index] = sizes
+    _reshape(model, shapes, "a batch of 1")
+    return bool(shapes)
 
 
 def set_batch(model: Any, batch: int) -> None:
-    """Set the batch, assuming it is the first dimension where the model does not say.
+    """Set the batch of the inputs that have one: by their layout, or in the first dimension where it agrees.
 
-    :raises InputError: a layer does not allow it.
+    Scalars have none, nor has a vector of another size than the batch of the others.
+
+    :raises InputError: nothing says which inputs have a batch, or a layer does not allow it.
     """
-    import openvino
+    ports = dict(enumerate(ports_of(model.inputs)))
+    axes = {index: axis for index, port in ports.items() if (axis := port.batch_axis) is not None}
+    told = {index for index in axes if ports[index].layout}
+    telling = told or {index for index in axes if len(ports[index].shape) > 1} or set(axes)
+    sizes = {ports[index].shape[axes[index]] for index in telling}
+    if len(sizes - {None}) > 1:
+        listed = ", ".join(f"{port.name} {port}" for port in ports.values())
+        raise InputError(
+            f"Nothing says which inputs have a batch: {listed}.",
+            "Give the shape of those that have one, such as "
+            f"--shape {_with_batch(ports[max(telling)], batch)}, instead of --batch.",
+        )
+    batched = {index for index in axes if index in told or ports[index].shape[0] in {None, *sizes}}
+    shapes = {}
+    for index in sorted(batched):
+        shapes[index] = model.inputs[index].partial_shape
+        shapes[index][axes[index]] = batch
+    _reshape(model, shapes, f"a batch of {batch}")
+
+
+def _with_batch(port: Port, batch: int) -> str:
+    sizes = [batch, *(size or 1 for size in port.shape[1:])]
+    return f"{port.name}={','.join(map(str, sizes))}"
+
+
+def _reshape(model: Any, shapes: Mapping[int, Any], request: str) -> None:
+    """Give inputs, by their place, other shapes.
+
+    :param request: what that is, for the error.
+    """
+    if not shapes:
+        return
+    from openvino import PartialShape
 
     try:
-        for port in model.inputs:
-            if not port.node.layout.empty or port.partial_shape.rank.get_length() == 0:
-                continue
-            dimensions = "N" + "?" * (port.partial_shape.rank.get_length() - 1)
-            port.node.layout = openvino.Layout(dimensions)
-        openvino.set_batch(model, batch)
+        model.reshape({model.inputs[index]: PartialShape(shape) for index, shape in shapes.items()})
     except RuntimeError as error:
-        raise _not_reshaped(f"a batch of {batch}", error) from error
+        listed = ", ".join(f"{port.name} {port}" for port in ports_of(model.inputs))
+        raise InputError(
+            f"The model cannot take {request}: {telling_line(error)}",
+            f"Choose a --shape or --batch that its layers allow; as it is, its inputs are {listed}.",
+        ) from error
 
 
-def _not_reshaped(request: str, error: RuntimeError) -> InputError:
-    return InputError(
-        f"The model cannot take {request}: {telling_line(error)}",
-        "Choose a --shape or --batch that its layers allow.",
-    )
+def plain(tensor: Any) -> npt.NDArray[Any]:
+    """A copy of a tensor's values; 32-bit floats where NumPy lacks the element type."""
+    from openvino import op
+
+    name = str(tensor.element_type.get_type_name())
+    if name == "string":
+        return np.array(tensor.str_data)
+    if name in _TYPES:
+        return np.array(tensor.data)
+    values: npt.NDArray[Any] = op.Constant(tensor).get_data(dtype=np.float32)
+    return values
 
 
 def read_blob(path: Path, *, mapped: bool) -> Any:
@@ -148,7 +242,7 @@ def infer_all(
     def collect() -> list[npt.NDArray[Any]]:
         request = running.popleft()
         request.wait()
-        outputs = [request.get_output_tensor(index).data.copy() for index in range(len(compiled.outputs))]
+        outputs = [plain(request.get_output_tensor(index)) for index in range(len(compiled.outputs))]
         idle.append(request)
         return outputs
 

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar
 
 from optguide.errors import InputError, ModelError
-from optguide.runtimes import inputs
-from optguide.runtimes.base import Runner, Runtime, frames_of, installed
+from optguide.runtimes.base import Runner, Runtime, installed
+from optguide.runtimes.inputs import Arrays
+from optguide.runtimes.ports import Port
 
 
 @dataclass(frozen=True)
@@ -54,16 +56,21 @@ class TensorFlowRunner(Runner[TensorFlow]):
                     "Export it with tf.saved_model.save(module, path, signatures=...).",
                 ) from error
         self.stages["compile"] = 0.0  # the graph is optimized at the first call
-        names = list(function.structured_input_signature[1])
+        self._function = function
         if not self.spec["inputs"]:
             raise InputError("A SavedModel is measured on real inputs.", "Pass --inputs with an .npz file.")
-        read = inputs.from_files(self.spec["inputs"])
-        sets = [inputs.match(arrays, names, "The input file") for arrays in read]
-        self.frames = frames_of(sets[0].values())
-        self.calls = [
-            partial(function, **{name: tensorflow.constant(array) for name, array in arrays.items()})
-            for arrays in sets
-        ]
+        signature = function.structured_input_signature[1]
+        self.ports = tuple(
+            Port(name, "str" if spec.dtype.name == "string" else spec.dtype.name, ())
+            for name, spec in signature.items()
+        )
+        self.output_names = [[name] for name in function.structured_outputs]
+        self.sets = self.input_sets()
+        self.calls = [self.bound(arrays) for arrays in self.sets]
+
+    def bound(self, arrays: Arrays) -> Callable[[], Any]:
+        tensors = {name: self._tensorflow.constant(array) for name, array in arrays.items()}
+        return partial(self._function, **tensors)
 
     def effective(self) -> dict[str, str]:
         threading = self._tensorflow.config.threading

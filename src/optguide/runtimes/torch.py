@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import inspect
 import os
 import shutil
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -14,7 +16,8 @@ import numpy as np
 from optguide import references
 from optguide.errors import EnvironmentMissing, InputError, ModelError, first_line
 from optguide.runtimes import inputs
-from optguide.runtimes.base import Runner, Runtime, frames_of, installed, misfit
+from optguide.runtimes.base import Runner, Runtime, installed, misfit
+from optguide.runtimes.inputs import Arrays
 
 
 @dataclass(frozen=True)
@@ -60,18 +63,50 @@ class TorchRunner(Runner[PyTorch]):
                 "A PyTorch module does not declare the shapes of its inputs.",
                 "Pass --inputs with an .npz file.",
             )
-        read = inputs.from_files(self.spec["inputs"])
-        try:
-            sets = [
-                tuple(map(torch.from_numpy, map(np.ascontiguousarray, arrays.values()))) for arrays in read
-            ]
-        except TypeError as error:
-            raise misfit(first_line(error)) from error
-        self.frames = frames_of(sets[0])
+        self.sets = inputs.from_files(self.spec["inputs"])
+        self._names = self._argument_names(module)
         with self.stage("compile"):
             if self.settings.compile:
-                module = self._compiled(module, sets)
-        self.calls = [partial(self._run, module, arguments) for arguments in sets]
+                module = self._compiled(module, self.sets)
+        self._runnable = module
+        self.calls = [self.bound(arrays) for arrays in self.sets]
+
+    def bound(self, arrays: Arrays) -> Callable[[], Any]:
+        return partial(self._run, self._runnable, *self._arguments(arrays))
+
+    def _argument_names(self, module: Any) -> list[str]:
+        """Arrays that go by position, then those that go by name; all by position where no name fits.
+
+        :raises InputError: some arrays have the name of an argument of ``forward``, and others have not.
+        """
+        try:
+            parameters = list(inspect.signature(module.forward).parameters)
+        except (AttributeError, TypeError, ValueError):  # written in C, or no module
+            parameters = []
+        arrays = list(self.sets[0])
+        fitting = [name for name in parameters if name in arrays]
+        if fitting and len(fitting) < len(arrays):
+            raise InputError(
+                f"The input file holds {', '.join(arrays)}, and forward() takes {', '.join(parameters)}.",
+                "Save one array per argument, under its name.",
+            )
+        if not fitting and len(arrays) > 1:
+            self.note(
+                "No name in the input file is that of an argument of forward(), so the order decided: "
+                f"{', '.join(arrays)}."
+            )
+        self._positional = fitting in ([], parameters[: len(fitting)])
+        return fitting or arrays
+
+    def _arguments(self, arrays: Arrays) -> tuple[tuple[Any, ...], dict[str, Any]]:
+        """By position and by name."""
+        try:
+            tensors = {
+                name: self._torch.from_numpy(np.array(arrays[name], order="C")) for name in self._names
+            }
+        except (KeyError, TypeError) as error:
+            raise misfit(first_line(error)) from error
+        return (tuple(tensors.values()), {}) if self._positional else ((), tensors)
 
     def _module(self) -> Any:
         model = self.spec["model"]
@@ -88,13 +123,14 @@ class TorchRunner(Runner[PyTorch]):
                 "Write it with torch.export.save(torch.export.export(module, args), path).",
             ) from error
 
-    def _compiled(self, module: Any, sets: list[tuple[Any, ...]]) -> Any:
+    def _compiled(self, module: Any, sets: list[Arrays]) -> Any:
         """Compile for the shape of every input set, which happens at its first call."""
         compiled = self._torch.compile(module)
         try:
             with self._torch.inference_mode():
-                for arguments in sets:
-                    compiled(*arguments)
+                for arrays in sets:
+                    arguments, keywords = self._arguments(arrays)
+                    compiled(*arguments, **keywords)
         except Exception as error:
             if shutil.which(os.environ.get("CXX", "g++")) is None:
                 raise EnvironmentMissing(
@@ -103,9 +139,9 @@ class TorchRunner(Runner[PyTorch]):
             raise misfit(first_line(error)) from error
         return compiled
 
-    def _run(self, module: Any, arguments: tuple[Any, ...]) -> Any:
+    def _run(self, module: Any, arguments: tuple[Any, ...], keywords: dict[str, Any]) -> Any:
         with self._torch.inference_mode():
-            return module(*arguments)
+            return module(*arguments, **keywords)
 
     def effective(self) -> dict[str, str]:
         return {

@@ -35,9 +35,9 @@ def test_inputs_of_the_reader_are_kept(dynamic_ir, inputs, tmp_path):
     assert dict(model.shapes) == {"x": (1, 16)}
 
 
-def test_what_cannot_be_used_is_told(ir, dynamic_ir, tmp_path):
+def test_what_cannot_be_used_is_told(ir, open_ir, tmp_path):
     with pytest.raises(InputError, match="dynamic shape"):
-        examine(Variant("linear", model=dynamic_ir), None, tmp_path)
+        examine(Variant("open", model=open_ir), None, tmp_path)
     with pytest.raises(DeviceError, match=r"There is no device 'GPU\.7'"):
         examine(Variant("linear", model=ir, runtime=OpenVINO(device="GPU.7")), None, tmp_path)
     broken = tmp_path / "broken.xml"

@@ -195,6 +195,6 @@ def test_an_unknown_claim_is_refused_before_anything_is_loaded():
         evaluation.evaluate_model(Variant("missing", model="missing.xml"), 10.0, only=["pinning-help"])
 
 
-def test_a_model_that_cannot_be_used_is_told(dynamic_ir):
+def test_a_model_that_cannot_be_used_is_told(open_ir):
     with pytest.raises(InputError, match="dynamic shape"):
-        evaluation.evaluate_model(Variant("model", model=str(dynamic_ir)), 30.0)
+        evaluation.evaluate_model(Variant("model", model=str(open_ir)), 30.0)

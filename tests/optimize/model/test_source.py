@@ -134,7 +134,7 @@ def test_shapes_are_applied(tmp_path, dynamic_ir):
 
 def test_random_data_needs_sizes(tmp_path, save_ir):
     path = save_ir(tmp_path / "open.xml", [-1, -1, 4], lambda ops, x: ops.relu(x))
-    with pytest.raises(InputError, match=r"'x' has the dynamic shape \[\?,\?,4\]") as refused:
+    with pytest.raises(InputError, match=r"'x' takes float32 \[\?,\?,4\]") as refused:
         read_here(tmp_path / "run", path)
     assert "--shape x=" in refused.value.remedy
     assert "--data" in refused.value.remedy
@@ -183,8 +183,8 @@ def test_layout_and_other_names_are_kept(tmp_path):
     assert (port.name, port.also, port.layout) == ("a", ("b",), "NHWC")
 
 
-@pytest.mark.parametrize("kind", ["string", "bf16"])
-def test_inputs_that_are_no_numbers_of_numpy(tmp_path, kind):
+@pytest.mark.parametrize(("kind", "told"), [("string", "text"), ("bf16", "elements of type bf16")])
+def test_inputs_that_are_no_numbers_of_numpy(tmp_path, kind, told):
     import openvino
     from openvino import opset15 as ops
 
@@ -192,7 +192,7 @@ def test_inputs_that_are_no_numbers_of_numpy(tmp_path, kind):
     x.output(0).set_names({"x"})
     model = openvino.Model([ops.shape_of(x)], [x])
     openvino.save_model(model, tmp_path / "m.xml")
-    with pytest.raises(ModelError, match=f"'x' of the model takes elements of type {kind}"):
+    with pytest.raises(ModelError, match=f"'x' of the model takes {told}"):
         read_here(tmp_path / "run", tmp_path / "m.xml")
 
 
@@ -333,7 +333,7 @@ def test_shapes_can_stay_open(tmp_path, module_file):
     subject = read_here(tmp_path / "run", module_file(body), data="some.npz")
     assert [port.shape for port in subject.ports] == [(1, None)] * 2
     assert subject.dynamic
-    with pytest.raises(InputError, match="dynamic shape"):
+    with pytest.raises(InputError, match="needs sizes"):
         read_here(tmp_path / "run", module_file(body))
 
 

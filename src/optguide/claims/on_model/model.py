@@ -102,7 +102,7 @@ def examine_here(spec: dict[str, Any], folder: str) -> dict[str, Any]:
     begun = time.perf_counter()
     worker = Worker()
     reply = worker.load(spec)
-    worker.check(os.path.join(folder, "outputs.npz"))  # noqa: PTH118 - plain strings in the child
+    answered = worker.check(os.path.join(folder, "outputs.npz"))  # noqa: PTH118 - plain strings in the child
     # A worker's own start, Python and NumPy, takes about as long as the import of OpenVINO.
     loading = time.perf_counter() - begun + reply["stages"]["import"]
     durations = worker.consecutive(CALLS)["durations_ns"]
@@ -124,5 +124,5 @@ def examine_here(spec: dict[str, Any], folder: str) -> dict[str, Any]:
         "requests": int(reply["effective"]["requests in flight"]),
         "shapes": {name: array.shape for name, array in arrays.items()},
         "input_bytes": sum(array.nbytes for array in arrays.values()),
-        "batch": reply["frames"],
+        "batch": answered["frames"],
     }

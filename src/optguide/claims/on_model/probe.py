@@ -212,7 +212,7 @@ def calling(style: CallStyle, plain: Variant, frames: int) -> Variant:
 
         runner: Any = runner_for(spec)
         runner.load()
-        sets = itertools.cycle([list(arrays.values()) for arrays in runner.sets])
+        sets = itertools.cycle([runner.handed_over(arrays) for arrays in runner.sets])
         compiled, request = runner.compiled, runner.compiled.create_infer_request()
 
         def start_and_wait() -> Any:

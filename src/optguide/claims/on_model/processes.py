@@ -166,8 +166,8 @@ def _first_outputs(spec: dict[str, Any], draws: int) -> list[Any]:
 
     runner: Any = runner_for(spec)
     runner.load()
-    sets = runner.sets if spec["inputs"] else [random_inputs(runner.specs, seed) for seed in range(draws)]
-    return [runner.compiled(list(arrays.values()))[0] for arrays in sets]
+    sets = runner.sets if spec["inputs"] else [random_inputs(runner.ports, seed) for seed in range(draws)]
+    return [runner.answer(arrays)[0] for arrays in sets]
 
 
 def _cosine_distance(a: Any, b: Any) -> float:

@@ -19,7 +19,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -175,12 +175,10 @@ def _random_samples(seed: int, model: SourceModel) -> list[Sample]:
         open_port = next(port for port in model.ports if None in port.shape[1:])
         raise InputError(
             f"Input {open_port.name!r} takes {open_port}, for which random data needs sizes.",
-            f"Pass them, as in --shape {open_port.name}=1,128, or --data with real samples.",
+            f"Pass them, as in --shape {open_port.example}, or --data with real samples.",
         )
-    specs = {
-        port.name: (tuple(size or 1 for size in port.shape), np.dtype(port.dtype)) for port in model.ports
-    }
-    return [random_inputs(specs, seed + index) for index in range(RANDOM_SAMPLES)]
+    ports = [replace(port, shape=tuple(size or 1 for size in port.shape)) for port in model.ports]
+    return [random_inputs(ports, seed + index) for index in range(RANDOM_SAMPLES)]
 
 
 def _split(count: int, seed: int) -> tuple[tuple[int, ...], tuple[int, ...]]:

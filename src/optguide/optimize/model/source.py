@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import shutil
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from importlib.util import find_spec
 from pathlib import Path
@@ -19,10 +19,12 @@ from optguide.optimize.config import Settings
 from optguide.optimize.model.pytorch import converted
 from optguide.optimize.model.structure import batchable
 from optguide.references import is_reference, split
+from optguide.runtimes.inputs import numpy_type
 from optguide.runtimes.models import check_model
 from optguide.runtimes.onnxruntime import ONNXRuntime
 from optguide.runtimes.openvino_errors import telling_line
-from optguide.runtimes.openvino_models import port_name, read_model, reshape
+from optguide.runtimes.openvino_models import ports_of, read_model, reshape
+from optguide.runtimes.ports import Port, count_frames
 from optguide.runtimes.torch import PyTorch
 from optguide.storage import storage_errors
 
@@ -52,41 +54,6 @@ _FRAMEWORKS = {
 _SECONDS = 1800.0
 """Limit for reading a model, longer than the largest ones take: beyond it the process hangs."""
 
-_TYPES = {
-    **{f"f{bits}": f"float{bits}" for bits in (16, 32, 64)},
-    **{f"i{bits}": f"int{bits}" for bits in (8, 16, 32, 64)},
-    **{f"u{bits}": f"uint{bits}" for bits in (8, 16, 32, 64)},
-    "boolean": "bool",
-}
-"""Element types that NumPy has too."""
-
-
-@dataclass(frozen=True)
-class Port:
-    """One input or output.
-
-    :param name: the first of its names in alphabetical order, as everywhere in measuring.
-    :param dtype: NumPy's name of the element type: ``float32``, ``int64``, ``bool``.
-    :param shape: ``None`` where a size is dynamic; an output of unknown rank has ``(None,)``.
-    :param layout: as the model declares it, such as ``NCHW``; empty where it does not.
-    :param also: its other names.
-    """
-
-    name: str
-    dtype: str
-    shape: tuple[int | None, ...]
-    layout: str = ""
-    also: tuple[str, ...] = ()
-
-    @property
-    def names(self) -> tuple[str, ...]:
-        """All its names, :attr:`name` first."""
-        return (self.name, *self.also)
-
-    def __str__(self) -> str:
-        """``float32 [1,3,?,?]``."""
-        return f"{self.dtype} [{','.join('?' if size is None else str(size) for size in self.shape)}]"
-
 
 @dataclass(frozen=True)
 class SourceModel:
@@ -112,8 +79,10 @@ class SourceModel:
     @property
     def batch(self) -> int:
         """Inputs of one inference of the model as it is; one where the batch is dynamic."""
-        sizes = [port.shape[0] for port in self.ports if len(port.shape) > 1]
-        return (sizes[0] or 1) if sizes else 1
+        inputs, outputs = (
+            [[size or 1 for size in port.shape] for port in side] for side in (self.ports, self.outputs)
+        )
+        return count_frames(self.ports, inputs, outputs)[0]
 
     @property
     def dynamic(self) -> bool:
@@ -177,8 +146,8 @@ def read_as_json(settings: Mapping[str, Any], folder: str) -> dict[str, Any]:
             name=split(config.model)[1] if is_function else path.stem,
             framework=_framework(config.model),
             file=file,
-            ports=tuple(_ports(model.inputs)),
-            outputs=tuple(_ports(model.outputs)),
+            ports=ports_of(model.inputs),
+            outputs=ports_of(model.outputs, "output"),
             sha256="" if is_function else _digest(path),
             reference=_reference(config.model) if positional else None,
             batchable=batchable(model, config.seed),
@@ -192,39 +161,39 @@ def _reject_unusable(model: Any, name: str) -> None:
         raise ModelError(
             f"The model {name} has no input, so there is nothing to run it on.", "Export it with its inputs."
         )
-    for index, port in enumerate(model.inputs):
-        dtype = port.element_type.get_type_name()
-        if dtype not in _TYPES:
+    for port in ports_of(model.inputs):
+        if numpy_type(port) is None:
             raise ModelError(
-                f"Input {port_name(port, index)!r} of the model takes elements of type {dtype}, "
-                "which NumPy does not have.",
+                f"Input {port.name!r} of the model takes "
+                + (
+                    "text."
+                    if port.dtype == "str"
+                    else f"elements of type {port.dtype}, which NumPy does not have."
+                ),
                 "Use a model whose inputs are numbers, and do the conversion before it.",
             )
 
 
 def _name_ports(model: Any) -> None:
     """Give every port a name, so that it has the same one wherever the IR is read again."""
-    for index, port in enumerate(model.inputs):
-        if not port.get_names():
-            port.get_tensor().set_names({port_name(port, index)})
-    for index, port in enumerate(model.outputs):
-        if not port.get_names():
-            port.get_tensor().set_names({f"output{index}"})
+    for ports, kind in ((model.inputs, "input"), (model.outputs, "output")):
+        for port, described in zip(ports, ports_of(ports, kind), strict=True):
+            if not port.get_names():
+                port.get_tensor().set_names({described.name})
 
 
 def _reject_open_sizes(model: Any, *, is_random: bool) -> None:
     """Raise for sizes that nothing settles; for random data that is any but the batch, which is then one."""
-    for index, port in enumerate(model.inputs):
-        name, shape = port_name(port, index), port.partial_shape
-        if shape.rank.is_dynamic:
+    for index, port in enumerate(ports_of(model.inputs)):
+        if model.inputs[index].partial_shape.rank.is_dynamic:
             raise InputError(
-                f"Input {name!r} takes any number of dimensions.",
-                f"Choose a shape, as in --shape {name}=1,128.",
+                f"Input {port.name!r} takes any number of dimensions.",
+                f"Choose a shape, as in --shape {port.name}=1,128.",
             )
-        if is_random and any(size.is_dynamic for size in list(shape)[1:]):
+        if is_random and None in port.shape[1:]:
             raise InputError(
-                f"Input {name!r} has the dynamic shape {shape}, for which random data needs sizes.",
-                f"Pass them, as in --shape {name}=1,128, or --data with real samples.",
+                f"Input {port.name!r} takes {port}, for which random data needs sizes.",
+                f"Pass them, as in --shape {port.example}, or --data with real samples.",
             )
 
 
@@ -253,24 +222,6 @@ def write_ir(model: Any, file: Path) -> None:
             ) from error
         finally:
             shutil.rmtree(draft, ignore_errors=True)
-
-
-def _ports(ports: Iterable[Any]) -> Iterable[Port]:
-    for port in ports:
-        shape, dtype = port.partial_shape, port.element_type.get_type_name()
-        if shape.rank.is_dynamic:
-            sizes: tuple[int | None, ...] = (None,)
-        else:
-            sizes = tuple(size.get_length() if size.is_static else None for size in shape)
-        first, *others = sorted(port.get_names())
-        yield Port(first, _TYPES.get(dtype, dtype), sizes, _layout(port), tuple(others))
-
-
-def _layout(port: Any) -> str:
-    """``NCHW`` where the model declares it; OpenVINO writes ``[N,C,H,W]``."""
-    layout = getattr(port.node, "layout", None)  # only parameters and results have one
-    text = "" if layout is None or layout.empty else layout.to_string().strip("[]").replace(",", "")
-    return text if text.isalpha() else ""
 
 
 def _framework(model: str) -> str:

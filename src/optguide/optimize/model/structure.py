@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from optguide.errors import InputError
 from optguide.runtimes.inputs import Arrays, random_inputs
-from optguide.runtimes.openvino_models import port_name, set_batch
+from optguide.runtimes.openvino_models import ports_of, set_batch
 
 if TYPE_CHECKING:
     import openvino
@@ -136,13 +136,10 @@ def _doubles(model: openvino.Model, batch: int, size: int, seed: int) -> bool:
         single.reshape({port: _static(port.partial_shape, batch, size) for port in single.inputs})
         double = single.clone()
         set_batch(double, 2 * batch)
-        specs = {
-            port_name(port, index): (tuple(port.shape), np.dtype(port.element_type.to_dtype()))
-            for index, port in enumerate(single.inputs)
-        }
-        halves = [random_inputs(specs, seed + index) for index in range(2)]
+        ports = ports_of(single.inputs)
+        halves = [random_inputs(ports, seed + index) for index in range(2)]
         separate = _outputs(single, halves)
-        stacked = {name: np.concatenate([half[name] for half in halves]) for name in specs}
+        stacked = {name: np.concatenate([half[name] for half in halves]) for name in halves[0]}
         (joint,) = _outputs(double, [stacked])
     except (InputError, RuntimeError, TypeError, ValueError):  # something in the graph is made for one batch
         return False

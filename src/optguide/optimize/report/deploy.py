@@ -21,7 +21,7 @@ from optguide.optimize.candidate import PINNED, Candidate, Deployment
 from optguide.optimize.model.source import Port
 from optguide.optimize.report.text import template
 from optguide.runtimes.inputs import from_files
-from optguide.runtimes.openvino_models import port_name, set_batch
+from optguide.runtimes.openvino_models import ports_of, set_batch
 from optguide.storage import storage_errors, write_file
 
 MODEL, WEIGHTS, SCRIPT, CONFIGURATION = "model.xml", "model.bin", "deploy.py", "benchmark_app.json"
@@ -172,7 +172,6 @@ def place_model(model: Path, folder: Path, batch: int | None) -> tuple[Port, ...
 
 def write_model(model: str, target: str, batch: int | None) -> list[dict[str, Any]]:
     """The child's side of :func:`place_model`: the model at ``target``; its inputs."""
-    import numpy as np
     import openvino
 
     network = openvino.Core().read_model(model)
@@ -184,12 +183,7 @@ def write_model(model: str, target: str, batch: int | None) -> list[dict[str, An
         set_batch(network, batch)
         openvino.save_model(network, target, compress_to_fp16=False)
     return [
-        {
-            "name": port_name(port, index),
-            "dtype": np.dtype(port.element_type.to_dtype()).name,
-            "shape": [None if size.is_dynamic else size.get_length() for size in port.partial_shape],
-        }
-        for index, port in enumerate(network.inputs)
+        {"name": port.name, "dtype": port.dtype, "shape": port.shape} for port in ports_of(network.inputs)
     ]
 
 
