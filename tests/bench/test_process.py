@@ -93,7 +93,7 @@ def test_a_process_with_two_variants(quick_variant):
             worker.load(slot)
             worker.warm_up(slot)
         np.testing.assert_array_equal(worker.first_call().outputs[0], np.arange(256.0) * 2)
-        np.testing.assert_array_equal(worker.outputs(1)[0], [1.0, 2.0])
+        np.testing.assert_array_equal(worker.first_call(1).outputs[0], [1.0, 2.0])
         os.kill(worker.pid, signal.SIGKILL)
         with pytest.raises(errors.WorkerDied, match="'quick and second' was ended"):
             worker.ask(PATIENCE, do="memory")

@@ -47,6 +47,7 @@ GOLDEN = {
     """,
     "load": """
         schema command machine seconds limit.percentile limit.milliseconds capacity failures
+        curves[].inputs.random curves[].inputs.shapes curves[].inputs.notes
         curves[].name curves[].variant curves[].highest_rate curves[].limit_rate
         curves[].points[].offered curves[].points[].achieved curves[].points[].requests
         curves[].points[].latency.p50 curves[].points[].latency.p95 curves[].points[].latency.p99

@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any, Literal
 
@@ -17,6 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from optguide.bench.process import GRACE_SECONDS
+from optguide.bench.result import InputDescription
 from optguide.bench.rotation import THIS_MACHINE, Host, Rotation, WorkerHandle
 from optguide.bench.variant import Variant, require_unique_names
 from optguide.errors import NotEnoughSamples, OptionError
@@ -97,6 +98,7 @@ class LoadPoint:
         the runtime reports it: what is left of the latency when the wait for a free infer request is ignored.
     :param others_share: share of the machine's CPU that other processes used meanwhile (0 to 1); NaN where
         the system does not tell.
+    :param inputs: what the model was called with, and what is odd about its outputs.
     """
 
     offered: float
@@ -107,6 +109,7 @@ class LoadPoint:
     overloaded: bool = False
     served: dict[int, Estimate] = field(default_factory=dict)
     others_share: float = math.nan
+    inputs: InputDescription = field(default_factory=InputDescription)
 
     p50 = property(lambda self: self.latencies.get(50))
     p95 = property(lambda self: self.latencies.get(95))
@@ -185,10 +188,12 @@ def load_curves(
     require_unique_names(variants, "A load curve")
     rotation = Rotation({v.name: (v,) for v in variants}, seed=seed, isolating=False, host=host)
     parts: dict[str, dict[float, list[_Part]]] = {variant.name: {} for variant in variants}
+    inputs: dict[str, InputDescription] = {}
 
-    def load(_: str, worker: WorkerHandle) -> None:
-        worker.load()
-        worker.first_call()  # a model that returns NaN has no latency worth knowing
+    def load(name: str, worker: WorkerHandle) -> None:
+        described = InputDescription.from_reply(worker.load()["inputs"])
+        oddities = worker.first_call().oddities  # raises for NaN, whose latency is worth nothing
+        inputs[name] = replace(described, notes=(*described.notes, *oddities))
 
     def offer(name: str, *, rate: float, length: float, arrivals: int) -> None:
         with rotation.metered() as others:
@@ -208,7 +213,7 @@ def load_curves(
                     rotation.visit(turn, done=done, doing=f"{{}}, {rates[index]:.4g} requests/s")
             generation += 1
     return {
-        name: tuple(_point(rate, by_rate[rate]) for rate in sorted(by_rate))
+        name: tuple(replace(_point(rate, by_rate[rate]), inputs=inputs[name]) for rate in sorted(by_rate))
         for name, by_rate in parts.items()
     }
 

@@ -197,6 +197,7 @@ def print_run(run: LoadRun) -> None:
     if run.capacity:
         capacities = ", ".join(f"{name} {fmt.estimate(rate)}" for name, rate in run.capacity.items())
         output.paragraph(f"In a closed loop: {capacities}.")
+    output.input_lines({name: curve[0].inputs for name, curve in run.curves.items() if curve})
     output.paragraph(f"{fmt.duration(run.seconds)} for each rate, arrivals of a Poisson process.")
     output.machine_line()
 
@@ -264,6 +265,7 @@ def _content(run: LoadRun) -> dict[str, Any]:
             {
                 "name": name,
                 "variant": variants[name],
+                "inputs": asdict(curve[0].inputs) if curve else None,
                 "points": [_point(point, run.limit) for point in curve],
                 **_limit_fields(run, name),
             }

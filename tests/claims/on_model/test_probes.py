@@ -53,7 +53,7 @@ def test_all_variants_of_a_session_run(title, model, onnx_model):
     with WorkerProcess(first, *others) as worker:
         for slot in range(len(variants)):
             worker.load(slot)
-            assert worker.outputs(slot)[0].size
+            assert worker.first_call(slot).outputs[0].size
             worker.ask(60, do="block", slot=slot, seconds=0.01, discard=0.0)
 
 
@@ -76,7 +76,7 @@ def test_ways_of_calling_differ_in_nothing_but_the_call(model):
         outputs = []
         for slot in range(len(variants)):
             worker.load(slot)
-            outputs.append(worker.outputs(slot)[0])
+            outputs.append(worker.first_call(slot).outputs[0])
     for other in outputs[1:]:
         np.testing.assert_array_equal(outputs[0], other)
 

@@ -13,11 +13,10 @@ from optguide.optimize.model.source import Port, SourceModel
 VECTOR = Port("x", "float32", (None, 4))
 
 
-OUTPUTS = (Port("y", "float32", (None, 3)),)
-
-
 def subject(*ports, **facts):
-    return SourceModel("m", "ONNX", Path("f32.xml"), ports or (VECTOR,), OUTPUTS, **facts)
+    ports = ports or (VECTOR,)
+    outputs = (Port("y", "float32", (ports[0].shape[0], 3)),)
+    return SourceModel("m", "ONNX", Path("f32.xml"), ports, outputs, **facts)
 
 
 def rows(count=10, width=4):

@@ -74,8 +74,8 @@ def test_benchmark_app_accepts_the_check_of_a_dynamic_model(tmp_path, dynamic_ir
 
 def _accepted(folder, model, candidate, inputs):
     """The printed command, for a second, with the properties the tool says it set."""
-    ports = deploy.place_model(model, folder, candidate.deployment.batch)
-    given = deploy.read_inputs(inputs, folder, ports)
+    placed = deploy.place_model(model, folder, candidate.deployment.batch)
+    given = deploy.read_inputs(inputs, folder, placed)
     check = deploy.cross_check(candidate, device="CPU", inputs=given, seconds=1)
     if check.configuration:
         (folder / deploy.CONFIGURATION).write_text(json.dumps(check.configuration))

@@ -123,8 +123,9 @@ def test_hostile_names_stay_comments_and_strings(tmp_path, ir):
 def test_the_batch_of_the_winner_is_in_its_model(tmp_path, ir):
     import openvino
 
-    ports = deploy.place_model(ir, tmp_path, 4)
-    assert [(port.name, port.shape) for port in ports] == [("x", (4, 16))]
+    placed = deploy.place_model(ir, tmp_path, 4)
+    assert [(port.name, port.shape) for port in placed.ports] == [("x", (4, 16))]
+    assert (placed.batch, placed.stateful) == (4, False)
     model = openvino.Core().read_model(tmp_path / "model.xml")
     assert list(model.inputs[0].shape) == [4, 16]
 
@@ -171,7 +172,7 @@ def test_a_report_that_cannot_be_written_leaves_the_old_one(tmp_path, monkeypatc
 def test_inputs_inside_the_folder_are_offered_by_their_place_in_it(tmp_path, save_inputs):
     (tmp_path / "run").mkdir()
     inside = save_inputs(tmp_path / "run" / "a b.npz", x=np.zeros((1, 16)))
-    found = deploy.read_inputs((str(inside), "missing.npz"), tmp_path, X.ports)
+    found = deploy.read_inputs((str(inside), "missing.npz"), tmp_path, X)
     assert found.file == "run/a b.npz"
     assert found.quoted_file == "'run/a b.npz'"
     assert found.sets == ({"x": (1, 16)},)

@@ -12,9 +12,11 @@ import shlex
 import shutil
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
+
+import msgspec
 
 from optguide.bench import process
 from optguide.optimize.candidate import PINNED, Candidate, Deployment
@@ -22,6 +24,7 @@ from optguide.optimize.model.source import Port
 from optguide.optimize.report.text import template
 from optguide.runtimes.inputs import from_files
 from optguide.runtimes.openvino_models import ports_of, set_batch
+from optguide.runtimes.ports import count_frames
 from optguide.storage import storage_errors, write_file
 
 MODEL, WEIGHTS, SCRIPT, CONFIGURATION = "model.xml", "model.bin", "deploy.py", "benchmark_app.json"
@@ -41,11 +44,15 @@ class WinnerInputs:
     :param ports: inputs of the model.
     :param sets: for each set of inputs, the shape of every array by name.
     :param file: a set to try the model with, relative to the report; empty where there is none.
+    :param batch: inputs that one inference processes.
+    :param stateful: the model keeps a state, which has to be reset before each inference.
     """
 
     ports: tuple[Port, ...] = ()
     sets: Sequence[Mapping[str, Shape]] = field(default_factory=tuple)
     file: str = ""
+    batch: int = 1
+    stateful: bool = False
 
     @property
     def dynamic(self) -> tuple[dict[str, Shape], ...]:
@@ -124,10 +131,10 @@ def write_files(
     :raises StorageError: the disk is full or the folder cannot be written.
     :raises OptGuideError: the model cannot be read, or does not take the batch.
     """
-    ports = place_model(model, folder, candidate.deployment.batch)
+    placed = place_model(model, folder, candidate.deployment.batch)
     files = [folder / MODEL, folder / WEIGHTS]
     size = sum(file.stat().st_size for file in files)
-    described = read_inputs(inputs, folder, ports)
+    described = read_inputs(inputs, folder, placed)
     code = script(candidate, model=name, device=device, machine=machine, inputs=described)
     # A file name on disk may hold bytes that are no text; they become question marks.
     files.append(write_file(folder / SCRIPT, code.encode("utf-8", errors="replace")))
@@ -138,8 +145,8 @@ def write_files(
     return DeployedFiles(described, check, size, tuple(files))
 
 
-def read_inputs(files: Sequence[str], folder: Path, ports: Sequence[Port]) -> WinnerInputs:
-    """The inputs that the winner was measured with, from those of its ``.npz`` files that still exist."""
+def read_inputs(files: Sequence[str], folder: Path, placed: WinnerInputs) -> WinnerInputs:
+    """``placed`` with the inputs that it was measured with, from the ``.npz`` files that still exist."""
     present = [Path(file) for file in files if Path(file).is_file()]
     sets = [
         {name: array.shape for name, array in arrays.items()}
@@ -148,10 +155,10 @@ def read_inputs(files: Sequence[str], folder: Path, ports: Sequence[Port]) -> Wi
     root = folder.resolve()
     inside = [file.resolve() for file in present if file.resolve().is_relative_to(root)]
     first = inside[0].relative_to(root).as_posix() if inside else ""
-    return WinnerInputs(tuple(ports), tuple(sets), first)
+    return replace(placed, sets=tuple(sets), file=first)
 
 
-def place_model(model: Path, folder: Path, batch: int | None) -> tuple[Port, ...]:
+def place_model(model: Path, folder: Path, batch: int | None) -> WinnerInputs:
     """Write ``model.xml`` and ``model.bin`` into ``folder``, with the winner's batch in their shapes.
 
     A process of its own reads the model, so that one which takes OpenVINO down leaves the report.
@@ -167,11 +174,11 @@ def place_model(model: Path, folder: Path, batch: int | None) -> tuple[Port, ...
         )
         for part in (draft.with_suffix(".bin"), draft):
             part.replace(folder / part.name)
-    return tuple(Port(port["name"], port["dtype"], tuple(port["shape"])) for port in answer)
+    return msgspec.convert(answer, WinnerInputs)
 
 
-def write_model(model: str, target: str, batch: int | None) -> list[dict[str, Any]]:
-    """The child's side of :func:`place_model`: the model at ``target``; its inputs."""
+def write_model(model: str, target: str, batch: int | None) -> dict[str, Any]:
+    """The child's side of :func:`place_model`: the model at ``target``; what it takes."""
     import openvino
 
     network = openvino.Core().read_model(model)
@@ -182,9 +189,16 @@ def write_model(model: str, target: str, batch: int | None) -> list[dict[str, An
     else:
         set_batch(network, batch)
         openvino.save_model(network, target, compress_to_fp16=False)
-    return [
-        {"name": port.name, "dtype": port.dtype, "shape": port.shape} for port in ports_of(network.inputs)
+    ports = ports_of(network.inputs)
+    shapes = [
+        [[size or 1 for size in port.shape] for port in side]
+        for side in (ports, ports_of(network.outputs, "output"))
     ]
+    frames = batch or count_frames(ports, *shapes)[0]
+    described: dict[str, Any] = msgspec.to_builtins(
+        WinnerInputs(ports, batch=frames, stateful=bool(network.get_sinks()))
+    )
+    return described
 
 
 def properties(candidate: Candidate) -> dict[str, str]:
@@ -199,7 +213,7 @@ def script(candidate: Candidate, *, model: str, device: str, machine: str, input
     :param model: the reader's name of the model; never trusted.
     :param machine: where the candidate was fastest, in one line.
     """
-    return _render("deploy.py.jinja", candidate, device, model=model, machine=machine, shapes=inputs.filled)
+    return _render("deploy.py.jinja", candidate, device, model=model, machine=machine, inputs=inputs)
 
 
 def snippet(candidate: Candidate, *, device: str) -> str:
@@ -241,7 +255,10 @@ def cross_check(candidate: Candidate, *, device: str, inputs: WinnerInputs, seco
         arguments += ["-data_shape", _data_shape(inputs)]
     # By default the tool fills the inputs once; an application, and this report, hand them over every time.
     arguments += ["-inference_only", "false", "-t", str(seconds)]
-    return CrossCheck(tuple(arguments), configuration, tuple(_notes(deployment, several=several)))
+    notes = [*_notes(deployment, several=several)]
+    if inputs.stateful:
+        notes.append("It keeps the model's state from one inference to the next, which grows a cache.")
+    return CrossCheck(tuple(arguments), configuration, tuple(notes))
 
 
 def _tuned(deployment: Deployment) -> bool:
