@@ -66,6 +66,15 @@ class WinnerInputs:
         return tuple(unique)
 
     @property
+    def open_batch(self) -> tuple[int, int] | None:
+        """Place and axis of the first input whose batch is open."""
+        axes = ((place, port, port.batch_axis) for place, port in enumerate(self.ports))
+        open_axes = (
+            (place, axis) for place, port, axis in axes if axis is not None and port.shape[axis] is None
+        )
+        return next(open_axes, None)
+
+    @property
     def quoted_file(self) -> str:
         """:attr:`file` as a word of a shell command."""
         return shlex.quote(self.file)
