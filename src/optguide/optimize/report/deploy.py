@@ -68,11 +68,11 @@ class WinnerInputs:
     @property
     def open_batch(self) -> tuple[int, int] | None:
         """Place and axis of the first input whose batch is open."""
-        axes = ((place, port, port.batch_axis) for place, port in enumerate(self.ports))
-        open_axes = (
-            (place, axis) for place, port, axis in axes if axis is not None and port.shape[axis] is None
-        )
-        return next(open_axes, None)
+        for place, port in enumerate(self.ports):
+            axis = port.batch_axis
+            if axis is not None and port.shape[axis] is None:
+                return place, axis
+        return None
 
     @property
     def quoted_file(self) -> str:
