@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,8 @@ import numpy as np
 from optguide.errors import DeviceError, InputError, ModelError, OptGuideError, PropertyError, telling_lines
 from optguide.openvino_release import CORE_PROPERTIES, UNREADABLE, VIRTUAL_DEVICES
 from optguide.runtimes.devices import absent, named
+
+_OTHER_FILE = re.compile(r"externally stored data in file \(([^,]+),")
 
 _SEE = "Run `optguide machine --properties` for what the device supports."
 
@@ -24,10 +27,15 @@ def telling_line(error: BaseException) -> str:
 def not_read(path: Path, error: BaseException) -> ModelError:
     """The error for a file that exists and is no model."""
     text = telling_line(error)
+    if weights := _OTHER_FILE.search(text):
+        return ModelError(
+            f"{path.name} cannot be read: its weights are in {weights[1]}, which is missing or incomplete.",
+            f"Put {weights[1]} into the folder of {path.name}.",
+        )
     if text.startswith(UNREADABLE):  # followed by a question and a list of all formats
         text = "it is corrupt or in another format."
-    weights = "; an IR needs its .bin beside the .xml" if path.suffix == ".xml" else ""
-    return ModelError(f"{path.name} cannot be read: {text}", f"Check that the file is complete{weights}.")
+    beside = "; an IR needs its .bin beside the .xml" if path.suffix == ".xml" else ""
+    return ModelError(f"{path.name} cannot be read: {text}", f"Check that the file is complete{beside}.")
 
 
 def not_imported(path: Path, error: RuntimeError) -> ModelError:

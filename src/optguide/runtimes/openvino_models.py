@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import shutil
+import tempfile
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -24,6 +27,9 @@ _TYPES = {
 }
 """Element types that NumPy has too. It lacks ``bf16`` and those of less than a byte."""
 
+_ELSEWHERE = "outside the base directory"
+"""What OpenVINO says of weights that lie in another folder than the model."""
+
 SUFFIX = ".blob"
 """Of compiled models: what ``export_model`` wrote, ``import_model`` takes back."""
 
@@ -39,7 +45,7 @@ def read_model(core: Any, path: Path, config: Mapping[str, str] | None = None) -
     options = {"config": dict(config)} if config else {}
     try:
         exported = path.suffix.lower() == ".pt2"
-        model = _read_export(path) if exported else core.read_model(path, **options)
+        model = _read_export(path) if exported else _read_with_weights(core, path, options)
     except EnvironmentMissing:
         raise
     except Exception as error:  # of many types, by which reader and which byte
@@ -47,6 +53,23 @@ def read_model(core: Any, path: Path, config: Mapping[str, str] | None = None) -
     if not model.outputs:  # the Paddle reader takes any bytes for an empty model
         raise ModelError(f"{path.name} holds a model without outputs.", "Check that the file is complete.")
     return model
+
+
+def _read_with_weights(core: Any, path: Path, options: Mapping[str, Any]) -> Any:
+    """The model with its weights, which may be links into other folders, as in the cache of a model hub."""
+    try:
+        return core.read_model(path, **options)
+    except RuntimeError as error:
+        if _ELSEWHERE not in str(error):
+            raise
+    with tempfile.TemporaryDirectory(prefix="optguide-") as folder:
+        for file in path.parent.iterdir():
+            if file == path or (file.is_symlink() and file.is_file()):
+                try:
+                    os.link(file.resolve(), Path(folder, file.name))
+                except OSError:  # on another file system
+                    shutil.copyfile(file, Path(folder, file.name))
+        return core.read_model(Path(folder, path.name), **options)
 
 
 def _read_export(path: Path) -> Any:

@@ -15,6 +15,7 @@ from optguide.bench.process import LOAD_SECONDS
 from optguide.bench.variant import Variant
 from optguide.machine import Machine
 from optguide.runtimes.devices import named
+from optguide.runtimes.openvino_models import read_model
 
 CALLS = 3
 """Inferences whose median is the time of one, after those that check the outputs."""
@@ -111,7 +112,7 @@ def examine_here(spec: dict[str, Any], folder: str) -> dict[str, Any]:
     drawn = os.path.join(folder, "drawn.npz")  # noqa: PTH118
     np.savez(drawn, *arrays.values())
     # Read again, because the runner may have given the model other shapes.
-    model, ir = openvino.Core().read_model(spec["model"]), spec["model"]
+    model, ir = read_model(openvino.Core(), Path(spec["model"])), spec["model"]
     if not ir.lower().endswith(".xml"):
         ir = os.path.join(folder, "model.xml")  # noqa: PTH118
         openvino.save_model(model, ir, compress_to_fp16=False)
