@@ -3,7 +3,7 @@
 ::
 
     pipeline       a whole run, from the model to its report; how it begins, resumes and ends
-    phases         what a run does, in order, and how its budget is split
+    phases         what a run does, in order; budget is how its time is split
     decision       what follows from a state: the winner, gains, warnings, sentences
     outcome        state and decision, as plain data; state is how a state is kept on disk
     candidate      what can be chosen; config is what the user asked for
