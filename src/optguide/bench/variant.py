@@ -38,7 +38,7 @@ class Variant:
         sees all cores all the same.
     :param seed: seed of random inputs.
     :param frames: inputs that one call processes; ``None`` leaves it to what the model tells, see
-        :func:`optguide.runtimes.ports.count_frames`.
+        ``optguide.runtimes.ports.count_frames``.
     """
 
     name: str
