@@ -92,6 +92,7 @@ readers = {count: workloads.cached_artifact(quantize_digits, count=count) for co
 
 core = ov.Core()
 F32 = {"INFERENCE_PRECISION_HINT": "f32"}
+record = Recording("optimize/post_training_quantization", declares=("ptq.*",))
 pairs = retrieval.pairs(None if full else 100)
 queries, bodies = ([pair[side] for pair in pairs] for side in (0, 1))
 
@@ -127,7 +128,6 @@ def drop(task: str, right: np.ndarray, name: str):
     return accuracy.compare_accuracy(NAMES["f32"], answers[task]["f32"], name, right).drop
 
 
-record = Recording("optimize/post_training_quantization", declares=("ptq.*",))
 for task, right in answers.items():
     right["int8"] = by_count[task][300]
     for part, name in NAMES.items():

@@ -70,35 +70,26 @@ def train_on(folder: Path, fold: int, seed: int, epochs: int) -> None:
 
 
 # %%
-# Folds and seeds
-# ---------------
+# Folds
+# -----
 #
-# Each fold holds out another part of the images, so that together the folds answer every image once. Each
-# seed shuffles the training in another order. What was trained before is found again.
+# Each fold holds out another part of the images, so that together the folds answer every image once. Each is
+# trained from a seed of its own. What was trained before is found again.
 
 full = profiles.current().name == "full"
-folds, seeds, epochs = (range(FOLDS), range(3), 4) if full else (range(1), range(1), 3)
+folds, epochs = (range(FOLDS), 4) if full else (range(1), 3)
 
 torch.set_num_threads(1)  # threads cost more than they bring to a network this small
 trained = {
-    (fold, seed): workloads.cached_artifact(quantize_and_train, fold=fold, seed=seed, epochs=epochs)
-    for fold in folds
-    for seed in seeds
+    fold: workloads.cached_artifact(quantize_and_train, fold=fold, seed=fold, epochs=epochs) for fold in folds
 }
-controls = [
-    np.concatenate(
-        [
-            np.load(workloads.cached_artifact(train_on, fold=fold, seed=seed, epochs=epochs) / "answers.npy")
-            for fold in folds
-        ]
-    )
-    for seed in seeds
-]
+controls = [workloads.cached_artifact(train_on, fold=fold, seed=fold, epochs=epochs) for fold in folds]
 
 # %%
 # The answers that count are those of the converted models in OpenVINO. Training's own answers give the curve
 # over epochs.
 
+record = Recording("optimize/quantization_aware_training", declares=("qat.*",))
 core = ov.Core()
 exact = {"INFERENCE_PRECISION_HINT": "f32"}
 
@@ -108,25 +99,17 @@ def answers(model: Path, fold: int) -> np.ndarray:
 
 
 fp32 = np.concatenate([answers(workloads.digits(fold).ir, fold) for fold in folds])
-ptq = np.concatenate([answers(trained[fold, 0] / "ptq.xml", fold) for fold in folds])
-qat = np.stack(
-    [np.concatenate([answers(trained[fold, seed] / "qat.xml", fold) for fold in folds]) for seed in seeds]
-)
-more = np.stack(controls)
-curves = [
-    np.concatenate([np.load(trained[fold, seed] / "answers.npy") for fold in folds], axis=1)
-    .mean(axis=1)
-    .tolist()
-    for seed in seeds
-]
+ptq = np.concatenate([answers(trained[fold] / "ptq.xml", fold) for fold in folds])
+qat = np.concatenate([answers(trained[fold] / "qat.xml", fold) for fold in folds])
+more = np.concatenate([np.load(folder / "answers.npy") for folder in controls])
+curves = [np.load(folder / "answers.npy").mean(axis=1).tolist() for folder in trained.values()]
 
 # %%
 # Accuracy
 # --------
 #
-# Drops are paired by image, and the spread between seeds is part of their intervals.
+# Drops are paired by image, over all folds.
 
-record = Recording("optimize/quantization_aware_training", declares=("qat.*",))
 models = {
     "fp32": ("FP32", fp32),
     "ptq": ("INT8 after training", ptq),
@@ -135,8 +118,8 @@ models = {
 }
 files = {
     "fp32": workloads.digits(0).ir,
-    "ptq": trained[0, 0] / "ptq.xml",
-    "int8": trained[0, 0] / "qat.xml",
+    "ptq": trained[0] / "ptq.xml",
+    "int8": trained[0] / "qat.xml",
 }
 for part, (name, found) in models.items():
     record.add(
@@ -152,14 +135,11 @@ for part, (name, found) in models.items():
         record.add(f"qat.{part}.drop", drop, label=f"{name}: drop from FP32")
 won = accuracy.compare_accuracy("INT8 after training", ptq, "INT8 in training", qat).drop
 record.add("qat.won_back", won.scaled(-1, "points"), label="INT8: accuracy that training regained")
-if len(seeds) > 1:
-    spread = accuracy.over_trainings([float(one.mean()) for one in qat], "share")
-    record.add("qat.int8.seeds", spread, label="INT8 in training: accuracy over seeds")
 
 record.figure(
     "epochs",
     lambda: plots.epochs(curves, references={"FP32": accuracy.accuracy(fp32)}, first=0),
-    alt="Accuracy before training on and after each epoch, one line per seed, with FP32 for reference.",
+    alt="Accuracy before training on and after each epoch, one line per fold, with FP32 for reference.",
     caption="Accuracy of the quantized network on the held-out images during training; "
     "epoch 0 is post-training quantization.",
 )

@@ -36,19 +36,22 @@ encoder = workloads.sentences_dynamic()
 core = ov.Core()
 
 
+SAMPLES = 100  # ten encoders are quantized below, and only differences between them matter
+
+
 def quantize(
     folder: Path, source: str, transformer: bool = False, smoothing: float | None = None, **ignored: list[str]
 ) -> None:
-    """Write the encoder quantized with 300 texts; ``ignored`` takes ``names`` or ``types``."""
+    """Write the encoder quantized; ``ignored`` takes ``names`` or ``types``."""
     model = ov.Core().read_model(source)
-    samples = calibration.checked(model, retrieval.tokens(retrieval.calibration(300)))
+    samples = calibration.checked(model, retrieval.tokens(retrieval.calibration(SAMPLES)))
     advanced = nncf.AdvancedQuantizationParameters()
     if smoothing is not None:
         advanced.smooth_quant_alphas.matmul = smoothing
     quantized = nncf.quantize(
         model,
         nncf.Dataset(samples),
-        subset_size=300,
+        subset_size=SAMPLES,
         model_type=nncf.ModelType.TRANSFORMER if transformer else None,
         ignored_scope=nncf.IgnoredScope(**ignored) if ignored else None,
         advanced_parameters=advanced,
@@ -130,6 +133,7 @@ models = {"f32": encoder.ir} | {
 #
 # What is not quantized computes in 32-bit floats here, so that 8 bits are the only difference.
 
+record = Recording("optimize/transformer_trap", declares=("trap.*",))
 pairs = retrieval.pairs(400 if full else 100)
 queries, bodies = ([pair[side] for pair in pairs] for side in (0, 1))
 found, embedded = {}, {}
@@ -145,7 +149,6 @@ def lost(a: str, b: str):
     return accuracy.compare_accuracy(names[a], found[a], names[b], found[b]).drop
 
 
-record = Recording("optimize/transformer_trap", declares=("trap.*",))
 # Where the last division is quantized too, embeddings are no longer of length 1.
 closeness = {
     part: (rows * embedded["f32"]).sum(axis=1) / np.linalg.norm(rows, axis=1)

@@ -81,6 +81,7 @@ for part, (name, scheme) in schemes.items():
 # same queries, so the drop is paired. Accuracy is computed in 32-bit floats here, which leaves the weights
 # as the only difference.
 
+record = Recording("optimize/weight_compression", declares=("weights.*",))
 pairs = retrieval.pairs(None if profiles.current().name == "full" else 100)
 queries, bodies = ([pair[side] for pair in pairs] for side in (0, 1))
 core = ov.Core()
@@ -91,7 +92,6 @@ for part, model in models.items():
     embedded[part] = retrieval.embed(compiled, bodies)
     found[part] = retrieval.hits(retrieval.embed(compiled, queries), embedded[part])
 
-record = Recording("optimize/weight_compression", declares=("weights.*",))
 for part, name in names.items():
     size = Path(models[part]).with_suffix(".bin").stat().st_size
     record.add_value(f"weights.{part}.size", size, "bytes", label=f"{name}: size of the weights")

@@ -141,6 +141,7 @@ def main(arguments: Sequence[str]) -> int:
     try:
         profile = options.profile if options.minutes is None else name_of_minutes(options.minutes)
         with measuring_lock("nox -s docs", lend=True):  # the examples run the command
+            _own_extensions()
             return _build(profile, options.examples, resume=options.resume)
     except OptGuideError as error:
         print(error, file=sys.stderr)
@@ -166,6 +167,18 @@ def _build(profile: str | None, names: Sequence[str], *, resume: bool) -> int:
     _say("Building the pages.")
     _sphinx(state, (), "--write-all", strict=True)
     return _end(existing)
+
+
+def _own_extensions() -> None:
+    """Give PyTorch a folder of this checkout for what it compiles.
+
+    A compilation that is killed leaves a lock there for which every later process waits in vain. Here nobody
+    else compiles, so that lock can go.
+    """
+    folder = build_dir() / "caches" / "torch_extensions"
+    os.environ["TORCH_EXTENSIONS_DIR"] = str(folder)
+    for lock in folder.rglob("lock"):
+        lock.unlink(missing_ok=True)
 
 
 def _begin(profile: str | None, *, goes_on: bool) -> BuildState:

@@ -36,7 +36,19 @@ __all__ = ["prepare"]
 
 _DIGITS = {f"digits-{fold}": partial(workloads.digits, fold) for fold in range(FOLDS)}
 
+_EXTENSION = "torch-extension"
+
+
+def _build_extension() -> None:
+    """Let NNCF compile its quantizers for PyTorch, which takes the better part of a minute, once."""
+    workloads.no_telemetry()
+    from nncf.torch import force_build_cpu_extensions
+
+    force_build_cpu_extensions()
+
+
 MODELS: Mapping[str, tuple[Callable[[], object], tuple[str, ...]]] = {
+    _EXTENSION: (_build_extension, ()),
     "resnet50": (workloads.resnet50, ()),
     "sentences": (workloads.sentences, ()),
     **{name: (make, ()) for name, make in _DIGITS.items()},
@@ -234,6 +246,8 @@ def _packages() -> list[str]:
 
 def _needs(example: Example) -> tuple[str, ...]:
     mentioned = [model for name in sorted(example.names) for model in _MENTIONED.get(name, (name,))]
+    if {"nncf", "torch", "cached_artifact"} <= example.names:
+        mentioned.append(_EXTENSION)
     models = [name for name in MODELS if name in mentioned]
     return (*models, *sorted(example.environments))
 
