@@ -178,6 +178,11 @@ def test_several_devices_behind_a_virtual_one_are_told_apart(devices, expected):
     assert found.effective() == expected
 
 
+def test_the_precision_of_a_cache_that_a_model_does_not_keep_is_unused(ir):
+    effective = loaded(model=ir, properties={"KV_CACHE_PRECISION": "f32"}).effective()
+    assert effective.get("KV_CACHE_PRECISION", "unused") == "unused"
+
+
 def test_properties_win_over_the_shorthand(ir):
     found = loaded(model=ir, threads=2, properties={"INFERENCE_NUM_THREADS": "1"})
     assert found.effective()["INFERENCE_NUM_THREADS"] == "1"
