@@ -98,7 +98,7 @@ class LoadPoint:
         the runtime reports it: what is left of the latency when the wait for a free infer request is ignored.
     :param others_share: share of the machine's CPU that other processes used meanwhile (0 to 1); NaN where
         the system does not tell.
-    :param inputs: what the model was called with, and what is odd about its outputs.
+    :param inputs: the model's inputs, and oddities of its outputs.
     """
 
     offered: float

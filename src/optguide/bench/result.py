@@ -74,7 +74,7 @@ class InputDescription:
 
     :param random: values drawn from a seed, not the reader's own.
     :param shapes: element type and sizes of the first set, by input: ``{"x": ("float32", 1, 16)}``.
-    :param notes: what was settled without being asked for, in sentences.
+    :param notes: choices made without being asked for, in sentences.
     """
 
     random: bool = True
@@ -103,8 +103,8 @@ class FirstCall:
     :param outputs: one array for each output that NumPy can hold.
     :param names: the real names of each of them; none where the runtime does not tell.
     :param frames: inputs that one call processes.
-    :param counted_by: what tells so; empty where nothing speaks for more than one.
-    :param oddities: what may be wrong with the outputs, in sentences.
+    :param counted_by: evidence for that; empty where nothing speaks for more than one.
+    :param oddities: possible faults of the outputs, in sentences.
     """
 
     outputs: tuple[npt.NDArray[Any], ...] = ()
@@ -122,8 +122,8 @@ class Series:
     :param versions: versions of the packages that executed the model.
     :param load_seconds: import, read and compile of the first worker; NaN where others loaded beside it.
     :param peak_rss: peak resident memory of the worker in bytes.
-    :param inputs: what the model was called with.
-    :param first_call: what the first of them gave.
+    :param inputs: description of the model's inputs.
+    :param first_call: description of the first call's result.
     """
 
     variant: Variant

@@ -36,7 +36,7 @@ class Profile:
     """Budgets of one kind of build.
 
     :param name: ``full`` where examples measure everything, otherwise ``quick``.
-    :param budget: of one interleaved session.
+    :param budget: limits of one interleaved session.
     :param repeats: fresh processes per variant where start-up is measured: six give an interval, from nine on
         it leaves the fastest and the slowest out.
     :param load_seconds: length of one open-loop point, in seconds.

@@ -218,7 +218,7 @@ class Runner(ABC, Generic[Settings]):
     def input_sets(self, shapes: Mapping[str, Shape] | None = None) -> list[Arrays]:
         """The variant's input sets, ordered as :attr:`ports`; random ones where it names no file.
 
-        :param shapes: of random inputs, by any of their names.
+        :param shapes: shapes of random inputs, by any of their names.
         :raises InputError: a file does not fit the ports, or no random values can be drawn for one.
         """
         chosen = match_shapes(shapes or {}, self.ports)

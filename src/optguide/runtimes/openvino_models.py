@@ -192,7 +192,7 @@ def _with_batch(port: Port, batch: int) -> str:
 def _reshape(model: Any, shapes: Mapping[int, Any], request: str) -> None:
     """Give inputs, by their place, other shapes.
 
-    :param request: what that is, for the error.
+    :param request: name of the change in the error.
     """
     if not shapes:
         return

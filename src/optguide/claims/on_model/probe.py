@@ -63,7 +63,7 @@ def result_of(
     """An estimate as a result.
 
     :param label: name of the result in sentences.
-    :param above: of a ratio, what a value above one means.
+    :param above: the word for a ratio above one.
     """
     return Result(**asdict(estimate), label=label, evidence=evidence or {}, above=above)
 
@@ -86,7 +86,7 @@ class Ratio:
     :param quantity: ``latency``, ``throughput``, or a stage of the start.
     :param obstacle: why it means nothing for a model, if so.
     :param label: name of the ratio in sentences; made of both variants' names where empty.
-    :param above: what a value above one means.
+    :param above: the word for a ratio above one.
     """
 
     result: str
