@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import os
 import pkgutil
+import sys
 
 import click
 
 from optguide.cli.completion import words_of_bash
 from optguide.cli.errors import exit_status_of
 from optguide.cli.options import CommandState, debug_option
+from optguide.errors import OptionError
 
 __all__ = ["cli", "main"]
 
@@ -114,6 +116,15 @@ if "_OPTGUIDE_COMPLETE" in os.environ:
 def main() -> None:
     """Entry point of the console script; ends the process with the command's exit status."""
     state = CommandState()
-    raise SystemExit(
-        exit_status_of(lambda: cli.main(prog_name="optguide", obj=state, standalone_mode=False), state)
-    )
+    if sys.stdout is None:  # closed by whoever started this process
+        click.echo("Error: Standard output is closed. Send it to a file, or to /dev/null.", err=True)
+        raise SystemExit(2)
+    raise SystemExit(exit_status_of(lambda: _run(state), state))
+
+
+def _run(state: CommandState) -> object:
+    try:
+        os.getcwd()  # noqa: PTH109 - pathlib would ask the same
+    except FileNotFoundError:
+        raise OptionError("The current folder has been deleted.", "Change to another one.") from None
+    return cli.main(prog_name="optguide", obj=state, standalone_mode=False)

@@ -5,7 +5,9 @@ Names that users chose are printed literally: rich's markup and emoji codes have
 
 from __future__ import annotations
 
+import json
 import os
+import shutil
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
@@ -31,6 +33,26 @@ SCHEMA = 1
 
 WIDTH = 110
 """Columns where standard output is no terminal: rich would take 80 and break most cells."""
+
+NARROWEST = 80
+"""Columns that a table takes at least: in fewer it would break numbers in two."""
+
+_PLAIN = str.maketrans(
+    {
+        "\N{EN DASH}": "-",
+        "\N{EM DASH}": "-",
+        "\N{HORIZONTAL ELLIPSIS}": "...",
+        "\N{MINUS SIGN}": "-",
+        "\N{MICRO SIGN}": "u",
+        "\N{GREEK SMALL LETTER MU}": "u",
+        "\N{MULTIPLICATION SIGN}": "x",
+        "\N{LESS-THAN OR EQUAL TO}": "<=",
+        "\N{GREATER-THAN OR EQUAL TO}": ">=",
+        "\N{PLUS-MINUS SIGN}": "+/-",
+        "\N{BOX DRAWINGS LIGHT HORIZONTAL}": "-",
+    }
+)
+"""What stands for a character that a terminal's encoding lacks."""
 
 MISSING = "\N{EN DASH}"
 
@@ -75,7 +97,10 @@ def deliver(
 
 def print_json(command: str, content: Mapping[str, Any]) -> None:
     """Print one object: schema, command and ``content``. What is not a finite number becomes null."""
-    click.echo(encode_json({"schema": SCHEMA, "command": command, **content}).decode())
+    text = encode_json({"schema": SCHEMA, "command": command, **content}).decode()
+    if not text.isascii() and sys.stdout.encoding.lower().replace("-", "") != "utf8":
+        text = json.dumps(json.loads(text), indent=1)  # with escapes, the same in every encoding
+    click.echo(text)
 
 
 def estimate_fields(estimate: Callable[[], Estimate]) -> dict[str, Any] | None:
@@ -176,10 +201,21 @@ def verdict(word: str, text: str | None = None) -> Text:
 
 
 def _print(*parts: RenderableType) -> None:
-    width = None if sys.stdout.isatty() or "COLUMNS" in os.environ else WIDTH
+    narrow = sys.stdout.isatty() or "COLUMNS" in os.environ
+    width = max(shutil.get_terminal_size().columns, NARROWEST) if narrow else WIDTH
     console = Console(file=sys.stdout, width=width, markup=False, emoji=False, highlight=False)
     with console.capture() as captured:
         for part in parts:
             console.print(part)
     # rich fills every line of a table with blanks, which nobody wants in a file.
-    click.echo("\n".join(line.rstrip() for line in captured.get().split("\n")), nl=False)
+    text = "\n".join(line.rstrip() for line in captured.get().split("\n"))
+    click.echo(encodable(text, sys.stdout.encoding), nl=False)
+
+
+def encodable(text: str, encoding: str) -> str:
+    """``text`` in characters that a terminal of this encoding can show; results are not to be lost to it."""
+    try:
+        text.encode(encoding)
+    except UnicodeEncodeError:
+        return text.translate(_PLAIN).encode(encoding, "backslashreplace").decode(encoding)
+    return text

@@ -13,6 +13,7 @@ from optguide.errors import DeviceError, InputError, ModelError, OptGuideError, 
 from optguide.openvino_release import CORE_PROPERTIES, UNREADABLE, VIRTUAL_DEVICES
 from optguide.runtimes.devices import absent, named
 
+_LINKED_FILE = re.compile(r"Path '([^']+)' resolves to .* outside the base directory")
 _OTHER_FILE = re.compile(r"externally stored data in file \(([^,]+),")
 
 _SEE = "Run `optguide machine --properties` for what the device supports."
@@ -27,6 +28,11 @@ def telling_line(error: BaseException) -> str:
 def not_read(path: Path, error: BaseException) -> ModelError:
     """The error for a file that exists and is no model."""
     text = telling_line(error)
+    if weights := _LINKED_FILE.search(text):
+        return ModelError(
+            f"{path.name} cannot be read: {weights[1]}, its weights, is a link to a file outside of its folder.",
+            "Copy the model and what lies beside it with links followed, as cp -rL does.",
+        )
     if weights := _OTHER_FILE.search(text):
         return ModelError(
             f"{path.name} cannot be read: its weights are in {weights[1]}, which is missing or incomplete.",
