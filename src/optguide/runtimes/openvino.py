@@ -298,11 +298,15 @@ class OpenVINORunner(Runner[OpenVINO]):
         from openvino import opset13
 
         values = np.asarray(array, np.float32)
-        constant = opset13.constant(values, getattr(self._openvino.Type, port.dtype))
+        out_of_range = misfit(f"{port.name!r} takes {port.dtype}, which does not hold all of these numbers.")
+        try:
+            constant = opset13.constant(values, getattr(self._openvino.Type, port.dtype))
+        except RuntimeError as error:
+            raise out_of_range from error
         self._constants.append(constant)  # its tensor does not keep it alive
         tensor = constant.get_tensor_view()
         if array.dtype.kind in "iub" and not np.array_equal(plain(tensor), values):
-            raise misfit(f"{port.name!r} takes {port.dtype}, which does not hold all of these numbers.")
+            raise out_of_range
         return tensor
 
     def bound(self, arrays: Arrays) -> Callable[[], Any]:

@@ -30,7 +30,7 @@ def not_read(path: Path, error: BaseException) -> ModelError:
     text = telling_line(error)
     if weights := _LINKED_FILE.search(text):
         return ModelError(
-            f"{path.name} cannot be read: {weights[1]}, its weights, is a link to a file outside of its folder.",
+            f"{path.name} cannot be read: {weights[1]}, its weights, is a link out of its folder.",
             "Copy the model and what lies beside it with links followed, as cp -rL does.",
         )
     if weights := _OTHER_FILE.search(text):
