@@ -98,8 +98,14 @@ class OpenDevice(Device):
 
 
 def counter(device, inputs=(0,)):
-    settings = SimpleNamespace(device="CPU")
-    return LayerCounter(SimpleNamespace(settings=settings, compiled=device, sets=[{"x": x} for x in inputs]))
+    runner = SimpleNamespace(
+        settings=SimpleNamespace(device="CPU"),
+        compiled=device,
+        sets=[{"x": x} for x in inputs],
+        handed_over=lambda arrays: list(arrays.values()),
+        stateful=False,
+    )
+    return LayerCounter(runner)
 
 
 def test_a_turn_is_the_difference_of_sums():
