@@ -11,13 +11,13 @@ from optguide.errors import DeviceError, OptionError
 ROUNDS = 12
 
 
-def series(latency_ms, per_second, noise=0.0, seed=0):
-    """Blocks of one second; every round's rate scatters by ``noise``."""
+def series(latency_ms, per_second, noise=0.0, seed=0, sets=1):
+    """Blocks of one second, of one or more sets of processes; every round's rate scatters by ``noise``."""
     random = np.random.default_rng(seed)
     blocks = []
     for number in range(ROUNDS):
         calls = round(per_second * float(np.exp(noise * random.standard_normal())))
-        blocks.append(Block(number, 0, np.full(20, float(latency_ms)), 1.0, 1.0, calls))
+        blocks.append(Block(number, number * sets // ROUNDS, np.full(20, float(latency_ms)), 1.0, 1.0, calls))
     return Series(Variant("v"), tuple(blocks), {}, {}, 0.0, 0)
 
 
@@ -31,9 +31,15 @@ def test_the_fastest_wins():
 
 
 def test_the_limit_rules_the_fastest_out():
-    result = session(default=series(10, 1000), fast=series(20, 2000), middle=series(12, 1500))
+    variants = {"default": (10, 1000), "fast": (20, 2000), "middle": (12, 1500)}
+    result = session(**{name: series(*speed, sets=6) for name, speed in variants.items()})
     assert sweet_spot(result, "default", ["fast", "middle"], limit_ms=15) == "middle"
     assert sweet_spot(result, "default", ["fast", "middle"], limit_ms=20) == "fast"
+
+
+def test_one_set_of_processes_does_not_show_that_a_limit_is_kept():
+    result = session(default=series(10, 1000), middle=series(12, 1500))
+    assert sweet_spot(result, "default", ["middle"], limit_ms=15) == "default"
 
 
 def test_a_default_that_breaks_the_limit_gives_way_to_a_slower_one():
