@@ -5,7 +5,7 @@ import pytest
 
 from optguide import ONNXRuntime, Variant
 from optguide.bench.identity import same_by_settings
-from optguide.bench.result import Block, Series, SessionResult
+from optguide.bench.result import Block, FirstCall, Series, SessionResult
 
 RESOLVED = {
     "NUM_STREAMS": "2",
@@ -62,7 +62,7 @@ def session(*paces, outputs=None, alone=True):
         blocks = [Block(r, r, np.full(3, pace + r / 1e3), 0.01, 0.01, 3) for r in range(8)]
         answers = (outputs or {}).get(threads, np.ones(3))
         variant = PLAIN.with_(f"{threads} threads", threads=threads)
-        series[variant.name] = Series(variant, tuple(blocks), RESOLVED, {}, 0.1, 1, 1, (answers,))
+        series[variant.name] = Series(variant, tuple(blocks), RESOLVED, {}, 0.1, 1, 1, FirstCall((answers,)))
     different = replace(PLAIN.with_("other", model="other.xml"))
     series["other"] = replace(next(iter(series.values())), variant=different)
     return SessionResult(series, {}, "budget spent", 5.0, 8, 0.0, alone=alone)

@@ -279,7 +279,8 @@ def test_a_failed_variant_leaves_no_process_behind_during_the_session(alive, tmp
 
         return call
 
-    result = measure([Variant.from_function("broken", make), Variant.from_function("watcher", watch)], TINY)
+    variants = [Variant.from_function("broken", make), Variant.from_function("watcher", watch)]
+    result = measure(variants, TINY, host=Host(lanes=1))  # otherwise they load beside each other
     np.testing.assert_array_equal(result.series["watcher"].outputs[0], [0.0, 1.0])
     assert not alive(int(pid_file.read_text()))
 
