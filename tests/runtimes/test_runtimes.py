@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 from optguide import errors
+from optguide.bench.loops import Turn, asynchronous
 from optguide.bench.process import WorkerProcess
 from optguide.bench.variant import Variant
 from optguide.runtimes import base as runner
@@ -359,6 +360,15 @@ def test_automatic_batching_counts_single_inputs(ir):
     assert frames(batched) == 1
     assert batched.effective()["OPTIMAL_NUMBER_OF_INFER_REQUESTS"] == "4"
     assert batched.outputs()[0].shape == (1, 16)
+
+
+def test_automatic_batching_fills_its_batches_from_the_queue(ir):
+    """A request that was made before the queue's would leave every batch one short, until its time-out."""
+    timeout = 3.0
+    properties = {"AUTO_BATCH_TIMEOUT": str(round(timeout * 1000))}
+    batched = loaded(model=ir, device="BATCH:CPU(4)", requests=4, properties=properties)
+    block = asynchronous(batched.queue, Turn([]), 0.01, 0.0)
+    assert block.wall_ns < timeout * 1e9
 
 
 WRONG = {

@@ -256,15 +256,16 @@ class OpenVINORunner(Runner[OpenVINO]):
 
     def _bind(self) -> None:
         """Make the callables: inputs handed over with each call, or set once beforehand."""
-        request = self.compiled.create_infer_request()
-        self.stateful = bool(request.query_state())
         self._steps = self.settings.steps or 1
-        self._refuse_steps()
-        self._request = request
         self._feeds = [self.handed_over(arrays) for arrays in self.sets]
         requests = self.settings.requests
-        if requests is not None:
-            queue = self._openvino.AsyncInferQueue(self.compiled, requests)
+        # Before any other request: automatic batching puts requests into batches in the order they were made,
+        # and a batch that lacks one waits for its time-out with every inference.
+        queue = None if requests is None else self._openvino.AsyncInferQueue(self.compiled, requests)
+        self._request = self.compiled.create_infer_request()
+        self.stateful = bool(self._request.query_state())
+        self._refuse_steps()
+        if queue is not None:
             for slot, index in zip(queue, range(len(queue)), strict=True):
                 self._set(slot, self._feeds[index % len(self._feeds)])
             self.queue = _ResettingQueue(queue) if self.stateful else queue

@@ -210,13 +210,13 @@ def _reshape(model: Any, shapes: Mapping[int, Any], request: str) -> None:
 
 def plain(tensor: Any) -> npt.NDArray[Any]:
     """A copy of a tensor's values; 32-bit floats where NumPy lacks the element type."""
-    from openvino import op
-
     name = str(tensor.element_type.get_type_name())
     if name == "string":
         return np.array(tensor.str_data)
     if name in _TYPES:
         return np.array(tensor.data)
+    from openvino import op  # not in older releases, which give every other type to NumPy
+
     values: npt.NDArray[Any] = op.Constant(tensor).get_data(dtype=np.float32)
     return values
 
