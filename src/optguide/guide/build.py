@@ -42,6 +42,7 @@ __all__ = ["EXAMPLES_VARIABLE", "BuildState", "failed", "finished", "is_current"
 EXAMPLES_VARIABLE = "OPTGUIDE_EXAMPLES"
 """Environment variable with the examples that Sphinx is to run, ``chapter/name`` with spaces between."""
 
+STATE_FILE = "build.json"  # not in a chapter's folder, where records are
 _SCHEMA = 1
 _REMEDY = "Start a new build: nox -s docs"
 
@@ -73,12 +74,13 @@ class BuildState:
     schema: int = _SCHEMA
 
 
-def load_state() -> BuildState | None:
-    """The state of the build whose records are in place; ``None`` where there is none.
+def load_state(records: Path | None = None) -> BuildState | None:
+    """The state of the build that made some records; ``None`` where there is none.
 
+    :param records: their folder, by default the one in place.
     :raises RecordsError: the file is corrupt.
     """
-    path = _state_path()
+    path = (records or records_dir()) / STATE_FILE
     if not path.is_file():
         return None
     data = path.read_bytes()
@@ -293,18 +295,13 @@ def _current_state() -> BuildState:
 def _earlier_state() -> BuildState | None:
     """The state of the build before, which ``nox -s docs`` has set aside."""
     try:
-        data = (build_dir() / "previous" / "records" / _state_path().name).read_bytes()
-        return decode_json(data, BuildState, kind="state", file="", schema=_SCHEMA, remedy="")
+        return load_state(build_dir() / "previous" / "records")
     except (OSError, OptGuideError):
         return None
 
 
 def _save(state: BuildState) -> None:
-    write_file(_state_path(), encode_json(state))
-
-
-def _state_path() -> Path:
-    return records_dir() / "build.json"  # not in a chapter's folder, where records are
+    write_file(records_dir() / STATE_FILE, encode_json(state))
 
 
 def _page(example: Example) -> Path:
