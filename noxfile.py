@@ -24,17 +24,6 @@ REQUIREMENTS = ROOT / "conf" / "requirements"
 LOCK = REQUIREMENTS / "lock.txt"
 LOCKED = ("browser", "lint", "serve", "tests")
 EXTRAS = ".[frameworks,models,site]"
-SPHINX = (
-    "-c",
-    "conf",
-    "-d",
-    "build/doctrees",
-    "docs",
-    "build/html",
-    "--nitpicky",
-    "--fail-on-warning",
-    "--keep-going",
-)
 # One file stays in one process, which builds what its tests share once.
 PARALLEL = ("--numprocesses=logical", "--maxprocesses=4", "--dist=loadfile", "--no-loadscope-reorder")
 SETTINGS = {
@@ -161,12 +150,11 @@ def pages(session: nox.Session) -> None:
     """Rebuild the prose only, from the last records; every page says how old its numbers are."""
     # Records come from `nox -s docs`, so its environment is there: nothing has to be installed again.
     folder = ROOT / ".nox" / "docs" / ("Scripts" if sys.platform == "win32" else "bin")
-    sphinx = shutil.which("sphinx-build", path=str(folder))
-    if sphinx is None:
+    python = shutil.which("python", path=str(folder))
+    if python is None:
         session.error("Nothing has been measured here yet. Run first: nox -s docs")
     with only_build(session):
-        environment = SETTINGS | {"OPTGUIDE_PAGES_ONLY": "1"}
-        session.run(sphinx, "--write-all", *SPHINX, env=environment, external=True)
+        session.run(python, "-m", "optguide.guide.build", "--pages", env=SETTINGS, external=True)
 
 
 @nox.session

@@ -169,11 +169,19 @@ shown = ("as_is.sequential.wall", "as_is.interleaved.wall", "disturbed.sequentia
 shown += ("disturbed.interleaved.wall", "disturbed.interleaved.cpu")
 record.figure(
     "repeats",
-    lambda: plots.repeat_ratios({", ".join(words[p] for p in way.split(".")): found[way] for way in shown}),
-    alt="Repeats of one ratio as dots, one row per way of measuring; wider rows are less repeatable.",
-    caption="The same ratio measured repeatedly: default against f32, tiny network. Disturbed rows ran "
-    "beside a process that keeps one core busy half of the time. Spread is largest minus smallest repeat, "
-    "as a share of the median.",
+    lambda: plots.ratios(
+        [
+            (
+                ", ".join(words[part] for part in way.split(".")),
+                replace(median_of_rounds(found[way], "ratio"), low=min(found[way]), high=max(found[way])),
+            )
+            for way in shown
+        ]
+    ),
+    alt="Forest plot of one ratio, one row per way of measuring; wider rows are less repeatable.",
+    caption="The same ratio measured repeatedly: default against f32, tiny network. Whiskers reach from the "
+    "smallest repeat to the largest. Disturbed rows ran beside a process that keeps one core busy half of "
+    "the time.",
 )
 
 # %%
@@ -190,24 +198,23 @@ session = measure([variant], budget, control=True)
 record.add_comparison("credible.control", session.control, label="A model against itself, latency")
 
 samples = np.concatenate([piece.latencies_ms for piece in session.series[variant.name].blocks])
-rows = []
+curves = {}
 for percentile in (50, 95, 99):
+    settled = curves[f"p{percentile}"] = []
     needed = samples_needed(percentile)
     record.add_value(f"credible.needed.p{percentile}", needed, "count", label=f"Samples for a p{percentile}")
     for n in (100, 400, 1_600, 6_400, 25_600):
         if needed <= n <= samples.size:
             picked = samples[np.linspace(0, samples.size - 1, n).astype(int)]
             estimate = percentile_of_blocks(np.array_split(picked, 10), percentile, "ms")
-            rows.append((percentile, replace(estimate.scaled(1e3, "us"), n=n)))
-    settled = [estimate for at, estimate in rows if at == percentile]
-    for part, estimate in (("few", settled[0]), ("many", settled[-1])):
-        record.add(
-            f"credible.{part}.p{percentile}", estimate, label=f"p{percentile} of {estimate.n:,} samples"
-        )
+            settled.append((n, replace(estimate.scaled(1e3, "us"), n=n)))
+    for part, (_, estimate) in (("few", settled[0]), ("many", settled[-1])):
+        label = f"p{percentile} of {estimate.n:,} samples"
+        record.add(f"credible.{part}.p{percentile}", estimate, label=label)
 
 record.figure(
     "samples",
-    lambda: plots.percentile_samples(rows),
+    lambda: plots.sweep(curves, x_label="Samples (count)", quantity="Latency", log_x=True),
     alt="Latency percentiles p50, p95 and p99 over the number of samples, with intervals that narrow.",
     caption="Latency percentiles of the tiny network and their 95 % intervals from growing numbers of "
     "samples. Where a point is missing, the samples were too few for an interval.",

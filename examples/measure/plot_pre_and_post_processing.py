@@ -192,16 +192,9 @@ in_model = result.compare(f"pipeline, {after}", "pipeline, scaled in the model")
 record.add_comparison("pipeline.gain.in_model", in_model, label="Scaling in the model against NumPy, INT8")
 
 # %%
-# The steps in their order, then both models on one scale:
+# The steps in their order, with both models on one scale:
 
 times = {title: {s: result.latency(name) for s, name in names.items()} for title, names in parts.items()}
-record.figure(
-    "waterfall",
-    lambda: plots.waterfall(list(times[after].items())),
-    alt="The steps of the pipeline one after another on a time axis, each with its share of the sum.",
-    caption="One photograph through the pipeline with the INT8 model, steps measured one by one. "
-    "Shares are of the sum of the steps.",
-)
 record.figure(
     "models",
     lambda: plots.stages([(t, steps, result.latency(f"pipeline, {t}")) for t, steps in times.items()]),

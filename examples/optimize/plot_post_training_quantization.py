@@ -22,7 +22,7 @@ import numpy as np
 
 from optguide import Recording, Variant, first_inference, measure, plots
 from optguide.guide import profiles, workloads
-from optguide.guide.workloads import retrieval
+from optguide.guide.workloads import evaluation, retrieval
 from optguide.guide.workloads.digits import FOLDS, correct, data
 from optguide.guide.workloads.minilm import INPUTS
 from optguide.optimize.compression import calibration
@@ -81,6 +81,8 @@ encoders = {
     for count in counts["sentences"]
 }
 readers = {count: workloads.cached_artifact(quantize_digits, count=count) for count in counts["digits"]}
+WRONG = {"pixels": "pixels not scaled", "noise": "random pixels", "ones": "one digit only"}
+misled = {kind: workloads.cached_artifact(quantize_digits, count=100, kind=kind) for kind in WRONG}
 
 # %%
 # Accuracy
@@ -92,14 +94,10 @@ readers = {count: workloads.cached_artifact(quantize_digits, count=count) for co
 
 core = ov.Core()
 F32 = {"INFERENCE_PRECISION_HINT": "f32"}
-record = Recording("optimize/post_training_quantization", declares=("ptq.*",))
-pairs = retrieval.pairs(None if full else 100)
-queries, bodies = ([pair[side] for pair in pairs] for side in (0, 1))
 
 
 def found(model: Path, **properties: str) -> np.ndarray:
-    compiled = core.compile_model(model, "CPU", {"PERFORMANCE_HINT": "THROUGHPUT", **properties})
-    return retrieval.hits(retrieval.embed(compiled, queries), retrieval.embed(compiled, bodies))
+    return evaluation.evaluate(model, None if full else 100, **properties).hits
 
 
 def read(folder: Path | None = None, **properties: str) -> np.ndarray:
@@ -128,6 +126,7 @@ def drop(task: str, right: np.ndarray, name: str):
     return accuracy.compare_accuracy(NAMES["f32"], answers[task]["f32"], name, right).drop
 
 
+record = Recording("optimize/post_training_quantization", declares=("ptq.*",))
 for task, right in answers.items():
     right["int8"] = by_count[task][300]
     for part, name in NAMES.items():
@@ -175,13 +174,9 @@ for task, each in by_count.items():
     most = max(each)
     more = accuracy.compare_accuracy(f"{most} samples", each[most], "300 samples", each[300]).drop
     record.add(f"ptq.more.{task}", more, label=f"{task}: drop from {most} samples to 300")
-for kind, words in {
-    "pixels": "pixels not scaled",
-    "noise": "random pixels",
-    "ones": "one digit only",
-}.items():
-    wrong = workloads.cached_artifact(quantize_digits, count=100, kind=kind)
-    record.add(f"ptq.bad.{kind}", drop("digits", read(wrong), words), label=f"digits, {words}: accuracy drop")
+for kind, words in WRONG.items():
+    wrong = drop("digits", read(misled[kind]), words)
+    record.add(f"ptq.bad.{kind}", wrong, label=f"digits, {words}: accuracy drop")
 
 # %%
 # Speed

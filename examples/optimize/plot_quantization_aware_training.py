@@ -102,7 +102,7 @@ fp32 = np.concatenate([answers(workloads.digits(fold).ir, fold) for fold in fold
 ptq = np.concatenate([answers(trained[fold] / "ptq.xml", fold) for fold in folds])
 qat = np.concatenate([answers(trained[fold] / "qat.xml", fold) for fold in folds])
 more = np.concatenate([np.load(folder / "answers.npy") for folder in controls])
-curves = [np.load(folder / "answers.npy").mean(axis=1).tolist() for folder in trained.values()]
+by_epoch = np.concatenate([np.load(folder / "answers.npy") for folder in trained.values()], axis=1)
 
 # %%
 # Accuracy
@@ -138,8 +138,13 @@ record.add("qat.won_back", won.scaled(-1, "points"), label="INT8: accuracy that 
 
 record.figure(
     "epochs",
-    lambda: plots.epochs(curves, references={"FP32": accuracy.accuracy(fp32)}, first=0),
-    alt="Accuracy before training on and after each epoch, one line per fold, with FP32 for reference.",
+    lambda: plots.sweep(
+        {"INT8 in training": [(epoch, accuracy.accuracy(right)) for epoch, right in enumerate(by_epoch)]},
+        x_label="Epoch (count)",
+        quantity="Accuracy",
+        references={"FP32": accuracy.accuracy(fp32)},
+    ),
+    alt="Accuracy before training on and after each epoch, with intervals and FP32 for reference.",
     caption="Accuracy of the quantized network on the held-out images during training; "
     "epoch 0 is post-training quantization.",
 )

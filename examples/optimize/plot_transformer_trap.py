@@ -22,7 +22,7 @@ import numpy as np
 
 from optguide import OpenVINO, Recording, Variant, measure, plots
 from optguide.guide import profiles, workloads
-from optguide.guide.workloads import retrieval
+from optguide.guide.workloads import evaluation, retrieval
 from optguide.guide.workloads.minilm import INPUTS
 from optguide.optimize.compression import calibration
 from optguide.stats import accuracy
@@ -133,15 +133,13 @@ models = {"f32": encoder.ir} | {
 #
 # What is not quantized computes in 32-bit floats here, so that 8 bits are the only difference.
 
+count = 400 if full else 100
+answers = {
+    part: evaluation.evaluate(model, count, INFERENCE_PRECISION_HINT="f32") for part, model in models.items()
+}
+found = {part: answer.hits for part, answer in answers.items()}
+embedded = {part: answer.bodies for part, answer in answers.items()}
 record = Recording("optimize/transformer_trap", declares=("trap.*",))
-pairs = retrieval.pairs(400 if full else 100)
-queries, bodies = ([pair[side] for pair in pairs] for side in (0, 1))
-found, embedded = {}, {}
-for part, model in models.items():
-    exact = {"PERFORMANCE_HINT": "THROUGHPUT", "INFERENCE_PRECISION_HINT": "f32"}
-    compiled = core.compile_model(model, "CPU", exact)
-    embedded[part] = retrieval.embed(compiled, bodies)
-    found[part] = retrieval.hits(retrieval.embed(compiled, queries), embedded[part])
 
 
 def lost(a: str, b: str):

@@ -20,7 +20,7 @@ from pathlib import Path
 
 from optguide import OpenVINO, Recording, Variant, first_inference, measure, plots
 from optguide.guide import profiles, workloads
-from optguide.guide.workloads import retrieval
+from optguide.guide.workloads import evaluation, retrieval
 from optguide.guide.workloads.minilm import INPUTS
 from optguide.records.model import EvaluatedModel
 from optguide.stats import accuracy
@@ -81,16 +81,12 @@ for part, (name, scheme) in schemes.items():
 # same queries, so the drop is paired. Accuracy is computed in 32-bit floats here, which leaves the weights
 # as the only difference.
 
-record = Recording("optimize/weight_compression", declares=("weights.*",))
-pairs = retrieval.pairs(None if profiles.current().name == "full" else 100)
-queries, bodies = ([pair[side] for pair in pairs] for side in (0, 1))
-core = ov.Core()
+count = None if profiles.current().name == "full" else 100
 exact = {"INFERENCE_PRECISION_HINT": "f32", "DYNAMIC_QUANTIZATION_GROUP_SIZE": 0}
-found, embedded = {}, {}
-for part, model in models.items():
-    compiled = core.compile_model(model, "CPU", {"PERFORMANCE_HINT": "THROUGHPUT", **exact})
-    embedded[part] = retrieval.embed(compiled, bodies)
-    found[part] = retrieval.hits(retrieval.embed(compiled, queries), embedded[part])
+answers = {part: evaluation.evaluate(Path(model), count, **exact) for part, model in models.items()}
+found = {part: answer.hits for part, answer in answers.items()}
+embedded = {part: answer.bodies for part, answer in answers.items()}
+record = Recording("optimize/weight_compression", declares=("weights.*",))
 
 for part, name in names.items():
     size = Path(models[part]).with_suffix(".bin").stat().st_size

@@ -108,6 +108,17 @@ def test_failed_installation_is_not_taken_for_an_environment(requirements):
         environments.python_of("openvino-older")
 
 
+def test_an_index_that_is_down_is_named_then_and_later(requirements, monkeypatch):
+    monkeypatch.setenv("PIP_RETRIES", "1")
+    requirements.write_text("--index-url http://127.0.0.1:9/simple\nnumpy==1.0\n")
+    with pytest.raises(EnvironmentMissing, match="pip's index cannot be reached"):
+        environments.create("pot")
+    with pytest.raises(EnvironmentMissing, match="pot is not installed: pip's index cannot be reached"):
+        environments.python_of("pot")
+    requirements.write_text("# nothing to install\n")
+    assert environments.create("pot") == environments.python_of("pot")
+
+
 def test_full_disk_is_one_sentence(requirements, tmp_path, monkeypatch):
     def install(name, folder):
         folder.mkdir()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 from pathlib import Path
 
 import pytest
@@ -79,3 +80,21 @@ def test_every_example_of_the_guide_declares_what_it_records():
     assert all(example.declares for example in existing.values())
     assert existing["optimize/choose"].reads_records
     assert existing["optimize/pot_and_nncf"].makes_artifacts
+
+
+@pytest.mark.parametrize("example", examples(ROOT / "examples").values(), ids=lambda example: example.name)
+def test_what_an_example_makes_is_made_before_it_begins_to_record(example):
+    """Behind that statement it would be made alone, on one core, and count as measuring."""
+    body = ast.parse(example.script.read_text("utf-8")).body
+    prepared = len(preparing_part(example.script).body)
+    makers = {"cached_artifact"}
+    for statement in body:
+        if isinstance(statement, ast.FunctionDef) and makers & names_in(statement):
+            makers.add(statement.name)
+    assert not [statement.lineno for statement in body[prepared:] if makers & names_in(statement)]
+
+
+def names_in(statement):
+    nodes = list(ast.walk(statement))
+    names = {node.attr for node in nodes if isinstance(node, ast.Attribute)}
+    return names | {node.id for node in nodes if isinstance(node, ast.Name)}

@@ -85,7 +85,6 @@ ROWED = {
             for name, total in rows(n)
         ]
     ),
-    "waterfall": lambda n: plots.waterfall(rows(n)),
     "layer_profile": lambda n: plots.layer_profile([(name, time, "bf16") for name, time in rows(n)]),
     "steps": lambda n: plots.steps(
         [
@@ -93,14 +92,10 @@ ROWED = {
             for i, (name, time) in enumerate(rows(n))
         ]
     ),
-    "repeat_ratios": lambda n: plots.repeat_ratios({f"{LONG} {i}": [1.8, 1.8, 1.9 + i] for i in range(n)}),
 }
 OTHERS = {
     "latency_throughput": lambda n: plots.latency_throughput({LONG: curve(min(n, 8)), "tiny": curve(1)}),
     "load_curve": lambda n: plots.load_curve([load(10.0 * i, 5.0 + i) for i in range(1, n + 1)], 50.0),
-    "percentile_samples": lambda n: plots.percentile_samples(
-        [(p, number(20.0 + p / 10, 1 / (i + 1), n=20 * 2**i)) for p in (50, 99) for i in range(min(n, 12))]
-    ),
     "pareto": lambda n: plots.pareto(trades(n, 0.9, "share")),
     "frontier": lambda n: plots.frontier(trades(n, 900, "inferences/s"), limit=12.0),
     "sweep": lambda n: plots.sweep(
@@ -108,9 +103,6 @@ OTHERS = {
         x_label="Threads (count)",
         quantity="Latency",
         references={LONG: number(30.0)},
-    ),
-    "epochs": lambda n: plots.epochs(
-        [[0.9 + 0.01 * i] * n for i in range(n)], references={"FP32": number(0.95, unit="share")}
     ),
     "heat_map": lambda n: plots.heat_map(
         [[number(50.0 + i + j) if i or j else None for j in range(n)] for i in range(n)],
@@ -240,14 +232,6 @@ def test_stages_differ_by_hatch_as_well_as_colour():
     assert len({patch.get_facecolor() for patch in axes.patches}) == len(names)
 
 
-def test_a_waterfall_step_starts_where_the_last_one_ended():
-    (axes,) = plots.waterfall([("decode", number(6)), ("infer", number(3)), ("top-k", number(1))]).axes
-    assert [patch.get_x() for patch in axes.patches] == [0, 6, 9]
-    texts = [text.get_text() for text in axes.texts]
-    assert "3 ms (30 %)" in texts
-    assert axes.patches[1].get_facecolor() != axes.patches[0].get_facecolor()
-
-
 def test_layers_after_the_first_are_summed():
     layers = [(f"layer{i}", number(10.0 + i, unit="us"), "bf16" if i else "f32") for i in range(20)]
     texts = [text.get_text() for text in plots.layer_profile(layers, top=5).axes[0].texts]
@@ -295,18 +279,6 @@ def test_points_in_flight_are_labelled_and_crowded_labels_left_out():
     same = [(i, number(5.0), number(100, unit="inferences/s")) for i in range(1, 40)]
     crowded = plots.latency_throughput({"m": same}).axes[0]
     assert len(crowded.texts) == 1
-
-
-def test_the_spread_is_the_range_over_the_median():
-    (axes,) = plots.repeat_ratios({"sequential": [1.8, 2.0, 2.1]}).axes
-    assert "spread 15.0 %" in {text.get_text() for text in axes.texts}
-
-
-def test_percentile_panels_share_their_scales():
-    figure = OTHERS["percentile_samples"](6)
-    assert [axes.get_title(loc="left") for axes in figure.axes] == ["p50", "p99"]
-    assert len({axes.get_ylim() for axes in figure.axes}) == 1
-    assert figure.axes[-1].get_xscale() == "log"
 
 
 def luminance(colour):

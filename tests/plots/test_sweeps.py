@@ -8,7 +8,6 @@ import pytest
 
 from optguide import plots
 from optguide.plots._axes import Span
-from optguide.plots.themes import LIGHT
 
 COUNTS = (10, 100, 1000)
 
@@ -123,22 +122,6 @@ def test_names_of_lines_that_end_together_do_not_touch():
     assert not [pair for pair in combinations(boxes, 2) if pair[0].overlaps(pair[1])]
     assert all(box.x1 <= figure.bbox.x1 + 1 and box.y0 >= 0 and box.y1 <= figure.bbox.y1 for box in boxes)
     assert figure.axes[0].bbox.width > 0.55 * figure.bbox.width
-
-
-def test_the_mean_of_trainings_is_thick_and_ends_with_the_shortest():
-    (axes,) = plots.epochs([[0.8, 0.9, 0.92], [0.7, 0.9]], references={"FP32": accuracy(0.95)}).axes
-    (mean,) = [line for line in axes.lines if line.get_linewidth() > 2]
-    assert list(mean.get_xdata()) == [1, 2]
-    assert list(mean.get_ydata()) == pytest.approx([0.75, 0.9])
-    thin = [list(line.get_ydata()) for line in axes.lines if line.get_color() == LIGHT.series[0]]
-    assert thin == [[0.8, 0.9, 0.92], [0.7, 0.9]]
-    assert "mean of 2\ntrainings" in {text.get_text() for text in axes.texts}
-
-
-def test_epochs_may_start_before_training():
-    (axes,) = plots.epochs([[0.1, 0.8]], first=0).axes
-    assert axes.get_xlim()[0] < 0
-    assert [0, 1] in [list(line.get_xdata()) for line in axes.lines]
 
 
 def test_memory_is_drawn_as_steps_from_zero_and_named():

@@ -5,7 +5,8 @@ the records that belong to it, so that they are moved and replaced together:
 
 1. The pages are built without numbers, so that there is something to read.
 2. :mod:`optguide.guide.preparation` makes everything that takes long and is not timed, on all cores.
-3. The examples run chapter by chapter, alone on the machine, and after each chapter the pages show it.
+3. The examples run, alone on the machine. In a full build the pages show each chapter when it is done; a
+   quick one is over so soon that all examples run in one process and the pages are written once.
 
 A build that is stopped at any point goes on with ``--resume``: an example is left out if it has been measured
 by this build and neither its script nor the library nor the machine has changed. An example that fails is
@@ -30,7 +31,7 @@ from pathlib import Path
 from optguide.errors import Failure, OptGuideError
 from optguide.guide import preparation
 from optguide.guide.examples import Example, examples, select
-from optguide.guide.profiles import PROFILES, name_of_minutes
+from optguide.guide.profiles import PROFILES, name_of_minutes, named
 from optguide.machine import Machine, measuring_lock
 from optguide.paths import build_dir, records_dir, repository
 from optguide.records.model import decode
@@ -40,7 +41,8 @@ from optguide.storage import decode_json, encode_json, storage_errors, write_fil
 __all__ = ["EXAMPLES_VARIABLE", "BuildState", "failed", "finished", "is_current", "load_state", "running"]
 
 EXAMPLES_VARIABLE = "OPTGUIDE_EXAMPLES"
-"""Environment variable with the examples that Sphinx is to run, ``chapter/name`` with spaces between."""
+"""Environment variable with the examples that Sphinx is to run, ``chapter/name`` with spaces between; it then
+writes no pages."""
 
 STATE_FILE = "build.json"  # not in a chapter's folder, where records are
 _SCHEMA = 1
@@ -59,7 +61,8 @@ class BuildState:
     :param since: when it began, in seconds since the epoch.
     :param failed: example to the reason why it has no numbers.
     :param seconds: example to how long it ran, in this build or the one before.
-    :param is_complete: every example has been measured or has failed, and the pages show it.
+    :param is_measured: every example has been measured or has failed.
+    :param is_complete: the pages show that, too.
     """
 
     build: str
@@ -70,6 +73,7 @@ class BuildState:
     since: float = 0.0
     failed: Mapping[str, str] = field(default_factory=dict)
     seconds: Mapping[str, float] = field(default_factory=dict)
+    is_measured: bool = False
     is_complete: bool = False
     schema: int = _SCHEMA
 
@@ -138,10 +142,16 @@ def main(arguments: Sequence[str]) -> int:
     budget.add_argument("--profile", choices=tuple(PROFILES))
     budget.add_argument("--minutes", type=float, help="about how long sessions measure altogether")
     parser.add_argument("--resume", action="store_true", help="go on with a build that was stopped")
+    parser.add_argument(
+        "--pages", action="store_true", help="write the pages only, with the numbers there are"
+    )
     parser.add_argument("examples", nargs="*", help="measure only these chapters or chapter/example again")
     options = parser.parse_args(arguments)
     try:
         profile = options.profile if options.minutes is None else name_of_minutes(options.minutes)
+        if options.pages:
+            _pages("--write-all")
+            return 0
         with measuring_lock("nox -s docs", lend=True):  # the examples run the command
             _own_extensions()
             return _build(profile, options.examples, resume=options.resume)
@@ -162,12 +172,16 @@ def _build(profile: str | None, names: Sequence[str], *, resume: bool) -> int:
     _save(replace(state, failed={name: why for name, why in state.failed.items() if name not in chosen}))
     if not (build_dir() / "html" / "index.html").exists():
         _say("Building the pages, still without numbers.")
-        _sphinx(state, (), strict=True)
+        _pages()
     preparation.prepare([existing[name] for name in chosen], state.profile)
-    for _, chapter in groupby(chosen, key=lambda name: name.split("/")[0]):
-        _measure(list(chapter), existing)
-    _say("Building the pages.")
-    _sphinx(state, (), "--write-all", strict=True)
+    by_chapter = named(state.profile).name == "full"
+    groups = [
+        list(group) for _, group in groupby(chosen, key=lambda name: by_chapter and existing[name].chapter)
+    ]
+    for group in groups:
+        _measure(group, existing)
+        if group is not groups[-1]:
+            _sphinx(OPTGUIDE_PAGES_ONLY="1")  # what is wrong with a page is said at the end
     return _end(existing)
 
 
@@ -206,10 +220,11 @@ def _begin(profile: str | None, *, goes_on: bool) -> BuildState:
 
 
 def _measure(names: list[str], existing: Mapping[str, Example]) -> None:
-    """Run the examples of one chapter in a process that may die, and go on behind the one that killed it."""
+    """Run examples in a process that may die, and go on behind the one that killed it."""
     while names:
         state = _current_state()
-        status = _sphinx(state, names, strict=False)
+        settings = {BUILD_VARIABLE: state.build, PROFILE_VARIABLE: state.profile}
+        status = _sphinx(**settings, **{EXAMPLES_VARIABLE: " ".join(names), "OPTGUIDE_PAGES_ONLY": "0"})
         state = _current_state()
         names = [name for name in names if name not in state.failed and not is_current(existing[name], state)]
         if names and state.running not in names:
@@ -221,9 +236,13 @@ def _measure(names: list[str], existing: Mapping[str, Example]) -> None:
 
 
 def _end(existing: Mapping[str, Example]) -> int:
-    """Note whether the build is complete, say what failed, and return the exit status."""
+    """Write every page, note whether the build is complete, say what failed, and return the exit status."""
     state = _current_state()
     missing = [name for name in _not_current(existing, state) if name not in state.failed]
+    state = replace(state, is_measured=not missing)
+    _save(state)
+    _say("Building the pages.")
+    _pages("--write-all")
     _save(replace(state, is_complete=not missing))
     for name, reason in state.failed.items():
         print(f"{name} has no numbers: {reason}", file=sys.stderr)
@@ -245,25 +264,20 @@ def _not_current(existing: Mapping[str, Example], state: BuildState) -> list[str
     ]
 
 
-def _sphinx(state: BuildState, names: Sequence[str], *options: str, strict: bool) -> int:
-    """Run ``names`` and build the pages that show what has changed.
+def _pages(*options: str) -> None:
+    """Write the pages that show what has changed.
 
-    :raises Failure: the pages cannot be built, or with ``strict`` not without a warning.
+    :raises Failure: they cannot be built, or not without a warning.
     """
-    environment = {
-        **os.environ,
-        BUILD_VARIABLE: state.build,
-        PROFILE_VARIABLE: state.profile,
-        EXAMPLES_VARIABLE: " ".join(names),
-        "OPTGUIDE_PAGES_ONLY": "0" if names else "1",
-    }
-    strictness = ("--nitpicky", "--fail-on-warning", "--keep-going") if strict else ()
-    folders = ("-c", "conf", "-d", str(build_dir() / "doctrees"), "docs", str(build_dir() / "html"))
-    command = (sys.executable, "-m", "sphinx", "--quiet", *strictness, *options, *folders)
-    status = subprocess.run(command, cwd=_checkout(), env=environment, check=False).returncode
-    if status and strict:
+    status = _sphinx("--nitpicky", "--fail-on-warning", "--keep-going", *options, OPTGUIDE_PAGES_ONLY="1")
+    if status:
         raise Failure(f"The pages could not be built: Sphinx ended with status {status}.")
-    return status
+
+
+def _sphinx(*options: str, **environment: str) -> int:
+    folders = ("-c", "conf", "-d", str(build_dir() / "doctrees"), "docs", str(build_dir() / "html"))
+    command = (sys.executable, "-m", "sphinx", "--quiet", *options, *folders)
+    return subprocess.run(command, cwd=_checkout(), env=os.environ | environment, check=False).returncode
 
 
 def _left(state: BuildState, names: Sequence[str]) -> str:
@@ -271,15 +285,19 @@ def _left(state: BuildState, names: Sequence[str]) -> str:
     if not expected:
         return ""
     minutes = sum(expected) / len(expected) * len(names) / 60
-    return f", {len(names)} to go in this chapter, about {minutes:.0f} min"
+    return f", {len(names)} to go, about {minutes:.0f} min"
 
 
 def _origin() -> str:
-    """Digest of what decides the numbers beside the script: the library, the machine and its packages."""
+    """Digest of what decides the numbers beside the script: the library, the machine and its packages.
+
+    What only shows numbers is no part of it.
+    """
     library = Path(__file__).parents[1]
     digest = hashlib.sha256()
     for file in sorted(library.rglob("*.py")):
-        digest.update(str(file.relative_to(library)).encode() + file.read_bytes())
+        if file.parent.name not in ("sphinxext", "plots"):
+            digest.update(str(file.relative_to(library)).encode() + file.read_bytes())
     machine = Machine.current()
     digest.update(repr((machine.machine_id, sorted(machine.packages.items()))).encode())
     return digest.hexdigest()

@@ -43,7 +43,10 @@ def python_of(name: str) -> Path:
     folder = _folder(name)
     _check_python(name)
     if not _is_current(folder, _stamp_text(name)):
-        raise EnvironmentMissing(f"The isolated environment {name} is not installed.", f"{_REMEDY} -- {name}")
+        attempt = _attempt(folder)
+        why = f": {attempt.read_text('utf-8')}" if attempt.is_file() else ""
+        message = f"The isolated environment {name} is not installed{why}."
+        raise EnvironmentMissing(message, f"{_REMEDY} -- {name}")
     return _python(folder)
 
 
@@ -73,6 +76,7 @@ def create(name: str) -> Path:
             if not _is_current(folder, stamp):
                 # A virtual environment cannot be renamed into place: the stamp, written last, vouches for it.
                 shutil.rmtree(folder, ignore_errors=True)
+                _attempt(folder).unlink(missing_ok=True)
                 _install(name, folder)
                 _stamp(folder).write_text(stamp, encoding="utf-8")
     return _python(folder)
@@ -125,8 +129,12 @@ def _install(name: str, folder: Path) -> None:
         done = subprocess.run(command, capture_output=True, text=True, errors="replace", check=False)
         if done.returncode:
             output = done.stdout + done.stderr
+            # Of an index that is down, pip's last line says that it has no such version.
+            is_down = "connection broken" in output
+            why = "pip's index cannot be reached" if is_down else impersonal(_last_line(output)).rstrip(".")
+            _attempt(folder).write_text(why, encoding="utf-8")
             raise EnvironmentMissing(
-                f"The isolated environment {name} could not be installed: {_last_line(output)}",
+                f"The isolated environment {name} could not be installed: {why}.",
                 f"Check the connection to pip's index, then repeat. {_REMEDY}",
                 detail=output,
             )
@@ -171,6 +179,11 @@ def _stamp_text(name: str) -> str:
 def _is_current(folder: Path, stamp: str) -> bool:
     path = _stamp(folder)
     return path.is_file() and path.read_text(encoding="utf-8") == stamp and _python(folder).exists()
+
+
+def _attempt(folder: Path) -> Path:
+    """Why the last installation failed, as text; no file where there was none or it succeeded."""
+    return folder.with_name(f".{folder.name}.failed")
 
 
 def _stamp(folder: Path) -> Path:

@@ -63,6 +63,7 @@ MODELS: Mapping[str, tuple[Callable[[], object], tuple[str, ...]]] = {
 _MENTIONED = {
     "sentences_dynamic": ("sentences",),
     "retrieval": ("texts",),
+    "evaluation": ("texts",),
     "digits": tuple(_DIGITS),
 }
 """Names in scripts that stand for models of other names."""
@@ -85,7 +86,7 @@ class Target:
 def targets(examples: Sequence[Example]) -> list[Target]:
     """What ``examples`` need, and what that needs, in an order in which each comes after its needs."""
     collected: dict[str, Target] = {}
-    library = tuple(sorted(Path(__file__).parent.rglob("*.py")))
+    library = tuple(sorted((Path(__file__).parent / "workloads").glob("*.py")))
 
     def add(name: str) -> None:
         if name in collected:

@@ -11,17 +11,16 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from optguide.plots.comparing import bars, heat_map, ratios, repeat_ratios, steps
-    from optguide.plots.latency import latency_throughput, load_curve, percentile_samples
-    from optguide.plots.parts import layer_profile, stages, timeline, waterfall
-    from optguide.plots.sweeps import epochs, memory, sweep
+    from optguide.plots.comparing import bars, heat_map, ratios, steps
+    from optguide.plots.latency import latency_throughput, load_curve
+    from optguide.plots.parts import layer_profile, stages, timeline
+    from optguide.plots.sweeps import memory, sweep
     from optguide.plots.themes import style
     from optguide.plots.trade_off import frontier, pareto
     from optguide.plots.verdict import verdict_interval_svg
 
 __all__ = [
     "bars",
-    "epochs",
     "frontier",
     "heat_map",
     "latency_throughput",
@@ -29,23 +28,20 @@ __all__ = [
     "load_curve",
     "memory",
     "pareto",
-    "percentile_samples",
     "ratios",
-    "repeat_ratios",
     "stages",
     "steps",
     "style",
     "sweep",
     "timeline",
     "verdict_interval_svg",
-    "waterfall",
 ]
 
 _NAMES = {
-    "comparing": ("bars", "heat_map", "ratios", "repeat_ratios", "steps"),
-    "latency": ("latency_throughput", "load_curve", "percentile_samples"),
-    "parts": ("layer_profile", "stages", "timeline", "waterfall"),
-    "sweeps": ("epochs", "memory", "sweep"),
+    "comparing": ("bars", "heat_map", "ratios", "steps"),
+    "latency": ("latency_throughput", "load_curve"),
+    "parts": ("layer_profile", "stages", "timeline"),
+    "sweeps": ("memory", "sweep"),
     "themes": ("style",),
     "trade_off": ("frontier", "pareto"),
     "verdict": ("verdict_interval_svg",),

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Hashable, Mapping, Sequence
-from statistics import median
 from typing import Any
 
 from matplotlib.artist import Artist
@@ -151,38 +150,6 @@ def steps(
             color=colours.muted,
             bbox={"facecolor": colours.background, "edgecolor": "none", "pad": 0.5},
         )
-    return figure
-
-
-@themed
-def repeat_ratios(
-    groups: Mapping[str, Sequence[float]], *, quantity: str = "Ratio measured in each repeat"
-) -> Figure:
-    """Every repeat of a ratio as a dot, one row per way of measuring.
-
-    The line of a row runs from the smallest to the largest repeat, the tall tick is their median, and the
-    text is the spread: largest minus smallest, as a share of the median.
-
-    :param groups: way of measuring to the ratios of its repeats.
-    :param quantity: label of the axis, without the unit.
-    """
-    colours = palette()
-    figure, axes = row_figure(len(groups), f"{quantity} ({TIMES})")
-    pooled = [ratio for repeats in groups.values() for ratio in repeats] or [1.0]
-    pad = 0.06 * (max(pooled) - min(pooled)) or 0.05 * max(pooled)
-    axes.set_xlim(min(pooled) - pad, max(pooled) + pad)
-    for row, (name, repeats) in enumerate(groups.items()):
-        if not repeats:
-            row_text(axes, row, name, "no repeats")
-            continue
-        y, middle = row + MIDDLE, median(repeats)
-        row_text(axes, row, name, f"spread {100 * (max(repeats) - min(repeats)) / middle:.1f} %")
-        axes.plot((min(repeats), max(repeats)), (y, y), color=colours.muted, linewidth=1.5, zorder=2)
-        axes.plot((middle, middle), (y - 0.22, y + 0.22), color=colours.ink, linewidth=2, zorder=4)
-        # Alternating heights keep equal ratios apart.
-        heights = [y + (0.09 if index % 2 else -0.09) for index in range(len(repeats))]
-        dots: dict[str, Any] = {"color": colours.series[0], "edgecolor": colours.background, "linewidth": 0.8}
-        axes.scatter(repeats, heights, s=44, zorder=3, **dots)
     return figure
 
 

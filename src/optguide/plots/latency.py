@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 from optguide.bench.load import LoadPoint
 from optguide.format import Estimated
@@ -19,16 +18,13 @@ from optguide.plots._axes import (
     linear_axis,
     log_axis,
     log_reach,
-    measured_ticks,
     new_figure,
     note,
-    reach,
     reach_from_zero,
     unit_name,
 )
 from optguide.plots._labels import LineName, name_lines
 from optguide.plots.themes import WIDTH, palette, themed
-from optguide.stats.estimate import Estimate
 
 _PERCENTILES = (("p50", "o", "-"), ("p95", "s", "--"), ("p99", "^", "-."))
 _DODGE = 0.008  # share of the axis by which the percentiles of one load stand apart
@@ -158,39 +154,3 @@ def _label_points(axes: Axes, points: Curve, right: float, top: float) -> None:
             note(axes, text, (max(bounds(throughput)[0], 0.0), latency.value), (-4, 2))
         else:  # the first label is long and needs the room
             note(axes, text, (throughput.value, latency.value), (0, 8))
-
-
-@themed
-def percentile_samples(rows: Sequence[tuple[int, Estimate]], *, quantity: str = "Latency") -> Figure:
-    """How intervals of percentiles narrow as samples are added: one panel per percentile, same scales.
-
-    :param rows: percentile and its estimate from ``estimate.n`` samples, in any order. Percentiles
-        that were refused for too few samples are simply absent.
-    :param quantity: label of the vertical axis, without the unit.
-    """
-    panels = sorted({percentile for percentile, _ in rows})
-    figure = Figure(figsize=(WIDTH, 0.7 + 1.6 * max(len(panels), 1)), layout="constrained")
-    grid = figure.subplots(max(len(panels), 1), 1, sharex=True, sharey=True, squeeze=False)[:, 0]
-    unit = rows[0][1].unit if rows else "ms"
-    for index, (axes, percentile) in enumerate(zip(grid, panels, strict=False)):
-        _percentile_panel(axes, [estimate for at, estimate in rows if at == percentile], index)
-        axes.set_title(f"p{percentile}", loc="left", weight="bold", pad=3)
-    if rows:
-        grid[0].set_ylim(*reach([estimate for _, estimate in rows]))
-        grid[-1].set_xscale("log")
-        measured_ticks(grid[-1].xaxis, {estimate.n for _, estimate in rows}, log=True)
-        grid[-1].xaxis.set_major_formatter(FuncFormatter(lambda tick, _: f"{tick:,.0f}"))
-    grid[-1].set_xlabel("Samples (count, log scale)")
-    figure.supylabel(f"{quantity} ({unit_name(unit)})", size="medium")
-    return figure
-
-
-def _percentile_panel(axes: Axes, estimates: Sequence[Estimate], index: int) -> None:
-    ordered = sorted(estimates, key=lambda estimate: estimate.n)
-    axes.grid(axis="y")
-    axes.yaxis.set_major_locator(MaxNLocator(4))
-    style = {
-        "color": palette().series[index % len(palette().series)],
-        "marker": _MARKERS[index % len(_MARKERS)],
-    }
-    curve(axes, [estimate.n for estimate in ordered], ordered, **style)

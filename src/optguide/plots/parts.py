@@ -81,47 +81,6 @@ def _number(axes: Axes, x: float, y: float, part: Estimated, colour: str) -> Non
 
 
 @themed
-def waterfall(
-    steps: Sequence[tuple[str, Estimated]],
-    *,
-    highlight: str = "infer",
-    quantity: str = "Time since the start",
-) -> Figure:
-    """Steps of a pipeline one after another, each starting where the one before ended.
-
-    The text beside a step is its own time and its share of the sum; the axis is the cumulated time.
-
-    :param steps: name and time of each step, in order, all in one unit.
-    :param highlight: the step the figure is about.
-    :param quantity: label of the axis, without the unit.
-    """
-    colours = palette()
-    unit = steps[0][1].unit if steps else "ms"
-    figure, axes = row_figure(len(steps), f"{quantity} ({unit_name(unit)})")
-    whole = sum(step.value for _, step in steps)
-    starts = [sum(step.value for _, step in steps[:index]) for index in range(len(steps))]
-    ends = [start + step.high for start, (_, step) in zip(starts, steps, strict=True)]
-    axes.set_xlim(0, 1.02 * max(whole, min(max(ends, default=0.0), 1.5 * whole)) or 1.0)
-    for row, ((name, step), start) in enumerate(zip(steps, starts, strict=True)):
-        chosen = name == highlight
-        value = f"{written(step, ends=False)} ({_share(step.value, whole)})"
-        row_text(axes, row, name, value, strong=chosen)
-        colour, hatch = (colours.accent, "//") if chosen else (colours.series[0], "")
-        bar(axes, row + MIDDLE, step.value, colour, hatch, left=start)
-        end, (low, high) = start + step.value, bounds(step)
-        whisker(axes, row + MIDDLE, Span(end, start + low, start + high, unit), path_effects=halo(3.5))
-        if row + 1 < len(steps):
-            link: dict[str, Any] = {"color": colours.muted, "linewidth": 1, "zorder": 0.9}
-            axes.plot((end, end), (row + MIDDLE, row + 1 + MIDDLE), **link)
-    return figure
-
-
-def _share(part: float, whole: float) -> str:
-    share = part / whole if whole > 0 else 0.0
-    return "<1 %" if 0 < share < 0.01 else f"{100 * share:.0f} %"
-
-
-@themed
 def layer_profile(
     rows: Sequence[tuple[str, Estimated, str]], *, top: int = 12, quantity: str = "Time per inference"
 ) -> Figure:

@@ -3,19 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from statistics import fmean
 from typing import Any
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import MaxNLocator
 
 from optguide.format import Estimated
 from optguide.plots._axes import (
-    Span,
     axis_label,
     bounds,
-    halo,
     linear_axis,
     log_label,
     measured_ticks,
@@ -67,53 +63,6 @@ def sweep(
         if points:
             shift = (index - (len(ordered) - 1) / 2) * _DODGE
             names.append(_draw_series(axes, name, points, index, shift))
-    name_lines(axes, names)
-    return figure
-
-
-@themed
-def epochs(
-    runs: Sequence[Sequence[float]],
-    *,
-    quantity: str = "Accuracy",
-    unit: str = "share",
-    references: Mapping[str, Estimated] | None = None,
-    first: int = 1,
-) -> Figure:
-    """A number after each epoch of several trainings: a thin line each, and their mean.
-
-    The mean ends where the first training ends.
-
-    :param runs: the numbers of each training, one per epoch.
-    :param quantity: label of the vertical axis, without the unit.
-    :param unit: their unit, as in :class:`~optguide.stats.estimate.Estimate`.
-    :param references: name to estimate of what was not trained here, drawn as in :func:`sweep`.
-    :param first: epoch of the first number; 0 where it was taken before training.
-    """
-    colours, references = palette(), references or {}
-    figure, axes = _figure(["mean of the trainings", *references])
-    numbers = [Span(value, value, value, unit) for run in runs for value in run]
-    value_axis(axes, quantity, [*numbers, *references.values()])
-    last = first + max((len(run) for run in runs), default=1) - 1
-    axes.set_xlabel("Epoch (count)")
-    axes.set_xlim(first - 0.2, max(last, first + 1) + 0.2)
-    axes.xaxis.set_major_locator(MaxNLocator(8, integer=True))
-    names = _draw_references(axes, references)
-    for run in runs:
-        axes.plot(range(first, first + len(run)), run, color=colours.series[0], linewidth=1.2)
-    if any(runs):
-        mean = [fmean(values) for values in zip(*runs, strict=False)]
-        axes.plot(
-            range(first, first + len(mean)),
-            mean,
-            color=colours.ink,
-            linewidth=2.6,
-            marker="o",
-            markersize=5,
-            path_effects=halo(4),
-            zorder=4,
-        )
-        names.append(LineName(f"mean of {len(runs)} trainings", first + len(mean) - 1, mean[-1], colours.ink))
     name_lines(axes, names)
     return figure
 

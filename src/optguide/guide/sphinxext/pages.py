@@ -218,7 +218,7 @@ def _describe(
 ) -> None:
     loaded = load()
     state = load_state()
-    if state is not None and not state.is_complete and "body" in context:
+    if state is not None and not (state.is_measured or state.is_complete) and "body" in context:
         context["body"] = _unfinished(state.started) + context["body"]
     shown = app.env.metadata.get(page, {}).get(_EXAMPLES, set())
     examples = shown & loaded.by_example.keys() or loaded.by_example.keys()
