@@ -22,7 +22,7 @@ from optguide.bench.streams import Setting, alternatives, corners, grid, sweet_s
 from optguide.errors import EnvironmentMissing, NotEnoughSamples
 from optguide.guide import profiles, workloads
 from optguide.machine import Machine
-from optguide.runtimes.openvino import property_text
+from optguide.runtimes.devices import property_text
 
 core = ov.Core()
 processors = core.get_property("CPU", "RANGE_FOR_STREAMS")[1]

@@ -11,7 +11,9 @@ import pytest
 from optguide.bench.variant import Variant
 from optguide.bench.worker import TicketLock, Worker
 from optguide.errors import DeviceError, OutputError
+from optguide.runtimes.onnxruntime import ONNXRuntime
 from optguide.runtimes.openvino import OpenVINO, OpenVINORunner
+from tests.bench.test_blocks import ManualClock
 
 
 class Loaded:
@@ -170,3 +172,66 @@ def test_a_block_without_a_lock_does_not_keep_an_earlier_one():
     assert passed > 0
     worker.block(0.001, 0.0)
     assert lock.passed == passed
+
+
+@pytest.mark.parametrize(
+    ("settings", "parts"),
+    [
+        ({}, {"inputs": 9, "python": 30}),
+        ({"feed": "preset"}, {"python": 30}),
+        ({"requests": 2}, {"inputs": 9}),
+        ({"requests": 2, "feed": "preset"}, {}),
+    ],
+)
+def test_what_is_left_of_a_call_without_its_overhead_is_part_of_it(ir, settings, parts):
+    worker = Worker()
+    worker.load(Variant("v", str(ir), OpenVINO(**settings)).to_dict())
+    remaining = worker.overhead()
+    assert {part: len(shares) for part, shares in remaining.items()} == parts
+    assert all(0 < share < 1 for share in remaining.get("python", ()))
+
+
+class Clocked(Loaded):
+    """A runner whose call takes 4 ms, 3 of them without inputs; the runtime sees more with each call."""
+
+    queue, varied = None, False
+
+    def __init__(self, clock, longer=1):
+        self.seen = 0.0
+        self.calls = [self.seeing(clock.call(4 * longer))]
+        self.again = lambda: clock.call(3 * longer)
+
+    def feeds(self):
+        return [None]
+
+    def seeing(self, call):
+        def seen():
+            call()
+            self.seen += 0.0001
+
+        return seen
+
+    def inference_seconds(self):
+        """Of the last call: each is a little longer than the one before."""
+        return self.seen
+
+
+def test_shares_that_remain_are_those_of_known_durations(monkeypatch):
+    worker = Worker()
+    worker.runner = runner = Clocked(ManualClock(monkeypatch))
+    remaining = worker.overhead()
+    assert set(remaining["inputs"]) == {0.75}
+    assert remaining["python"][-1] == pytest.approx(runner.seen / 0.004)
+
+
+def test_long_calls_are_not_looked_at(monkeypatch):
+    worker = Worker()
+    worker.runner = Clocked(ManualClock(monkeypatch), longer=10)
+    assert worker.overhead() == {}
+
+
+def test_a_runtime_that_tells_nothing_has_no_overhead(onnx_model):
+    pytest.importorskip("onnxruntime")
+    worker = Worker()
+    worker.load(Variant("v", str(onnx_model), ONNXRuntime()).to_dict())
+    assert worker.overhead() == {}

@@ -15,6 +15,7 @@ _SESSION = """
     schema command machine budget.seconds budget.precision
     session.ended session.rounds session.measuring_seconds session.total_seconds session.others_share
     variants[].name variants[].variant variants[].latency.p50 variants[].latency.p95 variants[].latency.p99
+    variants[].overhead.inputs variants[].overhead.python
     variants[].throughput variants[].cpu_time variants[].peak_rss variants[].load_seconds variants[].frames
     variants[].effective variants[].versions
     variants[].inputs.random variants[].inputs.shapes variants[].inputs.notes variants[].inputs.counted_by
@@ -37,6 +38,7 @@ GOLDEN = {
     "first-inference": """
         schema command machine repeats others_share failures warnings
         variants[].name variants[].variant variants[].first_over_steady
+        variants[].inputs.random variants[].inputs.shapes variants[].inputs.notes
         variants[].stages.import variants[].stages.read variants[].stages.compile variants[].stages.load
         variants[].stages.first variants[].stages.total variants[].stages.second variants[].stages.steady
         variants[].memory.load.peak variants[].memory.load.private
@@ -58,6 +60,7 @@ GOLDEN = {
     """,
     "profile": """
         schema command machine budget.seconds versions others_share failures
+        variants[].inputs.random variants[].inputs.shapes variants[].inputs.notes
         variants[].name variants[].variant variants[].rounds variants[].inferences variants[].latency
         variants[].total variants[].effective
         variants[].layers[].name variants[].layers[].origin variants[].layers[].kind

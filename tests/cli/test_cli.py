@@ -98,6 +98,18 @@ def test_a_wrong_call_is_one_sentence_and_status_two(optguide, arguments, compla
     assert found.err.count("\n") == 1
 
 
+def test_a_name_that_is_not_utf_8_is_refused_in_one_sentence(ir, tmp_path):
+    file = os.fsencode(tmp_path / "mod") + b"\xe9l.xml"
+    with open(file, "wb") as copy:  # noqa: PTH123 - a path of bytes
+        copy.write(ir.read_bytes())
+    done = subprocess.run([*COMMAND, "measure", file], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.endswith(
+        "mod\\xe9l.xml is not in UTF-8, which OpenVINO and JSON expect."
+        " Rename the file, or pass a link to it that has such a name.\n"
+    )
+
+
 def raising(error):
     def run():
         raise error

@@ -3,12 +3,14 @@
 import json
 import threading
 import time
+from dataclasses import replace
 
 import numpy as np
 import psutil
 import pytest
 
 from optguide.bench.result import TWIN, Block, Series, SessionResult
+from optguide.bench.session import Budget
 from optguide.bench.variant import Variant
 from optguide.cli.session import SessionRun
 from optguide.errors import WorkerDied
@@ -117,7 +119,7 @@ def session(times, others_share=0.0, failures=None, twin=True):
         series[name] = Series(Variant(name, model=f"{name.split()[0]}.xml"), tuple(blocks), {}, {}, 0.1, 1)
     twin_name = f"m{TWIN}" if twin else None
     result = SessionResult(series, failures or {}, "budget spent", 1.0, 20, others_share, twin_name)
-    return SessionRun(result, next(iter(series)), 1.5, 1.0, 0.02)
+    return SessionRun(result, next(iter(series)), 1.5, Budget(1.0, 0.02))
 
 
 def test_a_control_that_differs_is_a_warning():
@@ -131,9 +133,32 @@ def test_a_control_that_agrees_is_none():
 
 def test_a_control_of_a_first_variant_that_failed_is_not_used():
     measured = session({"n": 5, f"m{TWIN}": 10}, failures={"m": WorkerDied("It died.")})
-    assert measured.control is None
+    assert measured.result.control is None
     assert measured.warnings == []
     assert measured.others == []
+
+
+def with_overhead(milliseconds, inputs, python):
+    """A variant whose calls spend these shares on something else than the inference."""
+    run = session({"m": milliseconds}, twin=False)
+    parts = {"inputs": inputs, "python": python}
+    overhead = {part: [1 - share] * 20 for part, share in parts.items() if share}
+    series = {"m": replace(run.result.series["m"], overhead=overhead)}
+    return replace(run, result=replace(run.result, series=series))
+
+
+@pytest.mark.parametrize(
+    ("milliseconds", "inputs", "python", "said"),
+    [
+        (0.1, 0.4, 0.6, {"Handing over inputs": "40 %", "Python": "60 %"}),
+        (10, 0.4, 0.6, {"Handing over inputs": "40 %"}),
+        (0.1, 0.04, 0.2, {"Python": "20 %"}),
+        (0.1, None, None, {}),
+    ],
+)
+def test_what_a_call_does_besides_the_inference_is_said_where_it_matters(milliseconds, inputs, python, said):
+    run = with_overhead(milliseconds, inputs, python)
+    assert {part: share.split(" (")[0] for part, share, _ in run.overhead_rows("m")} == said
 
 
 def test_a_busy_machine_is_a_warning():

@@ -14,6 +14,13 @@ def test_stages_and_memory_of_one_model(optguide, ir):
     for heading in ("Import", "Compile", "Together", "Steady inference", "First result: private"):
         assert heading in found.out
     assert "Against" not in found.out
+    assert "Inputs: random values for x float32 [1,16]." in found.out
+
+
+def test_real_inputs_are_called_real(optguide, ir, inputs):
+    found = optguide("first-inference", ir, "--inputs", inputs, "--json")
+    described = json.loads(found.out)["variants"][0]["inputs"]
+    assert described == {"random": False, "shapes": {"x": ["float32", 1, 16]}, "notes": []}
 
 
 def test_a_warm_cache_is_another_variant_that_is_compared(optguide, ir):

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from optguide.bench.layers import LayerTimes, Round
+from optguide.bench.result import InputDescription
 from tests.cli.json_shapes import golden, keys
 
 SHORT = ("--budget", "300ms")
@@ -38,6 +39,7 @@ def test_the_layers_of_one_model(optguide, ir):
     assert "network: by kind and precision" in found.out
     assert "FullyConnected" in found.out
     assert "inferences counted in" in found.out
+    assert "Inputs: random values for x float32 [16,1024]." in found.out
 
 
 def test_two_variants_are_compared_by_kind(optguide, ir):
@@ -66,7 +68,13 @@ def test_shares_of_all_layers_are_the_whole(optguide, ir, monkeypatch):
     names = ("MatMul", "MVN", "Softmax")
     rounds = [Round(dict(zip(names, (6.0 * n, 3.0 * n, 1.0 * n), strict=True)), 20.0, 9) for n in range(1, 8)]
     described = {"network": {name: {"kind": name, "precision": "f32", "origin": []} for name in names}}
-    counted = LayerTimes({"network": tuple(rounds)}, described, {}, effective={"network": {}})
+    counted = LayerTimes(
+        {"network": tuple(rounds)},
+        described,
+        {},
+        effective={"network": {}},
+        inputs={"network": InputDescription()},
+    )
     monkeypatch.setattr(importlib.import_module("optguide.cli.profile"), "layers", lambda *_, **__: counted)
     (variant,) = json.loads(optguide("profile", ir, *SHORT, "--json").out)["variants"]
     assert [layer["share"]["value"] for layer in variant["layers"]] == pytest.approx([0.6, 0.3, 0.1])

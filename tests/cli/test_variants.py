@@ -49,6 +49,21 @@ def test_settings_alone_stand_for_the_model_before():
 
 
 @pytest.mark.parametrize(
+    ("text", "settings"),
+    [
+        ("@hint=latency", {"shape.x": "1,16", "shape.y": "1,2", "hint": "latency"}),
+        ("@shape.x=4,16", {"shape.x": "4,16", "shape.y": "1,2"}),
+        ("@inputs=real.npz", {"inputs": "real.npz"}),
+        ("@runtime=torch", {"runtime": "torch"}),
+        ("m.onnx", {}),
+    ],
+)
+def test_settings_alone_stand_for_the_shapes_before_too(text, settings):
+    found = parse(["m.xml@shape.x=1,16,shape.y=1,2,requests=2", text])
+    assert found[1].settings == settings
+
+
+@pytest.mark.parametrize(
     "text", ["@requests=2", "m.xml@", "m.xml@fast", "m.xml@batch=1,batch=2", "m.xml@,a=1"]
 )
 def test_what_is_not_understood_is_refused(text):

@@ -16,6 +16,7 @@ from functools import partial
 import numpy as np
 
 from optguide.bench.process import GRACE_SECONDS
+from optguide.bench.result import InputDescription
 from optguide.bench.rotation import THIS_MACHINE, Host, Rotation, WorkerHandle
 from optguide.bench.variant import Variant, require_unique_names
 from optguide.errors import NotEnoughSamples, OptGuideError, OptionError
@@ -55,12 +56,14 @@ class ColdStart:
     :param footprints: variant name to one mapping per run, of moment to bytes by kind.
     :param others_share: share of the machine's CPU that other processes used meanwhile (0 to 1); NaN where
         the system does not tell.
+    :param inputs: variant name to the description of the model's inputs.
     """
 
     runs: Mapping[str, tuple[Mapping[str, float], ...]]
     failures: Mapping[str, OptGuideError]
     footprints: Mapping[str, tuple[Mapping[str, Footprint], ...]] = field(default_factory=dict)
     others_share: float = math.nan
+    inputs: Mapping[str, InputDescription] = field(default_factory=dict)
 
     def estimate(self, name: str, stage: str = "total") -> Estimate:
         """Median of one stage, or of one of :data:`SUMS`, in milliseconds.
@@ -170,6 +173,7 @@ def first_inference(
         rotation.failures,
         {name: tuple(run.footprints for run in runs[name]) for name in rotation.alive},
         rotation.others_share,
+        {name: runs[name][0].inputs for name in rotation.alive},
     )
 
 
@@ -179,6 +183,7 @@ class _Run:
 
     milliseconds: Mapping[str, float]
     footprints: Mapping[str, Footprint]
+    inputs: InputDescription
 
 
 def _staged(worker: WorkerHandle, steady: int, *, check: bool) -> _Run:
@@ -186,7 +191,8 @@ def _staged(worker: WorkerHandle, steady: int, *, check: bool) -> _Run:
 
     :param check: look at the outputs too, once everything has been timed.
     """
-    stages = worker.load()["stages"]
+    reply = worker.load()
+    stages = reply["stages"]
     loaded = worker.ask(GRACE_SECONDS, do="memory")
     (first,) = worker.ask(GRACE_SECONDS * 5, do="consecutive", count=1)["durations_ns"]
     used = worker.ask(GRACE_SECONDS, do="memory")
@@ -199,4 +205,5 @@ def _staged(worker: WorkerHandle, steady: int, *, check: bool) -> _Run:
         "second": later[0] / 1e6,
         "steady": float(np.median(later[1:])) / 1e6,
     }
-    return _Run(milliseconds, {"load": loaded, "first": used})
+    inputs = InputDescription.from_reply(reply["inputs"])
+    return _Run(milliseconds, {"load": loaded, "first": used}, inputs)

@@ -21,6 +21,7 @@ from typing import Any
 import numpy as np
 
 from optguide.bench.process import GRACE_SECONDS
+from optguide.bench.result import InputDescription
 from optguide.bench.rotation import THIS_MACHINE, Host, Rotation, WorkerHandle
 from optguide.bench.session import DISCARD
 from optguide.bench.variant import Variant, require_unique_names
@@ -101,6 +102,7 @@ class LayerTimes:
     :param versions: versions of the packages that executed the models.
     :param others_share: share of the machine's CPU that other processes used meanwhile (0 to 1); NaN where
         the system does not tell.
+    :param inputs: by variant name, description of the model's inputs.
     """
 
     rounds: Mapping[str, tuple[Round, ...]]
@@ -109,6 +111,7 @@ class LayerTimes:
     effective: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     versions: Mapping[str, str] = field(default_factory=dict)
     others_share: float = math.nan
+    inputs: Mapping[str, InputDescription] = field(default_factory=dict)
 
     def of(self, name: str) -> tuple[LayerTime, ...]:
         """Every layer of a variant, the slowest first.
@@ -291,6 +294,7 @@ class _Counting:
             {name: self.loaded[name]["effective"] for name in alive},
             {key: value for name in alive for key, value in self.loaded[name]["versions"].items()},
             self.rotation.others_share,
+            {name: InputDescription.from_reply(self.loaded[name]["inputs"]) for name in alive},
         )
 
     def _load(self, name: str, worker: WorkerHandle) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
@@ -22,6 +22,7 @@ from optguide.stats.estimate import (
     Estimate,
     across_processes,
     beyond_one_process,
+    median_of_rounds,
     percentile_of_blocks,
     ratio_of_estimates,
     ratio_of_totals,
@@ -124,6 +125,8 @@ class Series:
     :param peak_rss: peak resident memory of the worker in bytes.
     :param inputs: description of the model's inputs.
     :param first_call: description of the first call's result.
+    :param overhead: what is left of a call without a part of it, as shares of the call: without handing over
+        ``inputs``, or all that is ``python`` around the runtime; what was not measured is missing.
     """
 
     variant: Variant
@@ -134,6 +137,7 @@ class Series:
     peak_rss: int
     inputs: InputDescription = InputDescription()
     first_call: FirstCall = field(repr=False, default=FirstCall())
+    overhead: Mapping[str, Sequence[float]] = field(default_factory=dict)
 
     @property
     def outputs(self) -> tuple[npt.NDArray[Any], ...]:
@@ -255,6 +259,14 @@ class SessionResult:
         spent = [sum(block.cpu_seconds for block in cluster) * 1e3 for cluster in clusters]
         estimate = ratio_of_totals(spent, frames, "ms", independent=independent)
         return self._for_other_processes(name, estimate)
+
+    def overhead(self, name: str, part: str) -> Estimate:
+        """Share of a call that a part of :attr:`Series.overhead` takes.
+
+        :raises NotEnoughSamples: it was not measured.
+        """
+        left = median_of_rounds(self._of(name).overhead.get(part, ()), "share")
+        return replace(left, value=1 - left.value, low=1 - left.high, high=1 - left.low)
 
     def compare(self, a: str, b: str, quantity: str = "latency") -> Comparison:
         """How much better ``b`` is than ``a``, from the rounds in which both took their turn."""

@@ -67,6 +67,7 @@ class Budget:
         allows. Only from three on do they tell how much two processes of one variant differ.
     :param questions: the session may end once they are decided, and goes on while they are not and there is
         time that others have saved.
+    :param overhead: measure what calls do besides the inference too, before the first round.
     """
 
     seconds: float = 20.0
@@ -75,6 +76,7 @@ class Budget:
     patience: float = 0.0
     processes: int = 1
     questions: Questions | None = None
+    overhead: bool = False
 
     def __post_init__(self) -> None:
         for name, value in (("budget", self.seconds), ("block", self.block), ("precision", self.precision)):
@@ -323,6 +325,8 @@ class _ClosedLoop:
         with rotation.generation(self._load, done=self._done):
             if self.spent.generations == 0:
                 self.plan = replace(self.plan, load_seconds=rotation.load_seconds)
+                if self.budget.overhead:
+                    rotation.visit(self._time_overhead, done=0.0)
             self.spent.start_generation(rotation.load_seconds)
             while rotation.alive:
                 self._round(doing)
@@ -336,6 +340,10 @@ class _ClosedLoop:
         if name not in self.loaded:
             alone = len(self.variants) == 1
             self.loaded[name] = Series.from_reply(self.variants[name], reply, first_call, alone=alone)
+
+    def _time_overhead(self, name: str) -> None:
+        reply = self.rotation.workers[name].ask(GRACE_SECONDS, do="overhead")
+        self.loaded[name] = replace(self.loaded[name], overhead=reply)
 
     def _round(self, doing: str) -> None:
         before, rotation = self.spent.measuring, self.rotation

@@ -28,6 +28,12 @@ from optguide.errors import OptGuideError, OutputError, described
 from optguide.runtimes import runner_for
 from optguide.storage import is_disk_full
 
+OVERHEAD_BLOCK, OVERHEAD_PAIRS, OVERHEAD_CALLS = 0.005, 9, 30
+"""Seconds of each block that is held against another, how many pairs there are of them, and single calls."""
+
+OVERHEAD_CALL_NS = 20_000_000
+"""Longer calls are left out: what Python does in them is little, and blocks of them would take too long."""
+
 _FIELDS = {"peak_rss": "VmHWM", "rss": "VmRSS", "private": "RssAnon"}
 
 
@@ -110,6 +116,37 @@ class Worker:
             "names": [own for _, own in plain],
             "oddities": oddities,
         }
+
+    def overhead(self) -> dict[str, list[float]]:
+        """What is left of a call without a part of it, as shares of the call, measured in turns.
+
+        ``inputs``: blocks in which inputs are handed over, and blocks in which they are not. ``python``: the
+        inference by the runtime's own clock, of single calls. Empty where the runtime cannot tell, or where
+        a call is so long that there is nothing to find.
+        """
+        runner, again = self.runner, self.runner.again()
+        with self._running():
+            if again is None or loops.consecutive([again], 1)[0] > OVERHEAD_CALL_NS:
+                return {}
+            feeds, remaining = runner.feeds(), dict[str, list[float]]()
+            if feeds:
+                remaining["inputs"] = [self._without(feeds, again) for _ in range(OVERHEAD_PAIRS)]
+            if runner.queue is None:
+                calls = [runner.calls[0] if feeds else again]
+                seconds = (1e-9 * loops.consecutive(calls, 1)[0] for _ in range(OVERHEAD_CALLS))
+                remaining["python"] = [runner.inference_seconds() / whole for whole in seconds]
+            return remaining
+
+    def _without(self, feeds: Sequence[Any], again: Callable[[], Any]) -> float:
+        """Time per call of a block in which nothing is handed over, divided by that of one as usual."""
+        queue, lengths, times = self.runner.queue, (OVERHEAD_BLOCK, OVERHEAD_BLOCK / 4), []
+        for sets in ([again], self.runner.calls) if queue is None else ([], feeds):
+            if queue is None:
+                block = loops.synchronous(self._new_turn(sets), *lengths)
+            else:
+                block = loops.asynchronous(queue, self._new_turn(sets), *lengths)
+            times.append(block.wall_ns / block.calls)
+        return times[0] / times[1]
 
     def block(
         self, seconds: float, discard: float, linger: float = 0.0, lock: TicketLock | None = None
@@ -275,6 +312,7 @@ def _handler(worker: Worker, name: str) -> Callable[..., dict[str, Any]]:
     handlers: dict[str, Callable[..., dict[str, Any]]] = {
         "load": worker.load,
         "check": worker.check,
+        "overhead": worker.overhead,
         "block": worker.block,
         "consecutive": worker.consecutive,
         "serve": worker.serve,

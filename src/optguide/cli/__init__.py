@@ -127,4 +127,11 @@ def _run(state: CommandState) -> object:
         os.getcwd()  # noqa: PTH109 - pathlib would ask the same
     except FileNotFoundError:
         raise OptionError("The current folder has been deleted.", "Change to another one.") from None
+    for argument in sys.argv[1:]:
+        shown = os.fsencode(argument).decode(errors="backslashreplace")
+        if not argument.isascii() and shown != argument:
+            raise OptionError(
+                f"The name {shown} is not in UTF-8, which OpenVINO and JSON expect.",
+                "Rename the file, or pass a link to it that has such a name.",
+            )
     return cli.main(prog_name="optguide", obj=state, standalone_mode=False)

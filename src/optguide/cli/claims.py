@@ -17,7 +17,7 @@ from optguide.bench.variant import Variant
 from optguide.claims import Chance, Verdict, evaluate, on_model
 from optguide.claims import load as load_claims
 from optguide.cli import output
-from optguide.cli.options import DURATION, common_options
+from optguide.cli.options import DURATION, common_options, device_option, inputs_option, shape_option
 from optguide.cli.session import busy_warnings, machine_held
 from optguide.cli.variants import Spec, build, common_settings
 from optguide.errors import ModelError, OptionError, RecordsError
@@ -41,17 +41,9 @@ Examples:
 
 @click.command(epilog=EPILOG)
 @click.argument("model", required=False)
-@click.option(
-    "--inputs",
-    multiple=True,
-    metavar="FILE",
-    type=click.Path(path_type=Path),
-    help="Inputs of MODEL as .npz, one array per model input; several files take turns. Random without it.",
-)
-@click.option(
-    "--shape", "shapes", multiple=True, metavar="NAME=1,3,224,224", help="Static shape of an input of MODEL."
-)
-@click.option("--device", metavar="NAME", help="OpenVINO device to run MODEL on. The default is CPU.")
+@inputs_option
+@shape_option
+@device_option
 @click.option(
     "--int8",
     metavar="FILE",

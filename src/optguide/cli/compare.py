@@ -72,13 +72,18 @@ def _print(run: SessionRun, *, verbose: bool) -> None:
         ("Variant", "Latency, median", "Throughput", "CPU time per input", "Peak memory"),
         [_variant_row(run, name) for name in (first, *others)],
     )
+    output.table(
+        "Of a call, what is no inference (95 % interval)",
+        ("Variant", "Part", "Share", ""),
+        [(name, *row) for name in (first, *others) for row in run.overhead_rows(name)],
+    )
     rows = [
         [name, *_ratio_cells(result.compare(first, name), result.compare(first, name, "throughput"))]
         for name in others
     ]
-    if run.control is not None and result.twin is not None:
+    if result.control is not None and result.twin is not None:
         throughput = result.compare(first, result.twin, "throughput")
-        rows.append([result.twin, *_ratio_cells(run.control, throughput)])
+        rows.append([result.twin, *_ratio_cells(result.control, throughput)])
     output.table(
         f"Against {first}: above 1 is better (95 % interval)",
         ("Variant", "Latency", "Throughput", "CPU time"),
@@ -89,7 +94,7 @@ def _print(run: SessionRun, *, verbose: bool) -> None:
         ("Variant", ">Largest difference", ">Share of the largest output", ">Cosine similarity"),
         [_agreement_row(run, name) for name in others],
     )
-    run.print_differences(verbose=verbose)
+    run.print_effective(verbose=verbose)
     run.print_closing()
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -19,10 +18,9 @@ from optguide.bench.variant import Variant
 from optguide.cli import output
 from optguide.cli.options import common_options, models_argument, settings_options
 from optguide.cli.session import busy_warnings, machine_held, read_variants, subject
-from optguide.errors import NotEnoughSamples, OptionError
+from optguide.errors import OptionError
 from optguide.machine import Machine
 from optguide.runtimes.openvino import OpenVINO
-from optguide.stats.comparison import Comparison
 
 EPILOG = """\b
 Examples:
@@ -72,37 +70,22 @@ def first_inference(variants: tuple[str, ...], repeats: int, cache: bool, **opti
             f"{repeats} starts are too few for an interval.", f"Use --repeats {FEWEST} or more."
         )
     built = read_variants(variants, options, single_calls="A first inference is a single call")
-    run = _measure(built, repeats, wait=options["wait"], cache=cache)
+    label = f"first inference of {subject(built)}"
+    with (
+        machine_held(f"optguide {label}", options["wait"]),
+        _cached(built if cache else ()) as (cached, warnings),
+    ):
+        every = [*built, *cached]
+        times = measure_starts(every, repeats, label=label)
+    measured = [variant for variant in every if variant.name in times.runs]
     output.deliver(
         "first-inference",
         as_json=options["as_json"],
-        content=lambda: _content(run),
-        tables=lambda: _print(run),
-        warnings=(*run.warnings, *busy_warnings(run.times.others_share)),
-        failures=run.times.failures,
+        content=lambda: {**_content(times, measured), "warnings": warnings},
+        tables=lambda: _print(times, [variant.name for variant in measured]),
+        warnings=(*warnings, *busy_warnings(times.others_share)),
+        failures=times.failures,
     )
-
-
-@dataclass(frozen=True)
-class ColdStartRun:
-    """Cold starts of several variants, in the order in which they were asked for."""
-
-    times: ColdStart
-    variants: Sequence[Variant]
-    repeats: int
-    warnings: Sequence[str]
-
-    @property
-    def measured(self) -> list[Variant]:
-        """The variants that did not fail."""
-        return [variant for variant in self.variants if variant.name in self.times.runs]
-
-
-def _measure(variants: Sequence[Variant], repeats: int, *, wait: float, cache: bool) -> ColdStartRun:
-    label = f"first inference of {subject(variants)}"
-    with machine_held(f"optguide {label}", wait), _cached(variants if cache else ()) as (cached, warnings):
-        every = [*variants, *cached]
-        return ColdStartRun(measure_starts(every, repeats, label=label), every, repeats, warnings)
 
 
 @contextmanager
@@ -130,11 +113,11 @@ def _cached(variants: Sequence[Variant]) -> Iterator[tuple[list[Variant], list[s
         yield cached, warnings
 
 
-def _print(run: ColdStartRun) -> None:
+def _print(times: ColdStart, names: Sequence[str]) -> None:
     """Stages, memory and ratios to the first variant."""
-    times, names = run.times, [variant.name for variant in run.measured]
+    repeats = len(times.runs[names[0]])
     output.table(
-        f"From a fresh process to the first result: median of {run.repeats} starts (95 % interval)",
+        f"From a fresh process to the first result: median of {repeats} starts (95 % interval)",
         ("Variant", "Import", "Read", "Compile", "First inference", "Together"),
         [_row(times, name, stages=("import", "read", "compile", "first", "total")) for name in names],
     )
@@ -171,9 +154,10 @@ def _print(run: ColdStartRun) -> None:
             [_ratio_row(times, names[0], name) for name in names[1:]],
         )
     output.paragraph(
-        f"{fmt.quantity(run.repeats * len(names), 'count')} processes in turns. The files were in the"
+        f"{fmt.quantity(repeats * len(names), 'count')} processes in turns. The files were in the"
         " system's cache: a start right after boot is slower."
     )
+    output.input_lines(times.inputs)
     output.machine_line()
 
 
@@ -189,17 +173,15 @@ def _ratio_row(times: ColdStart, first: str, name: str) -> list[output.Cell]:
     ]
 
 
-def _content(run: ColdStartRun) -> dict[str, Any]:
+def _content(times: ColdStart, measured: Sequence[Variant]) -> dict[str, Any]:
     """The JSON form, with every start."""
-    times, measured = run.times, run.measured
     return {
         "machine": Machine.current().to_dict(),
-        "repeats": run.repeats,
+        "repeats": len(times.runs[measured[0].name]),
         "others_share": times.others_share,
         "variants": [_variant(times, variant) for variant in measured],
         "comparisons": [_comparison(times, measured[0].name, variant.name) for variant in measured[1:]],
         "failures": output.failure_fields(times.failures),
-        "warnings": list(run.warnings),
     }
 
 
@@ -208,12 +190,11 @@ def _variant(times: ColdStart, variant: Variant) -> dict[str, Any]:
     return {
         "name": name,
         "variant": variant.to_dict(evidence=True),
-        "stages": {stage: asdict(times.estimate(name, stage)) for stage in (*STAGES, *SUMS)},
-        "first_over_steady": asdict(times.warm_up(name)),
+        "inputs": times.inputs[name],
+        "stages": {stage: times.estimate(name, stage) for stage in (*STAGES, *SUMS)},
+        "first_over_steady": times.warm_up(name),
         "memory": {
-            moment: {
-                kind: output.estimate_fields(partial(times.memory, name, kind, moment)) for kind in FOOTPRINTS
-            }
+            moment: {kind: output.if_enough(partial(times.memory, name, kind, moment)) for kind in FOOTPRINTS}
             for moment in MOMENTS
         },
         "runs": times.runs[name],
@@ -221,11 +202,7 @@ def _variant(times: ColdStart, variant: Variant) -> dict[str, Any]:
 
 
 def _comparison(times: ColdStart, first: str, name: str) -> dict[str, Any]:
-    memory: Comparison | None
-    try:
-        memory = times.compare_memory(first, name)
-    except NotEnoughSamples:
-        memory = None
+    memory = output.if_enough(partial(times.compare_memory, first, name))
     return {
         "first": first,
         "variant": name,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
@@ -259,13 +259,13 @@ def _content(run: LoadRun) -> dict[str, Any]:
     return {
         "machine": Machine.current().to_dict(),
         "seconds": run.seconds,
-        "limit": asdict(run.limit) if run.limit else None,
-        "capacity": {name: asdict(rate) for name, rate in run.capacity.items()},
+        "limit": run.limit,
+        "capacity": run.capacity,
         "curves": [
             {
                 "name": name,
                 "variant": variants[name],
-                "inputs": asdict(curve[0].inputs) if curve else None,
+                "inputs": curve[0].inputs if curve else None,
                 "points": [_point(point, run.limit) for point in curve],
                 **_limit_fields(run, name),
             }
@@ -276,10 +276,8 @@ def _content(run: LoadRun) -> dict[str, Any]:
 
 
 def _point(point: LoadPoint, limit: LatencyLimit | None) -> dict[str, Any]:
-    def by_name(estimates: Mapping[int, Estimate]) -> dict[str, Any]:
-        return {
-            f"p{p}": asdict(estimates[p]) if p in estimates and not point.void else None for p in PERCENTILES
-        }
+    def by_name(estimates: Mapping[int, Estimate]) -> dict[str, Estimate | None]:
+        return {f"p{p}": None if point.void else estimates.get(p) for p in PERCENTILES}
 
     return {
         "offered": point.offered,
@@ -300,4 +298,4 @@ def _limit_fields(run: LoadRun, name: str) -> dict[str, Any]:
     if limit is None:
         return {}
     rate = partial(limit_rate, run.curves[name], limit.percentile, limit.milliseconds)
-    return {"highest_rate": highest.offered if highest else None, "limit_rate": output.estimate_fields(rate)}
+    return {"highest_rate": highest.offered if highest else None, "limit_rate": output.if_enough(rate)}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict
+from functools import partial
 from typing import Any
 
 import click
@@ -15,7 +16,7 @@ from optguide.cli.session import machine_held
 from optguide.errors import Busy, OptionError
 from optguide.machine import Machine, NoiseProbe
 from optguide.machine import probe as probe_noise
-from optguide.runtimes.openvino import property_text
+from optguide.runtimes.devices import property_text, readable_properties
 
 
 @click.command()
@@ -59,13 +60,12 @@ def _probe(seconds: float, wait: float) -> tuple[NoiseProbe | None, str]:
 def _content(
     current: Machine, noise: NoiseProbe | None, busy: str, properties: Properties | None
 ) -> dict[str, Any]:
-    content = {
+    return {
         "machine": current.to_dict(),
         "machine_id": current.machine_id,
         "noise": asdict(noise) | {"verdict": noise.verdict, "reasons": noise.reasons} if noise else None,
         "busy": busy,
-    }
-    return content if properties is None else content | {"properties": properties}
+    } | ({} if properties is None else {"properties": properties})
 
 
 def _print(current: Machine, noise: NoiseProbe | None, busy: str, properties: Properties) -> None:
@@ -96,13 +96,9 @@ def _properties(current: Machine) -> dict[str, dict[str, dict[str, str]]]:
     core = openvino.Core()
     properties: dict[str, dict[str, dict[str, str]]] = {}
     for device in current.devices:
-        properties[device.name] = {}
-        for key, access in sorted(core.get_property(device.name, "SUPPORTED_PROPERTIES").items()):
-            if key == "SUPPORTED_PROPERTIES":
-                continue
-            try:
-                value = property_text(core.get_property(device.name, key))
-            except (RuntimeError, TypeError):  # some devices list properties they then refuse
-                value = "unknown"
-            properties[device.name][key] = {"value": value, "access": str(access)}
+        access = core.get_property(device.name, "SUPPORTED_PROPERTIES")
+        properties[device.name] = {
+            key: {"value": "unknown" if value is None else property_text(value), "access": str(access[key])}
+            for key, value in sorted(readable_properties(partial(core.get_property, device.name)))
+        }
     return properties

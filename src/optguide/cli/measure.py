@@ -52,6 +52,7 @@ def _print(run: SessionRun, *, verbose: bool) -> None:
     rows = [_latency_row(run, percentile) for percentile in PERCENTILES]
     rows += [
         ("Throughput", fmt.estimate(throughput), f"{throughput.n} rounds"),
+        *run.overhead_rows(name),
         ("CPU time per input", fmt.estimate(cpu_time), f"{cpu_time.n} rounds"),
         ("Peak memory of the process", fmt.quantity(series.peak_rss, "bytes"), ""),
         ("Import, read and compile", fmt.duration(series.load_seconds), "once"),

@@ -178,19 +178,14 @@ def _settings(model: str, options: dict[str, Any]) -> Settings:
     :raises OptionError: a value that is no shape, or two shapes of one input.
     """
     variant = to_variant("model", model, canonical(common_settings({"shapes": options["shapes"]})))
+    limit = LatencyLimit(*options["slo"]) if options["slo"] else None
+    of_the_same_name = ("data", "metric", "max_drop", "goal", "budget", "device", "allow_pickle", "claims")
     return Settings(
-        model=model,
-        data=options["data"],
-        metric=options["metric"],
-        max_drop=options["max_drop"],
+        model,
         unproven=options["allow_unproven"],
-        limit=LatencyLimit(*options["slo"]) if options["slo"] else None,
-        goal=options["goal"],
-        budget=options["budget"],
-        device=options["device"],
+        limit=limit,
         shapes=variant.openvino.shapes,
-        allow_pickle=options["allow_pickle"],
-        claims=options["claims"],
+        **{name: options[name] for name in of_the_same_name},
     )
 
 

@@ -95,6 +95,14 @@ shape_option = click.option(
     "--shape", "shapes", multiple=True, metavar="NAME=1,3,224,224", help="Static shape of an input."
 )
 
+inputs_option = click.option(
+    "--inputs",
+    multiple=True,
+    metavar="FILE",
+    type=click.Path(path_type=Path),
+    help="Inputs as .npz, one array per model input; several files take turns. Random without it.",
+)
+
 allow_pickle_option = click.option(
     "--allow-pickle", is_flag=True, help="Read .pt2 files, which can execute code of whoever made them."
 )
@@ -128,8 +136,12 @@ def _setting(name: str, **attributes: Any) -> Callable[[CommandFunction], Comman
     return click.option(name, multiple=True, callback=_single, **attributes)
 
 
+device_option = _setting(
+    "--device", metavar="NAME", help="OpenVINO device, such as CPU (the default), GPU or AUTO:GPU,CPU."
+)
+
 settings_options = _together(
-    _setting("--device", metavar="NAME", help="OpenVINO device, such as CPU, GPU or AUTO:GPU,CPU."),
+    device_option,
     _setting(
         "--hint",
         type=click.Choice(["latency", "throughput", "cumulative", "none"]),
@@ -152,13 +164,7 @@ settings_options = _together(
     ),
     _setting("--batch", metavar="N", help="Batch size to reshape to."),
     shape_option,
-    click.option(
-        "--inputs",
-        multiple=True,
-        metavar="FILE",
-        type=click.Path(path_type=Path),
-        help="Inputs as .npz, one array per model input; several files take turns. Random without it.",
-    ),
+    inputs_option,
     _setting("--threads", metavar="N", help="Inference threads, in every runtime."),
     _setting(
         "--frames",

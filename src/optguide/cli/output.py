@@ -10,8 +10,7 @@ import os
 import shutil
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 import click
 from rich import box
@@ -57,6 +56,7 @@ _PLAIN = str.maketrans(
 MISSING = "\N{EN DASH}"
 
 Cell = str | Text
+Quantity = TypeVar("Quantity")
 
 _GOOD, _OPEN, _BAD = "green", "yellow", "red"
 _STYLES = {
@@ -103,22 +103,18 @@ def print_json(command: str, content: Mapping[str, Any]) -> None:
     click.echo(text)
 
 
-def estimate_fields(estimate: Callable[[], Estimate]) -> dict[str, Any] | None:
-    """The fields of an estimate; ``None`` where too little was measured for it."""
+def if_enough(quantity: Callable[[], Quantity]) -> Quantity | None:
+    """What ``quantity`` returns; ``None`` where too little was measured for it."""
     try:
-        return asdict(estimate())
+        return quantity()
     except NotEnoughSamples:
         return None
 
 
 def comparison_fields(comparison: Comparison | None) -> dict[str, Any] | None:
-    """The fields of a comparison and its verdict; ``None`` where there is none."""
-    if comparison is None:
-        return None
-    fields = {name: getattr(comparison, name) for name in ("a", "b", "quantity")}
-    cpu_ratio = None if comparison.cpu_ratio is None else asdict(comparison.cpu_ratio)
-    estimates = {"ratio": asdict(comparison.ratio), "cpu_ratio": cpu_ratio}
-    return {**fields, **estimates, "verdict": comparison.verdict}
+    """What JSON has of a comparison; ``None`` where there is none."""
+    names = ("a", "b", "quantity", "ratio", "cpu_ratio", "verdict")
+    return None if comparison is None else {name: getattr(comparison, name) for name in names}
 
 
 def failure_fields(failures: Mapping[str, OptGuideError]) -> list[dict[str, str]]:
@@ -136,10 +132,7 @@ def two_lines(estimate: Estimate | None) -> str:
 
 def estimate_cell(estimate: Callable[[], Estimate]) -> str:
     """As :func:`two_lines`; "unknown" where too little was measured."""
-    try:
-        return two_lines(estimate())
-    except NotEnoughSamples:
-        return "unknown"
+    return two_lines(if_enough(estimate)) or "unknown"
 
 
 def comparison_cell(comparison: Comparison) -> Text:

@@ -95,6 +95,7 @@ def _print(times: LayerTimes, top: int) -> None:
         )
     for name in names:
         output.paragraph(_closing(times, name))
+    output.input_lines(times.inputs)
     output.machine_line(times.versions)
 
 
@@ -102,14 +103,8 @@ def _layer_rows(times: LayerTimes, name: str, top: int) -> list[list[str]]:
     layers = times.of(name)
     cut = top if len(layers) > top + 1 else len(layers)  # a last row for one layer would only hide its name
     rows = [
-        [
-            _end_of(layer.title),
-            layer.kind,
-            layer.precision,
-            _time(layer.time),
-            _share(times, name, [layer.name]),
-        ]
-        for layer in layers[:cut]
+        [_end_of(row.title), row.kind, row.precision, _time(row.time), _share(times, name, [row.name])]
+        for row in layers[:cut]
     ]
     if others := [layer.name for layer in layers[cut:]]:
         share = _share(times, name, others)
@@ -184,7 +179,7 @@ def _content(times: LayerTimes, variants: Sequence[Variant], budget: float) -> d
     return {
         "machine": Machine.current().to_dict(),
         "budget": {"seconds": budget},
-        "versions": dict(times.versions),
+        "versions": times.versions,
         "others_share": times.others_share,
         "variants": [_variant(times, variant) for variant in variants if variant.name in names],
         "comparisons": [_comparison(times, names[0], name) for name in names[1:]],
@@ -199,17 +194,15 @@ def _variant(times: LayerTimes, variant: Variant) -> dict[str, Any]:
         "variant": variant.to_dict(evidence=True),
         "rounds": len(times.rounds[name]),
         "inferences": sum(turn.calls for turn in times.rounds[name]),
-        "latency": asdict(times.latency(name)),
-        "total": asdict(times.total(name)),
-        "layers": [
-            asdict(layer) | {"share": asdict(times.share(name, [layer.name]))} for layer in times.of(name)
-        ],
+        "inputs": times.inputs[name],
+        "latency": times.latency(name),
+        "total": times.total(name),
+        "layers": [asdict(layer) | {"share": times.share(name, [layer.name])} for layer in times.of(name)],
         "kinds": [
-            {"kind": kind.kind, "precision": kind.precision, "layers": len(kind.layers)}
-            | {"time": asdict(kind.time), "share": asdict(times.share(name, kind.layers))}
+            asdict(kind) | {"layers": len(kind.layers), "share": times.share(name, kind.layers)}
             for kind in times.kinds(name)
         ],
-        "effective": dict(times.effective[name]),
+        "effective": times.effective[name],
     }
 
 

@@ -18,12 +18,12 @@ from optguide.bench.result import TWIN, SessionResult
 from optguide.bench.session import Budget, measure
 from optguide.bench.variant import Variant
 from optguide.cli import output
-from optguide.cli.variants import build, common_settings, parse, refuse
+from optguide.cli.variants import build, common_settings, parse
 from optguide.errors import OptionError
 from optguide.machine import Machine
 from optguide.machine.lock import holder, measuring_lock
 from optguide.machine.noise import LIMITS
-from optguide.stats.comparison import Comparison
+from optguide.stats.estimate import Estimate
 
 RELEVANT = (
     *("PERFORMANCE_HINT", "INFERENCE_PRECISION_HINT", "EXECUTION_MODE_HINT", "NUM_STREAMS"),
@@ -39,13 +39,13 @@ def read_variants(
     """The variants in a command's arguments, under the settings that its options hold for all of them.
 
     :param options: values of :func:`optguide.cli.options.settings_options`.
-    :param single_calls: why several requests in flight would change nothing, where they would not: ``"A first
-        inference is a single call"``.
+    :param single_calls: why a command has no use for several requests in flight, where it has none: ``"A
+        first inference is a single call"``.
     :raises UserError: a setting, a model or an input file that cannot work.
     """
     specs, common = parse(texts), common_settings(options)
-    if single_calls:
-        refuse("requests", specs, common, single_calls)
+    if single_calls and any("requests" in settings for settings in (common, *(s.settings for s in specs))):
+        raise OptionError(f"{single_calls}, so requests would change nothing.", "Leave it out.")
     return build(specs, common, allow_pickle=options["allow_pickle"])
 
 
@@ -85,21 +85,26 @@ def busy_warnings(others_share: float) -> list[str]:
     ]
 
 
+WORTH_SAYING = 0.05
+"""Share of a call from which on handing over its inputs is named beside the number."""
+
+SHORT_SECONDS = 1e-3
+"""Calls shorter than this may be Python's time as much as OpenVINO's."""
+
+
 @dataclass(frozen=True)
 class SessionRun:
     """A session of closed loops and what a command knows about it.
 
     :param first: name of the first variant that was measured, to which the others are compared.
     :param seconds: wall time of everything, loading included.
-    :param budget: seconds that were allowed, loading included.
-    :param precision: relative half-width at which it would have stopped.
+    :param budget: the time that was allowed, and the precision at which it would have stopped.
     """
 
     result: SessionResult
     first: str
     seconds: float
-    budget: float
-    precision: float
+    budget: Budget
 
     @property
     def others(self) -> list[str]:
@@ -107,21 +112,12 @@ class SessionRun:
         return [name for name in self.result.series if name not in (self.first, self.result.twin)]
 
     @property
-    def control(self) -> Comparison | None:
-        """The first variant against its second copy, where both were measured."""
-        return self.result.control
-
-    @property
     def warnings(self) -> list[str]:
         """One sentence for each reason not to take the numbers at face value."""
         failure = self.result.failures.get(self.first + TWIN)
         missing = [] if failure is None else [f"There is no A/A control: {failure.message}"]
-        return [
-            *self.result.warnings,
-            *missing,
-            *self._input_warnings(),
-            *busy_warnings(self.result.others_share),
-        ]
+        busy = busy_warnings(self.result.others_share)
+        return [*self.result.warnings, *missing, *self._input_warnings(), *busy]
 
     def _input_warnings(self) -> Iterator[str]:
         """What is odd about outputs, and where variants count inputs differently."""
@@ -141,7 +137,7 @@ class SessionRun:
         result = self.result
         return {
             "machine": Machine.current().to_dict(),
-            "budget": {"seconds": self.budget, "precision": self.precision},
+            "budget": {"seconds": self.budget.seconds, "precision": self.budget.precision},
             "session": {
                 "ended": result.ended,
                 "rounds": result.rounds,
@@ -151,7 +147,7 @@ class SessionRun:
             },
             "variants": [self._variant(name) for name in result.series if name != result.twin],
             "comparisons": [self._against_first(name) for name in self.others],
-            "control": output.comparison_fields(self.control),
+            "control": output.comparison_fields(result.control),
             "failures": output.failure_fields(result.failures),
             "warnings": self.warnings,
         }
@@ -161,50 +157,53 @@ class SessionRun:
         return {
             "name": name,
             "variant": series.variant.to_dict(evidence=True),
-            "latency": {
-                f"p{p}": output.estimate_fields(partial(result.latency, name, p)) for p in PERCENTILES
-            },
-            "throughput": asdict(result.throughput(name)),
-            "cpu_time": asdict(result.cpu_time(name)),
+            "latency": {f"p{p}": output.if_enough(partial(result.latency, name, p)) for p in PERCENTILES},
+            "throughput": result.throughput(name),
+            "cpu_time": result.cpu_time(name),
             "peak_rss": series.peak_rss,
             "load_seconds": None if math.isnan(series.load_seconds) else series.load_seconds,
             "frames": series.frames,
             "inputs": asdict(series.inputs) | {"counted_by": series.first_call.counted_by or None},
-            "effective": dict(series.effective),
-            "versions": dict(series.versions),
+            "overhead": {part: self._overhead(name, part) for part in ("inputs", "python")},
+            "effective": series.effective,
+            "versions": series.versions,
         }
 
     def _against_first(self, name: str) -> dict[str, Any]:
         result, first = self.result, self.first
         try:
-            agreement = asdict(result.agreement(first, name))
+            agreement = result.agreement(first, name)
         except OptionError:
             agreement = None
-        return {
-            "first": first,
-            "variant": name,
-            "latency": output.comparison_fields(result.compare(first, name, "latency")),
-            "throughput": output.comparison_fields(result.compare(first, name, "throughput")),
-            "agreement": agreement,
+        ratios = {
+            quantity: output.comparison_fields(result.compare(first, name, quantity))
+            for quantity in ("latency", "throughput")
         }
+        return {"first": first, "variant": name, **ratios, "agreement": agreement}
+
+    def _overhead(self, name: str, part: str) -> Estimate | None:
+        return output.if_enough(partial(self.result.overhead, name, part))
+
+    def overhead_rows(self, name: str) -> Iterator[tuple[str, str, str]]:
+        """What of a variant's calls is no inference, its share and a remark, where that is worth a word."""
+        inputs, python = (self._overhead(name, part) for part in ("inputs", "python"))
+        if inputs and inputs.low > WORTH_SAYING:
+            yield "Handing over inputs", fmt.estimate(inputs), "of a call; --feed preset leaves it out"
+        series = self.result.series[name]
+        if python and series.frames / self.result.throughput(name).value < SHORT_SECONDS:
+            yield "Python", fmt.estimate(python), "of a call: all that OpenVINO's own clock does not see"
 
     def print_effective(self, *, verbose: bool) -> None:
-        """Print the properties that the runtime of the first variant resolved."""
-        properties = self.result.series[self.first].effective
-        rows = [(key, value) for key, value in properties.items() if verbose or key in RELEVANT]
-        output.table("Effective properties", ("Property", "Value"), rows)
-
-    def print_differences(self, *, verbose: bool) -> None:
-        """Print the effective properties in which the variants differ, one column for each variant."""
-        names = [self.first, *self.others]
-        effective = {name: self.result.series[name].effective for name in names}
-        keys = dict.fromkeys(key for properties in effective.values() for key in properties)
-        rows = [
-            [key, *(effective[name].get(key, output.MISSING) for name in names)]
-            for key in keys
-            if (verbose or key in RELEVANT) and len({effective[name].get(key) for name in names}) > 1
-        ]
-        output.table("Effective properties that differ", ("Property", *names), rows)
+        """Print the properties that runtimes resolved; of several variants those in which they differ."""
+        series = [self.result.series[name] for name in (self.first, *self.others)]
+        keys = dict.fromkeys(key for one in series for key in one.effective if verbose or key in RELEVANT)
+        rows = [[key, *(one.effective.get(key, output.MISSING) for one in series)] for key in keys]
+        if self.others:
+            differing = [row for row in rows if len(set(row[1:])) > 1]
+            columns = ("Property", self.first, *self.others)
+            output.table("Effective properties that differ", columns, differing)
+        else:
+            output.table("Effective properties", ("Property", "Value"), rows)
 
     def print_closing(self) -> None:
         """Print what the models were called with, how the session went and where it was measured."""
@@ -216,9 +215,8 @@ class SessionRun:
             f"{result.rounds} rounds in {fmt.duration(result.seconds)} ({result.ended}), with loading"
             f" {fmt.duration(self.seconds)}. CPU used by other processes meanwhile: {others}."
         )
-        output.machine_line(
-            {name: text for series in result.series.values() for name, text in series.versions.items()}
-        )
+        versions = [one.versions for one in result.series.values()]
+        output.machine_line({name: text for runtimes in versions for name, text in runtimes.items()})
 
 
 def run_session(
@@ -237,10 +235,9 @@ def run_session(
     :raises Busy: another measurement is running.
     :raises OptGuideError: every variant failed.
     """
-    budget, precision = options["budget"], options["precision"]
-    allowed = Budget(seconds=budget, precision=precision)
+    budget = Budget(options["budget"], options["precision"], overhead=True)
     with machine_held(f"optguide {label}", options["wait"]):
         start = time.perf_counter()
-        result = measure(variants, allowed, control=control, label=label)
+        result = measure(variants, budget, control=control, label=label)
         seconds = time.perf_counter() - start
-    return SessionRun(result, next(iter(result.series)), seconds, budget, precision)
+    return SessionRun(result, next(iter(result.series)), seconds, budget)

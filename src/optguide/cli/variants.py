@@ -1,7 +1,7 @@
 """From what stands on the command line to variants, their settings and their names.
 
 A variant is written ``MODEL@KEY=VALUE,KEY=VALUE``. Without a model before the ``@`` it is the model of the
-variant before it, so that ``compare model.xml @requests=4`` compares a model with itself.
+variant before it, in the same shapes, so that ``compare model.xml @requests=4`` compares a model with itself.
 
 Options and variants have one language for settings, a mapping of names to texts. Names in capitals are
 OpenVINO properties. The others are the options' own names, with ``shape.<input>`` for the shape of one input.
@@ -15,6 +15,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePath
+from typing import Any
 
 from optguide import references
 from optguide.bench.variant import Variant
@@ -27,10 +28,7 @@ from optguide.runtimes.openvino import OpenVINO
 _OF_ALL = ("name", "inputs", "frames", "runtime")
 """Settings that variants of every runtime have."""
 
-_OPTIONS = (
-    *("device", "hint", "precision-hint", "requests", "batch", "threads"),
-    *("frames", "feed", "steps"),
-)
+_OPTIONS = (*(key for key in OpenVINO.keys if key != "shape"), "frames")
 """Settings that are options of their own names."""
 
 
@@ -227,27 +225,39 @@ def parse(texts: Sequence[str]) -> tuple[Spec, ...]:
             raise OptionError(
                 f"{text!r} names no model, and none stands before it.", "Write MODEL@KEY=VALUE."
             )
-        specs.append(Spec(model or specs[-1].model, assign(_chunks(tail), repr(text)) if tail else {}))
+        own = assign(_chunks(tail), repr(text)) if tail else {}
+        if model:
+            specs.append(Spec(model, own))
+        else:
+            specs.append(Spec(specs[-1].model, _inherited_shapes(specs[-1], own) | own))
     return tuple(specs)
 
 
-def common_settings(options: Mapping[str, object]) -> dict[str, str]:
+def _inherited_shapes(before: Spec, own: Mapping[str, str]) -> dict[str, str]:
+    """Shapes of the variant before one that names no model; real inputs have their own, and not every
+    runtime has any.
+    """
+    runtime = own.get("runtime", "openvino")
+    shaped = any(runtime in kind.names and "shape" in kind.keys for kind in runtime_classes())
+    if "inputs" in own or not shaped:
+        return {}
+    return {key: value for key, value in before.settings.items() if _head(key) == "shape"}
+
+
+def common_settings(options: Mapping[str, Any]) -> dict[str, str]:
     """The settings in the values of :func:`optguide.cli.options.settings_options`.
 
     :raises OptionError: ``--set`` or ``--shape`` is not of the form KEY=VALUE, or something is set twice.
     """
-    settings = {
-        key: str(options[key.replace("-", "_")])
-        for key in _OPTIONS
-        if options.get(key.replace("-", "_")) is not None
-    }
-    if files := _texts(options.get("inputs")):
-        settings["inputs"] = ",".join(files)
-    shapes = assign(_texts(options.get("shapes")), "--shape")
+    values = {key: options.get(key.replace("-", "_")) for key in _OPTIONS}
+    settings = {key: str(value) for key, value in values.items() if value is not None}
+    if files := options.get("inputs"):
+        settings["inputs"] = ",".join(map(str, files))
+    shapes = assign(options.get("shapes", ()), "--shape")
     settings |= {f"shape.{name}": sizes for name, sizes in shapes.items()}
-    properties = assign(_texts(options.get("properties")), "--set")
+    properties = assign(options.get("properties", ()), "--set")
     for key in properties:
-        if not key.isupper():
+        if not _is_property(key):
             raise OptionError(
                 f"{key!r} is no OpenVINO property.",
                 "Their names are written in capitals: --set NUM_STREAMS=2.",
@@ -273,16 +283,6 @@ def build(specs: Sequence[Spec], common: Mapping[str, str], *, allow_pickle: boo
     return variants
 
 
-def refuse(setting: str, specs: Sequence[Spec], common: Mapping[str, str], why: str) -> None:
-    """Refuse a setting that a command has no use for.
-
-    :param why: it is of no use: ``"Layers are counted one inference after another"``.
-    :raises OptionError: it is set, for all variants or for one.
-    """
-    if any(setting in settings for settings in (common, *(spec.settings for spec in specs))):
-        raise OptionError(f"{why}, so {setting} would change nothing.", "Leave it out.")
-
-
 def _split(text: str) -> tuple[str, str]:
     """Model and settings; an ``@`` in the name of an existing file is part of the name."""
     model, at, tail = text.rpartition("@")
@@ -301,7 +301,3 @@ def _chunks(tail: str) -> list[str]:
         else:
             chunks[-1] += f",{part}"
     return chunks
-
-
-def _texts(values: object) -> list[str]:
-    return [str(value) for value in values] if isinstance(values, (tuple, list)) else []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import hashlib
 import importlib.metadata
@@ -78,7 +79,9 @@ class Machine:
     @functools.cache
     def current(cls) -> Machine:
         """The machine this runs on. The first call takes about a second, to identify the processor."""
-        info = _cpu_info()
+        import cpuinfo  # takes long, and most commands need no facts
+
+        info = cpuinfo.get_cpu_info()
         reported = {_plain(flag) for flag in info.get("flags", ())}
         logical = psutil.cpu_count() or 1
         return cls(
@@ -196,12 +199,6 @@ class Machine:
             ) from error
 
 
-def _cpu_info() -> dict[str, Any]:
-    import cpuinfo
-
-    return dict(cpuinfo.get_cpu_info())
-
-
 def _plain(flag: str) -> str:
     """Systems spell one flag as ``avx512_vnni``, ``avx512vnni`` or ``sse4.2``."""
     return re.sub(r"[._]", "", flag.lower())
@@ -240,8 +237,6 @@ def packages() -> tuple[str, ...]:
 def _versions() -> dict[str, str]:
     versions = {}
     for name in packages():
-        try:
+        with contextlib.suppress(importlib.metadata.PackageNotFoundError):
             versions[name] = importlib.metadata.version(name)
-        except importlib.metadata.PackageNotFoundError:
-            continue
     return versions

@@ -71,7 +71,7 @@ def measuring_lock(purpose: str, wait: float = 0.0, *, lend: bool = False) -> It
         if nested:
             yield
         else:
-            with _announced(folder, purpose), _lending() if lend else contextlib.nullcontext():
+            with _announced(folder, purpose, lend=lend):
                 yield
     finally:
         lock.release()
@@ -94,15 +94,6 @@ def _lent() -> bool:
     return lender.isdecimal() and int(lender) in {parent.pid for parent in psutil.Process().parents()}
 
 
-@contextlib.contextmanager
-def _lending() -> Iterator[None]:
-    os.environ[VARIABLE] = str(os.getpid())
-    try:
-        yield
-    finally:
-        del os.environ[VARIABLE]
-
-
 def _folder() -> Path:
     """A folder of its own: in the shared one its sticky bit would keep a second user from the lock file."""
     try:
@@ -123,22 +114,25 @@ def _create(folder: Path) -> None:
 
 
 @contextlib.contextmanager
-def _announced(folder: Path, purpose: str) -> Iterator[None]:
+def _announced(folder: Path, purpose: str, *, lend: bool) -> Iterator[None]:
     note = folder / "holder.json"
     # Readable for every user, so that the message another one gets can name it.
     with atomic_file(note, mode=0o644, remedy=REMEDY) as file:
         file.write(msgspec.json.encode(Holder(os.getpid(), purpose, datetime.now(UTC))))
+    if lend:
+        os.environ[VARIABLE] = str(os.getpid())
     try:
         yield
     finally:
+        if lend:
+            del os.environ[VARIABLE]
         with contextlib.suppress(OSError):
             note.unlink()
 
 
 def _busy() -> Busy:
-    current = holder()
     details = ""
-    if current is not None:
+    if current := holder():
         since = current.since.astimezone()
         same_day = since.date() == datetime.now(UTC).astimezone().date()
         moment = since.strftime("%H:%M" if same_day else "%Y-%m-%d %H:%M")

@@ -168,12 +168,7 @@ class OthersMeter:
     def start(self) -> None:
         """Take the first reading; again after :meth:`stop` for the next interval."""
         self._throttled = throttled_seconds()
-        try:
-            self._own = self._own or [psutil.Process(pid) for pid in self._pids]
-        except psutil.Error:
-            self._before = (math.nan, math.nan)
-        else:
-            self._before = self._reading()
+        self._before = self._reading()
 
     def stop(self) -> float:
         """The share since :meth:`start`, from 0 to 1.
@@ -197,6 +192,7 @@ class OthersMeter:
     def _reading(self) -> tuple[float, float]:
         """Now, and the CPU seconds of all others since the machine started."""
         try:
+            self._own = self._own or [psutil.Process(pid) for pid in self._pids]
             own = sum(times.user + times.system for times in (process.cpu_times() for process in self._own))
         except psutil.Error:
             own = math.nan

@@ -169,6 +169,16 @@ class Runner(ABC, Generic[Settings]):
         """Inputs for :attr:`queue`, one set each; none where its requests hold them already."""
         return []
 
+    def again(self) -> Callable[[], Any] | None:
+        """One inference on the inputs of the last call that was made by :meth:`outputs`, without handing any
+        over; none where the runtime has no such call, or a state would change.
+        """
+        return None
+
+    def inference_seconds(self) -> float:
+        """Length of the last inference of :meth:`again`, by the runtime's own clock."""
+        raise NotImplementedError
+
     def layer_counter(self) -> Any:
         """What counts the time of each layer.
 

@@ -1,9 +1,12 @@
-"""The devices OpenVINO can use here. Asking imports ``openvino``, so nothing asks before it has to."""
+"""The devices OpenVINO can use here and their properties.
+
+Asking for devices imports ``openvino``, so nothing asks before it has to.
+"""
 
 from __future__ import annotations
 
 import functools
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -61,3 +64,47 @@ def _device(core: Any, name: str) -> Device:
     except RuntimeError:  # a plugin that lists a device and then fails to open it still is a fact
         return Device(name, "unknown", ())
     return Device(name, full_name, tuple(sorted(capabilities)))
+
+
+def readable_properties(get: Callable[[str], Any]) -> Iterator[tuple[str, Any]]:
+    """Each supported property with its value; ``None`` for one that a device lists and then refuses.
+
+    :param get: ``get_property`` of a compiled model, or of a core for one device.
+    """
+    for key in get("SUPPORTED_PROPERTIES"):
+        if key != "SUPPORTED_PROPERTIES":
+            try:
+                yield key, get(key)
+            except (RuntimeError, TypeError):
+                yield key, None
+
+
+def property_text(value: Any) -> str:
+    """A property's value as OpenVINO would take it back."""
+    if isinstance(value, bool):
+        return "YES" if value else "NO"
+    if hasattr(value, "get_type_name"):  # ov.Type
+        return str(value.get_type_name())
+    if hasattr(value, "name"):
+        return str(value.name)
+    return ", ".join(map(str, value)) if isinstance(value, (list, tuple, set)) else str(value)
+
+
+def resolved_properties(get: Callable[[str], Any]) -> dict[str, str]:
+    """Properties of a compiled model as texts.
+
+    Of a virtual device they are also those of the devices behind it: with several of them, under names such
+    as ``GPU.NUM_STREAMS``.
+    """
+    own: dict[str, str] = {}
+    behind: dict[str, str] = {}
+    for key, value in readable_properties(get):
+        if isinstance(value, dict):
+            for device, resolved in value.items():
+                prefix = f"{device}." if len(value) > 1 else ""
+                entries = dict(resolved) if isinstance(resolved, dict) else {}
+                entries.pop("SUPPORTED_PROPERTIES", None)
+                behind |= {prefix + name: property_text(entry) for name, entry in entries.items()}
+        elif value is not None:
+            own[key] = property_text(value)
+    return behind | own

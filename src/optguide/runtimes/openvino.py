@@ -6,43 +6,19 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar
 
 import numpy as np
 
 from optguide.errors import ModelError, OptionError
 from optguide.openvino_release import KEY_VALUE_CACHE_PROPERTIES
-from optguide.runtimes.base import (
-    Outputs,
-    Runner,
-    Runtime,
-    misfit,
-    parse_number,
-)
+from optguide.runtimes import devices, openvino_errors, openvino_models
+from optguide.runtimes.base import Outputs, Runner, Runtime, misfit, parse_number
 from optguide.runtimes.inputs import Arrays, numpy_type
-from optguide.runtimes.openvino_errors import (
-    failed_running,
-    not_compiled,
-    not_imported,
-    refuse_absent,
-    refuse_unbatched,
-    refuse_unknown,
-    telling_line,
-)
+from optguide.runtimes.openvino_errors import telling_line
 from optguide.runtimes.openvino_layers import LayerCounter
-from optguide.runtimes.openvino_models import (
-    SUFFIX,
-    close_batch,
-    plain,
-    ports_of,
-    read_blob,
-    read_model,
-    reshape,
-    set_batch,
-)
+from optguide.runtimes.openvino_models import SUFFIX, plain
 from optguide.runtimes.ports import Port
-
-Feed = Literal["each", "preset"]
 
 _HINTS = {
     "latency": "LATENCY",
@@ -107,7 +83,7 @@ class OpenVINO(Runtime):
     requests: int | None = None
     shapes: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
     batch: int | None = None
-    feed: Feed = "each"
+    feed: str = "each"
     cache_dir: str | None = None
     single_call: bool = False
     steps: int | None = None
@@ -119,6 +95,8 @@ class OpenVINO(Runtime):
                 f"{self.requests} infer requests cannot be in flight.",
                 "Use a number from 1, or 0 for the device's optimal number.",
             )
+        if self.feed not in self.keys["feed"]:
+            raise OptionError(f"feed={self.feed} is not possible.", "Use each or preset.")
         texts = {key: str(value) for key, value in self.properties.items()}
         object.__setattr__(self, "properties", texts)
 
@@ -157,19 +135,12 @@ class OpenVINO(Runtime):
             properties=properties,
             requests=_parse_requests(settings.get("requests"), properties),
             batch=parse_number("batch", settings["batch"]) if "batch" in settings else None,
-            feed=_parse_feed(settings.get("feed", "each")),
+            feed=settings.get("feed", "each"),
             steps=parse_number("steps", settings["steps"]) if "steps" in settings else None,
         )
 
     def runner(self, spec: dict[str, Any]) -> OpenVINORunner:
         return OpenVINORunner(self, spec)
-
-
-def _parse_feed(value: str) -> Feed:
-    feeds: dict[str, Feed] = {"each": "each", "preset": "preset"}
-    if value not in feeds:
-        raise OptionError(f"feed={value} is not possible.", "Use each or preset.")
-    return feeds[value]
 
 
 def _parse_requests(value: str | None, properties: Mapping[str, str]) -> int | None:
@@ -210,48 +181,48 @@ class OpenVINORunner(Runner[OpenVINO]):
         with self.stage("compile"):
             self.compiled = self._compile(core, source)
         self._keeps_no_cache = hasattr(source, "get_sinks") and not _keeps_cache(source)
-        refuse_unbatched(self.settings.device, self.compiled)
-        self.ports = ports_of(self.compiled.inputs)
+        openvino_errors.refuse_unbatched(self.settings.device, self.compiled)
+        self.ports = openvino_models.ports_of(self.compiled.inputs)
         self.output_names = [sorted(port.get_names()) for port in self.compiled.outputs]
         self.sets = self.input_sets(self.settings.shapes)
         self._bind()
 
     def _blob(self, path: Path) -> Any:
         mapped = self.settings.properties.get("ENABLE_MMAP", "YES") == "YES"
-        blob = read_blob(path, mapped=mapped)
+        blob = openvino_models.read_blob(path, mapped=mapped)
         self._mapping = blob if mapped else None  # has to outlive the model
         return blob
 
     def _read(self, core: Any, path: Path) -> Any:
         # Mapping is decided now: OpenVINO also takes the property once a model has been read, and ignores it.
         early = {key: value for key, value in self.settings.properties.items() if key == "ENABLE_MMAP"}
-        model = read_model(core, path, early)
-        reshape(model, self.settings.shapes)
+        model = openvino_models.read_model(core, path, early)
+        openvino_models.reshape(model, self.settings.shapes)
         if self.settings.batch is not None:
-            set_batch(model, self.settings.batch)
-        if not self.spec["inputs"] and close_batch(model):
+            openvino_models.set_batch(model, self.settings.batch)
+        if not self.spec["inputs"] and openvino_models.close_batch(model):
             self.note("The batch is open and was set to 1.")
         return model
 
     def _compile(self, core: Any, source: Any) -> Any:
-        config = dict(self.settings.properties)
-        if self.settings.precision is not None:
-            config.setdefault("INFERENCE_PRECISION_HINT", self.settings.precision)
-        if self.settings.threads is not None:
-            config.setdefault("INFERENCE_NUM_THREADS", str(self.settings.threads))
-        if self.settings.cache_dir is not None:
-            config.setdefault("CACHE_DIR", self.settings.cache_dir)
-        device = self.settings.device
-        refuse_absent(core, device)
+        settings, device = self.settings, self.settings.device
+        fields = {
+            "INFERENCE_PRECISION_HINT": settings.precision,
+            "INFERENCE_NUM_THREADS": settings.threads,
+            "CACHE_DIR": settings.cache_dir,
+        }
+        config = {key: str(value) for key, value in fields.items() if value is not None}
+        config |= settings.properties
+        openvino_errors.refuse_absent(core, device)
         path = Path(self.spec["model"])
         imported = path.suffix == SUFFIX
         try:
-            refuse_unknown(core, device, config)
+            openvino_errors.refuse_unknown(core, device, config)
             return (core.import_model if imported else core.compile_model)(source, device, config)
         except RuntimeError as error:
-            refusal = not_compiled(core, device, config, error)
+            refusal = openvino_errors.not_compiled(core, device, config, error)
             if imported and isinstance(refusal, ModelError):
-                refusal = not_imported(path, error)
+                refusal = openvino_errors.not_imported(path, error)
             raise refusal from error
 
     def _bind(self) -> None:
@@ -311,37 +282,39 @@ class OpenVINORunner(Runner[OpenVINO]):
         return tensor
 
     def bound(self, arrays: Arrays) -> Callable[[], Any]:
-        return self._sequence([self.handed_over(arrays)])
+        return self._sequence(self._request, [self.handed_over(arrays)])
 
     def _call(self, index: int) -> Callable[[], Any]:
         """The call that begins with an input set: one inference, or a sequence with the sets in turn."""
         if self.settings.feed == "preset" and self._steps == 1:
             request = self.compiled.create_infer_request()
             self._set(request, self._feeds[index])
-            return partial(_reset_and_infer, request) if self.stateful else request.infer
+            return self._sequence(request, [None])
         count = len(self._feeds)
-        return self._sequence([self._feeds[(index + step) % count] for step in range(self._steps)])
+        feeds = [self._feeds[(index + step) % count] for step in range(self._steps)]
+        return self._sequence(self._request, feeds)
 
-    def _sequence(self, feeds: Sequence[Any]) -> Callable[[], Any]:
-        request = self._request
+    def _sequence(self, request: Any, feeds: Sequence[Any]) -> Callable[[], Any]:
+        """One inference after another; ``None`` leaves the inputs that the request has."""
+        calls = [partial(request.infer, feed, share_inputs=True) for feed in feeds]
         if not self.stateful:
-            return partial(request.infer, feeds[0], share_inputs=True)
+            return calls[0]
 
         def call() -> Any:
             request.reset_state()
-            for feed in feeds[:-1]:
-                request.infer(feed, share_inputs=True)
-            return request.infer(feeds[-1], share_inputs=True)
+            for infer in calls:
+                outputs = infer()
+            return outputs
 
         return call
 
     def frames(self, outputs: Outputs) -> tuple[int, str]:
         count, reason = super().frames(outputs)
-        if self.settings.batch is not None and self.spec["frames"] is None:
+        if self.spec["frames"] is not None:
+            return count, reason
+        if self.settings.batch is not None:
             count, reason = self.settings.batch, "--batch"
-        if self._steps > 1 and self.spec["frames"] is None:
-            return count * self._steps, "--steps"
-        return count, reason
+        return (count * self._steps, "--steps") if self._steps > 1 else (count, reason)
 
     def _set(self, request: Any, feed: Sequence[Any]) -> None:
         for index, part in enumerate(feed):
@@ -359,22 +332,9 @@ class OpenVINORunner(Runner[OpenVINO]):
         return [plain(self._request.get_output_tensor(index)) for index in range(len(self.compiled.outputs))]
 
     def effective(self) -> dict[str, str]:
-        properties: dict[str, str] = {}
-        of_devices: dict[str, str] = {}
-        for key in self.compiled.get_property("SUPPORTED_PROPERTIES"):
-            if key == "SUPPORTED_PROPERTIES":
-                continue
-            try:
-                value = self.compiled.get_property(key)
-            except (RuntimeError, TypeError):  # some devices list properties they then refuse
-                continue
-            if isinstance(value, dict):
-                of_devices |= _of_devices(value)
-            else:
-                properties[key] = property_text(value)
+        properties = devices.resolved_properties(self.compiled.get_property)
         if self.queue is not None:
             properties["requests in flight"] = str(len(self.queue))
-        properties = of_devices | properties
         if self._keeps_no_cache:
             properties |= dict.fromkeys(properties.keys() & KEY_VALUE_CACHE_PROPERTIES, "unused")
         return properties
@@ -383,19 +343,19 @@ class OpenVINORunner(Runner[OpenVINO]):
         return {"openvino": self._openvino.__version__}
 
     def feeds(self) -> list[Any]:
-        preset = self.settings.feed == "preset"
-        return [] if preset else self._feeds
+        return [] if self.settings.feed == "preset" else self._feeds
+
+    def again(self) -> Callable[[], Any] | None:
+        return None if self.stateful else partial(self._request.infer, None, share_inputs=True)
+
+    def inference_seconds(self) -> float:
+        return float(self._request.latency) / 1e3
 
     def layer_counter(self) -> LayerCounter:
         return LayerCounter(self)
 
     def blame(self, error: RuntimeError) -> Exception:
-        return failed_running(self.settings.device, error)
-
-
-def _reset_and_infer(request: Any) -> Any:
-    request.reset_state()
-    return request.infer()
+        return openvino_errors.failed_running(self.settings.device, error)
 
 
 class _ResettingQueue:
@@ -423,25 +383,3 @@ def _keeps_cache(model: Any) -> bool:
     """Whether a model keeps keys and values between inferences, as those that generate text do."""
     paged = (node.get_type_name().startswith("PagedAttention") for node in model.get_ops())
     return bool(model.get_sinks()) or any(paged)
-
-
-def property_text(value: Any) -> str:
-    """A property's value as OpenVINO would take it back."""
-    if isinstance(value, bool):
-        return "YES" if value else "NO"
-    if hasattr(value, "get_type_name"):  # ov.Type
-        return str(value.get_type_name())
-    if hasattr(value, "name"):
-        return str(value.name)
-    return ", ".join(map(str, value)) if isinstance(value, (list, tuple, set)) else str(value)
-
-
-def _of_devices(properties: Mapping[str, Any]) -> dict[str, str]:
-    """What the devices behind a virtual one resolved; with several, under names like ``GPU.NUM_STREAMS``."""
-    return {
-        key if len(properties) == 1 else f"{device}.{key}": property_text(value)
-        for device, resolved in properties.items()
-        if isinstance(resolved, dict)
-        for key, value in resolved.items()
-        if key != "SUPPORTED_PROPERTIES"
-    }
