@@ -2,8 +2,9 @@ from __future__ import annotations
 
 import pytest
 
-from optguide import Budget
+from optguide import Budget, Recording, records
 from optguide.errors import OptionError
+from optguide.guide import profiles
 from optguide.guide.profiles import PROFILES, current, name_of_minutes, of_minutes
 from optguide.records.recording import PROFILE_VARIABLE
 
@@ -57,3 +58,20 @@ def test_minutes_decide_every_budget(monkeypatch):
 def test_what_is_no_time_is_refused(minutes):
     with pytest.raises(OptionError, match="no budget of a build"):
         of_minutes(minutes)
+
+
+@pytest.mark.parametrize(("profile", "gaps"), [("quick", 2), ("6-minute", 2), ("12-minute", 0), ("full", 0)])
+def test_only_the_full_profile_has_no_gaps(monkeypatch, tmp_path, profile, gaps):
+    monkeypatch.setenv("OPTGUIDE_PROFILE", profile)
+    recording = Recording("measure/x", declares=("x.*",), root=tmp_path)
+    recording.add_value("x.size", 3, "count")
+    profiles.full_only(recording, "x.resnet50.*", "x.late")
+    recording.publish()
+    assert len(records.load(tmp_path).unavailable) == gaps
+
+
+def test_a_session_gets_its_share_of_the_budget(monkeypatch):
+    monkeypatch.setenv("OPTGUIDE_PROFILE", "full")
+    assert (
+        profiles.budget(0.5).seconds == profiles.budget().seconds / 2 == profiles.current().budget.seconds / 2
+    )

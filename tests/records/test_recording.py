@@ -205,6 +205,49 @@ def test_unavailable_results_count_as_declared():
         found.get("x.gpu")
 
 
+def test_values_take_estimates_comparisons_counts_and_numbers_with_a_unit():
+    recording, ratio = recorded(), Estimate(1.9, 1.8, 2.0, "ratio", 30)
+    gain = Comparison("f32", "bf16", "latency", ratio, ratio)
+    entries = {"gain": (gain, "Gain"), "size": (4, "Batch"), "zeros": (0.5, "share", "Zeros")}
+    recording.values("x", entries, evidence={"by": "hand"})
+    recording.values("x.one", {"wait": (ratio, "Wait")}, above="longer")
+    recording.publish()
+    found = records.load()
+    assert (found.get("x.gain").label, found.get("x.gain.cpu").value) == ("Gain", 1.9)
+    assert found.get("x.gain").evidence == {"a": "f32", "b": "bf16", "quantity": "latency", "by": "hand"}
+    assert (found.get("x.size").value, found.get("x.size").unit) == (4, "count")
+    assert (found.get("x.zeros").value, found.get("x.zeros").unit) == (0.5, "share")
+    assert found.get("x.one.wait").text == "1.90\N{MULTIPLICATION SIGN} longer (1.80 to 2.00)"
+
+
+def test_a_pattern_stands_for_what_is_not_recorded():
+    recording = recorded()
+    recording.unavailable("x.*", "the quick profile leaves it out")
+    recording.unavailable("x.gpu.*", "there is no GPU")
+    recording.publish()
+    found = records.load()
+    assert found.get("x.speed").value == 40
+    with pytest.raises(ClaimError, match="the quick profile leaves it out"):
+        found.get("x.other.speed")
+    assert found.covers("x.other.speed")
+    assert not found.covers("y.speed")
+
+
+def test_of_several_patterns_the_longest_gives_the_reason():
+    recording = recorded()
+    recording.unavailable("x.*", "the quick profile leaves it out")
+    recording.unavailable("x.gpu.*", "there is no GPU")
+    recording.publish()
+    with pytest.raises(ClaimError, match="there is no GPU"):
+        records.load().get("x.gpu.speed")
+
+
+@pytest.mark.parametrize("pattern", ["*", "x", "X.*", "x.[ab]", "x..*", ""])
+def test_malformed_patterns_are_refused(pattern):
+    with pytest.raises(ClaimError, match="no pattern"):
+        recorded().unavailable(pattern, "reason")
+
+
 def test_unavailable_needs_a_reason():
     with pytest.raises(RecordsError, match="without a reason"):
         recorded().unavailable("x.gpu", " ")

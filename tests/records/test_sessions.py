@@ -5,7 +5,7 @@ import pytest
 
 from optguide import records
 from optguide.bench.variant import Variant
-from optguide.errors import DeviceError, NotEnoughSamples, RecordsError, WorkerDied
+from optguide.errors import ClaimError, DeviceError, NotEnoughSamples, RecordsError, WorkerDied
 from optguide.records import Recording
 from optguide.stats.comparison import Comparison
 from optguide.stats.estimate import Estimate
@@ -28,15 +28,29 @@ class Session:
         self.failures = {"Broken": DeviceError("There is no device GPU here.", "Choose another.")}
         self._control = control
 
+    def _check(self, *names):
+        for name in names:
+            if name in self.failures:
+                raise self.failures[name]
+
     def latency(self, name, percentile=50):
+        self._check(name)
         if percentile > 95:
             raise NotEnoughSamples("p99 needs 300 samples, and 80 were measured.", "Measure longer.")
         return Estimate(percentile / 10, percentile / 11, percentile / 9, "ms", 80)
 
     def throughput(self, name):
+        self._check(name)
         return Estimate(200.0, 190.0, 210.0, "inferences/s", 12)
 
+    def compare(self, a, b, quantity="latency"):
+        self._check(a, b)
+        value = {"a": 3.0, "b": 1.0, "Fast one": 2.0}
+        ratio = value[a] / value[b] if quantity == "latency" else value[b] / value[a]
+        return Comparison(a, b, quantity, Estimate(ratio, ratio, ratio, "ratio", 12))
+
     def cpu_time(self, name):
+        self._check(name)
         return Estimate(9.0, 8.9, 9.1, "ms", 12)
 
     @property
@@ -46,7 +60,7 @@ class Session:
         return self._control
 
 
-NAMES = {"Fast one": "fast", "Broken": "broken"}
+PARTS = {"fast": "Fast one", "broken": "Broken"}
 
 
 @pytest.fixture
@@ -60,7 +74,7 @@ def published(recording, tmp_path):
 
 
 def test_every_quantity_of_a_variant_is_recorded(recording, tmp_path):
-    recording.add_session("x", Session(), names=NAMES, percentiles=(50, 95))
+    recording.session("x", Session(), PARTS, percentiles=(50, 95))
     found = published(recording, tmp_path)
     assert list(found.results) == [
         "x.fast.latency.p50",
@@ -73,7 +87,7 @@ def test_every_quantity_of_a_variant_is_recorded(recording, tmp_path):
 
 
 def test_evidence_says_what_was_measured_and_how(recording, tmp_path):
-    recording.add_session("x", Session(), names=NAMES)
+    recording.session("x", Session(), PARTS)
     evidence = published(recording, tmp_path).get("x.fast.throughput").evidence
     assert evidence["variant"]["model"] == "a.xml"
     assert evidence["effective"] == {"NUM_STREAMS": "1"}
@@ -84,7 +98,7 @@ def test_evidence_says_what_was_measured_and_how(recording, tmp_path):
 
 
 def test_failed_variants_and_refused_percentiles_are_unavailable_with_the_reason(recording, tmp_path):
-    recording.add_session("x", Session(), names=NAMES, percentiles=(50, 99, 99.9))
+    recording.session("x", Session(), PARTS, percentiles=(50, 99, 99.9))
     unavailable = published(recording, tmp_path).unavailable
     assert unavailable["x.fast.latency.p99"] == "p99 needs 300 samples, and 80 were measured."
     assert "x.fast.latency.p99_9" in unavailable
@@ -95,20 +109,20 @@ def test_failed_variants_and_refused_percentiles_are_unavailable_with_the_reason
 def test_control_is_recorded(recording, tmp_path):
     ratio = Estimate(1.001, 0.99, 1.01, "ratio", 12)
     control = Comparison("Fast one", "Fast one (A/A control)", "latency", ratio, ratio)
-    recording.add_session("x", Session(control), names=NAMES)
+    recording.session("x", Session(control), PARTS)
     found = published(recording, tmp_path)
     assert found.get("x.control").label == "Fast one against itself"
     assert found.get("x.control.cpu").value == 1.001
 
 
 def test_control_of_too_few_rounds_is_unavailable(recording, tmp_path):
-    recording.add_session("x", Session(NotEnoughSamples("Three rounds.")), names=NAMES)
+    recording.session("x", Session(NotEnoughSamples("Three rounds.")), PARTS)
     assert published(recording, tmp_path).unavailable["x.control"] == "Three rounds."
 
 
 def test_names_the_session_does_not_have_are_refused(recording):
     with pytest.raises(RecordsError, match=r"no variant 'Fats one'.*Fast one, Broken"):
-        recording.add_session("x", Session(), names={"Fats one": "fast"})
+        recording.session("x", Session(), {"fast": "Fats one"})
 
 
 def test_a_failure_that_is_no_lack_of_the_machine_fails_the_example(tmp_path):
@@ -116,4 +130,43 @@ def test_a_failure_that_is_no_lack_of_the_machine_fails_the_example(tmp_path):
     session.failures = {"Broken": WorkerDied("The worker was killed.", "Try again.")}
     recording = Recording("measure/x", declares=("x.*",), root=tmp_path)
     with pytest.raises(WorkerDied):
-        recording.add_session("x", session, names=NAMES)
+        recording.session("x", session, PARTS)
+
+
+def test_ratios_say_which_is_faster_or_divide_b_by_a(recording, tmp_path):
+    session = Session()
+    session.series |= dict.fromkeys("ab", session.series["Fast one"])
+    recording.ratios("x", session, {"gain": ("a", "b")})
+    recording.ratios("x", session, {"rate": ("b", session.series["Fast one"].variant)}, "throughput")
+    recording.ratios("x", session, {"wait": ("b", "a")}, above="longer")
+    recording.ratios("x", session, {"more": ("b", "Fast one")}, "throughput", above="more", title="Small")
+    found = published(recording, tmp_path)
+    assert {key: result.value for key, result in found.results.items()} == {
+        "x.gain": 3.0,
+        "x.rate": 2.0,
+        "x.wait": 3.0,
+        "x.more": 2.0,
+    }
+    assert found.get("x.gain").text.endswith("faster")
+    assert found.get("x.wait").text.endswith("longer")
+    assert found.get("x.more").label == "Small, Fast one against b, throughput"
+
+
+def test_a_ratio_with_a_failed_variant_is_unavailable_with_the_reason(recording, tmp_path):
+    recording.ratios("x", Session(), {"gain": ("Broken", "Fast one"), "back": ("Fast one", "Broken")})
+    unavailable = published(recording, tmp_path).unavailable
+    assert unavailable == dict.fromkeys(("x.gain", "x.back"), "There is no device GPU here.")
+
+
+def test_ratios_of_names_the_session_does_not_have_are_refused(recording):
+    with pytest.raises(RecordsError, match=r"no variant 'Fats one'"):
+        recording.ratios("x", Session(), {"gain": ("Fast one", "Fats one")})
+
+
+def test_a_session_that_the_profile_leaves_out_is_unavailable(recording, tmp_path):
+    recording.session("x", False, PARTS)
+    assert recording.ratios("x", False, {"gain": ("Fast one", "Broken")}) == {}
+    found = published(recording, tmp_path)
+    for identifier in ("x.fast.latency.p50", "x.broken.throughput", "x.gain"):
+        with pytest.raises(ClaimError, match="the quick profile leaves it out"):
+            found.get(identifier)

@@ -8,7 +8,7 @@ processes and measures several of each variant.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Protocol
 
@@ -214,7 +214,7 @@ class Plan:
 
 
 def measure(
-    variants: Sequence[Variant],
+    variants: Iterable[Variant],
     budget: Budget | None = None,
     *,
     control: bool = False,
@@ -237,12 +237,13 @@ def measure(
     :raises Busy: another measurement is running.
     :raises OptGuideError: every variant failed; the first one's error.
     """
-    require_unique_names(variants, "A session")
-    names = [variant.name for variant in variants]
+    measured = list(variants)
+    require_unique_names(measured, "A session")
+    names = [variant.name for variant in measured]
     twin = names[0] + TWIN if control else None
     if twin in names:
         raise OptionError(f"{twin!r} is the name of the A/A control.", "Give the variant another name.")
-    everyone = [*variants, variants[0].with_(twin)] if twin else list(variants)
+    everyone = [*measured, measured[0].with_(twin)] if twin else measured
     rotation = Rotation({variant.name: (variant,) for variant in everyone}, seed=seed, host=host)
     budget = budget or Budget()
     session = _ClosedLoop(everyone, budget, rotation, twin)

@@ -191,7 +191,8 @@ def _obstacles(claim: Claim, records: Records, machine: Machine) -> tuple[str, .
         owners = {condition.result: records.record_of(condition.result) for condition in claim.conditions}
     except ClaimError as error:
         raise ClaimError(f"Claim {claim.id!r}: {error.message}", error.remedy) from error
-    reasons = [owner.unavailable[id_] for id_, owner in owners.items() if id_ in owner.unavailable]
+    gaps = [(owner, owner.gap(id_)) for id_, owner in owners.items()]
+    reasons = [owner.unavailable[gap] for owner, gap in gaps if gap is not None]
     return (*needs, *dict.fromkeys(f"Not measurable here: {reason.rstrip('.')}." for reason in reasons))
 
 

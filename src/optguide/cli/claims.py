@@ -139,10 +139,9 @@ def _build_folder(folder: Path) -> Path:
 
 def _recorded_verdicts(records: Records, measured_on: Machine) -> list[Verdict]:
     """On all claims in their order, also on those whose results no example has recorded yet."""
-    recorded = records.results.keys() | records.unavailable.keys()
     verdicts: list[Verdict] = []
     for claim in load_claims():
-        missing = [part.result for part in claim.conditions if part.result not in recorded]
+        missing = [part.result for part in claim.conditions if not records.covers(part.result)]
         if missing:
             reasons = [f"No example has recorded {result}." for result in missing]
             verdicts.append(Verdict.on(claim, "not recorded", reasons))

@@ -11,12 +11,13 @@ import math
 import os
 import sys
 from dataclasses import dataclass, replace
+from types import FrameType
 
 from optguide.bench.session import Budget
 from optguide.errors import OptionError
 from optguide.guide.questions import questions
 from optguide.records.reading import calling_script
-from optguide.records.recording import DEFAULT_PROFILE, PROFILE_VARIABLE
+from optguide.records.recording import DEFAULT_PROFILE, LEFT_OUT, PROFILE_VARIABLE, Recording
 from optguide.stats.estimate import MINIMUM_PROCESSES
 
 SESSIONS = 27.0
@@ -99,6 +100,30 @@ def current() -> Profile:
 
     :raises OptionError: the variable names no profile.
     """
+    return _current(sys._getframe(1))
+
+
+def budget(share: float = 1.0) -> Budget:
+    """The budget of one session of the calling example, or so much of it; see :func:`current`.
+
+    :param share: what to multiply its seconds by.
+    """
+    whole = _current(sys._getframe(1)).budget
+    return replace(whole, seconds=share * whole.seconds)
+
+
+def full() -> bool:
+    """Whether the profile measures everything; the quick one leaves the longest parts out."""
+    return named(os.environ.get(PROFILE_VARIABLE, DEFAULT_PROFILE)).name == "full"
+
+
+def full_only(record: Recording, *patterns: str) -> None:
+    """State in ``record`` that only the full profile measures what ``patterns`` match."""
+    for pattern in () if full() else patterns:
+        record.unavailable(pattern, LEFT_OUT)
+
+
+def _current(frame: FrameType) -> Profile:
     profile = named(os.environ.get(PROFILE_VARIABLE, DEFAULT_PROFILE))
-    script, _ = calling_script(sys._getframe(1))
+    script, _ = calling_script(frame)
     return replace(profile, budget=replace(profile.budget, questions=questions(script)))

@@ -11,6 +11,7 @@ import math
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
+from fnmatch import fnmatchcase
 from pathlib import Path, PurePath
 from typing import TYPE_CHECKING, Any
 
@@ -26,6 +27,7 @@ SCHEMA = 1
 REBUILD = "Run `nox -s docs` to measure again."
 
 _ID = re.compile(r"[a-z0-9_]+(\.[a-z0-9_]+)+")
+_PATTERN = re.compile(r"[a-z0-9_*]+(\.[a-z0-9_*]+)+")
 
 
 @dataclass(frozen=True)
@@ -100,7 +102,8 @@ class Record:
     :param machine: the machine, see :class:`optguide.machine.Machine`.
     :param machine_id: equal for two records only if one machine made both.
     :param results: identifier to result.
-    :param unavailable: identifier to the reason why it cannot be measured on this machine.
+    :param unavailable: identifier or pattern to the reason why this machine cannot measure it; a pattern
+        covers what is not in ``results``.
     :param figures: name to figure.
     :param tables: name to table.
     """
@@ -120,6 +123,12 @@ class Record:
     figures: Mapping[str, Figure]
     tables: Mapping[str, Table]
 
+    def gap(self, identifier: str) -> str | None:
+        """The longest key of :attr:`unavailable` that covers ``identifier``; ``None`` without one."""
+        if identifier in self.results:
+            return None
+        return max((key for key in self.unavailable if fnmatchcase(identifier, key)), key=len, default=None)
+
 
 def check_id(identifier: str) -> str:
     """Return ``identifier`` if it is one.
@@ -132,6 +141,19 @@ def check_id(identifier: str) -> str:
             "Write two or more parts of a-z, 0-9 and _ with dots between: `resnet50.int8.latency.p50`.",
         )
     return identifier
+
+
+def check_pattern(pattern: str) -> str:
+    """Return ``pattern`` if it is an identifier, or one with ``*`` for some of its characters.
+
+    :raises ClaimError: it is neither.
+    """
+    if not _PATTERN.fullmatch(pattern):
+        raise ClaimError(
+            f"{pattern!r} is no result identifier and no pattern of them.",
+            "Write two or more parts of a-z, 0-9, _ and * with dots between: `resnet50.gpu.*`.",
+        )
+    return pattern
 
 
 def encode(record: Record) -> bytes:

@@ -67,30 +67,34 @@ class Records:
 
     @cached_property
     def unavailable(self) -> Mapping[str, str]:
-        """Every identifier that could not be measured, with the reason."""
+        """Every identifier or pattern of what could not be measured, with the reason."""
         return {key: reason for record in self._all() for key, reason in record.unavailable.items()}
 
     def get(self, id: str) -> Result:  # noqa: A002 - the word that pages and claims use for it
         """The result called ``id``.
 
-        :raises ClaimError: nobody recorded it, or it is unavailable; where that is to be shown, look into
-            :attr:`unavailable` first.
+        :raises ClaimError: nobody recorded it, or it is unavailable; where that is to be shown, ask
+            :meth:`Record.gap` first.
         """
         if id in self.results:
             return self.results[id]
-        if id in self.unavailable:
-            raise ClaimError(f"{id} is not measurable here: {self.unavailable[id].rstrip('.')}.")
-        raise ClaimError(f"No example recorded {id!r}.", self._suggestion(id))
+        record = self.record_of(id)
+        reason = record.unavailable[record.gap(id) or id]
+        raise ClaimError(f"{id} is not measurable here: {reason.rstrip('.')}.")
 
     def record_of(self, id: str) -> Record:  # noqa: A002
         """The record that holds ``id``, measured or unavailable.
 
         :raises ClaimError: nobody recorded it.
         """
-        for record in self._all():
-            if id in record.results or id in record.unavailable:
-                return record
+        record = self._owner(id)
+        if record is not None:
+            return record
         raise ClaimError(f"No example recorded {id!r}.", self._suggestion(id))
+
+    def covers(self, id: str) -> bool:  # noqa: A002
+        """Whether an example recorded ``id``, or why it cannot."""
+        return self._owner(id) is not None
 
     def path_of(self, example: str) -> Path:
         """The JSON file of ``example``."""
@@ -117,6 +121,11 @@ class Records:
         """Sentences that name what does not belong with the newest record; empty for records of one build."""
         by_age = sorted(self._all(), key=lambda record: record.finished)
         return [sentence for record in by_age for sentence in _differences(record, by_age[-1])]
+
+    def _owner(self, identifier: str) -> Record | None:
+        fits = [record for record in self._all() if identifier in record.results]
+        fits += [record for record in self._all() if record.gap(identifier) is not None]
+        return fits[0] if fits else None
 
     def _all(self) -> tuple[Record, ...]:
         return tuple(self.by_example.values())

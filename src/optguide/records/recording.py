@@ -1,7 +1,4 @@
-"""Collecting the results of one example.
-
-The results of one interleaved session as entries of a recording.
-"""
+"""Collecting the results of one example, those of its sessions among them."""
 
 from __future__ import annotations
 
@@ -10,12 +7,13 @@ import os
 import re
 import sys
 import uuid
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from fnmatch import fnmatchcase
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from optguide.errors import (
     ClaimError,
@@ -35,6 +33,7 @@ from optguide.records.model import (
     Result,
     Table,
     check_id,
+    check_pattern,
     comparison_evidence,
     encode,
     result_of,
@@ -46,15 +45,18 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure as Drawing
 
     from optguide.bench.result import SessionResult
+    from optguide.bench.variant import Variant
     from optguide.stats.comparison import Comparison
     from optguide.stats.estimate import Estimate
-
 
 BUILD_VARIABLE = "OPTGUIDE_BUILD_ID"
 """Environment variable with the identifier that all records of one build share."""
 
 PROFILE_VARIABLE, DEFAULT_PROFILE = "OPTGUIDE_PROFILE", "quick"
 """Environment variable that names the profile of a build; :mod:`optguide.guide.profiles` defines it."""
+
+Entry = tuple["Estimate | Comparison | float", str] | tuple[float, str, str]
+"""A quantity and its label, or a number, its unit and its label."""
 
 _EXAMPLE = re.compile(r"[a-z0-9_-]+/[a-z0-9_-]+")
 _NAME = re.compile(r"[a-z0-9_-]+")
@@ -105,7 +107,7 @@ class Recording:
         :raises ClaimError: ``id`` is no identifier.
         :raises RecordsError: ``id`` was given before, or a number is not finite.
         """
-        self._check_new(id)
+        self._check_new(check_id(id))
         self._results[id] = result_of(estimate, id, label=label, evidence=evidence, above=above)
 
     def add_value(
@@ -143,7 +145,72 @@ class Recording:
             cpu = f"{label}, CPU time"
             self.add(f"{id}.cpu", comparison.cpu_ratio, label=cpu, evidence=evidence, above="faster")
 
-    def add_session(
+    def values(
+        self,
+        prefix: str,
+        entries: Mapping[str, Entry],
+        *,
+        above: str = "",
+        evidence: Mapping[str, Any] | None = None,
+    ) -> None:
+        """Record each of ``entries`` under ``prefix`` and its key, such as ``batch`` and ``streams.size``.
+
+        An entry is a quantity with its label: an estimate, a comparison, or a count without spread. A number
+        of another unit stands with it: ``(0.5, "share", "Outputs that are zero")``. A comparison says how
+        many times *faster* its ``b`` is, and its ratio of CPU times goes under ``<key>.cpu``.
+
+        :param above: the word for ratios above one, such as ``"longer"``; see :class:`Result`.
+        :param evidence: JSON that explains all of them, beside what a comparison says itself.
+        :raises ClaimError: prefix and key are no identifier.
+        :raises RecordsError: an identifier was given before, or a number is not finite.
+        """
+        for key, (quantity, *unit, label) in entries.items():
+            identifier = f"{prefix}.{key}"
+            if hasattr(quantity, "ratio"):
+                self.add_comparison(identifier, quantity, label=label, evidence=evidence)
+            elif hasattr(quantity, "value"):
+                self.add(identifier, quantity, label=label, evidence=evidence, above=above)
+            else:
+                self.add_value(identifier, quantity, *(unit or ("count",)), label=label, above=above)
+
+    def session(
+        self,
+        prefix: str,
+        result: SessionResult | Literal[False],
+        parts: Mapping[str, Variant | str],
+        *,
+        percentiles: Sequence[float] = (50,),
+        title: str = "",
+    ) -> None:
+        """Record every quantity of a session.
+
+        The variant of part ``p`` gets ``prefix.p.latency.p50`` (ms, for every percentile asked for),
+        ``prefix.p.throughput`` (inferences/s) and ``prefix.p.cpu_time`` (ms per inference); the A/A control,
+        if any, becomes ``prefix.control``. What a missing device or environment or too few samples leave open
+        becomes unavailable with the reason; any other failure of a variant is raised.
+
+        :param result: the session; false where the profile leaves it out, which is then the reason.
+        :param parts: part of the identifier to variant, or to its name; other variants are left out.
+        :param title: beginning of all labels, where an example has several sessions.
+        :raises RecordsError: the session had no such variant; and as :meth:`values`.
+        """
+        if not result:
+            self._leave_out(f"{prefix}.{part}.*" for part in parts)
+            return
+        before = f"{title}, " if title else ""
+        for part, variant in parts.items():
+            name = _name_of(variant)
+            _check_took_part(prefix, result, name)
+            for suffix, words, estimate in _quantities(result, name, percentiles):
+                label = f"{before}{name}: {words}"
+                with self._absent(f"{prefix}.{part}.{suffix}") as identifier:
+                    self.add(identifier, estimate(), label=label, evidence=_evidence(result, name))
+        with self._absent(f"{prefix}.control") as identifier:
+            if result.control is not None:
+                label = f"{before}{result.control.a} against itself"
+                self.add_comparison(identifier, result.control, label=label)
+
+    def add_session(  # noqa: D102  # until no example calls it
         self,
         prefix: str,
         result: SessionResult,
@@ -152,28 +219,77 @@ class Recording:
         percentiles: Sequence[float] = (50,),
         title: str = "",
     ) -> None:
-        """Record every quantity of a session.
+        parts = {part: name for name, part in names.items()}
+        self.session(prefix, result, parts, percentiles=percentiles, title=title)
 
-        A variant with part ``p`` gets ``prefix.p.latency.p50`` (ms, for every percentile asked for),
-        ``prefix.p.throughput`` (inferences/s) and ``prefix.p.cpu_time`` (ms per inference); the A/A control,
-        if any, becomes ``prefix.control``. What a missing device or environment or too few samples leave open
-        becomes unavailable with the reason; any other failure of a variant is raised.
+    def ratios(  # the last three have defaults and are given by name
+        self,
+        prefix: str,
+        result: SessionResult | Literal[False],
+        pairs: Mapping[str, tuple[Variant | str, Variant | str]],
+        quantity: str = "latency",
+        *,
+        above: str = "faster",
+        title: str = "",
+    ) -> dict[str, Estimate]:
+        """Record, for each pair ``(a, b)`` of variants of one session, how ``b`` compares with ``a``.
 
+        Above one, ``b`` is *faster*: shorter latency, higher throughput or less CPU time; the ratio of CPU
+        times goes under ``<key>.cpu``. With another word, such as ``"longer"``, it is the quantity of ``b``
+        divided by that of ``a``. What a missing device leaves open becomes unavailable with the reason.
+
+        :param result: the session; false where the profile leaves it out, which is then the reason.
+        :param pairs: last part of the identifier to the two variants, or to their names.
         :param title: beginning of all labels, where an example has several sessions.
-        :param names: variant name to its part of the identifier; other variants are left out.
-        :raises RecordsError: the session had no variant of that name; and as :meth:`add`.
+        :returns: the ratios by label, for a figure.
+        :raises RecordsError: the session had no such variant; and as :meth:`values`.
         """
-        add_session(self, prefix, result, names, percentiles, title)
+        if not result:
+            self._leave_out(f"{prefix}.{key}" for key in pairs)
+            return {}
+        before = f"{title}, " if title else ""
+        rows = {}
+        for key, pair in pairs.items():
+            a, b = map(_name_of, pair)
+            _check_took_part(prefix, result, a, b)
+            label = f"{before}{b} against {a}"
+            with self._absent(f"{prefix}.{key}") as identifier:
+                if above == "faster":
+                    comparison = result.compare(a, b, quantity)
+                    self.add_comparison(identifier, comparison, label=f"{label}, {quantity}")
+                else:
+                    better = (a, b) if quantity == "throughput" else (b, a)
+                    comparison = result.compare(*better, quantity)
+                    self.add(identifier, comparison.ratio, label=f"{label}, {quantity}", above=above)
+                rows[label] = comparison.ratio
+        return rows
 
-    def unavailable(self, id: str, reason: str) -> None:  # noqa: A002
-        """State that this machine cannot measure ``id``, and why; the errors are those of :meth:`add`.
+    def unavailable(self, pattern: str, reason: str) -> None:
+        """State that this machine cannot measure what ``pattern`` matches, and why.
 
+        What is recorded all the same counts: ``batch.gpu.*`` covers the identifiers that are not.
+
+        :param pattern: an identifier, or a pattern of :mod:`fnmatch` such as ``batch.gpu.*``.
         :param reason: a clause or sentence for readers, such as "this machine has no GPU".
+        :raises ClaimError: ``pattern`` is neither.
+        :raises RecordsError: it was given before, or there is no reason.
         """
-        self._check_new(id)
+        self._check_new(check_pattern(pattern))
         if not reason.strip():
-            raise RecordsError(f"{id} is unavailable without a reason.", "Say what this machine lacks.")
-        self._unavailable[id] = impersonal(reason)
+            raise RecordsError(f"{pattern} is unavailable without a reason.", "Say what this machine lacks.")
+        self._unavailable[pattern] = impersonal(reason)
+
+    def _leave_out(self, patterns: Iterable[str]) -> None:
+        for pattern in patterns:
+            self.unavailable(pattern, LEFT_OUT)
+
+    @contextmanager
+    def _absent(self, identifier: str) -> Iterator[str]:
+        """Record as unavailable what the machine lacks, or too few samples leave open inside the block."""
+        try:
+            yield identifier
+        except (*ABSENT, NotEnoughSamples) as error:
+            self.unavailable(identifier, error.message)
 
     def figure(self, name: str, draw: Callable[[], Drawing], *, alt: str, caption: str) -> Drawing:
         """Draw a figure for light and for dark pages.
@@ -255,7 +371,6 @@ class Recording:
         )
 
     def _check_new(self, identifier: str) -> None:
-        check_id(identifier)
         if identifier in self._results or identifier in self._unavailable:
             raise RecordsError(f"{identifier} is recorded twice.", "Give every result its own identifier.")
 
@@ -286,55 +401,24 @@ def _now() -> str:
     return datetime.now(UTC).isoformat(timespec="seconds")
 
 
-if TYPE_CHECKING:
-    from optguide.bench.result import SessionResult
-    from optguide.records.recording import Recording
-    from optguide.stats.estimate import Estimate
-
+LEFT_OUT = "the quick profile leaves it out"
+"""Why a quick build has no result that only the full one measures."""
 
 ABSENT = (DeviceError, EnvironmentMissing, PropertyError)
 """What a machine may lack. Any other failure, such as a worker that was killed, is one of the build."""
 
 
-def add_session(
-    recording: Recording,
-    prefix: str,
-    result: SessionResult,
-    names: Mapping[str, str],
-    percentiles: Sequence[float],
-    title: str,
-) -> None:
-    """Do what :meth:`optguide.records.Recording.add_session` describes."""
-    before = f"{title}, " if title else ""
-    for name, part in names.items():
-        if name not in result.series and name not in result.failures:
+def _name_of(variant: Variant | str) -> str:
+    return variant if isinstance(variant, str) else variant.name
+
+
+def _check_took_part(prefix: str, result: SessionResult, *names: str) -> None:
+    everyone = [*result.series, *result.failures]
+    for name in names:
+        if name not in everyone:
             raise RecordsError(
                 f"The session under {prefix} had no variant {name!r}.",
-                f"Use the names it had: {', '.join([*result.series, *result.failures])}.",
-            )
-        for suffix, words, estimate in _quantities(result, name, percentiles):
-            identifier = f"{prefix}.{part}.{suffix}"
-            if name in result.failures:
-                if not isinstance(result.failures[name], ABSENT):
-                    raise result.failures[name]
-                recording.unavailable(identifier, result.failures[name].message)
-                continue
-            try:
-                value = estimate()
-            except NotEnoughSamples as error:
-                recording.unavailable(identifier, error.message)
-            else:
-                recording.add(
-                    identifier, value, label=f"{before}{name}: {words}", evidence=_evidence(result, name)
-                )
-    try:
-        control = result.control
-    except NotEnoughSamples as error:
-        recording.unavailable(f"{prefix}.control", error.message)
-    else:
-        if control is not None:
-            recording.add_comparison(
-                f"{prefix}.control", control, label=f"{before}{control.a} against itself"
+                f"Use the names it had: {', '.join(everyone)}.",
             )
 
 

@@ -67,6 +67,7 @@ class GuideDirective(SphinxDirective):
 class Entry:
     """What is recorded under one identifier.
 
+    :param id: the identifier, which is also its anchor; where there is no result, the pattern that covers it.
     :param example: the example that records it.
     :param result: the result; ``None`` where there is none.
     :param missing: words to show in place of a result.
@@ -115,8 +116,9 @@ def look_up(env: BuildEnvironment, identifier: str) -> Entry:
             raise
         return Entry(identifier, example.name, None, *absence, is_recorded=False)
     depend(env, record.example)
-    reason = record.unavailable.get(identifier, "").rstrip(".")
-    return Entry(identifier, record.example, record.results.get(identifier), reason=reason)
+    gap = record.gap(identifier)
+    reason = record.unavailable[gap].rstrip(".") if gap else ""
+    return Entry(gap or identifier, record.example, record.results.get(identifier), reason=reason)
 
 
 def absent(env: BuildEnvironment, example: str) -> tuple[str, str] | None:
