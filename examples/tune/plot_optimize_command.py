@@ -21,8 +21,7 @@ import sys
 from optguide import Recording, plots
 from optguide.guide import profiles
 from optguide.guide.workloads import retrieval
-from optguide.optimize.report import figures, read_report
-from optguide.optimize.report.recorded import add_outcome
+from optguide.optimize.report import add_outcome, figures, read_report
 from optguide.paths import build_dir
 
 module, example, sizes = retrieval.encoder()

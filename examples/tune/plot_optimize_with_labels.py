@@ -22,8 +22,7 @@ import numpy as np
 from optguide import Recording
 from optguide.guide import profiles, workloads
 from optguide.guide.workloads.digits import data
-from optguide.optimize.report import read_report
-from optguide.optimize.report.recorded import add_outcome
+from optguide.optimize.report import add_outcome, read_report
 from optguide.paths import build_dir
 
 model = workloads.digits(0).onnx

@@ -7,8 +7,7 @@ from dataclasses import replace
 from optguide.bench.layers import LayerTime
 from optguide.bench.load import LatencyLimit
 from optguide.claims import Source, Verdict
-from optguide.optimize.candidate import Candidate, Deployment
-from optguide.optimize.config import Settings
+from optguide.optimize.candidate import Candidate, Deployment, Settings
 from optguide.optimize.outcome import (
     SCHEMA,
     Artifact,

@@ -15,12 +15,11 @@ from optguide.bench.result import FirstCall, SessionResult
 from optguide.bench.rotation import Host
 from optguide.bench.session import Budget, measure
 from optguide.bench.variant import Variant
-from optguide.optimize.candidate import PRECISIONS, Candidate, Deployment, Goal, Precision
+from optguide.optimize.candidate import PRECISIONS, Candidate, Deployment, Goal, Precision, space_of
 from optguide.optimize.outcome import RaceRound
 from optguide.optimize.search.planning import SearchContext
 from optguide.optimize.search.race import confirm, race
-from optguide.optimize.search.rules import Rules
-from optguide.optimize.search.space import space_of
+from optguide.optimize.search.race_state import Rules
 from optguide.runtimes.openvino import OpenVINO
 
 

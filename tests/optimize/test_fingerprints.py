@@ -3,7 +3,7 @@
 import pytest
 
 from optguide.errors import InputError, ModelError, OptionError
-from optguide.optimize.config import Settings
+from optguide.optimize.candidate import Settings
 from optguide.optimize.state import changed, fingerprints
 
 

@@ -13,7 +13,7 @@ from optguide.bench.load import LatencyLimit
 from optguide.claims import Source, Verdict
 from optguide.errors import DeviceError, InputError, ModelError, OptionError, RecordsError, WorkerDied
 from optguide.optimize import phases as phases_
-from optguide.optimize.config import Settings
+from optguide.optimize.candidate import Settings
 from optguide.optimize.phases import (
     confirm_winner,
     make_artifacts,

@@ -9,9 +9,8 @@ import pytest
 from optguide import storage
 from optguide.errors import OptionError, RecordsError, StorageError
 from optguide.optimize import state as states
-from optguide.optimize.config import Settings
+from optguide.optimize.candidate import Settings, space_of
 from optguide.optimize.outcome import Resumption, State
-from optguide.optimize.search.space import space_of
 from optguide.optimize.state import Store
 from optguide.stats.estimate import Estimate
 from tests.optimize.outcomes import RICH

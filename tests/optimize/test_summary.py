@@ -4,8 +4,9 @@ from dataclasses import replace
 
 import pytest
 
-from optguide.optimize.config import Settings
-from optguide.optimize.decision import sentences, told_apart
+from optguide.optimize import decision
+from optguide.optimize.candidate import Settings
+from optguide.optimize.decision import told_apart
 from optguide.stats.estimate import Estimate
 from tests.optimize.outcomes import (
     DEFAULT,
@@ -19,6 +20,10 @@ from tests.optimize.outcomes import (
     WINNER,
     changed,
 )
+
+
+def sentences(outcome):
+    return tuple(decision.sentences(outcome))
 
 
 def text(outcome):

@@ -14,12 +14,12 @@ from optguide import Budget, Variant, measure
 from optguide.bench.result import SessionResult
 from optguide.errors import NotEnoughSamples
 from optguide.optimize.candidate import Candidate, Goal
-from optguide.optimize.config import Settings
-from optguide.optimize.data.dataset import read_data, write_inputs
-from optguide.optimize.model.source import decode
+from optguide.optimize.candidate import Settings
+from optguide.optimize.data import read_data, write_inputs
+from optguide.optimize.model import decode
 from optguide.optimize.outcome import Outcome
 from optguide.optimize.pipeline import begin
-from optguide.optimize.search.rules import may_win
+from optguide.optimize.search.race_state import may_win
 from optguide.optimize.state import Store
 from tests.performance.models import MODELS
 from tests.performance.written import written

@@ -25,7 +25,7 @@ from optguide.cli.session import machine_held
 from optguide.cli.variants import canonical, common_settings, to_variant
 from optguide.errors import OptGuideError, OptionError
 from optguide.machine import Machine
-from optguide.optimize.config import Settings
+from optguide.optimize.candidate import Settings
 from optguide.optimize.outcome import Outcome, Standing
 from optguide.optimize.pipeline import begin, resume
 from optguide.optimize.report import WrittenReport

@@ -15,9 +15,8 @@ from optguide.machine.noise import LIMITS
 from optguide.optimize.candidate import DEFAULT, F32, Candidate, Precision, hint_for
 from optguide.optimize.outcome import Artifact, Decision, Outcome, State, Status
 from optguide.optimize.search.planning import entrants
-from optguide.optimize.search.race_state import inverse
-from optguide.optimize.search.rules import Rules, is_rejected, may_win
-from optguide.optimize.search.standings import standings
+from optguide.optimize.search.race_state import Rules, inverse, is_rejected, may_win
+from optguide.optimize.search.standings import Judgement
 from optguide.stats.accuracy import FEWEST_SAMPLES
 from optguide.stats.estimate import Estimate
 
@@ -51,27 +50,24 @@ def decide(state: State) -> Decision:
     """The decision that a state allows. The deployments to try have to be known."""
     rules, space = rules_of(state), state.resumption.space
     precisions = [artifact.precision for artifact in state.artifacts if artifact.file]
-    missing = [Candidate(artifact.precision) for artifact in state.artifacts if not artifact.file]
-    candidates = dict.fromkeys(
-        (*entrants(rules, space, (*rules.precisions, *precisions)), *missing)
-        if space is not None
-        else missing
-    )
-    result = standings(tuple(candidates), state.rounds, state.artifacts, rules, state.deployed)
+    candidates = entrants(rules, space, (*rules.precisions, *precisions)) if space is not None else ()
+    missing = (Candidate(artifact.precision) for artifact in state.artifacts if not artifact.file)
+    everyone = tuple(dict.fromkeys((*candidates, *missing)))
+    judgement = Judgement(everyone, state.rounds, state.artifacts, rules, state.deployed)
     confirmation = state.confirmation
     decision = Decision(
-        winner=result.winner.name,
+        winner=judgement.winner.name,
         default=DEFAULT.name,
         hint=rules.hint.name,
-        standings=result.standings,
-        delivered=_delivered(state, result.winner.name, result.same),
+        standings=judgement.standings,
+        delivered=_delivered(state, judgement.winner.name, judgement.same),
         speed_of_framework=confirmation.speeds.get(state.framework) if confirmation else None,
-        met=result.met,
-        closest=result.closest,
+        met=judgement.met,
+        closest=judgement.closest,
     )
     outcome = Outcome(state, decision)
-    warnings = tuple(_warnings(outcome, confirmed=result.confirmed))
-    return replace(decision, warnings=warnings, summary=sentences(outcome))
+    warnings = tuple(_warnings(outcome, confirmed=judgement.confirmed))
+    return replace(decision, warnings=warnings, summary=tuple(sentences(outcome)))
 
 
 def profiled_beside(winner: str) -> tuple[str, ...]:
@@ -114,7 +110,7 @@ def _warnings(outcome: Outcome, *, confirmed: bool) -> Iterator[str]:
             "No confirmation run measured the winner again, so its numbers are those of the race: the best of"
             " many looks better than it is."
         )
-    judged = _artifact(state, decision.standing(decision.winner).candidate.precision)
+    judged = _artifact(state, decision.standings[0].candidate.precision)
     if told_apart(outcome) and judged and judged.quality and decision.winner not in state.deployed:
         yield "The winner's answers were not checked in its own settings, only those of its precision."
     shares = [played.others_share for played in state.rounds if played.others_share is not None]
@@ -122,21 +118,16 @@ def _warnings(outcome: Outcome, *, confirmed: bool) -> Iterator[str]:
     if shares and shares[-1] > limit.noisy:
         share = limit.sentence.format(quantity(shares[-1], limit.unit))
         yield f"{share} Latencies and throughputs are those of a busy machine."
-    yield from _doubts(state)
-    for name, why in state.unmeasured.items():
-        yield f"There is no {name.replace('_', ' ')}: {why}"
-
-
-def _doubts(state: State) -> Iterator[str]:
-    """Reasons to mistrust what is said of accuracy."""
     if 0 < state.subject.judged < FEWEST_SAMPLES:
         yield (
             f"The number of samples left to judge accuracy is {state.subject.judged}, which shows nothing:"
             f" give {2 * FEWEST_SAMPLES} or more, of which half calibrate."
         )
-    original = next((a.quality for a in state.artifacts if a.precision == "f32"), None)
-    if original is not None and original.note:
-        yield original.note
+    original = _artifact(state, "f32")
+    if original and original.quality and original.quality.note:
+        yield original.quality.note
+    for name, why in state.unmeasured.items():
+        yield f"There is no {name.replace('_', ' ')}: {why}"
 
 
 def told_apart(outcome: Outcome) -> bool:
@@ -145,12 +136,8 @@ def told_apart(outcome: Outcome) -> bool:
     return any(ratios) or any(race_round.ratios for race_round in outcome.state.rounds)
 
 
-def sentences(outcome: Outcome) -> tuple[str, ...]:
+def sentences(outcome: Outcome) -> Iterator[str]:
     """What a reader has to know, in order of importance."""
-    return tuple(_sentences(outcome))
-
-
-def _sentences(outcome: Outcome) -> Iterator[str]:
     state, decision = outcome.state, outcome.decision
     limit = state.settings.limit
     if decision.met is False and limit is not None:
@@ -187,7 +174,7 @@ def _choice(outcome: Outcome) -> Iterator[str]:
 
 def _against_default(decision: Decision) -> str:
     """What keeps the default from winning where it is not speed."""
-    standing = next((s for s in decision.standings if s.candidate.name == decision.default), None)
+    standing = decision.standing(decision.default)
     why = standing.why if standing else ""
     match standing and standing.status:
         case "too inaccurate" | "accuracy not shown":
@@ -231,9 +218,10 @@ def _closest(outcome: Outcome, limit: LatencyLimit) -> str:
 def _limited(outcome: Outcome, name: str) -> Estimate | None:
     """The latency of a candidate at the percentile of the limit."""
     limit = outcome.state.settings.limit
-    speeds = (s.speed for s in outcome.decision.standings if s.candidate.name == name)
-    speed = next(speeds, None)
-    return speed.latency.get(f"p{limit.percentile}") if speed and limit else None
+    standing = outcome.decision.standing(name)
+    return (
+        standing.speed.latency.get(f"p{limit.percentile}") if standing and standing.speed and limit else None
+    )
 
 
 def _gains(outcome: Outcome) -> Iterator[str]:
@@ -261,15 +249,16 @@ def _gains(outcome: Outcome) -> Iterator[str]:
 
 def _accuracy(outcome: Outcome) -> Iterator[str]:
     state, winner = outcome.state, outcome.decision.winner
-    candidate = next((s.candidate for s in outcome.decision.standings if s.candidate.name == winner), None)
-    artifact = state.deployed.get(winner) or (candidate and _artifact(state, candidate.precision))
+    standing = outcome.decision.standing(winner)
+    precision = standing.candidate.precision if standing else "f32"
+    artifact = state.deployed.get(winner) or _artifact(state, precision)
     quality = artifact.quality if artifact else None
     if not state.subject.samples:
         yield (
             "Inputs were random, so nothing is said about accuracy: precisions that change answers are shown"
             " for their speed and cannot win. Give --data to let them."
         )
-    elif quality is not None and quality.loss is not None and candidate and candidate.precision != "f32":
+    elif quality is not None and quality.loss is not None and precision != "f32":
         loss = interval(quality.loss.low, quality.loss.high, quality.loss.unit, quality.loss.value)
         settings = ", in these settings" if winner in state.deployed else ""
         yield (

@@ -11,9 +11,7 @@ from typing import Any, Literal
 
 from optguide.bench.layers import LayerTime
 from optguide.claims import Verdict
-from optguide.optimize.candidate import Candidate, Precision
-from optguide.optimize.config import Settings
-from optguide.optimize.search.space import Space
+from optguide.optimize.candidate import Candidate, Precision, Settings, Space
 from optguide.stats.estimate import Estimate
 
 SCHEMA = 2
@@ -181,7 +179,7 @@ class Resumption:
     :param place: folder in which paths and references of the settings hold.
     :param machine_id: tells whether it is still the same machine.
     :param fingerprints: digests of model, data and metric as the run began.
-    :param source: the model, as :func:`optguide.optimize.model.source.encode` writes it; empty at first.
+    :param source: the model, as :func:`optguide.optimize.model.encode` writes it; empty at first.
     :param space: deployments to try; ``None`` until the model is read.
     :param retry: whether artifacts that there had been too little time for are made or judged once more.
     :param profiled: candidates that the state's ``load``, ``layers`` and ``first_inference`` are about.
@@ -276,15 +274,9 @@ class Decision:
     closest: str = ""
     warnings: tuple[str, ...] = ()
 
-    def standing(self, name: str) -> Standing:
-        """The standing of the candidate called ``name``.
-
-        :raises KeyError: there is none.
-        """
-        for standing in self.standings:
-            if standing.candidate.name == name:
-                return standing
-        raise KeyError(name)
+    def standing(self, name: str) -> Standing | None:
+        """The standing of the candidate called ``name``."""
+        return next((standing for standing in self.standings if standing.candidate.name == name), None)
 
 
 @dataclass(frozen=True)

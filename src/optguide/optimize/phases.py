@@ -23,10 +23,10 @@ from optguide.errors import Busy, ModelError, OptGuideError, StorageError, Worke
 from optguide.optimize import model_profile
 from optguide.optimize.budget import LEAST_EVALUATING, LEAST_SECONDS, Clock
 from optguide.optimize.candidate import DEFAULT, F32, Candidate, Precision
-from optguide.optimize.compression.artifacts import COMPRESSED, Compression
+from optguide.optimize.compression import COMPRESSED, Compression
 from optguide.optimize.decision import decide, profiled_beside, rules_of
-from optguide.optimize.evaluation.evaluate import Job, evaluate
-from optguide.optimize.model.source import decode, encode, read_source_model
+from optguide.optimize.evaluation import Job, evaluate
+from optguide.optimize.model import decode, encode, read_source_model
 from optguide.optimize.outcome import Artifact, RaceRound, State, SubjectFacts
 from optguide.optimize.prepared import Prepared
 from optguide.optimize.search.planning import Measure, SearchContext
@@ -35,9 +35,6 @@ from optguide.optimize.state import Store
 from optguide.runtimes.openvino import OpenVINO
 
 T = TypeVar("T")
-
-AT_ONCE = 6
-"""Candidates of one round at most: with more, a turn of each comes too seldom."""
 
 
 class Run:
@@ -80,13 +77,7 @@ class Run:
         not_eligible = tuple(a.precision for a in artifacts if a.file and a.precision not in rules.precisions)
         fitting = self.prepared.fitting(max((artifact.size for artifact in artifacts), default=0))
         return SearchContext(
-            self.prepared.space,
-            rules,
-            self.variant,
-            not_eligible,
-            at_once=min(AT_ONCE, fitting),
-            fitting=fitting,
-            measure=measure,
+            self.prepared.space, rules, self.variant, not_eligible, fitting=fitting, measure=measure
         )
 
     def variant(self, candidate: Candidate) -> Variant:
@@ -281,7 +272,7 @@ def profile_winner(run: Run, most: float = math.inf) -> None:
     if run.state.resumption.profiled != names:
         resumption = replace(run.state.resumption, profiled=names)
         run.save(replace(run.state, resumption=resumption, first_inference={}, layers={}, load={}))
-    candidates = dict.fromkeys((DEFAULT, decision.standing(decision.winner).candidate))
+    candidates = dict.fromkeys((DEFAULT, decision.standings[0].candidate))
     both = [run.variant(candidate).with_(candidate.name) for candidate in candidates]
     after = both[1] if len(both) > 1 else None
     capacities = {name: last.speeds[name].throughput.value for name in names}

@@ -16,7 +16,7 @@ from optguide.bench.progress import overview
 from optguide.errors import DeviceError, OptGuideError, OptionError, RecordsError, StorageError
 from optguide.machine import Machine
 from optguide.optimize.budget import Clock
-from optguide.optimize.config import Settings
+from optguide.optimize.candidate import Settings
 from optguide.optimize.decision import decide, profiled_beside
 from optguide.optimize.outcome import SCHEMA, Ended, Outcome, Resumption, State, SubjectFacts
 from optguide.optimize.phases import PHASES, Phase, Run
@@ -158,7 +158,7 @@ def _report(run: Run) -> WrittenReport:
         state = replace(state, load={}, layers={}, first_inference={})
     if not state.settings.claims:
         state = replace(state, verdicts=())
-    candidate = decision.standing(decision.winner).candidate
+    candidate = decision.standings[0].candidate
     file = next((a.file for a in state.artifacts if a.precision == candidate.precision), "")
     return write_report(
         Outcome(state, decision),

@@ -11,12 +11,10 @@ from optguide.bench.process import WorkerProcess
 from optguide.bench.streams import Setting
 from optguide.bench.variant import Variant
 from optguide.machine import Machine
-from optguide.optimize.candidate import DEFAULT, Candidate, hint_for
-from optguide.optimize.config import Settings
-from optguide.optimize.data.dataset import Data, read_data, write_inputs
+from optguide.optimize.candidate import BATCHES, DEFAULT, Candidate, Settings, Space, hint_for, space_of
+from optguide.optimize.data import Data, read_data, write_inputs
 from optguide.optimize.evaluation.metrics import Metric, resolve
-from optguide.optimize.model.source import SourceModel
-from optguide.optimize.search.space import BATCHES, Space, space_of
+from optguide.optimize.model import SourceModel
 
 WORKER_BYTES = 400e6
 """Memory of a worker beside its model: the interpreter, OpenVINO and its code cache."""

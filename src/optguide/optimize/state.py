@@ -19,7 +19,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from optguide.errors import InputError, ModelError, OptGuideError, OptionError, RecordsError
-from optguide.optimize.config import Settings
+from optguide.optimize.candidate import Settings
 from optguide.optimize.outcome import SCHEMA, State
 from optguide.references import is_reference, split
 from optguide.storage import decode_json, encode_json, storage_errors, write_file

@@ -1,4 +1,4 @@
-"""Tests of :mod:`optguide.optimize.compression.artifacts` and of what it calls in a process of its own."""
+"""Tests of :mod:`optguide.optimize.compression` and of what it calls in a process of its own."""
 
 from collections import Counter
 from dataclasses import replace
@@ -9,17 +9,14 @@ import pytest
 
 from optguide.bench import process
 from optguide.errors import StorageError
-from optguide.optimize.candidate import Candidate
-from optguide.optimize.compression import artifacts
-from optguide.optimize.compression.artifacts import Compression, make
+from optguide.optimize.candidate import Candidate, Settings
+from optguide.optimize.compression import Compression, make
 from optguide.optimize.compression.nncf import AccuracyControl
-from optguide.optimize.config import Settings
-from optguide.optimize.data.dataset import read_data
-from optguide.optimize.evaluation.evaluate import JUDGING, Job, compiled_for
+from optguide.optimize.data import read_data
+from optguide.optimize.evaluation import JUDGING, Job, compiled_for
 from optguide.optimize.evaluation.metrics import resolve
-from optguide.optimize.model.source import read_source_model, write_ir
+from optguide.optimize.model import read_source_model, write_ir
 from optguide.optimize.outcome import Artifact, Quality
-from optguide.optimize.report.deploy import properties
 from optguide.stats.estimate import Estimate
 from tests import in_process
 
@@ -231,10 +228,10 @@ class TestComputingInFloats:
 
     def test_is_pinned_wherever_it_runs(self, run):
         begun = run(classifier)
-        compiled = compiled_for(begun.subject.file, "CPU", "int8_f32")
+        compiled = compiled_for(begun.subject.file, "CPU", Candidate("int8_f32", JUDGING))
         assert compiled.get_property("INFERENCE_PRECISION_HINT").to_dtype() == np.float32
         assert Candidate("int8_weights_f32").variant("m.xml").openvino.precision == "f32"
-        assert properties(Candidate("int8_f32")) == {"INFERENCE_PRECISION_HINT": "f32"}
+        assert Candidate("int8_f32").properties == {"INFERENCE_PRECISION_HINT": "f32"}
 
 
 class TestAccuracyControl:
@@ -266,7 +263,10 @@ class TestAccuracyControl:
         )
         begun = run(classifier, metric="readers_module:spread")
         metric = resolve(begun.settings, begun.data, begun.subject)
-        compiled, items = compiled_for(begun.subject.file, "CPU", "f32"), begun.data.calibration
+        compiled, items = (
+            compiled_for(begun.subject.file, "CPU", Candidate("f32", JUDGING)),
+            begun.data.calibration,
+        )
         control = AccuracyControl(compiled, begun.data, metric, items, tmp_path / "control")
         value, outputs = control.validate(compiled, items[:5])
         expected = np.concatenate([compiled(begun.data.samples[item])[0] for item in items[:5]])
@@ -310,7 +310,7 @@ class TestSettings:
                 kept = "exceeded" if loss > 1 else "kept"
                 return replace(artifact, quality=Quality("top-1", False, value, value, 1.0, kept))
 
-            monkeypatch.setattr(artifacts, "evaluate", evaluate)
+            monkeypatch.setattr("optguide.optimize.compression.evaluate", evaluate)
             job = Job(begun.settings, begun.subject, metric)
             compression = Compression(job, begun.folder, lambda: 60.0, lambda text: None)
             return compression.next([begun.make("f32")])

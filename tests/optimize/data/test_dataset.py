@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from optguide.errors import InputError, StorageError, UserError
-from optguide.optimize.config import Settings
-from optguide.optimize.data.dataset import read_data, write_inputs
-from optguide.optimize.model.source import Port, SourceModel
+from optguide.optimize.candidate import Settings
+from optguide.optimize.data import read_data, write_inputs
+from optguide.optimize.model import Port, SourceModel
 
 VECTOR = Port("x", "float32", (None, 4))
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from optguide.errors import InputError
-from optguide.optimize.data.folders import labelled_pictures
+from optguide.optimize.data.images import labelled_pictures
 
 Image = pytest.importorskip("PIL.Image")
 

@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 
 from optguide.errors import InputError
-from optguide.optimize.config import Settings
-from optguide.optimize.data.dataset import read_data
-from optguide.optimize.model.source import Port, SourceModel
+from optguide.optimize.candidate import Settings
+from optguide.optimize.data import read_data
+from optguide.optimize.model import Port, SourceModel
 
 Image = pytest.importorskip("PIL.Image")
 

@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 
 from optguide.errors import InputError, OptionError
-from optguide.optimize.config import Settings
-from optguide.optimize.data.dataset import read_data
+from optguide.optimize.candidate import Settings
+from optguide.optimize.data import read_data
 from optguide.optimize.evaluation.metrics import resolve
-from optguide.optimize.model.source import Port, SourceModel
+from optguide.optimize.model import Port, SourceModel
 
 COUNT, CLASSES = 12, 10
 INDEXES = np.array([3, 0, 9, 1, 5, 7, 2, 2, 8, 4, 6, 0])

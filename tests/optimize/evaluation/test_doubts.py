@@ -5,9 +5,8 @@ import pytest
 
 from optguide.errors import InputError
 from optguide.optimize.evaluation.answers import Answers
-from optguide.optimize.evaluation.doubts import doubt
 from optguide.optimize.evaluation.metrics import Metric
-from optguide.optimize.evaluation.quality import evaluated
+from optguide.optimize.evaluation.quality import doubt, evaluated
 
 TOP = Metric("top-1", "top-k", proxy=False, kind="correct")
 ERROR = Metric("mean error", "mean error", proxy=False, higher_is_better=False, kind="value")

@@ -1,4 +1,4 @@
-"""Tests of :mod:`optguide.optimize.evaluation.evaluate`."""
+"""Tests of :mod:`optguide.optimize.evaluation`."""
 
 import importlib
 import sys
@@ -9,13 +9,12 @@ import pytest
 
 from optguide.bench import process
 from optguide.errors import InputError, OptionError
-from optguide.optimize.candidate import Deployment
-from optguide.optimize.compression.artifacts import make
-from optguide.optimize.config import Settings
-from optguide.optimize.data.dataset import read_data
-from optguide.optimize.evaluation.evaluate import JUDGING, Job, evaluate
+from optguide.optimize.candidate import Deployment, Settings
+from optguide.optimize.compression import make
+from optguide.optimize.data import read_data
+from optguide.optimize.evaluation import JUDGING, Job, evaluate
 from optguide.optimize.evaluation.metrics import resolve
-from optguide.optimize.model.source import read_source_model
+from optguide.optimize.model import read_source_model
 from optguide.optimize.outcome import Artifact
 from tests import in_process
 

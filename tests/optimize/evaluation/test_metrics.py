@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 
 from optguide.errors import OptionError
-from optguide.optimize.config import Settings
-from optguide.optimize.data.dataset import Data
+from optguide.optimize.candidate import Settings
+from optguide.optimize.data import Data
 from optguide.optimize.data.labels import classes
 from optguide.optimize.evaluation.metrics import resolve
-from optguide.optimize.model.source import Port, SourceModel
+from optguide.optimize.model import Port, SourceModel
 
 SCORES = Port("scores", "float32", (1, 10))
 BOXES = Port("boxes", "float32", (1, None, 4))

@@ -11,8 +11,8 @@ import pytest
 
 from optguide.bench.variant import Variant
 from optguide.errors import EnvironmentMissing, InputError, ModelError, StorageError, UserError
-from optguide.optimize.config import Settings
-from optguide.optimize.model.source import (
+from optguide.optimize.candidate import Settings
+from optguide.optimize.model import (
     Port,
     SourceModel,
     decode,
@@ -286,7 +286,7 @@ def test_inputs_have_the_names_and_the_order_of_the_arguments(tmp_path, module_f
 
 def test_the_reference_answers_what_the_ir_answers(tmp_path, module_file, dynamic_onnx_model):
     """Inputs written for the one are inputs of the other, by position or by name."""
-    from optguide.optimize.data.dataset import read_data, write_inputs
+    from optguide.optimize.data import read_data, write_inputs
     from optguide.runtimes import runner_for
 
     example = "{'mask': ids.float(), 'ids': ids}"

@@ -12,7 +12,7 @@ import pytest
 
 from optguide.bench.benchmark_app import _RUN
 from optguide.optimize.candidate import Candidate
-from optguide.optimize.model.source import Port
+from optguide.optimize.model import Port
 from optguide.optimize.report import deploy
 from optguide.optimize.report.deploy import WinnerInputs
 from tests.optimize.outcomes import CANDIDATES, HINTED, MIXED, SYNC, TUNED
@@ -92,7 +92,7 @@ def _accepted(folder, model, candidate, inputs):
     assert done.returncode == 0, done.stdout + done.stderr
     assert "Throughput:" in done.stdout
     used = json.loads((folder / "used.json").read_text("utf-8"))["CPU"]
-    wanted = deploy.properties(candidate)
+    wanted = candidate.properties
     assert {key: str(used.get(key)).upper() for key in wanted} == {k: v.upper() for k, v in wanted.items()}
     if candidate.deployment.hint is None:
         assert "PERFORMANCE_HINT" not in used

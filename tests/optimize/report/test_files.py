@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from optguide.errors import StorageError
-from optguide.optimize.model.source import Port
+from optguide.optimize.model import Port
 from optguide.optimize.report import deploy, figures, read_report, write_report
 from optguide.optimize.report.deploy import WinnerInputs
 from tests.optimize.outcomes import CANDIDATES, FAILED, HOSTILE, RICH, SYNC, TUNED, changed, hostile
@@ -107,7 +107,7 @@ def test_deploy_needs_openvino_and_numpy_only():
 def test_code_to_copy_is_code_with_the_winning_properties(candidate):
     tree = ast.parse(deploy.snippet(candidate, device="CPU"))
     found = [ast.literal_eval(node) for node in ast.walk(tree) if isinstance(node, ast.Dict)]
-    assert found == [deploy.properties(candidate)]
+    assert found == [candidate.properties]
 
 
 def test_hostile_names_stay_comments_and_strings(tmp_path, ir):

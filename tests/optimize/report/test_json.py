@@ -14,7 +14,6 @@ from optguide import claims
 from optguide.bench import layers
 from optguide.errors import RecordsError
 from optguide.optimize import candidate, outcome
-from optguide.optimize import config as settings
 from optguide.optimize.report import encode_report, read_report
 from optguide.stats.estimate import Estimate
 from tests.optimize.outcomes import OUTCOMES, RICH, changed, hostile
@@ -75,7 +74,7 @@ def _reached(kind, found):
     if kind.__name__ not in found and kind is not outcome.Resumption:
         found[kind.__name__] = kind
         for name in {word for field in dataclasses.fields(kind) for word in re.findall(r"\w+", field.type)}:
-            for module in (outcome, candidate, settings, claims.verdicts, layers):
+            for module in (outcome, candidate, claims.verdicts, layers):
                 other = getattr(module, name, None)
                 if dataclasses.is_dataclass(other):
                     _reached(other, found)

@@ -13,11 +13,11 @@ import pytest
 from bs4 import BeautifulSoup
 
 from optguide.cli.optimize import optimize
-from optguide.optimize.model.source import Port
+from optguide.optimize.model import Port
 from optguide.optimize.report import decision, figures
+from optguide.optimize.report.decision import when
 from optguide.optimize.report.deploy import DeployedFiles, WinnerInputs, cross_check
 from optguide.optimize.report.page import command, page
-from optguide.optimize.report.text import when
 from optguide.stats.estimate import Estimate
 from tests.optimize.outcomes import (
     DEFAULT,

@@ -2,12 +2,10 @@ import math
 
 import pytest
 
-from optguide.optimize.candidate import Candidate, Deployment
+from optguide.optimize.candidate import Candidate, Deployment, space_of
 from optguide.optimize.outcome import Speed
 from optguide.optimize.search.planning import Predictor
-from optguide.optimize.search.race_state import RaceState
-from optguide.optimize.search.rules import Rules
-from optguide.optimize.search.space import space_of
+from optguide.optimize.search.race_state import RaceState, Rules
 from optguide.stats.estimate import Estimate
 
 HINT = Deployment(hint="THROUGHPUT", requests=0)

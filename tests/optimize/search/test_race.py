@@ -9,12 +9,11 @@ import pytest
 
 from optguide.bench.load import LatencyLimit
 from optguide.errors import Busy, InputError, WorkerDied
-from optguide.optimize.candidate import Candidate, Deployment
+from optguide.optimize.candidate import Candidate, Deployment, space_of
 from optguide.optimize.outcome import CONFIRMATION, RaceRound
 from optguide.optimize.search.planning import SearchContext
 from optguide.optimize.search.race import confirm, is_unfinished, provisional_winner, race
-from optguide.optimize.search.rules import Rules
-from optguide.optimize.search.space import space_of
+from optguide.optimize.search.race_state import Rules
 from optguide.stats.estimate import Estimate
 from tests.optimize.simulated import Scene
 
@@ -306,7 +305,7 @@ def test_little_time_still_compares_default_and_hint():
 
 def test_processes_that_do_not_fit_into_memory_together_meet_in_smaller_heats():
     scene = landscape(2)
-    context = replace(scene.context, at_once=2)
+    context = replace(scene.context, fitting=2)
     assert {len(race_round.speeds) for race_round in race(context, seconds=60)} == {2}
 
 

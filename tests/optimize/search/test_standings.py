@@ -7,9 +7,8 @@ import pytest
 from optguide.bench.load import LatencyLimit
 from optguide.optimize.candidate import Candidate, Deployment
 from optguide.optimize.outcome import CONFIRMATION, Artifact, Quality, RaceRound, Speed
-from optguide.optimize.search.race_state import RaceState, inverse
-from optguide.optimize.search.rules import Rules
-from optguide.optimize.search.standings import standings
+from optguide.optimize.search.race_state import RaceState, Rules, inverse
+from optguide.optimize.search.standings import Judgement
 from optguide.stats.estimate import Estimate
 from tests.optimize.simulated import Scene
 
@@ -53,7 +52,7 @@ def why(result, candidate):
 
 
 def test_without_heats_the_default_stays():
-    result = standings(ALL, (), ARTIFACTS, rules())
+    result = Judgement(ALL, (), ARTIFACTS, rules())
     assert result.winner == DEFAULT
     assert statuses(result) == {
         DEFAULT: "winner",
@@ -71,7 +70,7 @@ def test_the_leader_of_the_final_wins_and_the_others_have_their_numbers():
         race_round(HINTED, {BATCHED: ratio(0.7, 0.8)}),
         race_round(INT8, {DEFAULT: ratio(0.4, 0.5), HINTED: ratio(0.8, 0.9)}, CONFIRMATION),
     )
-    result = standings(ALL, rounds, ARTIFACTS, rules())
+    result = Judgement(ALL, rounds, ARTIFACTS, rules())
     assert result.winner == INT8
     assert result.confirmed
     assert statuses(result) == {INT8: "winner", DEFAULT: "slower", HINTED: "slower", BATCHED: "slower"}
@@ -89,14 +88,14 @@ def test_slower_than_one_that_was_beaten_is_slower_than_the_winner():
         race_round(HINTED, {BATCHED: ratio(0.95, 1.04), DEFAULT: ratio(0.5, 0.6)}),
         race_round(INT8, {HINTED: ratio(0.5, 0.52), DEFAULT: ratio(0.3, 0.35)}, CONFIRMATION),
     )
-    result = standings(ALL, rounds, ARTIFACTS, rules())
+    result = Judgement(ALL, rounds, ARTIFACTS, rules())
     assert statuses(result)[BATCHED] == "slower"
     assert INT8.name in why(result, BATCHED)
 
 
 def test_an_open_interval_is_not_distinguishable():
     rounds = (race_round(DEFAULT, {HINTED: ratio(0.98, 1.03), BATCHED: ratio(1.01, 1.03)}, CONFIRMATION),)
-    result = standings(ALL, rounds, ARTIFACTS, rules())
+    result = Judgement(ALL, rounds, ARTIFACTS, rules())
     assert result.winner == DEFAULT
     assert statuses(result)[HINTED] == statuses(result)[BATCHED] == "not distinguishable"
     assert DEFAULT.name in why(result, HINTED)
@@ -104,12 +103,12 @@ def test_an_open_interval_is_not_distinguishable():
 
 def test_a_reason_does_not_deny_an_interval_above_one():
     close = race_round(DEFAULT, {HINTED: ratio(1.004, 1.018)}, CONFIRMATION)
-    result = standings(ALL, (close,), ARTIFACTS, rules())
+    result = Judgement(ALL, (close,), ARTIFACTS, rules())
     assert result.winner == DEFAULT
     assert "less than 2 % count as no difference" in why(result, HINTED)
     assert "less than 2 %" in why(result, DEFAULT)
     unconfirmed = race_round(INT8, {DEFAULT: ratio(0.92, 0.99)})
-    result = standings(ALL, (unconfirmed,), ARTIFACTS, rules())
+    result = Judgement(ALL, (unconfirmed,), ARTIFACTS, rules())
     assert "no confirmation run has shown it" in why(result, INT8)
     assert "confirmed" in why(result, DEFAULT)
 
@@ -126,7 +125,7 @@ def test_a_final_that_measured_nothing_decides_nothing():
         {},
         {INT8.name: "It was killed.", DEFAULT.name: "So was it."},
     )
-    result = standings(ALL, (race, died), ARTIFACTS, rules())
+    result = Judgement(ALL, (race, died), ARTIFACTS, rules())
     assert result.winner == DEFAULT
     assert not result.confirmed
 
@@ -137,7 +136,7 @@ def test_a_heat_of_candidates_that_are_gone_says_nothing():
         race_round(INT8, {DEFAULT: ratio(0.4, 0.5)}),
         race_round(DEFAULT, {HINTED: ratio(0.8, 0.9)}, CONFIRMATION),
     )
-    result = standings((DEFAULT, HINTED, BATCHED), rounds, ARTIFACTS, rules())
+    result = Judgement((DEFAULT, HINTED, BATCHED), rounds, ARTIFACTS, rules())
     assert result.winner == DEFAULT
     assert statuses(result)[HINTED] == "slower"
 
@@ -148,7 +147,7 @@ def test_what_the_device_makes_the_same_of_is_said_to_be_the_same():
     last = race_round(
         DEFAULT, {HINTED: ratio(0.9, 0.99)}, CONFIRMATION, speeds={DEFAULT: same, HINTED: other}
     )
-    result = standings(ALL, (last,), ARTIFACTS, rules())
+    result = Judgement(ALL, (last,), ARTIFACTS, rules())
     assert statuses(result)[HINTED] == "not distinguishable"
     assert "same" in why(result, HINTED)
     (standing,) = (standing for standing in result.standings if standing.candidate == HINTED)
@@ -158,11 +157,11 @@ def test_what_the_device_makes_the_same_of_is_said_to_be_the_same():
 
 def test_without_a_final_only_what_luck_does_not_explain_replaces_the_default():
     for ends, winner in (((0.92, 0.99), DEFAULT), ((0.45, 0.55), INT8)):
-        result = standings(ALL, (race_round(INT8, {DEFAULT: ratio(*ends)}),), ARTIFACTS, rules())
+        result = Judgement(ALL, (race_round(INT8, {DEFAULT: ratio(*ends)}),), ARTIFACTS, rules())
         assert result.winner == winner
         assert not result.confirmed
         assert statuses(result)[winner] == "winner"
-    assert statuses(standings(ALL, (race_round(INT8, {DEFAULT: ratio(0.92, 0.99)}),), ARTIFACTS, rules()))[
+    assert statuses(Judgement(ALL, (race_round(INT8, {DEFAULT: ratio(0.92, 0.99)}),), ARTIFACTS, rules()))[
         INT8
     ] == ("not distinguishable")
 
@@ -187,7 +186,7 @@ def judged(kept, low, high):
 )
 def test_a_precision_that_may_not_win_says_why(artifact, status, words):
     first = race_round(DEFAULT, {HINTED: ratio(0.8, 0.9), INT8: ratio(3, 4)}, CONFIRMATION)
-    result = standings(ALL, (first,), (ARTIFACTS[0], artifact), rules(precisions=("default",)))
+    result = Judgement(ALL, (first,), (ARTIFACTS[0], artifact), rules(precisions=("default",)))
     assert result.winner == DEFAULT
     assert statuses(result)[INT8] == status
     assert words in why(result, INT8)
@@ -196,21 +195,21 @@ def test_a_precision_that_may_not_win_says_why(artifact, status, words):
 def test_what_may_not_win_is_not_said_to_be_nearly_equal():
     artifact = (ARTIFACTS[0], Artifact("int8", "i.xml", quality=judged("exceeded", 1.5, 2.5)))
     last = race_round(DEFAULT, {HINTED: ratio(0.8, 0.9), INT8: ratio(1.8, 1.9)}, CONFIRMATION)
-    result = standings(ALL, (last,), artifact, rules(precisions=("default",)))
+    result = Judgement(ALL, (last,), artifact, rules(precisions=("default",)))
     assert why(result, DEFAULT) == "Nothing was shown to be better than what OpenVINO does by itself."
 
 
 def test_the_fate_of_a_precision_is_told_once():
     space = [Candidate("int8", way) for way in (Deployment(), HINT, BATCHED.deployment)]
     artifact = (ARTIFACTS[0], Artifact("int8", why_not="There is nothing to quantize."))
-    result = standings((DEFAULT, *space), (), artifact, rules(precisions=("default",)))
+    result = Judgement((DEFAULT, *space), (), artifact, rules(precisions=("default",)))
     assert [statuses(result)[candidate] for candidate in space] == ["failed", "not tried", "not tried"]
 
 
 def test_a_proxy_is_called_one():
     loss = Estimate(2, 1.5, 2.5, "points", 300)
     artifact = Artifact("int8", "i.xml", quality=Quality("agreement", True, loss, loss, 1.0, "exceeded"))
-    result = standings(ALL, (), (ARTIFACTS[0], artifact), rules(precisions=("default",)))
+    result = Judgement(ALL, (), (ARTIFACTS[0], artifact), rules(precisions=("default",)))
     assert "proxy" in why(result, INT8)
 
 
@@ -218,7 +217,7 @@ def test_a_failure_is_told_in_its_own_words():
     first = race_round(
         DEFAULT, {HINTED: ratio(0.8, 0.9)}, failures={INT8: "Its worker was ended by SIGSEGV."}
     )
-    result = standings(ALL, (first,), ARTIFACTS, rules())
+    result = Judgement(ALL, (first,), ARTIFACTS, rules())
     assert statuses(result)[INT8] == "failed"
     assert why(result, INT8) == "Its worker was ended by SIGSEGV."
 
@@ -228,7 +227,7 @@ class TestAnswersAsDeployed:
 
     def decided(self, *rounds):
         checked = {INT8.name: Artifact("int8", "i.xml", quality=judged("exceeded", 80, 92))}
-        return standings(ALL, rounds, ARTIFACTS, replace(rules(), rejected=frozenset(checked)), checked)
+        return Judgement(ALL, rounds, ARTIFACTS, replace(rules(), rejected=frozenset(checked)), checked)
 
     def test_the_next_one_takes_the_place_of_a_winner_that_is_wrong(self):
         ratios = {DEFAULT: ratio(0.2, 0.25), HINTED: ratio(0.4, 0.45), BATCHED: ratio(0.8, 0.9)}
@@ -260,7 +259,7 @@ def limited(**speeds):
     named = {"default": DEFAULT, "hint": HINTED, "int8": INT8, "batched": BATCHED}
     found = {named[name]: own for name, own in speeds.items()}
     others = {candidate: ratio(1.5, 1.6) for candidate in found if candidate != HINTED}
-    return standings(
+    return Judgement(
         ALL, (race_round(HINTED, others, CONFIRMATION, speeds=found),), ARTIFACTS, rules(limit=LIMIT)
     )
 
@@ -311,8 +310,8 @@ def test_a_limit_that_nothing_keeps_names_what_came_closest():
 def test_without_the_percentile_the_closest_goes_by_a_lower_one():
     result = limited(hint=speed(p50=(15, 16)), default=speed(p50=(12, 13), p95=(14, 15)))
     assert result.closest == DEFAULT.name
-    assert standings(ALL, (), ARTIFACTS, rules(limit=LIMIT)).closest == ""
-    assert standings(ALL, (), ARTIFACTS, rules(limit=LIMIT)).met is False
+    assert Judgement(ALL, (), ARTIFACTS, rules(limit=LIMIT)).closest == ""
+    assert Judgement(ALL, (), ARTIFACTS, rules(limit=LIMIT)).met is False
 
 
 def test_a_ledger_knows_everybody_against_the_current_leader():
@@ -374,7 +373,7 @@ def test_the_inverse_mirrors_the_interval():
 def test_every_candidate_of_a_race_has_exactly_one_standing_with_a_sentence():
     scene = Scene(lambda c: 100.0 if c.deployment.hint else 50.0, not_eligible=("f32",))
     artifact = (Artifact("default", "m.xml"), Artifact("int8", "i.xml"), Artifact("f32", "m.xml"))
-    result = standings(scene.entrants, scene.run(), artifact, scene.rules)
+    result = Judgement(scene.entrants, scene.run(), artifact, scene.rules)
     assert sorted(s.candidate.name for s in result.standings) == sorted(c.name for c in scene.entrants)
     assert [s.status for s in result.standings].count("winner") == 1
     for standing in result.standings:

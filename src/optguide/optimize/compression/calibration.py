@@ -21,7 +21,8 @@ import numpy as np
 import numpy.typing as npt
 
 from optguide.errors import InputError, ModelError
-from optguide.optimize.data.samples import array_of, parts_of, reject_non_finite
+from optguide.optimize.data.samples import array_of, converted, parts_of
+from optguide.optimize.model import Port
 
 Array = npt.NDArray[np.generic]
 
@@ -106,65 +107,39 @@ def checked(model: object, samples: Iterable[Any]) -> list[Any]:
     :raises InputError: no samples, or one that does not fit the model or holds NaN or infinity.
     :raises ModelError: ``model`` is none.
     """
-    prepared = _for_graph(_graph(model), _listed(samples))
-    _reject_constant(prepared)
-    return prepared
-
-
-def _listed(samples: Any) -> list[Any]:
+    graph = _graph(model)
     if isinstance(samples, str | bytes | Mapping) or not isinstance(samples, Iterable):
         raise InputError(
             f"The calibration data, of type {type(samples).__qualname__}, is no sequence of samples.",
             "Pass a list of samples; what this function returns goes into nncf.Dataset.",
         )
-    listed = list(samples)
-    if not listed:
+    names = [sorted(port.get_names()) or [port.get_node().get_friendly_name()] for port in graph.inputs]
+    ports = [Port(first, "", (), also=tuple(others)) for first, *others in names]
+    prepared: list[Any] = []
+    for index, sample in enumerate(samples):
+        title = f"Calibration sample {index}"
+        parts = zip(parts_of(sample, ports, title), graph.inputs, ports, strict=True)
+        arrays = tuple(_fitting(part, port, named.name, title) for part, port, named in parts)
+        prepared.append(arrays if len(arrays) > 1 else arrays[0])
+    if not prepared:
         raise InputError(
             "There is no calibration data.", "Pass some 100 to 300 samples of what the model will see."
         )
-    return listed
-
-
-def _for_graph(model: Any, samples: Sequence[Any]) -> list[Any]:
-    names = [_names(port) for port in model.inputs]
-    prepared = []
-    for index, sample in enumerate(samples):
-        title = f"Calibration sample {index}"
-        parts = zip(parts_of(sample, names, title), model.inputs, strict=True)
-        arrays = tuple(_fitting(array_of(part, title), port, title) for part, port in parts)
-        prepared.append(arrays if len(arrays) > 1 else arrays[0])
+    _reject_constant(prepared)
     return prepared
 
 
-def _names(port: Any) -> list[str]:
-    """The names of an input; that of its node where it has none."""
-    return sorted(port.get_names()) or [port.get_node().get_friendly_name()]
-
-
-def _fitting(array: Array, port: Any, title: str) -> Array:
-    """``array`` with the element type of the input ``port``."""
+def _fitting(part: Any, port: Any, name: str, title: str) -> Array:
+    """A part of a sample as an array with the element type of the input ``port``, which it fits."""
     import openvino
 
-    name, dtype = _names(port)[0], np.dtype(port.get_element_type().to_dtype())
-    if not port.get_partial_shape().compatible(openvino.PartialShape(list(array.shape))):
+    array, shape = array_of(part, title), port.get_partial_shape()
+    if not shape.compatible(openvino.PartialShape(list(array.shape))):
         raise InputError(
-            f"{title} has shape {list(array.shape)}, and input {name!r} takes {port.get_partial_shape()}.",
+            f"{title} has shape {list(array.shape)}, and input {name!r} takes {shape}.",
             "Prepare samples as for inference, with the batch dimension.",
         )
-    if _family(array.dtype) != _family(dtype):
-        raise InputError(
-            f"{title} is of type {array.dtype}, and input {name!r} takes {dtype}.",
-            "Prepare samples as for inference, with the same scaling of pixels.",
-        )
-    with np.errstate(over="ignore"):  # what is too large for the narrower type becomes infinity
-        converted = array.astype(dtype, copy=False)
-    reject_non_finite(converted, title)
-    return converted
-
-
-def _family(dtype: np.dtype[Any]) -> str:
-    """Types among which a conversion keeps the meaning."""
-    return "i" if dtype.kind == "u" else dtype.kind
+    return converted(array, np.dtype(port.get_element_type().to_dtype()), name, title)
 
 
 def _reject_constant(samples: Sequence[Any]) -> None:

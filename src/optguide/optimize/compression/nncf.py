@@ -19,13 +19,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from optguide.errors import EnvironmentMissing, ModelError, NotEnoughSamples
+from optguide.optimize.candidate import Candidate
 from optguide.optimize.compression.calibration import checked, quantizable
-from optguide.optimize.data.dataset import Data, read_data
+from optguide.optimize.data import Data, read_data
+from optguide.optimize.evaluation import JUDGING, Job, compiled_for
 from optguide.optimize.evaluation.answers import Answers, Array, answers_to, load, store
-from optguide.optimize.evaluation.evaluate import Job, compiled_for
 from optguide.optimize.evaluation.metrics import Metric, score
-from optguide.optimize.model import structure
-from optguide.optimize.model.source import OUT_REMEDY, write_ir
+from optguide.optimize.model import OUT_REMEDY, structure, write_ir
 from optguide.quiet import no_telemetry, quietly
 from optguide.storage import storage_errors
 
@@ -85,7 +85,7 @@ def _quantized(model: openvino.Model, job: Job, *, with_control: bool) -> tuple[
     folder = job.model.file.parent / "outputs" / "control"
     try:
         with storage_errors(folder, OUT_REMEDY):
-            original = compiled_for(job.model.file, "CPU", "f32")
+            original = compiled_for(job.model.file, "CPU", Candidate("f32", JUDGING))
             control = AccuracyControl(original, data, job.metric, indexes, folder)
         small = nncf.quantize_with_accuracy_control(
             model,

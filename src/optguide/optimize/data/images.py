@@ -1,4 +1,7 @@
-"""Folders of pictures as samples, and how a picture becomes the input of a model.
+"""Pictures as samples: which files of a folder count, what labels them, and how one becomes an input.
+
+Names of folders are labels where pictures lie in folders only. Parts of a data set, such as ``train`` and
+``val``, are no classes: one of them is read. What could be read in two ways is refused.
 
 A picture is taken as RGB (or grey, for a model with one channel), resized and cropped to the model's input,
 scaled to 0-1 and, with three channels, normalised with the mean and deviation of ImageNet, as the models that
@@ -8,6 +11,7 @@ For an input of integers the pixel values are passed on unchanged.
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -17,14 +21,23 @@ import numpy as np
 from numpy.typing import NDArray
 
 from optguide.errors import EnvironmentMissing, InputError
-from optguide.optimize.data.folders import labelled_pictures
-from optguide.optimize.data.label_files import read_text
-from optguide.optimize.data.samples import Mapped, RawSamples
-from optguide.optimize.model.source import Port, SourceModel
+from optguide.optimize.data.labels import class_names, labels_beside, read_text
+from optguide.optimize.data.samples import Mapped, RawSamples, natural_key
+from optguide.optimize.model import Port, SourceModel
 
 if TYPE_CHECKING:
     from PIL import Image
 
+
+SUFFIXES = frozenset({".bmp", ".gif", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"})
+
+_PARTS = (
+    ("val", "valid", "validation", "dev"),
+    ("test", "testing", "eval"),
+    ("train", "training"),
+)
+"""Names of folders with parts of a data set. The first that exists is read: a model looks too good on what it
+was trained on."""
 
 PREPROCESSING = "preprocess.json"
 
@@ -49,7 +62,115 @@ class Preprocessing(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 _IMAGENET = Preprocessing(mean=(0.485, 0.456, 0.406), std=(0.229, 0.224, 0.225))
-_PLAIN = Preprocessing()
+
+
+@dataclass(frozen=True)
+class LabelledPictures:
+    """Pictures of a data set.
+
+    :param names: paths relative to ``root``, with slashes.
+    :param labels: one per picture, or ``None``.
+    :param classes: names of all classes in the order of the model's outputs; empty where nothing lists them.
+    :param notes: assumptions, in sentences.
+    """
+
+    root: Path
+    names: tuple[str, ...]
+    labels: Any = None
+    classes: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+
+
+def has_pictures(folder: Path) -> bool:
+    """Whether there are pictures in ``folder`` or in folders below it."""
+    return bool(_names(folder))
+
+
+def labelled_pictures(folder: Path) -> LabelledPictures:
+    """The pictures in ``folder`` with what labels them: a file in it, or the folders that hold them.
+
+    :raises InputError: labels are incomplete, or the folders can be read in two ways.
+    """
+    root, notes, listed, class_folders = folder, list[str](), tuple[str, ...](), set[str]()
+    while True:
+        names = _names(root)
+        labels = labels_beside(root, names)
+        listed = class_names(root, names) or listed
+        if labels is not None:
+            return LabelledPictures(root, names, labels, listed, tuple(notes))
+        holding = sorted({name.split("/")[0] for name in names if "/" in name})
+        loose = [name for name in names if "/" not in name]
+        if holding and loose:
+            raise InputError(
+                f"{root} holds {_listing(loose)} beside folders with pictures ({_listing(holding)}), so it "
+                "is open whether the folders are classes.",
+                "Move the pictures into the folder of their class, or one of the two elsewhere.",
+            )
+        if parts := _parts_of(root, holding):
+            class_folders = {name for part in parts for name in _folders(root / part)}
+            notes.append(f"Samples are those in {parts[0]}; {_listing(parts[1:])} was left out.")
+            root /= parts[0]
+        elif len(holding) == 1 and not class_folders and all(name.count("/") > 1 for name in names):
+            root /= holding[0]  # as archives unpack
+        else:
+            break
+    class_folders.update(_folders(root))
+    if not holding or (len(class_folders) == 1 and holding[0] not in listed):
+        notes += [f"Pictures have no labels: {root} has neither labels.csv nor a folder for each class."]
+        return LabelledPictures(root, names, notes=tuple(notes))
+    classes, order = _in_order(class_folders, listed)
+    labels = [name.split("/")[0] for name in names]
+    return LabelledPictures(root, names, labels, classes, (*notes, *order))
+
+
+def _in_order(folders: Iterable[str], listed: tuple[str, ...]) -> tuple[tuple[str, ...], list[str]]:
+    """Names of classes in the order of the model's outputs, and what was assumed about it.
+
+    There are none for numbers, which are the indexes of classes.
+    """
+    if listed:
+        return listed, []
+    names = sorted(folders)
+    if not all(name.isdecimal() for name in names):
+        return tuple(names), ["Classes are in the alphabetical order of their folders."]
+    if sorted(names, key=int) == names:
+        return (), []
+    return (), [
+        f"The names of folders are the indexes of classes: {max(names, key=int)} is class "
+        f"{max(map(int, names))}. A model that was trained with torchvision's ImageFolder, which sorts names "
+        "as texts, needs a classes.txt with the names in that order."
+    ]
+
+
+def _names(folder: Path) -> tuple[str, ...]:
+    """Paths of pictures, relative to ``folder``; what is hidden is left out."""
+    files = (file for file in folder.rglob("*") if file.suffix.lower() in SUFFIXES)
+    paths = (file.relative_to(folder) for file in files)
+    shown = (path for path in paths if not any(part.startswith((".", "__MACOSX")) for part in path.parts))
+    return tuple(path.as_posix() for path in sorted(shown, key=natural_key))
+
+
+def _folders(folder: Path) -> list[str]:
+    """Names of folders in ``folder``, those without pictures too: an empty class is one."""
+    hidden = (".", "__")
+    return [path.name for path in folder.iterdir() if path.is_dir() and not path.name.startswith(hidden)]
+
+
+def _parts_of(root: Path, folders: Sequence[str]) -> list[str]:
+    """The folders, in order of preference, where they are parts of a data set and not classes."""
+    parts = [name for part in _PARTS for name in folders if name.lower() in part]
+    if len(parts) < 2:  # "train" may be a class of vehicles
+        return []
+    if others := [name for name in folders if name not in parts]:
+        raise InputError(
+            f"{root} holds {_listing(parts)}, which are parts of a data set, and {_listing(others)}.",
+            f"Name one of them, as in --data {root / parts[0]}.",
+        )
+    return parts
+
+
+def _listing(names: Sequence[str]) -> str:
+    return ", ".join(names[:5]) + (f" and {len(names) - 5} more" if len(names) > 5 else "")
 
 
 def read_images(folder: Path, model: SourceModel) -> RawSamples:
@@ -58,16 +179,12 @@ def read_images(folder: Path, model: SourceModel) -> RawSamples:
     :raises InputError: the model does not take pictures, or labels are incomplete.
     """
     pictures = labelled_pictures(folder)
-    convert = image_to_input(model, pictures.root if _has_preprocessing(pictures.root) else folder)
+    convert = image_to_input(model, pictures.root if (pictures.root / PREPROCESSING).is_file() else folder)
     samples = Mapped([pictures.root / name for name in pictures.names], lambda path: convert(_opened(path)))
     notes = (*pictures.notes, convert.assumption)
     return RawSamples(
         samples, pictures.labels, pictures.names, pictures.classes, lazy=True, untyped=True, notes=notes
     )
-
-
-def _has_preprocessing(folder: Path) -> bool:
-    return (folder / PREPROCESSING).is_file()
 
 
 def _opened(path: Path) -> Image.Image:
@@ -85,10 +202,12 @@ def _opened(path: Path) -> Image.Image:
 class ImageToInput:
     """Turns a picture into the array that the input ``port`` takes, with a batch dimension of one.
 
+    :param channels: one for grey, three for colours.
     :param channels_last: ``NHWC`` instead of ``NCHW``.
     """
 
     port: Port
+    channels: int
     channels_last: bool
     preprocessing: Preprocessing
 
@@ -103,7 +222,7 @@ class ImageToInput:
             if (how.mean, how.std) != (0.0, 1.0):
                 name = " of ImageNet" if how == _IMAGENET else ""
                 values += f" and normalised with the mean {how.mean} and the deviation {how.std}{name}"
-        order = "" if _channels(self.port, self.channels_last) == 1 else f" in the order {how.order.upper()}"
+        order = "" if self.channels == 1 else f" in the order {how.order.upper()}"
         return f"Pictures are {size}{order}, and {values}; a file {PREPROCESSING} says otherwise."
 
     def __call__(self, picture: Image.Image) -> NDArray[Any]:
@@ -111,10 +230,9 @@ class ImageToInput:
 
         :raises InputError: the picture does not say what its values mean.
         """
-        channels = _channels(self.port, self.channels_last)
         height, width = self.port.shape[1:3] if self.channels_last else self.port.shape[2:4]
-        fitted = self._resized(_upright(picture, "L" if channels == 1 else "RGB"), height, width)
-        values = np.asarray(fitted).reshape(fitted.height, fitted.width, channels)
+        fitted = self._resized(_upright(picture, "L" if self.channels == 1 else "RGB"), height, width)
+        values = np.asarray(fitted).reshape(fitted.height, fitted.width, self.channels)
         preprocessing, dtype = self.preprocessing, np.dtype(self.port.dtype)
         if preprocessing.order == "bgr":
             values = values[..., ::-1]
@@ -184,14 +302,11 @@ def image_to_input(model: SourceModel, folder: Path | None = None) -> ImageToInp
         )
     port = model.ports[0]
     channels_last = _channels_last(port)
-    channels = _channels(port, channels_last)
-    preprocessing = _preprocessing(folder / PREPROCESSING, port, channels) if folder else None
-    return ImageToInput(port, channels_last, preprocessing or (_IMAGENET if channels == 3 else _PLAIN))
-
-
-def _channels(port: Port, channels_last: bool) -> int:
-    """One for grey, three for colours."""
-    return port.shape[3 if channels_last else 1] or 3
+    channels = port.shape[3 if channels_last else 1] or 3
+    preprocessing = _IMAGENET if channels == 3 else Preprocessing()
+    if folder is not None and (folder / PREPROCESSING).is_file():
+        preprocessing = _preprocessing(folder / PREPROCESSING, port, channels)
+    return ImageToInput(port, channels, channels_last, preprocessing)
 
 
 def _channels_last(port: Port) -> bool:
@@ -209,10 +324,8 @@ def _channels_last(port: Port) -> bool:
     )
 
 
-def _preprocessing(path: Path, port: Port, channels: int) -> Preprocessing | None:
-    """What ``path`` says, checked against the input; ``None`` without such a file."""
-    if not path.is_file():
-        return None
+def _preprocessing(path: Path, port: Port, channels: int) -> Preprocessing:
+    """What ``path`` says, checked against the input."""
     try:
         preprocessing = msgspec.json.decode(read_text(path), type=Preprocessing)
     except msgspec.DecodeError as error:

@@ -1,17 +1,28 @@
-"""What labels mean to a model: indexes of classes, numbers to come close to, or whatever a metric takes."""
+"""Labels: the files that hold them beside the samples, and what they mean to a model.
+
+``labels.npy`` holds labels in the order of the samples; ``labels.csv`` or ``labels.txt`` has a column with
+the files' names and one with their labels; ``classes.txt`` lists the names of classes in the order of the
+model's outputs, and so does a ``labels.txt`` that names no file. To a model labels are indexes of classes,
+numbers to come close to, or whatever a metric takes.
+"""
 
 from __future__ import annotations
 
+import csv
+import io
+import itertools
 import re
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from optguide.errors import InputError
-from optguide.optimize.data.samples import RawSamples, array_of
-from optguide.optimize.model.source import Port, SourceModel
+from optguide.optimize.data.samples import RawSamples, array_of, load_npy
+from optguide.optimize.model import Port, SourceModel
 from optguide.references import is_reference
 
 MOST_CLASSES = 100_000
@@ -21,6 +32,184 @@ _PLAIN_NUMBER = re.compile(r"-?(0|[1-9]\d*)(\.\d+)?")
 """A text that loses nothing as a number: 007 may be the name of something."""
 
 _METRIC = "Name a metric that takes them with --metric package.module:function."
+
+LABEL_FILES = ("labels.npy", "labels.csv", "labels.txt")
+
+_LABEL_HEADINGS = frozenset(
+    {"category", "class", "class_id", "ground_truth", "label", "label_id", "labels", "target", "y"}
+)
+_COUNTED = re.compile(r"(\d+)[\s:,;]+(.+)")
+_INDEX_HEADINGS = ("", "unnamed: 0", "index")
+"""What pandas calls the column with the numbers of rows."""
+
+
+def labels_beside(folder: Path, samples: Sequence[str]) -> Any:
+    """The labels that a file in ``folder`` gives to ``samples``; ``None`` without such a file.
+
+    :param samples: paths relative to ``folder``, with slashes; empty where order alone assigns labels.
+    :raises InputError: several such files, one that cannot be read, or one that does not cover ``samples``.
+    """
+    present = [folder / name for name in LABEL_FILES if (folder / name).is_file()]
+    if present and not _lists_files(present[-1], samples):
+        present.pop()
+    if len(present) > 1:
+        listing = " and ".join(path.name for path in present)
+        raise InputError(f"{folder} holds {listing}.", "Keep the one that is right.")
+    if not present:
+        return None
+    (path,) = present
+    if path.suffix == ".npy":
+        return load_npy(path)
+    if not samples:
+        raise InputError(
+            f"{folder} holds all samples of an input in one file, so a list of file names labels nothing.",
+            "Save the labels in the order of the samples as labels.npy.",
+        )
+    return _table_labels(path, samples)
+
+
+def class_names(folder: Path, samples: Sequence[str] = ()) -> tuple[str, ...]:
+    """The lines of ``classes.txt`` in ``folder``, or of a ``labels.txt`` that names no sample; else none.
+
+    Numbers in front of the names are left out where they count the lines from zero.
+    """
+    path = folder / "classes.txt"
+    if not path.is_file():
+        path = folder / "labels.txt"
+        if not path.is_file() or not samples or _lists_files(path, samples):
+            return ()
+    lines = [line.strip() for line in read_text(path).splitlines() if line.strip()]
+    counted = [_COUNTED.fullmatch(line) for line in lines]
+    if all(match and match[1] == str(index) for index, match in enumerate(counted)):
+        lines = [match[2] for match in counted if match]
+    if twice := [line for line in lines if lines.count(line) > 1]:
+        raise InputError(f"{path.name} names the class {twice[0]!r} twice.", "Give every class its own name.")
+    return tuple(lines)
+
+
+def read_text(path: Path) -> str:
+    """The text of a small file in UTF-8, or in UTF-16 with its mark of byte order.
+
+    :raises InputError: it cannot be read, or is of another encoding.
+    """
+    try:
+        content = path.read_bytes()
+        return content.decode("utf-16" if content[:2] in (b"\xff\xfe", b"\xfe\xff") else "utf-8-sig")
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(f"{path} cannot be read ({error}).", "Write it as a text file in UTF-8.") from error
+
+
+def _table_labels(path: Path, samples: Sequence[str]) -> list[str]:
+    """One label for each of ``samples``, from lines that name a file and its label."""
+    index = _index(samples)
+    rows = {number: cells for number, cells in _rows(read_text(path), index) if any(cells)}
+
+    def hits(column: int) -> int:
+        return sum(_place(cells[column], index) is not None for cells in rows.values() if column < len(cells))
+
+    file_column = max(range(max(map(len, rows.values()), default=1)), key=hits)
+    headings: list[str] = []
+    if rows and _are_headings(list(rows.values()), file_column, index):
+        headings = [heading.lower() for heading in rows.pop(next(iter(rows)))]
+    label_column = _label_column(path, rows, headings, file_column)
+    labels: dict[int, str] = {}
+    for number, cells in rows.items():
+        name, label = ("".join(cells[column : column + 1]) for column in (file_column, label_column))
+        if not name or not label:
+            raise InputError(
+                f"Line {number} of {path.name} is not of the form file,label.",
+                "Write one file and one label in every line.",
+            )
+        place = _place(name, index)
+        if place is None:
+            raise InputError(
+                f"{path.name} has a label for {name}, which is not in {path.parent}.",
+                "Correct the name, or take the line out.",
+            )
+        if place in labels:
+            raise InputError(f"{path.name} names {name} twice.", "Keep one of the lines.")
+        labels[place] = label
+    if missing := [name for place, name in enumerate(samples) if place not in labels]:
+        others = f", and {len(missing) - 1} more like it" if len(missing) > 1 else ""
+        raise InputError(
+            f"{path.name} has no label for {missing[0]}{others}.",
+            "Add a line for it, or take the file out of the folder.",
+        )
+    return [labels[place] for place in range(len(samples))]
+
+
+def _label_column(path: Path, rows: Mapping[int, list[str]], headings: list[str], file_column: int) -> int:
+    width = max(map(len, rows.values()), default=0)
+    columns = [column for column in range(width) if column != file_column]
+    if headings:
+        named = dict(enumerate(headings))
+        columns = [c for c in columns if named.get(c) not in _INDEX_HEADINGS] or columns
+        if len(columns) > 1:
+            columns = [c for c in columns if named.get(c) in _LABEL_HEADINGS] or columns
+    if len(columns) == 1:
+        return columns[0]
+    listing = f"has the columns {', '.join(headings)}" if headings else "has no single label"
+    raise InputError(
+        f"Line {next(iter(rows), 1)} of {path.name} is not of the form file,label: it {listing}.",
+        "Write one file and one label in every line; several numbers per sample belong into labels.npy.",
+    )
+
+
+def _rows(text: str, index: Mapping[str, int]) -> Iterator[tuple[int, list[str]]]:
+    """Line numbers and cells."""
+    first = next((line for line in text.splitlines() if line.strip()), "")
+    delimiter = next((mark for mark in "\t;," if mark in first), None)
+    if delimiter is not None:
+        lines = io.StringIO(text, newline="")
+        reader = csv.reader(lines, delimiter=delimiter, quoting=3 if delimiter == "\t" else 0)
+        for cells in reader:
+            yield reader.line_num, [cell.strip() for cell in cells]
+        return
+    for number, line in enumerate(text.splitlines(), start=1):
+        cells = line.split(None, 1)  # a label may hold spaces, and so may the name of a file
+        whole = cells and _place(cells[0], index) is not None
+        yield number, [cell.strip() for cell in (cells if whole else line.rsplit(None, 1))]
+
+
+def _are_headings(rows: Sequence[list[str]], column: int, index: Mapping[str, int]) -> bool:
+    """Whether the first of ``rows`` names columns: no file, and no label that comes again."""
+    first, *others = rows
+    if not others or len(first) <= column or _place(first[column], index) is not None:
+        return False
+    if "." in first[column]:
+        return False
+    used = {cell for cells in others for cell in cells}
+    return not any(cell in used or cell.replace(".", "").isdecimal() for cell in first)
+
+
+def _index(samples: Sequence[str]) -> dict[str, int]:
+    """Number of the sample by its path, its name, and both without suffix, where only one has it."""
+    index: dict[str, int] = {}
+    paths = [PurePosixPath(sample.casefold()) for sample in samples]
+    for names in (
+        [{str(path), str(path.with_suffix(""))} for path in paths],
+        [{path.name, path.stem} for path in paths],
+    ):
+        counts = Counter(itertools.chain.from_iterable(names))
+        unique = {
+            name: place for place, spellings in enumerate(names) for name in spellings if counts[name] == 1
+        }
+        index = unique | index
+    return index
+
+
+def _place(name: str, index: Mapping[str, int]) -> int | None:
+    """Number of the sample that a line means by ``name``."""
+    path = PurePosixPath(name.replace("\\", "/").casefold())
+    return index.get(str(path), index.get(path.name)) if name else None
+
+
+def _lists_files(path: Path, samples: Sequence[str]) -> bool:
+    """Whether ``path`` gives labels to samples; a ``labels.txt`` may instead list the names of classes."""
+    if path.name != "labels.txt" or not samples:
+        return True
+    index = _index(samples)
+    return any(_place(cell, index) is not None for _, row in _rows(read_text(path), index) for cell in row)
 
 
 def classes(port: Port) -> int | None:
@@ -51,7 +240,7 @@ def labels_for(raw: RawSamples, metric: str | None, model: SourceModel) -> NDArr
     For other metrics they become indexes of classes where an output of the model tells classes: from numbers
     of any type, names, one-hot rows and probabilities.
 
-    :param metric: as in :class:`~optguide.optimize.config.Settings`.
+    :param metric: as in :class:`~optguide.optimize.candidate.Settings`.
     :raises InputError: their number is not that of the samples, or they fit no output of the model.
     """
     array, count = _as_array(raw.labels), len(raw.samples)
@@ -66,10 +255,9 @@ def labels_for(raw: RawSamples, metric: str | None, model: SourceModel) -> NDArr
         )
     texts = [str(text) for text in array.ravel()] if array.dtype.kind == "U" else []
     if metric is not None and is_reference(metric):
-        named = bool(texts) and set(texts) <= set(raw.classes)
-        if named or (raw.untyped and all(_PLAIN_NUMBER.fullmatch(text) for text in texts)):
-            return _numbered(texts, [None], raw.classes) if texts else array
-        return array
+        are_plain = raw.untyped and all(_PLAIN_NUMBER.fullmatch(text) for text in texts)
+        are_indexes = texts and (are_plain or set(texts) <= set(raw.classes))
+        return _numbered(texts, [None], raw.classes) if are_indexes else array
     if metric is not None and metric.lower() in ("agreement", "cosine"):
         return array
     if array.dtype.kind == "O":
@@ -91,9 +279,7 @@ def _as_array(labels: Any) -> NDArray[Any]:
         except (TypeError, ValueError):  # rows of different lengths
             labels = np.asarray(None)
         if labels.dtype.kind == "O":
-            labels = np.empty(len(objects), object)
-            for index, label in enumerate(objects):
-                labels[index] = label
+            labels = np.fromiter(objects, object, len(objects))
     kind = labels.dtype.kind if isinstance(labels, np.ndarray) else ""
     if kind == "S":
         return np.char.decode(labels, "utf-8")

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import re
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
@@ -12,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from optguide.errors import Failure, InputError, described
-from optguide.optimize.model.source import Port, SourceModel
+from optguide.optimize.model import Port, SourceModel
 
 T = TypeVar("T")
 T_co = TypeVar("T_co", covariant=True)
@@ -86,13 +87,9 @@ class FittedSamples:
     def __len__(self) -> int:
         return len(self._raw)
 
-    def __iter__(self) -> Iterator[Sample]:
-        return (self[index] for index in range(len(self)))
-
     def __getitem__(self, index: int) -> Sample:
-        if not -len(self) <= index < len(self):
+        if not 0 <= index < len(self):
             raise IndexError(index)
-        index %= len(self)
         title = f"Sample {index}" + (f" ({self._titles[index]})" if self._titles else "")
         try:
             raw = self._raw[index]
@@ -102,14 +99,26 @@ class FittedSamples:
             reason = error.message.rstrip(".") if isinstance(error, InputError) else described(error)
             remedy = error.remedy if isinstance(error, InputError) else "Correct it, or leave it out."
             raise InputError(f"{title} cannot be read: {reason}.", remedy) from error
-        parts = parts_of(raw, [port.names for port in self._ports], title)
-        sample = {
-            port.name: _fitting(array_of(part, title), port, title)
-            for part, port in zip(parts, self._ports, strict=True)
-        }
-        if self._batchable:
-            _reject_batches(sample, self._ports, title)
-        return sample
+        parts = zip(parts_of(raw, self._ports, title), self._ports, strict=True)
+        return {port.name: self._fitting(array_of(part, title), port, title) for part, port in parts}
+
+    def _fitting(self, array: NDArray[Any], port: Port, title: str) -> NDArray[Any]:
+        """``array`` in the shape and element type of ``port``."""
+        if array.ndim == len(port.shape) - 1 and port.shape[0] in (1, None):
+            array = array[None]
+        if array.ndim != len(port.shape) or any(
+            expected not in (None, size) for size, expected in zip(array.shape, port.shape, strict=True)
+        ):
+            raise InputError(
+                f"{title} has shape {list(array.shape)}, and input {port.name!r} takes {port}.",
+                _AS_FOR_INFERENCE,
+            )
+        if self._batchable and port.shape[0] is None and len(array) > 1:  # each has a label of its own
+            raise InputError(
+                f"{title} holds a batch of {len(array)} inputs for {port.name!r}.",
+                "Give every input as a sample of its own.",
+            )
+        return converted(array, np.dtype(port.dtype), port.name, title)
 
 
 class ArrayRows:
@@ -139,51 +148,42 @@ class ArrayRows:
         return {name: array[index] for name, array in self._arrays.items()}
 
 
-def by_input(
-    values: Mapping[Any, T], inputs: Sequence[Sequence[str]], *, exact: bool = True
-) -> list[T] | None:
-    """The value for each input of a model, in their order.
-
-    :param inputs: the names of each input; any of them will do.
-    :param exact: whether a value that belongs to no input is an error.
-    :return: ``None`` where an input has no value or, if ``exact``, a value has no input.
-    """
-    matches = [[values[name] for name in names if name in values] for names in inputs]
-    if not all(matches) or (exact and not {name for names in inputs for name in names}.issuperset(values)):
-        return None
-    return [first for first, *_ in matches]
-
-
 def by_port(values: Mapping[Any, T], ports: Sequence[Port], *, exact: bool = True) -> dict[str, T] | None:
-    """As :func:`by_input`, with the values by the name of their port."""
-    matches = by_input(values, [port.names for port in ports], exact=exact)
-    if matches is None:
-        return None
-    return {port.name: value for port, value in zip(ports, matches, strict=True)}
+    """Values by the name of their port, in the order of the ports; any of a port's names will do.
+
+    :param exact: whether a value that belongs to no port is an error.
+    :return: ``None`` where a port has no value or, if ``exact``, there are more values than ports.
+    """
+    owned = {p.name: values[name] for p in ports for name in reversed(p.names) if name in values}
+    return None if len(owned) < len(ports) or (exact and len(values) > len(ports)) else owned
 
 
-def parts_of(sample: Any, inputs: Sequence[Sequence[str]], title: str) -> list[Any]:
+def unlike_inputs(has: str, ports: Sequence[Port], remedy: str) -> InputError:
+    """The error that ``has``, the first half of its sentence, is not what the model takes."""
+    return InputError(f"{has}, and the model's inputs are {', '.join(port.name for port in ports)}.", remedy)
+
+
+def parts_of(sample: Any, ports: Sequence[Port], title: str) -> list[Any]:
     """The part of ``sample`` that each input gets, in the order of the inputs.
 
     :param sample: a mapping from names, a tuple or list in the order of inputs, or what a single input takes.
-    :param inputs: the names of each input; any of them will do.
     :param title: name of the sample in errors, such as ``Sample 3``.
     :raises InputError: an input gets nothing, or a part belongs to no input.
     """
-    listing = ", ".join(names[0] for names in inputs)
     if isinstance(sample, Mapping):
-        parts = by_input(sample, inputs)
-        if parts is None:
-            raise InputError(
-                f"{title} has the names {', '.join(map(str, sample))}, and the model's inputs are {listing}.",
-                "Give every input one array under its name, and nothing else.",
-            )
-        return parts
+        owned = by_port(sample, ports)
+        if owned is None:
+            has = f"{title} has the names {', '.join(map(str, sample))}"
+            raise unlike_inputs(has, ports, "Give every input one array under its name, and nothing else.")
+        return list(owned.values())
     parts = list(sample) if isinstance(sample, tuple | list) else [sample]
-    if len(parts) != len(inputs):
+    if len(parts) != len(ports):
+        counts = [
+            f"{len(side)} {noun}{'s' * (len(side) != 1)}"
+            for side, noun in ((parts, "part"), (ports, "input"))
+        ]
         raise InputError(
-            f"{title} has {_count(len(parts), 'part')}, and the model has {_count(len(inputs), 'input')}: "
-            f"{listing}.",
+            f"{title} has {counts[0]}, and the model has {counts[1]}: {', '.join(p.name for p in ports)}.",
             "Give one array per input, and labels apart from the samples.",
         )
     return parts
@@ -211,8 +211,15 @@ def array_of(part: Any, title: str) -> NDArray[Any]:
         if isinstance(part, np.ndarray) and array.size:
             problem = f"holds elements of type {array.dtype} and no numbers"
         raise InputError(f"{title} {problem}.", "Pass NumPy arrays of numbers, or tensors.")
-    reject_non_finite(array, title)
+    _reject_non_finite(array, title)
     return array
+
+
+def natural_key(path: Path) -> list[Any]:
+    """Sort key under which ``2.npy`` comes before ``10.npy``."""
+    return [
+        (int(part), "") if part.isdecimal() else (-1, part) for part in re.split(r"(\d+)", path.as_posix())
+    ]
 
 
 def load_npy(path: Path) -> NDArray[Any]:
@@ -221,75 +228,44 @@ def load_npy(path: Path) -> NDArray[Any]:
     :raises InputError: it is no such file, or holds Python objects, which are never unpickled.
     """
     try:
-        array = np.load(path, mmap_mode="r", allow_pickle=False)
+        return np.lib.format.open_memmap(path, mode="r")
     except Exception as error:  # of many types, depending on which byte of the file is wrong
         raise InputError(
             f"{path.name} is no .npy file of plain numbers ({described(error)}).",
             "Write it with numpy.save(path, array).",
         ) from error
-    if not isinstance(array, np.ndarray):
-        raise InputError(f"{path.name} is no .npy file.", "Write it with numpy.save(path, array).")
-    return array
 
 
-def reject_non_finite(array: NDArray[Any], title: str) -> None:
-    """Raise for NaN and infinity, which have no range and lead to no meaningful output.
+def converted(array: NDArray[Any], dtype: np.dtype[Any], name: str, title: str) -> NDArray[Any]:
+    """``array`` with the element type of the input ``name``, where that keeps the meaning of its numbers.
 
-    :raises InputError: ``array`` holds NaN or infinity.
+    :raises InputError: they are of another kind, or too large for the type.
     """
-    if array.dtype.kind == "f" and not np.isfinite(array).all():
-        value = "NaN" if np.isnan(array).any() else "infinity"
-        raise InputError(f"{title} holds {value}.", "Leave it out, or correct what prepares it.")
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number} {noun}{'' if number == 1 else 's'}"
-
-
-def _fitting(array: NDArray[Any], port: Port, title: str) -> NDArray[Any]:
-    """``array`` in the shape and element type of ``port``."""
-    if array.ndim == len(port.shape) - 1 and port.shape[0] in (1, None):
-        array = array[None]
-    fits = len(array.shape) == len(port.shape) and all(
-        expected in (None, size) for size, expected in zip(array.shape, port.shape, strict=True)
-    )
-    if not fits:
-        raise InputError(
-            f"{title} has shape {list(array.shape)}, and input {port.name!r} takes {port}.", _AS_FOR_INFERENCE
-        )
-    return _converted(array, port, title)
-
-
-def _reject_batches(sample: Sample, ports: Sequence[Port], title: str) -> None:
-    """Raise for a batch where the model takes any: each of its inputs is a sample with a label of its own."""
-    for port in ports:
-        if port.shape[0] is None and len(sample[port.name]) > 1:
-            raise InputError(
-                f"{title} holds a batch of {len(sample[port.name])} inputs for {port.name!r}.",
-                "Give every input as a sample of its own.",
-            )
-
-
-def _converted(array: NDArray[Any], port: Port, title: str) -> NDArray[Any]:
-    dtype = np.dtype(port.dtype)
     if array.dtype == dtype:
         return array
     kinds = (array.dtype.kind, dtype.kind)
     integers = kinds[0] in "iub" and kinds[1] in "iu"  # a mask of booleans keeps its meaning
     if kinds != ("f", "f") and not integers:
         raise InputError(
-            f"{title} is of type {array.dtype}, and input {port.name!r} takes {dtype}.", _AS_FOR_INFERENCE
+            f"{title} is of type {array.dtype}, and input {name!r} takes {dtype}.", _AS_FOR_INFERENCE
         )
     with np.errstate(over="ignore", invalid="ignore"):
-        converted = array.astype(dtype)
-    if integers and not np.array_equal(converted, array):
-        misfit = array[converted != array].flat[0]
+        narrowed = array.astype(dtype)
+    if integers and not np.array_equal(narrowed, array):
+        misfit = array[narrowed != array].flat[0]
         raise InputError(
-            f"{title} holds {misfit}, which does not fit into {dtype}, the type of input {port.name!r}.",
+            f"{title} holds {misfit}, which does not fit into {dtype}, the type of input {name!r}.",
             _AS_FOR_INFERENCE,
         )
-    reject_non_finite(converted, title)  # a value too large for the narrower type became infinity
-    return converted
+    _reject_non_finite(narrowed, title)  # a value too large for the narrower type became infinity
+    return narrowed
+
+
+def _reject_non_finite(array: NDArray[Any], title: str) -> None:
+    """Raise for NaN and infinity, which have no range and lead to no meaningful output."""
+    if array.dtype.kind == "f" and not np.isfinite(array).all():
+        value = "NaN" if np.isnan(array).any() else "infinity"
+        raise InputError(f"{title} holds {value}.", "Leave it out, or correct what prepares it.")
 
 
 def _by_sample(array: NDArray[Any], port: Port) -> NDArray[Any]:

@@ -18,11 +18,11 @@ import numpy as np
 from optguide import references
 from optguide.bench import process
 from optguide.errors import InputError, OptionError, OutputError, described
-from optguide.optimize.config import Settings
-from optguide.optimize.data.dataset import Data
+from optguide.optimize.candidate import Settings
+from optguide.optimize.data import Data
 from optguide.optimize.data.labels import class_outputs, classes
 from optguide.optimize.evaluation.answers import Answers, Array
-from optguide.optimize.model.source import Port, SourceModel
+from optguide.optimize.model import Port, SourceModel
 from optguide.optimize.model.structure import classifies, is_probability
 from optguide.quiet import no_telemetry
 

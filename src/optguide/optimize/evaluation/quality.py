@@ -1,4 +1,4 @@
-"""What a precision loses against 32-bit floats, and whether that is within the limit.
+"""What a precision loses against 32-bit floats, whether that is within the limit, and whether to believe it.
 
 Two models answer the same samples, and every interval is that of the paired loss:
 
@@ -11,21 +11,28 @@ Two models answer the same samples, and every interval is that of the paired los
 
 A bootstrap of samples that all agree has an interval of no width, whatever their number. There the interval
 of a share takes over, with the ``z**2`` imagined samples of A. Agresti and B. Coull (1998).
+
+Data that are read wrongly give a low accuracy and no error. What betrays them, in the answers of 32-bit
+floats: a model no better than guessing, the same answer to every sample, and labels that fit far better once
+they are shifted or reordered.
 """
 
 from __future__ import annotations
 
 import math
 import time
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import replace
+from itertools import islice
 from typing import Any
 
 import numpy as np
 
-from optguide.errors import NotEnoughSamples, OptionError
+from optguide.errors import InputError, NotEnoughSamples, OptionError
+from optguide.format import quantity
 from optguide.optimize.evaluation.answers import Answers, Array
-from optguide.optimize.evaluation.metrics import Metric, score
+from optguide.optimize.evaluation.metrics import Metric, chosen_classes, score
 from optguide.optimize.outcome import Kept, Quality
 from optguide.stats.accuracy import FEWEST_SAMPLES, NORMAL, RESAMPLES, accuracy, compare_accuracy
 from optguide.stats.estimate import CONFIDENCE, Estimate, Relation
@@ -35,6 +42,8 @@ MOST_FOR_BOOTSTRAP = 2000
 
 FEWEST_RESAMPLES = 100
 """Fewer give no 2.5th percentile."""
+
+_LOOK = "Check the labels, the order of classes and how inputs are prepared: no accuracy here can be trusted."
 
 
 _KEPT: Mapping[Relation, Kept] = {"inside": "kept", "above": "exceeded", "undecided": "open"}
@@ -48,7 +57,7 @@ def evaluated(
 
     :param original: the answers of 32-bit floats.
     :param other: the model's answers to the same samples; ``None`` evaluates the original, which has no loss.
-    :param max_drop: as in :class:`~optguide.optimize.config.Settings`.
+    :param max_drop: as in :class:`~optguide.optimize.candidate.Settings`.
     :param seconds: limit for resampling a metric of all samples.
     :raises NotEnoughSamples: fewer than two, or a metric that gives too few numbers for an interval.
     :raises OptionError: the metric raises, or returns NaN or something of another length.
@@ -244,3 +253,90 @@ def _percentiles(values: Array) -> tuple[float, float]:
 def _imagined_share(count: int) -> float:
     """Upper end of the interval of a share that is zero in ``count`` samples."""
     return NORMAL**2 / (count + NORMAL**2)
+
+
+def doubt(metric: Metric, answers: Answers, quality: Quality) -> str:
+    """Why the answers of 32-bit floats do not show how accurate the model is; empty without a reason.
+
+    :param answers: the 32-bit model's answers.
+    :param quality: the metric of these answers.
+    :raises InputError: labels are shown to be in another order than the model's classes.
+    """
+    if metric.rule == "top-k":
+        _reject_order(_labels(answers).reshape(-1), _chosen(metric, answers))
+        reason = _of_classes(metric, answers, quality)
+    elif metric.rule == "mean error":
+        reason = _of_values(answers, quality)
+    else:
+        is_share = not metric.proxy and quality.value.unit == "share"
+        reason = "are right on no sample" if is_share and quality.value.value == 0 else ""
+    return f"32-bit floats {reason}. {_LOOK}" if reason else ""
+
+
+def _of_classes(metric: Metric, answers: Answers, quality: Quality) -> str:
+    labels, chosen, share = _labels(answers), _chosen(metric, answers), quality.value
+    if len(np.unique(chosen)) == 1 < len(np.unique(labels)):
+        return f"answer every sample with class {chosen[0]}"
+    scores = answers.outputs[0][metric.output]
+    count = max(2, scores[0].size if scores.dtype.kind == "f" else len(np.union1d(labels, chosen)))
+    if share.low > metric.k / count:
+        return ""
+    right = f"are right on {quantity(share.value, 'share')} of {share.n} samples"
+    return f"{right}, which is not shown to be better than guessing among {count} classes"
+
+
+def _of_values(answers: Answers, quality: Quality) -> str:
+    labels = _labels(answers).reshape(len(answers), -1).astype(np.float64)
+    guessing = float(np.abs(labels - np.median(labels, axis=0)).mean())
+    if not 0 < guessing <= quality.value.high:
+        return ""
+    return (
+        f"miss the labels by {quality.value.value:.3g}, which is not shown to be better than always "
+        f"answering with their median ({guessing:.3g})"
+    )
+
+
+def _reject_order(labels: Array, chosen: Array) -> None:
+    """Raise where answers follow the labels in another order, far better than as they are."""
+    if len(labels) < 2:
+        return
+    share = accuracy(labels == chosen)
+
+    def reject_if_better(hits: Array, cause: str, remedy: str) -> None:
+        other = accuracy(hits) if len(hits) > 1 else share
+        if other.low > max(share.high, 0.5):
+            before, after = (quantity(estimate.value, "share") for estimate in (share, other))
+            cause = f"32-bit floats are right on {before} of samples, and on {after} {cause}."
+            raise InputError(cause, remedy)
+
+    for step, change in ((1, "higher"), (-1, "lower")):
+        cause = f"if every label is one {change}: labels and outputs do not count from the same class"
+        remedy = f"Make every label one {change}; a model may have a class for the background."
+        reject_if_better(labels + step == chosen, cause, remedy)
+    # Half of the samples tell the order, the other half whether it holds: any order fits single samples.
+    order, tested = _order(labels[::2], chosen[::2]), zip(labels[1::2], chosen[1::2], strict=True)
+    examples = (f"{label} with {other}" for label, other in order.items() if label != other)
+    reject_if_better(
+        np.array([order[label] == answer for label, answer in tested if label in order]),
+        f"with classes in another order: they answer label {', '.join(islice(examples, 3))}",
+        "List the names of classes in the order of the model's outputs, one a line, in classes.txt beside "
+        "the data, or correct the labels.",
+    )
+
+
+def _order(labels: Array, chosen: Array) -> dict[int, int]:
+    """The class that is most often answered to each label; empty where two labels share one."""
+    counts: dict[int, Counter[int]] = {}
+    for label, answer in zip(labels.tolist(), chosen.tolist(), strict=True):
+        counts.setdefault(label, Counter())[answer] += 1
+    order = {label: answers.most_common(1)[0][0] for label, answers in counts.items()}
+    return order if len(set(order.values())) == len(order) else {}
+
+
+def _labels(answers: Answers) -> Array:
+    return np.asarray(answers.labels)
+
+
+def _chosen(metric: Metric, answers: Answers) -> Array:
+    """The class that each row of the answers chooses."""
+    return np.concatenate([chosen_classes(outputs[metric.output]) for outputs in answers.outputs])

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from optguide.errors import EnvironmentMissing, InputError, ModelError, described
-from optguide.optimize.config import Settings
+from optguide.optimize.candidate import Settings
 from optguide.quiet import quietly
 from optguide.references import called
 

@@ -1,15 +1,21 @@
-"""What the page says of candidates: the decision, the session that shows it, and why each one lost."""
+"""What the page says of candidates: the decision, the session that shows it, and why each one lost.
+
+How it writes numbers and times is at the end.
+"""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import datetime
 from typing import Literal
 
-from optguide.optimize.outcome import Outcome, Speed, Standing, Status
-from optguide.optimize.report.text import MISSING, value_and_interval
+from optguide import format as fmt
+from optguide.optimize.outcome import Outcome, RaceRound, Speed, Standing, Status
 from optguide.stats.estimate import Estimate
+
+MISSING = "\N{EN DASH}"
 
 Kind = Literal["change", "keep", "limit", "nothing"]
 
@@ -83,11 +89,8 @@ class ConfirmationRow:
 
 def winner_of(outcome: Outcome) -> Standing | None:
     """The winner, where it was measured or could at least be deployed."""
-    try:
-        standing = outcome.decision.standing(outcome.decision.winner)
-    except KeyError:
-        return None
-    return None if standing.status == "failed" else standing
+    standing = outcome.decision.standing(outcome.decision.winner)
+    return None if standing is None or standing.status == "failed" else standing
 
 
 def headline(outcome: Outcome) -> Headline:
@@ -247,3 +250,34 @@ def _whisker(ratio: Estimate, reach: float) -> Whisker:
         tuple(side for side, beyond in cut.items() if beyond),
         not math.exp(-reach) <= ratio.value <= math.exp(reach),
     )
+
+
+def value_and_interval(estimate: Estimate | None) -> tuple[str, str]:
+    """Both apart, for where one stands below the other; a dash where nothing was measured."""
+    if estimate is None:
+        return MISSING, ""
+    value, _, interval = fmt.estimate(estimate).partition(" (")
+    return value, interval.rstrip(")")
+
+
+def per_input(throughput: Estimate) -> Estimate:
+    """A throughput in the unit of what it counts: of a batch, every input."""
+    return replace(throughput, unit="inputs/s")
+
+
+def when(text: str) -> str:
+    """A time such as ``24 November 2026, 12:30 UTC``; what is no ISO 8601 time stays as it is."""
+    try:
+        time = datetime.fromisoformat(text)
+    except ValueError:
+        return text
+    zone = f" {time.tzname()}" if time.tzinfo else ""
+    return f"{time.day} {time:%B %Y, %H:%M}{zone}"
+
+
+def session(race_round: RaceRound) -> str:
+    """How long a session was, and how quiet the machine."""
+    text = f"{fmt.duration(race_round.seconds)}, {race_round.session_rounds} rounds"
+    if race_round.others_share is None:
+        return text
+    return f"{text}; other processes used {fmt.quantity(race_round.others_share, 'share')} of the CPU"

@@ -6,6 +6,7 @@ What that tool does differently, and what it cannot be told, goes with the comma
 
 from __future__ import annotations
 
+import functools
 import json
 import os
 import shlex
@@ -16,15 +17,14 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+import jinja2
 import msgspec
 
 from optguide.bench import process
-from optguide.optimize.candidate import PINNED, Candidate, Deployment
-from optguide.optimize.model.source import Port
-from optguide.optimize.report.text import template
+from optguide.optimize.candidate import Candidate, Deployment
+from optguide.optimize.model import Port, batch_of
 from optguide.runtimes.inputs import from_files
 from optguide.runtimes.openvino_models import ports_of, set_batch
-from optguide.runtimes.ports import count_frames
 from optguide.storage import storage_errors, write_file
 
 MODEL, WEIGHTS, SCRIPT, CONFIGURATION = "model.xml", "model.bin", "deploy.py", "benchmark_app.json"
@@ -199,21 +199,10 @@ def write_model(model: str, target: str, batch: int | None) -> dict[str, Any]:
         set_batch(network, batch)
         openvino.save_model(network, target, compress_to_fp16=False)
     ports = ports_of(network.inputs)
-    shapes = [
-        [[size or 1 for size in port.shape] for port in side]
-        for side in (ports, ports_of(network.outputs, "output"))
-    ]
-    frames = batch or count_frames(ports, *shapes)[0]
-    described: dict[str, Any] = msgspec.to_builtins(
-        WinnerInputs(ports, batch=frames, stateful=bool(network.get_sinks()))
-    )
+    frames = batch or batch_of(ports, ports_of(network.outputs, "output"))
+    inputs = WinnerInputs(ports, batch=frames, stateful=bool(network.get_sinks()))
+    described: dict[str, Any] = msgspec.to_builtins(inputs)
     return described
-
-
-def properties(candidate: Candidate) -> dict[str, str]:
-    """All OpenVINO properties of a candidate, the inference precision among them."""
-    pinned = {"INFERENCE_PRECISION_HINT": "f32"} if candidate.precision in PINNED else {}
-    return candidate.deployment.properties | pinned
 
 
 def script(candidate: Candidate, *, model: str, device: str, machine: str, inputs: WinnerInputs) -> str:
@@ -235,7 +224,7 @@ def _render(name: str, candidate: Candidate, device: str, **context: object) -> 
         candidate=candidate,
         file=MODEL,
         device=device,
-        properties=properties(candidate),
+        properties=candidate.properties,
         requests=candidate.deployment.requests,
         **context,
     )
@@ -257,8 +246,8 @@ def cross_check(candidate: Candidate, *, device: str, inputs: WinnerInputs, seco
         arguments += ["-nstreams", str(deployment.streams)]
     if deployment.threads is not None:
         arguments += ["-nthreads", str(deployment.threads)]
-    if "INFERENCE_PRECISION_HINT" in properties(candidate):
-        arguments += ["-infer_precision", properties(candidate)["INFERENCE_PRECISION_HINT"]]
+    if "INFERENCE_PRECISION_HINT" in candidate.properties:
+        arguments += ["-infer_precision", candidate.properties["INFERENCE_PRECISION_HINT"]]
     arguments += _in_flight(deployment.requests, several=several)
     if inputs.filled:
         arguments += ["-data_shape", _data_shape(inputs)]
@@ -308,3 +297,30 @@ def _notes(deployment: Deployment, *, several: bool) -> Iterator[str]:
             "With a hint, -nireq also tells the device how many requests to expect, and that can change the "
             "number of streams."
         )
+
+
+@functools.cache
+def template(name: str) -> jinja2.Template:
+    """A template of the report. A name that it is not given is an error, not an empty text.
+
+    Those whose names end in ``.html.jinja`` escape every value; the others write Python, where the filter
+    ``code`` quotes and an entity would be wrong.
+    """
+    environment = jinja2.Environment(
+        loader=jinja2.PackageLoader("optguide.optimize.report"),
+        autoescape=lambda name: name is None or name.endswith(".html.jinja"),  # noqa: S701
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+    environment.filters["code"] = _code
+    return environment.get_template(name)
+
+
+def _code(value: Any) -> str:
+    """A text, or a mapping of texts, as Python code in one line and in ASCII."""
+    if isinstance(value, dict):
+        return "{" + ", ".join(f"{_code(key)}: {_code(item)}" for key, item in value.items()) + "}"
+    plain = isinstance(value, str) and value.isascii() and value.isprintable()
+    return f'"{value}"' if plain and not set(value) & set('"\\') else ascii(value)

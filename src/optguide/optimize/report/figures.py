@@ -13,7 +13,7 @@ from optguide import plots
 from optguide.bench.load import PERCENTILES, LoadPoint, highest_rate
 from optguide.optimize.candidate import PRECISIONS, Candidate
 from optguide.optimize.outcome import LoadSample, Outcome, Quality, Speed, Standing
-from optguide.optimize.report.text import per_input
+from optguide.optimize.report.decision import per_input
 from optguide.stats.estimate import Estimate
 
 if TYPE_CHECKING:
@@ -118,7 +118,7 @@ def frontier(outcome: Outcome) -> Picture | None:
 
 def points_of(outcome: Outcome) -> list[tuple[str, Estimate, Estimate, str]]:
     """Name, latency, throughput and precision of what :func:`frontier` draws, at most :data:`MOST`."""
-    key = _latency_key(outcome)
+    key = outcome.state.settings.percentile
     named = (outcome.decision.winner, outcome.decision.default, outcome.decision.hint)
     measured = [s for s in outcome.decision.standings if s.speed is not None and key in s.speed.latency]
     ordered = sorted(measured, key=lambda s: (s.candidate.name not in named, _rank(s, outcome)))
@@ -145,7 +145,7 @@ def load(outcome: Outcome) -> Iterator[tuple[str, Picture]]:
         yield (
             name,
             _drawn(
-                partial(plots.load_curve, points, _milliseconds(outcome), highest=highest),
+                partial(plots.load_curve, points, limit and limit.milliseconds, highest=highest),
                 alt=f"Latency percentiles of {name} at {len(points)} offered rates; the values are below.",
                 caption=f"{name}. Latency counts from the moment a request was due, waiting included.",
             ),
@@ -177,14 +177,8 @@ def short(candidate: Candidate) -> str:
 
 def winner_name(outcome: Outcome) -> str | None:
     """What :func:`points_of` calls the winner."""
-    return next(
-        (
-            short(s.candidate)
-            for s in outcome.decision.standings
-            if s.candidate.name == outcome.decision.winner
-        ),
-        None,
-    )
+    standing = outcome.decision.standing(outcome.decision.winner)
+    return short(standing.candidate) if standing else None
 
 
 def _fastest(outcome: Outcome) -> list[Standing]:
@@ -209,14 +203,10 @@ def _cost(speed: Speed | None, outcome: Outcome) -> Estimate | None:
     if speed is None:
         return None
     if outcome.state.settings.goal == "latency":
-        return speed.latency.get(_latency_key(outcome))
+        return speed.latency.get(outcome.state.settings.percentile)
     rate = speed.throughput
     ends = [1e3 / end if end > 0 else float("inf") for end in (rate.value, rate.high, rate.low)]
     return Estimate(ends[0], ends[1], ends[2], "ms", rate.n, rate.method)
-
-
-def _milliseconds(outcome: Outcome) -> float | None:
-    return outcome.state.settings.limit.milliseconds if outcome.state.settings.limit else None
 
 
 def _fine(points: Sequence[tuple[str, Estimate, *tuple[Any, ...]]]) -> tuple[float, str]:
@@ -224,14 +214,9 @@ def _fine(points: Sequence[tuple[str, Estimate, *tuple[Any, ...]]]) -> tuple[flo
     return (1e3, "us") if max(point[1].value for point in points) < 0.1 else (1.0, "ms")
 
 
-def _latency_key(outcome: Outcome) -> str:
-    limit = outcome.state.settings.limit
-    return f"p{limit.percentile}" if limit else "p50"
-
-
 def _latency_name(outcome: Outcome) -> str:
-    key = _latency_key(outcome)
-    return "Latency" if key == "p50" else f"Latency {key}"
+    percentile = outcome.state.settings.percentile
+    return "Latency" if percentile == "p50" else f"Latency {percentile}"
 
 
 def _quality_name(quality: Quality) -> str:

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from optguide import format as fmt
 from optguide.machine import Machine
-from optguide.optimize.candidate import PRECISIONS
-from optguide.optimize.config import Settings
+from optguide.optimize.candidate import PRECISIONS, Settings
 from optguide.optimize.outcome import Artifact, Kept, LoadSample, Outcome
 from optguide.optimize.report import decision, deploy, figures
-from optguide.optimize.report.text import MISSING, per_input, session, template, value_and_interval, when
+from optguide.optimize.report.decision import MISSING, per_input, session, value_and_interval, when
 from optguide.stats.estimate import Estimate
 
 KEPT: dict[Kept, tuple[str, str]] = {
@@ -36,7 +35,7 @@ def page(outcome: Outcome, *, out: str, deployed: deploy.DeployedFiles | None) -
     """
     machine = Machine.from_dict(outcome.state.machine)
     devices = {f"Device {device.name}": device.full_name for device in machine.devices}
-    return template("page.html.jinja").render(
+    return deploy.template("page.html.jinja").render(
         outcome=outcome,
         settings=outcome.state.settings,
         about=_about(outcome),
@@ -70,7 +69,7 @@ def page(outcome: Outcome, *, out: str, deployed: deploy.DeployedFiles | None) -
         when=when,
         quantity=fmt.quantity,
         duration=fmt.duration,
-        percentile=f"p{outcome.state.settings.limit.percentile}" if outcome.state.settings.limit else "p50",
+        percentile=outcome.state.settings.percentile,
     )
 
 
@@ -120,11 +119,9 @@ def _estimate(estimate: Estimate | None) -> str:
 def _about(outcome: Outcome) -> str:
     """Model and task in one line below the name of the model."""
     settings, subject = outcome.state.settings, outcome.state.subject
-    parts = [subject.framework, f"goal: {settings.goal}"]
-    if settings.limit is not None:
-        parts.append(f"limit: {settings.limit}")
-    parts.append(f"device {settings.device}")
-    return " · ".join(part for part in parts if part)
+    limit = f"limit: {settings.limit}" if settings.limit else ""
+    parts = (subject.framework, f"goal: {settings.goal}", limit, f"device {settings.device}")
+    return " · ".join(filter(None, parts))
 
 
 def _model_and_data(outcome: Outcome) -> Iterator[Fact]:
@@ -138,11 +135,24 @@ def _model_and_data(outcome: Outcome) -> Iterator[Fact]:
     yield "Data", settings.data or "random numbers, which say nothing about accuracy"
     if subject.samples:
         labels = "with labels" if subject.labelled else "without labels"
-        yield "Samples", f"{subject.samples:,} {labels}: {_split(subject.calibration, subject.judged)}"
+        judged = f"{subject.judged:,} others to judge it"
+        split = f"{subject.calibration:,} to calibrate the quantization, {judged}"
+        yield "Samples", f"{subject.samples:,} {labels}: {split}"
 
 
-def _split(calibration: int, judged: int) -> str:
-    return f"{calibration:,} to calibrate the quantization, {judged:,} others to judge it"
+_OPTIONS: Mapping[str, tuple[str, Callable[[Any], str] | None]] = {
+    "data": ("--data", str),
+    "metric": ("--metric", str),
+    "max_drop": ("--max-drop", lambda share: f"{100 * share:g}%"),
+    "limit": ("--slo", lambda limit: f"p{limit.percentile}={limit.milliseconds:.9g}ms"),
+    "goal": ("--goal", str),
+    "budget": ("--budget", lambda seconds: f"{seconds:.9g}s"),
+    "device": ("--device", str),
+    "unproven": ("--allow-unproven", None),
+    "allow_pickle": ("--allow-pickle", None),
+    "claims": ("--no-claims", None),
+}
+"""By field of the settings, the option that changes it and how it writes the value; flags have none."""
 
 
 def command(settings: Settings, out: str) -> str:
@@ -150,28 +160,10 @@ def command(settings: Settings, out: str) -> str:
 
     :param out: folder for the results.
     """
-    default = Settings(settings.model)
-    options: list[tuple[str, object]] = [
-        ("--data", settings.data),
-        ("--metric", settings.metric),
-        ("--max-drop", _changed(f"{100 * settings.max_drop:g}%", settings.max_drop != default.max_drop)),
-        ("--slo", settings.limit and f"p{settings.limit.percentile}={settings.limit.milliseconds:.9g}ms"),
-        ("--goal", _changed(settings.goal, settings.goal != default.goal)),
-        ("--budget", _changed(f"{settings.budget:.9g}s", settings.budget != default.budget)),
-        ("--device", _changed(settings.device, settings.device != default.device)),
-        *(("--shape", f"{name}={','.join(map(str, shape))}") for name, shape in settings.shapes.items()),
-        ("--out", out),
-    ]
-    flags = [
-        ("--allow-unproven", settings.unproven),
-        ("--allow-pickle", settings.allow_pickle),
-        ("--no-claims", not settings.claims),
-    ]
-    words = ["optguide", "optimize", settings.model]
-    words += [str(word) for option, value in options if value is not None for word in (option, value)]
-    words += [flag for flag, is_set in flags if is_set]
-    return shlex.join(words)
-
-
-def _changed(text: str, changed: bool) -> str | None:
-    return text if changed else None
+    words, default = ["optguide", "optimize", settings.model], Settings(settings.model)
+    for name, (option, write) in _OPTIONS.items():
+        if (value := getattr(settings, name)) != getattr(default, name):
+            words += [option, write(value)] if write else [option]
+    for name, shape in settings.shapes.items():
+        words += ["--shape", f"{name}={','.join(map(str, shape))}"]
+    return shlex.join([*words, "--out", out])

@@ -20,11 +20,9 @@ from optguide.bench import session
 from optguide.bench.result import SessionResult
 from optguide.bench.session import Budget
 from optguide.bench.variant import Variant
-from optguide.optimize.candidate import Candidate, Deployment, Precision
+from optguide.optimize.candidate import BATCHES, Candidate, Deployment, Precision, Space
 from optguide.optimize.outcome import RaceRound
-from optguide.optimize.search.race_state import RaceState, is_void
-from optguide.optimize.search.rules import Rules
-from optguide.optimize.search.space import BATCHES, Space
+from optguide.optimize.search.race_state import RaceState, Rules, is_void
 from optguide.stats.estimate import MINIMUM_ROUNDS, samples_needed
 
 SCREENING = 1.2
@@ -38,6 +36,9 @@ PRECISION = 0.01
 
 LOADING = 1.0
 """Seconds to start a process, before any has been started."""
+
+AT_ONCE = 6
+"""Candidates of one round at most: with more, a turn of each comes too seldom."""
 
 RESERVED = 0.25
 """Share of the time that is kept for refinement."""
@@ -74,8 +75,7 @@ class SearchContext:
     :param space: deployments to try.
     :param variant: how to run a candidate; it may raise what concerns this candidate alone.
     :param not_eligible: precisions that are measured although they may not win.
-    :param at_once: candidates of one round at most, at least two.
-    :param fitting: variants whose processes fit into memory together.
+    :param fitting: variants whose processes fit into memory together, at least two.
     :param measure: runs a session.
     :param clock: seconds, for the budget.
     """
@@ -84,7 +84,6 @@ class SearchContext:
     rules: Rules
     variant: Callable[[Candidate], Variant]
     not_eligible: tuple[Precision, ...] = ()
-    at_once: int = 6
     fitting: int = 9
     measure: Measure = session.measure
     clock: Callable[[], float] = time.monotonic
@@ -265,7 +264,7 @@ class _Planner:
         first = () if self.state.is_out(incumbent) else (incumbent,)  # a default that fails is not run again
         others = [candidate for candidate in candidates if candidate != incumbent]
         seconds = max([seconds, *(self.loading + _six_turns(played) for played in self.rounds)])
-        room = min(self.context.at_once, int(self.left / seconds))
+        room = min(AT_ONCE, self.context.fitting, int(self.left / seconds))
         chosen = (*first, *others[: max(0, room - len(first))])
         if room < 2 or not chosen or (len(chosen) == 1 and self.state.is_seen(chosen[0])):
             return None

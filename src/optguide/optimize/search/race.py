@@ -33,8 +33,7 @@ from optguide.optimize.search.planning import (
     next_round,
     open_candidates,
 )
-from optguide.optimize.search.race_state import RaceState
-from optguide.optimize.search.rules import Rules
+from optguide.optimize.search.race_state import RaceState, Rules
 from optguide.stats.comparison import EQUIVALENT
 from optguide.stats.estimate import Estimate
 

@@ -1,4 +1,4 @@
-"""What the rounds so far say of every candidate, all of it against the current incumbent."""
+"""What decides between candidates, and what the rounds of a race so far say of each of them."""
 
 from __future__ import annotations
 
@@ -6,13 +6,115 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from optguide.bench.identity import resolved
-from optguide.optimize.candidate import PINNED, Candidate
-from optguide.optimize.outcome import RaceRound, Speed
-from optguide.optimize.search.rules import Rules
+from optguide.bench.load import LatencyLimit
+from optguide.optimize.candidate import PINNED, Candidate, Deployment, Goal, Precision
+from optguide.optimize.outcome import Artifact, RaceRound, Speed
 from optguide.stats.comparison import EQUIVALENT
 from optguide.stats.estimate import MINIMUM_ROUNDS, Estimate, Relation, ratio_of_estimates
 
 ITSELF = Estimate(1.0, 1.0, 1.0, "ratio", 0, "the incumbent itself")
+
+_CAUTION: tuple[Precision, ...] = (
+    "default",
+    "f32",
+    "int8_weights",
+    "int8_weights_f32",
+    "int8_accuracy",
+    "int8",
+    "int8_f32",
+    "int4_weights",
+)
+"""Of two precisions that are equally fast the one further left is the better choice."""
+
+
+@dataclass(frozen=True)
+class Rules:
+    """What a race is about.
+
+    :param default: OpenVINO with nothing set.
+    :param hint: the hint for the goal and nothing else.
+    :param precisions: precisions that may win.
+    :param limit: latency limit that the winner has to keep.
+    """
+
+    goal: Goal
+    default: Candidate
+    hint: Candidate
+    precisions: tuple[Precision, ...] = ("default",)
+    limit: LatencyLimit | None = None
+    rejected: frozenset[str] = frozenset()
+
+    def may_win(self, candidate: Candidate) -> bool:
+        """Whether its answers are as right as they have to be, as far as they have been judged."""
+        return candidate.precision in self.precisions and candidate.name not in self.rejected
+
+    @property
+    def base(self) -> Candidate:
+        """What wins unless another is shown better: the default, where that may win."""
+        by_caution = sorted(self.precisions, key=_CAUTION.index)
+        candidates = [self.default, *(Candidate(p, self.default.deployment) for p in by_caution)]
+        return next(filter(self.may_win, candidates), self.default)
+
+    @property
+    def meeting(self) -> Deployment:
+        """The deployment in which precisions meet first: the hint, which for latency is the default."""
+        return (self.default if self.goal == "latency" else self.hint).deployment
+
+    def simplicity(self, candidate: Candidate) -> tuple[bool, int, int, str]:
+        """Sorts the simpler of two candidates first: fewer risks, then fewer settings."""
+        return (
+            candidate != self.base,
+            _CAUTION.index(candidate.precision),
+            candidate.deployment.settings,
+            candidate.name,
+        )
+
+    def limit_relation(self, speed: Speed) -> Relation:
+        """How the latency of a candidate lies to the limit, by the whole interval: ``inside`` keeps it.
+
+        Where there are too few samples for the percentile, a lower one can still show that it is ``above``.
+        """
+        if self.limit is None:
+            return "inside"
+        milliseconds = self.limit.milliseconds
+        latency = speed.latency.get(f"p{self.limit.percentile}")
+        if latency is not None and latency.relation(high=milliseconds) == "inside":
+            return "inside"
+        lower = (name for name in speed.latency if int(name[1:]) <= self.limit.percentile)
+        above = any(speed.latency[name].relation(high=milliseconds) == "above" for name in lower)
+        return "above" if above else "undecided"
+
+
+def may_win(artifact: Artifact, *, unproven: bool = False) -> bool:
+    """Whether a precision may win by what is known of its answers.
+
+    :param unproven: accept a loss that is measured within the limit although its interval is not.
+    """
+    if not artifact.file or artifact.why_not:
+        return False
+    quality = artifact.quality
+    if artifact.precision in ("f32", "default"):
+        # The original, and what the reader has anyway: evidence is asked for to leave them, not to keep them.
+        return quality is None or quality.kept != "exceeded"
+    if quality is None:
+        return False
+    if quality.kept == "open" and unproven and quality.loss is not None:
+        return quality.loss.value <= quality.limit
+    return quality.kept == "kept"
+
+
+def is_rejected(checked: Artifact, judged: Artifact | None, *, unproven: bool = False) -> bool:
+    """Whether the answers of a candidate in its own settings keep it from winning.
+
+    A check that time cut short has only to agree: the loss that it measured is within the limit.
+
+    :param checked: the candidate's precision, evaluated in the candidate's settings.
+    :param judged: the same precision as it was evaluated before the race.
+    """
+    quality, earlier = checked.quality, judged.quality if judged is not None else None
+    if quality and quality.loss and earlier and quality.value.n < earlier.value.n:
+        return quality.loss.value > quality.limit
+    return not may_win(checked, unproven=unproven)
 
 
 @dataclass(frozen=True)
@@ -63,9 +165,7 @@ class RaceState:
 
     def _after(self, race_round: RaceRound, incumbent: Candidate) -> RaceState:
         had_turn = self.seen
-        if (
-            not is_void(race_round) or self.voids
-        ):  # once it may have been too short, twice it is the candidates
+        if not is_void(race_round) or self.voids:  # once it may have been too short, twice it is they
             had_turn |= race_round.speeds.keys() | race_round.failures.keys()
         if not race_round.speeds:
             return replace(self, seen=had_turn, voids=self.voids + is_void(race_round))
@@ -103,14 +203,9 @@ class RaceState:
 
     def fastest_within_limit(self, candidates: Iterable[Candidate]) -> Candidate | None:
         """The fastest of those that may win and are shown to keep the latency limit."""
-        within = [
-            candidate
-            for candidate in candidates
-            if self.rules.may_win(candidate)
-            and candidate.name in self.ratios
-            and self.limit_relation(candidate) == "inside"
-        ]
-        return max(within, key=lambda candidate: self.ratios[candidate.name].value, default=None)
+        eligible = [c for c in candidates if self.rules.may_win(c) and c.name in self.ratios]
+        within = [candidate for candidate in eligible if self.limit_relation(candidate) == "inside"]
+        return max(within, key=self.value, default=None)
 
     def same_resolved_configuration(self, a: Candidate, b: Candidate) -> bool:
         """Whether the device resolved two candidates to exactly the same configuration."""

@@ -4,7 +4,7 @@ from unittest.mock import Mock
 
 import pytest
 
-from optguide.optimize.report.recorded import ROWS, add_outcome
+from optguide.optimize.report import ROWS, add_outcome
 from optguide.records import Recording
 from tests.optimize.outcomes import INTERRUPTED, KEPT, RICH
 

@@ -1,8 +1,7 @@
 import pytest
 
-from optguide.optimize.candidate import Candidate, Deployment
+from optguide.optimize.candidate import BATCHES, Candidate, Deployment, space_of
 from optguide.optimize.search.planning import LARGE
-from optguide.optimize.search.space import BATCHES, space_of
 
 HINT = Deployment(hint="THROUGHPUT", requests=0)
 

@@ -3,7 +3,7 @@ import pytest
 from optguide.bench.load import LatencyLimit
 from optguide.optimize.candidate import Candidate, Deployment
 from optguide.optimize.outcome import Artifact, Quality, Speed
-from optguide.optimize.search.rules import Rules, may_win
+from optguide.optimize.search.race_state import Rules, may_win
 from optguide.stats.estimate import Estimate
 
 DEFAULT = Candidate("default")
