@@ -40,12 +40,13 @@ T = TypeVar("T")
 class Run:
     """One run: its state, its model and data, and the time that is left.
 
-    :ivar prepared: model and data, once they have been read.
+    :ivar prepared: model and data, from the first phase on.
     """
+
+    prepared: Prepared
 
     def __init__(self, store: Store, clock: Clock, view: Overview) -> None:
         self.store, self.clock, self.view = store, clock, view
-        self._prepared: Prepared | None = None
 
     @property
     def state(self) -> State:
@@ -53,19 +54,9 @@ class Run:
         return self.store.state
 
     @property
-    def prepared(self) -> Prepared:
-        """Model and data; they have been read."""
-        assert self._prepared is not None  # noqa: S101 - read_model() comes first
-        return self._prepared
-
-    @prepared.setter
-    def prepared(self, prepared: Prepared) -> None:
-        self._prepared = prepared
-
-    @property
     def is_reportable(self) -> bool:
         """Whether enough is known to name candidates."""
-        return self._prepared is not None
+        return hasattr(self, "prepared")
 
     def save(self, state: State) -> None:
         """Keep what has been found out."""
@@ -198,7 +189,7 @@ def race_candidates(run: Run, rounds: int | None = None, measure: Measure = sess
         rounds=before,
         most=rounds,
         record=record,
-        progress=lambda title, done: run.view.report(title),
+        progress=run.view.report,
         seed=run.state.settings.seed,
     )
     if after and not any(race_round.speeds for race_round in after):

@@ -25,7 +25,6 @@ from optguide.references import is_reference, split
 from optguide.storage import decode_json, encode_json, storage_errors, write_file
 
 _FOLDER, _FILE = "run", "state.json"
-_CHUNK = 1 << 20
 
 
 class Store:
@@ -73,7 +72,11 @@ class Store:
             raise RecordsError(
                 f"{file} cannot be read: {error.strerror or error}.", "Make it readable, or start a new run."
             ) from error
-        return cls(folder, _decode(content, file))
+        remedy = "Continue with the version of optguide that wrote it, or start a new run in another folder."
+        state = decode_json(
+            content, State, kind="state of a run", file=file, schema=SCHEMA, remedy=remedy, nonfinite=True
+        )
+        return cls(folder, state)
 
     def update(self, state: State) -> None:
         """Put ``state`` in the place of the last one, and write it.
@@ -125,13 +128,6 @@ def _described(folder: Path) -> str:
     except OptGuideError:
         return ""
     return f", of {state.settings.model}, begun {state.started}"
-
-
-def _decode(content: bytes, file: Path) -> State:
-    remedy = "Continue with the version of optguide that wrote it, or start a new run in another folder."
-    return decode_json(
-        content, State, kind="state of a run", file=file, schema=SCHEMA, remedy=remedy, nonfinite=True
-    )
 
 
 def fingerprints(settings: Settings) -> Mapping[str, str]:
@@ -190,11 +186,9 @@ def _beside(path: Path) -> list[Path]:
 def _of_files(paths: list[Path]) -> str:
     digest = hashlib.sha256()
     for path in paths:
-        if not path.is_file():
-            continue
-        with path.open("rb") as file:
-            while chunk := file.read(_CHUNK):
-                digest.update(chunk)
+        if path.is_file():
+            with path.open("rb") as file:
+                hashlib.file_digest(file, lambda: digest)
     return digest.hexdigest()[:16]
 
 

@@ -8,8 +8,8 @@ from optguide.optimize.evaluation.answers import Answers
 from optguide.optimize.evaluation.metrics import Metric
 from optguide.optimize.evaluation.quality import doubt, evaluated
 
-TOP = Metric("top-1", "top-k", proxy=False, kind="correct")
-ERROR = Metric("mean error", "mean error", proxy=False, higher_is_better=False, kind="value")
+TOP = Metric("top-1", "top-k", proxy=False)
+ERROR = Metric("mean error", "mean error", proxy=False, higher_is_better=False)
 CLASSES = 12
 RNG = np.random.default_rng(0)
 LABELS = RNG.permutation(np.arange(60) % CLASSES)

@@ -46,7 +46,7 @@ def module(tmp_path, monkeypatch):
 class TestLabelsDecide:
     def test_integers_and_scores_by_class_give_top_1(self):
         metric = named(None, INTEGERS)
-        assert (metric.name, metric.kind, metric.proxy, metric.k) == ("top-1", "correct", False, 1)
+        assert (metric.name, metric.proxy, metric.k) == ("top-1", False, 1)
 
     def test_the_output_with_scores_is_found_among_several(self):
         assert named(None, INTEGERS, (BOXES, SCORES)).output == 1
@@ -56,7 +56,7 @@ class TestLabelsDecide:
 
     def test_floats_give_the_mean_error_where_less_is_better(self):
         metric = named(None, FLOATS)
-        assert (metric.name, metric.kind, metric.higher_is_better) == ("mean error", "value", False)
+        assert (metric.name, metric.higher_is_better) == ("mean error", False)
 
     def test_integers_for_one_number_are_no_classes(self):
         assert named(None, INTEGERS, (Port("age", "float32", (1, 1)),)).name == "mean error"
@@ -74,13 +74,13 @@ class TestNoLabels:
         ones, bias = np.ones((16, 10), np.float32), np.ones((1, 10), np.float32)
         path = self.save(save_ir, tmp_path, lambda ops, x: ops.add(ops.matmul(x, ones, False, False), bias))
         metric = resolve(Settings("model.xml"), data(), subject(file=path))
-        assert (metric.rule, metric.proxy, metric.kind) == ("agreement", True, "correct")
+        assert (metric.rule, metric.proxy) == ("agreement", True)
 
     def test_an_encoder_is_compared_by_cosine(self, save_ir, tmp_path):
         ones = np.ones((16, 10), np.float32)
         path = self.save(save_ir, tmp_path, lambda ops, x: ops.tanh(ops.matmul(x, ones, False, False)))
         metric = resolve(Settings("model.xml"), data(), subject(file=path))
-        assert (metric.rule, metric.proxy, metric.kind) == ("cosine", True, "value")
+        assert (metric.rule, metric.proxy) == ("cosine", True)
 
     def test_several_outputs_are_compared_by_cosine(self):
         assert named(None, None, (SCORES, BOXES)).rule == "cosine"
@@ -130,12 +130,7 @@ class TestFunctions:
     def test_one_of_the_current_folder_is_found(self, module):
         name = module("def share(outputs, labels):\n    return 1.0\n")
         metric = named(f"{name}:share")
-        assert (metric.rule, metric.kind, metric.proxy, metric.higher_is_better) == (
-            "function",
-            None,
-            False,
-            True,
-        )
+        assert (metric.rule, metric.proxy, metric.higher_is_better) == ("function", False, True)
 
     def test_it_can_say_that_less_is_better(self, module):
         name = module("def gap(outputs, labels):\n    return 1.0\ngap.higher_is_better = False\n")

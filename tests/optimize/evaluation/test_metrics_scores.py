@@ -7,10 +7,10 @@ from optguide.errors import InputError, OptionError, OutputError
 from optguide.optimize.evaluation.answers import Answers
 from optguide.optimize.evaluation.metrics import Metric, score
 
-TOP = Metric("top-1", "top-k", proxy=False, kind="correct")
-AGREEMENT = Metric("top-1 agreement", "agreement", proxy=True, kind="correct")
-COSINE = Metric("cosine similarity", "cosine", proxy=True, kind="value")
-ERROR = Metric("mean error", "mean error", proxy=False, higher_is_better=False, kind="value")
+TOP = Metric("top-1", "top-k", proxy=False)
+AGREEMENT = Metric("top-1 agreement", "agreement", proxy=True)
+COSINE = Metric("cosine similarity", "cosine", proxy=True)
+ERROR = Metric("mean error", "mean error", proxy=False, higher_is_better=False)
 
 
 def answers(rows, labels=None):
@@ -28,7 +28,7 @@ class TestTop:
         assert values(TOP, answers([[1, 3, 2], [3, 1, 2], [0, 1, 2]], [1, 1, 2])) == [True, False, True]
 
     def test_among_the_best(self):
-        second = Metric("top-2", "top-k", proxy=False, kind="correct", k=2)
+        second = Metric("top-2", "top-k", proxy=False, k=2)
         assert values(second, answers([[1, 3, 2], [3, 1, 2], [3, 2, 1]], [2, 1, 1])) == [True, False, True]
 
     def test_of_equal_scores_the_first_counts_as_argmax_has_it(self):
@@ -130,7 +130,7 @@ class TestFunctions:
             (tmp_path / f"{name}.py").write_text(
                 f"import numpy as np\ndef share(outputs, labels):\n    {body}\n"
             )
-            return Metric("share", "function", proxy=False, reference=f"{name}:share")
+            return Metric(f"{name}:share", "function", proxy=False)
 
         return make
 

@@ -9,9 +9,9 @@ from optguide.optimize.evaluation.metrics import Metric
 from optguide.optimize.evaluation.quality import evaluated, samples_to_show
 from optguide.stats.accuracy import compare_accuracy
 
-TOP = Metric("top-1", "top-k", proxy=False, kind="correct")
-COSINE = Metric("cosine similarity", "cosine", proxy=True, kind="value")
-ERROR = Metric("mean error", "mean error", proxy=False, higher_is_better=False, kind="value")
+TOP = Metric("top-1", "top-k", proxy=False)
+COSINE = Metric("cosine similarity", "cosine", proxy=True)
+ERROR = Metric("mean error", "mean error", proxy=False, higher_is_better=False)
 
 
 def classified(right):
@@ -128,7 +128,7 @@ class TestWhole:
             "    said = np.array([one[0].argmax() for one in outputs])\n"
             "    return 2 * (said * labels).sum() / (said.sum() + labels.sum())\n"
         )
-        return Metric("f1", "function", proxy=False, reference="readers_f1:f1")
+        return Metric("readers_f1:f1", "function", proxy=False)
 
     def of(self, right, labels):
         outputs = [

@@ -12,6 +12,7 @@ import pytest
 from optguide.bench.variant import Variant
 from optguide.errors import EnvironmentMissing, InputError, ModelError, StorageError, UserError
 from optguide.optimize.candidate import Settings
+from optguide.optimize.data import read_data
 from optguide.optimize.model import (
     Port,
     SourceModel,
@@ -334,7 +335,7 @@ def test_shapes_can_stay_open(tmp_path, module_file):
     assert [port.shape for port in subject.ports] == [(1, None)] * 2
     assert subject.dynamic
     with pytest.raises(InputError, match="needs sizes"):
-        read_here(tmp_path / "run", module_file(body))
+        read_data(Settings(subject.name), subject)
 
 
 def test_arguments_that_are_left_out_leave_no_reference(tmp_path, module_file):

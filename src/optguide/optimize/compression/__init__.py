@@ -12,15 +12,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from optguide.bench import process
-from optguide.errors import (
-    EnvironmentMissing,
-    Failure,
-    OptGuideError,
-    OutputError,
-    StorageError,
-    UserError,
-    WorkerHung,
-)
+from optguide.errors import EnvironmentMissing, OptGuideError, StorageError, WorkerHung
 from optguide.format import estimate
 from optguide.optimize.budget import EVALUATING, LEAST_EVALUATING, LEAST_SECONDS, MAKING, larger_budget
 from optguide.optimize.candidate import PINNED, PRECISIONS, Deployment, Precision
@@ -71,14 +63,11 @@ class Compression:
         computed shows before anything else is made.
 
         :raises UserError: the metric cannot be computed.
-        :raises OutputError: the original answers with NaN or infinity.
         :raises StorageError: the disk is full.
         """
         by_precision = {artifact.precision: artifact for artifact in existing}
         for precision in (*ORIGINAL, *self.precisions):
-            if precision in by_precision:
-                continue
-            if self._is_needed(precision, by_precision):
+            if precision not in by_precision and self._is_needed(precision, by_precision):
                 slowest = max((artifact.seconds for artifact in existing), default=0.0)
                 return self._evaluated(self._made(precision, slowest))
         return None
@@ -109,30 +98,14 @@ class Compression:
             hint = larger_budget(self.job.settings.budget, MORE * max(slowest, LEAST_MAKING))
             return Artifact(precision, why_not=f"The budget left no time to make it. {hint}")
         self.report(f"making {PRECISIONS[precision]}")
-        try:
-            return make(precision, self.job, self.folder, seconds)
-        except (StorageError, UserError):
-            raise
-        except Failure as error:
-            return Artifact(precision, why_not=error.message)
+        return make(precision, self.job, self.folder, seconds)
 
     def _evaluated(self, artifact: Artifact) -> Artifact:
+        """Evaluated with many inferences at once, and where it is wrong so, one at a time."""
         if self.job.metric is None or not artifact.file:
             return artifact
         seconds = max(LEAST_EVALUATING, EVALUATING * self.remaining())
         self.report(f"evaluating {PRECISIONS[artifact.precision]}")
-        try:
-            return self._under_either(artifact, seconds)
-        except StorageError:
-            raise
-        except OptGuideError as error:
-            if artifact.precision in ORIGINAL and isinstance(error, (UserError, OutputError)):
-                raise
-            note = f"{artifact.note} Its answers could not be evaluated: {error.message}".strip()
-            return replace(artifact, note=note)
-
-    def _under_either(self, artifact: Artifact, seconds: float) -> Artifact:
-        """Evaluated with many inferences at once, and where it is wrong so, one at a time."""
         evaluated = evaluate(artifact, self.job, self.folder, seconds)
         if artifact.precision == "f32" or not (fault := _fault(evaluated)):
             return evaluated

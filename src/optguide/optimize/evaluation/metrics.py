@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 import math
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -48,28 +48,23 @@ _CONVENTION = (
 class Metric:
     """How to score the answers of a model, as plain data.
 
-    :param name: name in reports.
+    :param name: name in reports; of the reader's own function, its ``package.module:function``.
     :param proxy: whether it compares with the answers of the 32-bit model instead of with labels.
-    :param kind: form of a result: ``"correct"`` right or wrong per sample, ``"value"`` a number per sample,
-        ``"whole"`` one number for all samples. ``None`` for a function, whose first result decides.
     :param output: index of the output that is scored; cosine compares all outputs, and a function gets them.
     :param k: how many of the highest scores top-k looks at.
-    :param reference: the user's own ``package.module:function``.
     """
 
     name: str
     rule: Rule
     proxy: bool
     higher_is_better: bool = True
-    kind: Kind | None = None
     output: int = 0
     k: int = 1
-    reference: str = ""
 
 
 @dataclass(frozen=True)
 class Scores:
-    """What a metric gives.
+    """What a metric gives: right or wrong per row, a number per sample, or one number for all samples.
 
     :param values: booleans for ``"correct"``, one per row of a batch; numbers for ``"value"``, one per
         sample; a single number for ``"whole"``.
@@ -99,13 +94,19 @@ def resolve(settings: Settings, data: Data, model: SourceModel) -> Metric:
         return _proxy(model) if data.labels is None else _labelled_metric(data.labels, model)
     if data.random:
         raise OptionError(f"The metric {name} has no samples to score.", "Give samples with --data as well.")
-    if references.is_reference(name):
-        return _of_function(name)
-    return _named(name, data, model)
+    if not references.is_reference(name):
+        return _named(name, data, model)
+    higher_is_better = process.call(
+        f"{__name__}:{describe.__name__}",
+        {"reference": name},
+        seconds=_IMPORT_SECONDS,
+        activity=f"importing {name}",
+    )
+    return Metric(name, "function", proxy=False, higher_is_better=higher_is_better)
 
 
-def describe(reference: str) -> dict[str, Any]:
-    """What :func:`resolve` has to know about a function; called in a process of its own."""
+def describe(reference: str) -> bool:
+    """Whether a higher value of the reader's function is better; called in a process of its own."""
     function = references.function(reference, OptionError)
     better: Any = getattr(function, "higher_is_better", None)
     name = reference.rpartition(":")[2].rpartition(".")[2]
@@ -114,17 +115,7 @@ def describe(reference: str) -> dict[str, Any]:
             f"The metric {reference} does not say whether a higher value is better.",
             f"Write {name}.higher_is_better = False below the function, or True.",
         )
-    return {"higher_is_better": better is None or bool(better)}
-
-
-def _of_function(reference: str) -> Metric:
-    description = process.call(
-        f"{__name__}:{describe.__name__}",
-        {"reference": reference},
-        seconds=_IMPORT_SECONDS,
-        activity=f"importing {reference}",
-    )
-    return Metric(reference, "function", proxy=False, reference=reference, **description)
+    return better is None or bool(better)
 
 
 def _named(name: str, data: Data, model: SourceModel) -> Metric:
@@ -164,7 +155,7 @@ def _labelled_metric(labels: Array, model: SourceModel) -> Metric:
     if not np.isin(labels, (0, 1)).all():
         return metric
     if math.prod(labels.shape[1:]) == 1 and is_probability(_graph(model), metric.output):
-        return Metric("top-1", "top-k", proxy=False, kind="correct", output=metric.output)
+        return Metric("top-1", "top-k", proxy=False, output=metric.output)
     raise OptionError(
         f"Labels are 0 and 1 only, and the output {model.outputs[metric.output].name} does not end in a "
         "sigmoid, so it is open whether they are classes or values.",
@@ -215,15 +206,15 @@ def _top_k(output: int, k: int, model: SourceModel) -> Metric:
             "Use a smaller k, such as top-1.",
         )
     several = f" of {model.outputs[output].name}" if len(class_outputs(model)) > 1 else ""
-    return Metric(f"top-{k}{several}", "top-k", proxy=False, kind="correct", output=output, k=k)
+    return Metric(f"top-{k}{several}", "top-k", proxy=False, output=output, k=k)
 
 
 def _agreement(output: int) -> Metric:
-    return Metric("top-1 agreement", "agreement", proxy=True, kind="correct", output=output)
+    return Metric("top-1 agreement", "agreement", proxy=True, output=output)
 
 
 def _cosine() -> Metric:
-    return Metric("cosine similarity", "cosine", proxy=True, kind="value")
+    return Metric("cosine similarity", "cosine", proxy=True)
 
 
 def _mean_error(labels: Array, model: SourceModel) -> Metric:
@@ -231,9 +222,7 @@ def _mean_error(labels: Array, model: SourceModel) -> Metric:
     numbers = math.prod(labels.shape[1:])
     for index, port in enumerate(model.outputs):
         if None in port.shape or math.prod(size or 1 for size in port.shape) == numbers:
-            return Metric(
-                "mean error", "mean error", proxy=False, higher_is_better=False, kind="value", output=index
-            )
+            return Metric("mean error", "mean error", proxy=False, higher_is_better=False, output=index)
     raise OptionError(
         f"Labels with {numbers} number(s) per sample fit no output of the model: {_listing(model.outputs)}.",
         "Name a metric of your own with --metric package.module:function, or leave the labels out.",
@@ -356,32 +345,29 @@ def _absolute_error(output: Array, label: Array, index: int) -> float:
 
 
 def _function_scores(metric: Metric, answers: Answers) -> Scores:
-    returned = _called(references.function(metric.reference, OptionError), metric.reference, answers)
+    function = references.function(metric.name, OptionError)
+    try:
+        returned = function(answers.outputs, answers.labels)
+    except Exception as error:  # the user's own code may raise anything
+        raise OptionError(f"The metric {metric.name} raised {described(error)}.", _CONVENTION) from error
     values = np.asarray(None)
     with contextlib.suppress(TypeError, ValueError):  # a type that NumPy lacks, or rows of different lengths
         values = np.asarray(returned)
     if values.dtype.kind not in "biuf":
         raise OptionError(
-            f"The metric {metric.reference} returned {type(returned).__name__} and no numbers.", _CONVENTION
+            f"The metric {metric.name} returned {type(returned).__name__} and no numbers.", _CONVENTION
         )
     if values.ndim > 1 or (values.ndim == 1 and len(values) != len(answers)):
         raise OptionError(
-            f"The metric {metric.reference} returned an array of shape {list(values.shape)} for "
+            f"The metric {metric.name} returned an array of shape {list(values.shape)} for "
             f"{len(answers)} samples.",
             _CONVENTION,
         )
     if not np.isfinite(values).all():
         value = "NaN" if np.isnan(values).any() else "infinity"
         raise OptionError(
-            f"The metric {metric.reference} returned {value}.", "Look for divisions by zero and empty means."
+            f"The metric {metric.name} returned {value}.", "Look for divisions by zero and empty means."
         )
     if values.ndim == 0:
         return Scores("whole", values.astype(np.float64)[None])
     return Scores("correct", values) if values.dtype == bool else Scores("value", values.astype(np.float64))
-
-
-def _called(function: Callable[..., Any], name: str, answers: Answers) -> Any:
-    try:
-        return function(answers.outputs, answers.labels)
-    except Exception as error:  # the user's own code may raise anything
-        raise OptionError(f"The metric {name} raised {described(error)}.", _CONVENTION) from error

@@ -116,7 +116,7 @@ def read_source_model(settings: Settings, folder: Path) -> SourceModel:
     """Read the model of ``settings`` in a process of its own, and write ``f32.xml`` into ``folder``.
 
     :raises ModelError: the model is missing, corrupt, not supported, or would need unpickling.
-    :raises InputError: ``settings.shapes`` do not fit, or random data meets a dynamic shape.
+    :raises InputError: ``settings.shapes`` do not fit, or do not settle how many dimensions an input has.
     """
     runtime = "torch" if is_reference(settings.model) else "openvino"
     check_model(settings.model, runtime, allow_pickle=settings.allow_pickle)
@@ -142,7 +142,7 @@ def read_as_json(settings: Mapping[str, Any], folder: str) -> dict[str, Any]:
     _reject_unusable(model, config.model)
     _name_ports(model)
     reshape(model, config.shapes)
-    _reject_open_sizes(model, is_random=config.data is None)
+    _reject_open_rank(model)
     file = Path(folder, "f32.xml")
     write_ir(model, file)
     return encode(
@@ -167,13 +167,9 @@ def _reject_unusable(model: Any, name: str) -> None:
         )
     for port in ports_of(model.inputs):
         if numpy_type(port) is None:
+            takes = f"elements of type {port.dtype}, which NumPy does not have"
             raise ModelError(
-                f"Input {port.name!r} of the model takes "
-                + (
-                    "text."
-                    if port.dtype == "str"
-                    else f"elements of type {port.dtype}, which NumPy does not have."
-                ),
+                f"Input {port.name!r} of the model takes {'text' if port.dtype == 'str' else takes}.",
                 "Use a model whose inputs are numbers, and do the conversion before it.",
             )
 
@@ -186,18 +182,13 @@ def _name_ports(model: Any) -> None:
                 port.get_tensor().set_names({described.name})
 
 
-def _reject_open_sizes(model: Any, *, is_random: bool) -> None:
-    """Raise for sizes that nothing settles; for random data that is any but the batch, which is then one."""
-    for index, port in enumerate(ports_of(model.inputs)):
-        if model.inputs[index].partial_shape.rank.is_dynamic:
+def _reject_open_rank(model: Any) -> None:
+    """Raise for an input whose number of dimensions nothing settles."""
+    for port, described in zip(model.inputs, ports_of(model.inputs), strict=True):
+        if port.partial_shape.rank.is_dynamic:
             raise InputError(
-                f"Input {port.name!r} takes any number of dimensions.",
-                f"Choose a shape, as in --shape {port.name}=1,128.",
-            )
-        if is_random and None in port.shape[1:]:
-            raise InputError(
-                f"Input {port.name!r} takes {port}, for which random data needs sizes.",
-                f"Pass them, as in --shape {port.example}, or --data with real samples.",
+                f"Input {described.name!r} takes any number of dimensions.",
+                f"Choose a shape, as in --shape {described.name}=1,128.",
             )
 
 

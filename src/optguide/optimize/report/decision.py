@@ -6,18 +6,19 @@ How it writes numbers and times is at the end.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Literal
 
 from optguide import format as fmt
 from optguide.optimize.outcome import Outcome, RaceRound, Speed, Standing, Status
-from optguide.stats.estimate import Estimate
+from optguide.stats.estimate import Estimate, Relation
 
 MISSING = "\N{EN DASH}"
 
 Kind = Literal["change", "keep", "limit", "nothing"]
+State = Literal["better", "worse", "unclear"]
 
 ENDED = {
     "budget spent": "the budget was spent",
@@ -39,6 +40,8 @@ STATUSES: dict[Status, tuple[str, str]] = {
 }
 """How a status looks: its class on the page, and a mark for those who see no colours."""
 
+_GAINS: Mapping[Relation, State] = {"above": "better", "below": "worse"}
+
 AXIS_WIDTH = 132.0
 AXIS_MARGIN = 6.0
 FARTHEST = 2.0
@@ -55,7 +58,7 @@ class Gain:
     value: str
     interval: str
     text: str
-    state: Literal["better", "worse", "unclear"]
+    state: State
 
 
 @dataclass(frozen=True)
@@ -139,16 +142,8 @@ def _gains(outcome: Outcome) -> Iterator[Gain]:
     measure = "as fast as" if goal == "latency" else "the throughput of"
     for key, other in others.items():
         if (ratio := outcome.decision.delivered.get(key)) is not None:
-            yield Gain(*value_and_interval(ratio), f"{measure} {other}", _state(ratio))
-
-
-def _state(ratio: Estimate) -> Literal["better", "worse", "unclear"]:
-    match ratio.relation(1, 1):
-        case "above":
-            return "better"
-        case "below":
-            return "worse"
-    return "unclear"
+            state = _GAINS.get(ratio.relation(1, 1), "unclear")
+            yield Gain(*value_and_interval(ratio), f"{measure} {other}", state)
 
 
 def confirmation_rows(outcome: Outcome) -> tuple[ConfirmationRow, ...]:
@@ -225,15 +220,10 @@ def untried(outcome: Outcome) -> tuple[str, ...]:
 
 
 def whiskers(ratios: Sequence[Estimate | None]) -> tuple[Whisker | None, ...]:
-    """Each ratio on one logarithmic axis around one."""
-    reach = _reach(ratio for ratio in ratios if ratio is not None)
+    """Each ratio on one logarithmic axis around one, which holds all intervals up to :data:`FARTHEST`."""
+    ends = [end for ratio in ratios if ratio for end in (ratio.low, ratio.high) if 0 < end < math.inf]
+    reach = min(max([*(abs(math.log(end)) for end in ends), math.log(1.05)]), math.log(FARTHEST))
     return tuple(None if ratio is None else _whisker(ratio, reach) for ratio in ratios)
-
-
-def _reach(ratios: Iterable[Estimate]) -> float:
-    """Half the length of the axis as a logarithm: all intervals, up to a factor of :data:`FARTHEST`."""
-    ends = [end for ratio in ratios for end in (ratio.low, ratio.high) if 0 < end < math.inf]
-    return min(max([*(abs(math.log(end)) for end in ends), math.log(1.05)]), math.log(FARTHEST))
 
 
 def _whisker(ratio: Estimate, reach: float) -> Whisker:

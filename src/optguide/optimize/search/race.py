@@ -59,7 +59,7 @@ def race(
     rounds: Sequence[RaceRound] = (),
     most: int | None = None,
     record: Callable[[RaceRound], None] = lambda race_round: None,
-    progress: Callable[[str, float], None] = lambda title, done: None,
+    progress: Callable[[str], None] = lambda title: None,
     seed: int = 0,
 ) -> tuple[RaceRound, ...]:
     """Run the race, or what is left of it.
@@ -70,7 +70,7 @@ def race(
     :param rounds: rounds that were run before, without the confirmation; they are not repeated.
     :param most: rounds to run beside those; as many as there is time for by default.
     :param record: called with every round as it ends.
-    :param progress: called with the title of a round as it begins, and the share of ``seconds`` spent.
+    :param progress: called with the title of a round as it begins.
     :returns: all rounds, those given first.
     :raises Busy: another measurement holds the machine.
     """
@@ -80,7 +80,7 @@ def race(
         plan = next_round(done, context, left=left, of=seconds)
         if plan is None:
             break
-        progress(plan.title, 1 - left / seconds)
+        progress(plan.title)
         done.append(_run(plan, context, _fastest(plan.candidates, context.rules), seed + len(done)))
         record(done[-1])
     return tuple(done)
