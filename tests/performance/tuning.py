@@ -13,8 +13,7 @@ from rich.table import Table
 from optguide import Budget, Variant, measure
 from optguide.bench.result import SessionResult
 from optguide.errors import NotEnoughSamples
-from optguide.optimize.candidate import Candidate, Goal
-from optguide.optimize.candidate import Settings
+from optguide.optimize.candidate import Candidate, Goal, Settings
 from optguide.optimize.data import read_data, write_inputs
 from optguide.optimize.model import decode
 from optguide.optimize.outcome import Outcome

@@ -80,7 +80,8 @@ class Run:
         artifact = next(a for a in self.state.artifacts if a.precision == candidate.precision)
         if not artifact.file:
             raise ModelError(artifact.why_not or "It could not be made.")
-        return self.prepared.variant(candidate, self.store.folder / artifact.file)
+        inputs = self.prepared.inputs(candidate.deployment.batch)
+        return candidate.variant(str(self.store.folder / artifact.file), inputs, self.state.settings.device)
 
     def optional(self, name: str, seconds: float, measure: Callable[[float], T]) -> T | None:
         """Measure something that the decision does not need; if it fails, the state says so.

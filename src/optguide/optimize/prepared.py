@@ -57,14 +57,6 @@ class Prepared:
             self._inputs[batch] = write_inputs(self.data, self.subject, self._folder, batch)
         return self._inputs[batch]
 
-    def variant(self, candidate: Candidate, file: Path) -> Variant:
-        """How to run a candidate.
-
-        :param file: the model in its precision.
-        :raises InputError: as :meth:`inputs`.
-        """
-        return candidate.variant(str(file), self.inputs(candidate.deployment.batch), self.settings.device)
-
     def references(self) -> list[Variant]:
         """The model in its own framework, where it came from one."""
         reference = self.subject.reference
@@ -77,7 +69,7 @@ class Prepared:
     def _look(self) -> Space:
         goal, device = self.settings.goal, self.settings.device
         hint = hint_for(goal)
-        with WorkerProcess(self.variant(hint, self.subject.file)) as worker:
+        with WorkerProcess(hint.variant(str(self.subject.file), self.inputs(None), device)) as worker:
             chosen = worker.load()["effective"]
         streams = _number(chosen.get("NUM_STREAMS"))
         threads = _number(chosen.get("INFERENCE_NUM_THREADS"))

@@ -145,7 +145,7 @@ def add_outcome(record: Recording, prefix: str, outcome: Outcome) -> None:
             record.add(f"{prefix}.over_{key}", ratio, label=label, evidence=evidence, above="faster")
         else:
             record.unavailable(f"{prefix}.over_{key}", _why_not(key, outcome))
-    precision = decision.standing(decision.winner).candidate.precision
+    precision = decision.standings[0].candidate.precision
     quality = next(
         (artifact.quality for artifact in state.artifacts if artifact.precision == precision), None
     )

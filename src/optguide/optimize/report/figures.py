@@ -145,7 +145,7 @@ def load(outcome: Outcome) -> Iterator[tuple[str, Picture]]:
         yield (
             name,
             _drawn(
-                partial(plots.load_curve, points, limit and limit.milliseconds, highest=highest),
+                partial(plots.load_curve, points, limit.milliseconds if limit else None, highest=highest),
                 alt=f"Latency percentiles of {name} at {len(points)} offered rates; the values are below.",
                 caption=f"{name}. Latency counts from the moment a request was due, waiting included.",
             ),
