@@ -8,7 +8,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from optguide.errors import InputError, NotEnoughSamples
-from optguide.stats.accuracy import accuracy, compare_accuracy, mean_of_samples, over_trainings
+from optguide.stats.accuracy import accuracy, compare_accuracy, mean_of_samples
 
 DIFFICULTY = (0.1, 3.0)  # of a beta distribution: most samples are easy, a few are hard for every training
 WRONG = DIFFICULTY[0] / sum(DIFFICULTY)
@@ -187,21 +187,10 @@ def test_mean_of_samples():
         mean_of_samples([0.5] * 19, "")
 
 
-def test_over_trainings():
-    found = over_trainings([0.97, 0.98, 0.99], "share")
-    assert found.value == pytest.approx(0.98)
-    assert found.high - found.value == pytest.approx(4.303 * 0.01 / 3**0.5, rel=1e-3)
-    for too_few in ([0.97], []):
-        with pytest.raises(NotEnoughSamples) as caught:
-            over_trainings(too_few, "share")
-        assert "two seeds" in caught.value.remedy
-
-
-@pytest.mark.parametrize("mean", [mean_of_samples, over_trainings])
 @pytest.mark.parametrize(
     "values", [[0.5, float("nan")], [0.5, float("inf")], [[0.5]], 0.5, ["a"], [None], [[1], [1, 2]]]
 )
-def test_values_that_are_no_numbers_are_refused(mean, values):
+def test_values_that_are_no_numbers_are_refused(values):
     with pytest.raises(InputError) as caught:
-        mean(values, "share")
+        mean_of_samples(values, "share")
     assert caught.value.remedy

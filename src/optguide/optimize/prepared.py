@@ -11,7 +11,7 @@ from optguide.bench.process import WorkerProcess
 from optguide.bench.streams import Setting
 from optguide.bench.variant import Variant
 from optguide.machine import Machine
-from optguide.optimize.candidate import BATCHES, DEFAULT, Candidate, Settings, Space, hint_for, space_of
+from optguide.optimize.candidate import BATCHES, DEFAULT, Settings, Space, hint_for, space_of
 from optguide.optimize.data import Data, read_data, write_inputs
 from optguide.optimize.evaluation.metrics import Metric, resolve
 from optguide.optimize.model import SourceModel

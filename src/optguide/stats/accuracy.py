@@ -19,7 +19,6 @@ nothing about the difference. Methods:
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import NormalDist
 from typing import Any, Literal
@@ -146,25 +145,6 @@ def mean_of_samples(values: npt.ArrayLike, unit: str) -> Estimate:
         )
         low, high = float(done.confidence_interval.low), float(done.confidence_interval.high)
     return Estimate(mean, low, high, unit, array.size, "mean, BCa bootstrap over samples")
-
-
-def over_trainings(values: Sequence[float], unit: str) -> Estimate:
-    """Mean over trainings that differ in their seed, with Student's interval.
-
-    Of two trainings the interval is more than six times as wide as of three with the same spread.
-
-    :raises NotEnoughSamples: fewer than two trainings, which have no spread.
-    :raises InputError: a value that is no finite number.
-    """
-    array = _numbers(values)
-    if array.size < 2:
-        raise NotEnoughSamples(
-            "A single training says nothing about the spread between trainings.",
-            "Train with two seeds or more; three give a usable interval.",
-        )
-    mean, error = float(array.mean()), float(array.std(ddof=1)) / math.sqrt(array.size)
-    half = student(array.size - 1) * error
-    return Estimate(mean, mean - half, mean + half, unit, array.size, "mean over trainings, Student's t")
 
 
 def _matched(lost: int, won: int, n: int, *, differs: bool) -> Estimate:

@@ -164,8 +164,8 @@ def _raw_samples(settings: Settings, model: SourceModel) -> RawSamples:
         if path.suffix.lower() not in (".npz", ".npy"):
             raise InputError(f"{path.name} is no .npz.", _FORMS)
         return sources.read_file(path, model.ports)
-    if sources.has_arrays(path):
-        return sources.read_folder(path, model.ports)
+    if (raw := sources.read_folder(path, model.ports)) is not None:
+        return raw
     if images.has_pictures(path):
         return images.read_images(path, model)
     raise InputError(f"The folder {path} holds no arrays and no pictures.", _FORMS)

@@ -76,14 +76,10 @@ def read_file(path: Path, ports: Sequence[Port]) -> RawSamples:
     return RawSamples(ArrayRows(owned, ports), labels, classes=class_names(path.parent))
 
 
-def has_arrays(folder: Path) -> bool:
-    """Whether ``folder`` holds samples as ``.npy`` or ``.npz``."""
-    return bool(_sample_files(folder, ".npy") or _sample_files(folder, ".npz"))
-
-
-def read_folder(folder: Path, ports: Sequence[Port]) -> RawSamples:
+def read_folder(folder: Path, ports: Sequence[Port]) -> RawSamples | None:
     """A folder with one ``.npy`` per input, or one ``.npz`` (or ``.npy``, for a single input) per sample.
 
+    :return: ``None`` where it holds neither.
     :raises InputError: its files are not those of the inputs, or it holds both kinds.
     """
     npy, npz = _sample_files(folder, ".npy"), _sample_files(folder, ".npz")
@@ -91,6 +87,8 @@ def read_folder(folder: Path, ports: Sequence[Port]) -> RawSamples:
         raise InputError(
             f"{folder} holds samples as .npy and as .npz.", "Keep one kind in the folder, and labels.npy."
         )
+    if not npy and not npz:
+        return None
     whole = _files_by_port(npy, ports)
     if whole is not None:
         rows = ArrayRows({name: load_npy(file) for name, file in whole.items()}, ports)

@@ -90,8 +90,11 @@ def resolve(settings: Settings, data: Data, model: SourceModel) -> Metric:
         or outputs than there are, or a metric is named where all data is random.
     """
     name = settings.metric
+    if name is None and data.labels is not None:
+        return _labelled_metric(data.labels, model)
     if name is None:
-        return _proxy(model) if data.labels is None else _labelled_metric(data.labels, model)
+        is_classifier = len(model.outputs) == 1 and classes(model.outputs[0]) and classifies(_graph(model))
+        return _agreement(0) if is_classifier else _cosine()
     if data.random:
         raise OptionError(f"The metric {name} has no samples to score.", "Give samples with --data as well.")
     if not references.is_reference(name):
@@ -166,12 +169,6 @@ def _labelled_metric(labels: Array, model: SourceModel) -> Metric:
 def _are_classes(labels: Array, model: SourceModel) -> bool:
     """Whether labels are one integer per input."""
     return labels.dtype.kind in "iub" and labels.shape[1:] in ((), (1,), (model.batch,))
-
-
-def _proxy(model: SourceModel) -> Metric:
-    """The metric for data without labels where none is named."""
-    is_classifier = len(model.outputs) == 1 and classes(model.outputs[0]) and classifies(_graph(model))
-    return _agreement(0) if is_classifier else _cosine()
 
 
 def _graph(model: SourceModel) -> openvino.Model:

@@ -100,7 +100,7 @@ def _by_sample(
     """Value and loss of a metric that gives a result for each sample."""
     if in_points:
         return accuracy(after), compare_accuracy("32-bit floats", before, metric.name, after).drop
-    return _mean(after, metric), _relative_loss(before, after, metric.higher_is_better)
+    return _mean(after, metric), _relative_loss(before, after, metric)
 
 
 def samples_to_show(limit: float) -> int | None:
@@ -148,11 +148,13 @@ def _mean(values: Array, metric: Metric) -> Estimate:
     return Estimate(float(values.mean()), low, high, "", values.size, f"mean {metric.name}, {method}")
 
 
-def _relative_loss(before: Array, after: Array, higher_is_better: bool) -> Estimate | None:
+def _relative_loss(before: Array, after: Array, metric: Metric) -> Estimate | None:
     """The loss of the mean as a share of the original's mean; ``None`` where that mean may be zero."""
-    if not before.any() or (before.min() < 0 < before.max() and _may_be_zero(before)):
+    if not before.any():
         return None
-    sign = 1.0 if higher_is_better else -1.0
+    if before.min() < 0 < before.max() and _mean(before, metric).relation(0, 0) not in ("below", "above"):
+        return None
+    sign = 1.0 if metric.higher_is_better else -1.0
     lost, size = sign * (before - after), np.sign(before.mean()) * before
     if not lost.any():
         half = _imagined_share(lost.size) * float(np.abs(size).max() / size.mean())
@@ -160,11 +162,6 @@ def _relative_loss(before: Array, after: Array, higher_is_better: bool) -> Estim
     value = float(lost.mean() / size.mean())
     low, high, method = _ratio_interval(lost, size)
     return Estimate(value, low, high, "share", lost.size, f"loss of the mean, {method}")
-
-
-def _may_be_zero(values: Array) -> bool:
-    low, high, _ = _ratio_interval(values, np.ones_like(values))
-    return low <= 0 <= high
 
 
 def _ratio_interval(numerators: Array, denominators: Array) -> tuple[float, float, str]:
