@@ -39,6 +39,7 @@ def test_rates_that_are_found_and_a_limit(optguide, model, monkeypatch):
     monkeypatch.setattr(load_search, "SHORTEST", 0.5)
     monkeypatch.setattr(load_search, "SHARES", (0.2, 1.5))
     monkeypatch.setattr(load_search, "REFINEMENTS", 1)
+    monkeypatch.setattr(load_search, "CAPACITY_SECONDS", 1.0)
     found = optguide(
         "load", f"{model}@name=[red]a", "--hint", "throughput", "--seconds", "1s", "--slo", "p50=1s"
     )

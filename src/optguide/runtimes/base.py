@@ -256,14 +256,11 @@ class Runner(ABC, Generic[Settings]):
 
         :raises InputError: they are not.
         """
-        sizes: list[int | None] = list(port.shape if shape is None else shape)
-        axis = port.batch_axis
-        if axis is not None and sizes[axis : axis + 1] == [None] and max(len(sizes), len(self.ports)) > 1:
-            sizes[axis] = 1
+        chosen = port if shape is None else replace(port, shape=shape)
+        closed = chosen.closed(alone=len(self.ports) == 1)
+        if closed != chosen:
             self.note("The batch is open and was set to 1.")
-        if None in sizes:
-            raise dynamic_shape(port)
-        return replace(port, shape=tuple(sizes))
+        return closed
 
     def frames(self, outputs: Outputs) -> tuple[int, str]:
         """How many inputs one call processes, and what tells so.
@@ -335,15 +332,6 @@ def misfit(cause: str) -> InputError:
     return InputError(
         f"The inputs do not fit the model: {cause}",
         "Check shapes and element types of --inputs, or the --shape of random ones.",
-    )
-
-
-def dynamic_shape(port: Port) -> InputError:
-    """The error for an input without a static shape, where there are no inputs that have one."""
-    sizes = ",".join("?" if size is None else str(size) for size in port.shape)
-    return InputError(
-        f"Input {port.name!r} has the dynamic shape [{sizes}].",
-        f"Pass a static one, such as --shape {port.example}, or --inputs with real data.",
     )
 
 

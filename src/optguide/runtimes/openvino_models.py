@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from optguide.errors import EnvironmentMissing, InputError, ModelError
-from optguide.runtimes.base import dynamic_shape, installed
+from optguide.runtimes.base import installed
 from optguide.runtimes.openvino_errors import not_read, telling_line
 from optguide.runtimes.ports import Port, Shape, all_names, match_shapes
 
@@ -137,22 +137,13 @@ def close_batch(model: Any) -> bool:
     :raises InputError: an input has another open size, or a layer does not allow a batch of one.
     """
     shapes = {}
-    for index, port in enumerate(ports_of(model.inputs)):
-        sizes = list(port.shape)
-        if None not in sizes:
-            continue
-        axis = port.batch_axis
-        # A single vector that is open is a signal or a text rather than a batch of numbers.
-        if (
-            axis is None
-            or model.inputs[index].partial_shape.rank.is_dynamic
-            or (len(sizes) == 1 == len(model.inputs))
-        ):
-            raise dynamic_shape(port)
-        sizes[axis] = 1
-        if None in sizes:
-            raise dynamic_shape(port)
-        shapes[index] = sizes
+    ports = ports_of(model.inputs)
+    for index, port in enumerate(ports):
+        if model.inputs[index].partial_shape.rank.is_dynamic:
+            raise port.dynamic()
+        closed = port.closed(alone=len(ports) == 1)
+        if closed != port:
+            shapes[index] = list(closed.shape)
     _reshape(model, shapes, "a batch of 1")
     return bool(shapes)
 

@@ -8,7 +8,7 @@ name is misspelt are not.
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Generic, TypeVar
 
 from optguide.errors import InputError
@@ -47,6 +47,27 @@ class Port:
         if self.layout:
             return self.layout.find("N") if "N" in self.layout else None
         return 0 if self.shape else None
+
+    def closed(self, *, alone: bool) -> Port:
+        """The port with an open batch set to one.
+
+        :param alone: it is the only one. A single vector that is open is then a signal or a text rather than
+            a batch of numbers, and is not closed.
+        :raises InputError: another size is open.
+        """
+        sizes, axis = list(self.shape), self.batch_axis
+        if axis is not None and sizes[axis : axis + 1] == [None] and not (alone and len(sizes) == 1):
+            sizes[axis] = 1
+        if None in sizes:
+            raise self.dynamic()
+        return replace(self, shape=tuple(sizes))
+
+    def dynamic(self) -> InputError:
+        """The error for an open size, where there are no inputs that have one."""
+        return InputError(
+            f"Input {self.name!r} has the dynamic shape {str(self).partition(' ')[2]}.",
+            f"Pass a static one, such as --shape {self.example}, or --inputs with real data.",
+        )
 
     @property
     def example(self) -> str:
