@@ -44,6 +44,10 @@ COMMANDS = {
         "List the guide's claims with their verdicts, or try them on your own model.",
     ),
     "compare": ("optguide.cli.compare:compare", "Compare models, or one model under several settings."),
+    "diagnose": (
+        "optguide.cli.diagnose:diagnose",
+        "Say why a model is slow as you run it, and what would make it faster here.",
+    ),
     "first-inference": (
         "optguide.cli.first_inference:first_inference",
         "Measure the time from a fresh process to the first result, stage by stage, and memory.",

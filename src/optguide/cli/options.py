@@ -174,9 +174,9 @@ settings_options = _together(
     ),
     _setting(
         "--feed",
-        type=click.Choice(["each", "preset"]),
-        help="Hand inputs over with each inference, as an application does (the default), or set them once,"
-        " as benchmark_app does.",
+        type=click.Choice(["each", "copied", "preset"]),
+        help="Hand inputs over with each inference, as an application does (the default), let the call copy"
+        " them, as infer() does unless it is told to share them, or set them once, as benchmark_app does.",
     ),
     _setting(
         "--steps",

@@ -44,8 +44,9 @@ class OpenVINO(Runtime):
         is an ``AsyncInferQueue`` of that size; ``0`` is a queue of the size the device calls optimal.
     :param shapes: input name to static shape, applied before compilation.
     :param batch: batch size to reshape to; ``None`` leaves the model's.
-    :param feed: ``"each"`` hands the inputs over with every call, as an application does;
-        ``"preset"`` sets them once, as ``benchmark_app`` does.
+    :param feed: ``"each"`` hands the inputs over with every call, as an application does; ``"copied"`` lets a
+        synchronous call copy them, as ``infer`` does unless it is told to share them; ``"preset"`` sets them
+        once, as ``benchmark_app`` does.
     :param cache_dir: folder of the model cache.
     :param single_call: hand the file to ``compile_model`` instead of reading it first; it is then read only
         if the model cache does not have it.
@@ -72,7 +73,7 @@ class OpenVINO(Runtime):
         "batch": (),
         "threads": (),
         "shape": (),
-        "feed": ("each", "preset"),
+        "feed": ("each", "copied", "preset"),
         "steps": (),
     }
 
@@ -96,7 +97,7 @@ class OpenVINO(Runtime):
                 "Use a number from 1, or 0 for the device's optimal number.",
             )
         if self.feed not in self.keys["feed"]:
-            raise OptionError(f"feed={self.feed} is not possible.", "Use each or preset.")
+            raise OptionError(f"feed={self.feed} is not possible.", f"Use {', '.join(self.keys['feed'])}.")
         texts = {key: str(value) for key, value in self.properties.items()}
         object.__setattr__(self, "properties", texts)
 
@@ -296,7 +297,8 @@ class OpenVINORunner(Runner[OpenVINO]):
 
     def _sequence(self, request: Any, feeds: Sequence[Any]) -> Callable[[], Any]:
         """One inference after another; ``None`` leaves the inputs that the request has."""
-        calls = [partial(request.infer, feed, share_inputs=True) for feed in feeds]
+        shared = self.settings.feed != "copied"
+        calls = [partial(request.infer, feed, share_inputs=shared) for feed in feeds]
         if not self.stateful:
             return calls[0]
 

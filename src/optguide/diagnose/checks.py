@@ -1,0 +1,202 @@
+"""The checks: each looks at the facts of a deployment and says which remedies are worth a trial."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+from optguide import format as fmt
+from optguide.bench.variant import Variant
+from optguide.diagnose.diagnosis import Question, Symptom, Trial
+from optguide.diagnose.subject import Subject
+
+
+@dataclass(frozen=True)
+class Check:
+    """One thing to look at.
+
+    :param ask: says what to try, from the facts or from a measurement of its own.
+    :param seconds: of that measurement.
+    """
+
+    symptom: Symptom
+    ask: Callable[[Subject], Question]
+    seconds: Callable[[Subject], float] = lambda _: 0.0
+
+
+PRECISION = Symptom("Computing in 32-bit floats", "optimize/choose")
+IDLE = Symptom("Many inputs, but cores are half idle", "deploy/performance-hints")
+THREADS = Symptom("Fewer or more threads than cores", "deploy/streams-and-threads")
+COPIES = Symptom("An own loop slower than benchmark_app", "deploy/copies")
+TINY = Symptom("A tiny model with long calls", "deploy/copies")
+SETTINGS = Symptom("A setting that costs", "deploy/device-tuning")
+
+SHAPES = Symptom("Slow whenever the input size changes", "deploy/dynamic-shapes")
+STATE = Symptom("Slower from call to call", "deploy/dynamic-shapes")
+
+LARGE = 2**20
+"""Bytes of inputs from which on copying them is looked at as such."""
+
+TINY_SECONDS = 1e-3
+"""A shorter call is one in which Python and the handing over count."""
+
+
+def precision(subject: Subject) -> Question:
+    """A precision that was pinned, against the one that the device takes by itself."""
+    keys = ("INFERENCE_PRECISION_HINT", "EXECUTION_MODE_HINT")
+    effective, default = subject.facts.effective.get(keys[0], ""), subject.facts.default_precision
+    if not effective or not default:
+        return Question(PRECISION, "The device does not tell its inference precision.")
+    if effective == default:
+        return Question(PRECISION, f"It computes in {effective}, which the device takes by itself.")
+    evidence = f"It computes in {effective}, and the device would take {default}."
+    variant = subject.without(f"in {default}", *keys)
+    remedy = (
+        f"Leave INFERENCE_PRECISION_HINT and EXECUTION_MODE_HINT to the device, which takes {default};"
+        " compare the answers before."
+    )
+    return Question(PRECISION, evidence, (Trial(remedy, variant, subject.goal),))
+
+
+def requests(subject: Subject) -> Question:
+    """The hint against the requests in flight."""
+    flying, optimal = subject.in_flight, subject.number("OPTIMAL_NUMBER_OF_INFER_REQUESTS", 1)
+    hint = subject.facts.effective.get("PERFORMANCE_HINT", "")
+    noun = "request" if flying == 1 else "requests"
+    evidence = f"{flying} {noun} in flight under {hint or 'no hint'}, which prepares for {optimal}."
+    queue = subject.without("optimal requests", requests=0)
+    if flying < optimal:
+        one_call = subject.without("LATENCY hint", *_OF_STREAMS, requests=None)
+        one_call = _with_properties(one_call, PERFORMANCE_HINT="LATENCY")
+        full = Trial(f"Keep {optimal} requests in flight, with AsyncInferQueue.", queue, "throughput")
+        single = Trial("For one input at a time, say PERFORMANCE_HINT LATENCY.", one_call, "latency")
+        return Question(IDLE, evidence, (full, single) if flying == 1 else (full,))
+    throughput = _with_properties(
+        subject.without("THROUGHPUT hint", *_OF_STREAMS, requests=0), PERFORMANCE_HINT="THROUGHPUT"
+    )
+    trials: tuple[Trial, ...] = ()
+    if subject.goal == "throughput" and hint != "THROUGHPUT":
+        remedy = "Say PERFORMANCE_HINT THROUGHPUT and keep as many requests in flight as it calls optimal."
+        trials += (Trial(remedy, throughput, "throughput"),)
+    if flying > optimal:
+        trials += (Trial(f"Keep {optimal} in flight; those beyond wait.", queue, "latency"),)
+    return Question(IDLE, evidence, trials)
+
+
+_OF_STREAMS = ("PERFORMANCE_HINT", "NUM_STREAMS", "PERFORMANCE_HINT_NUM_REQUESTS")
+
+
+def threads(subject: Subject) -> Question:
+    """The number of threads against that of cores."""
+    count, cores = subject.number("INFERENCE_NUM_THREADS"), subject.processors
+    if not count:
+        return Question(THREADS, "The device has no threads to choose.")
+    evidence = f"It runs {count} of {cores} hardware threads."
+    if "INFERENCE_NUM_THREADS" in subject.properties and count != cores:
+        variant = subject.without("threads by the device", "INFERENCE_NUM_THREADS")
+        remedy = "Leave INFERENCE_NUM_THREADS out."
+        return Question(THREADS, evidence, (Trial(remedy, variant, subject.goal),))
+    return Question(THREADS, evidence)
+
+
+def copies(subject: Subject) -> Question:
+    """Handing inputs over with each call."""
+    runtime, size = subject.deployed.openvino, subject.facts.input_bytes
+    large = size >= LARGE
+    symptom = COPIES if large else TINY
+    evidence = f"A call of {fmt.quantity(1e3 * subject.facts.call, 'ms')} takes {fmt.quantity(size, 'bytes')}"
+    if runtime.feed == "preset":
+        return Question(symptom, f"{evidence}, and its inputs are set beforehand.")
+    if not large and subject.facts.call > TINY_SECONDS:
+        return Question(symptom, f"{evidence}: handing them over is a small part of it.")
+    if runtime.feed == "copied" and not runtime.asynchronous and large:
+        remedy = (
+            "Call infer(inputs, share_inputs=True), with arrays that are contiguous and of the model's type."
+        )
+        variant = subject.deployed.with_("inputs shared", feed="each")
+        evidence += ", copied into the request with each call (--feed says otherwise)."
+    else:
+        remedy = "Write inputs straight into the request's own tensors (get_input_tensor().data)."
+        variant = subject.deployed.with_("inputs set beforehand", feed="preset")
+        evidence += ", handed over with each call."
+    return Question(symptom, evidence, (Trial(remedy, variant, subject.goal),))
+
+
+def shapes(subject: Subject) -> Question:
+    """Open sizes: what a size costs that is new, and what padding costs."""
+    facts = subject.facts
+    if not facts.dynamic:
+        return Question(SHAPES, "Every input has one size, for which the model was compiled.")
+    largest = ", ".join(f"{name} {list(shape)}" for name, shape in (facts.largest or {}).items())
+    padded = subject.deployed.with_("padded", shapes=dict(facts.largest or {}), inputs=())
+    if not facts.varied:
+        trial = Trial(f"Compile for one size: {largest}.", padded, subject.goal)
+        return Question(SHAPES, "Sizes are open, and all inputs have the same.", (trial,))
+    if CACHED_SHAPES in subject.properties:
+        return Question(SHAPES, f"Sizes are open, and {CACHED_SHAPES} is set.")
+    anew = _with_properties(replace(subject.deployed, name="every size new"), **{CACHED_SHAPES: "0"})
+    trials = (
+        Trial(
+            "Warm up every size, or round sizes up to a few, so that none is new.",
+            subject.deployed,
+            subject.goal,
+            anew,
+        ),
+        Trial(f"Pad to one size: {largest}.", padded, subject.goal, anew),
+    )
+    return Question(SHAPES, "Sizes are open, and for one that is new kernels are prepared.", trials)
+
+
+CACHED_SHAPES = "CPU_RUNTIME_CACHE_CAPACITY"
+"""Number of kernels that are kept; with none, every size that differs from the last one is new."""
+
+
+def state(subject: Subject) -> Question:
+    """A state that is never reset."""
+    if not subject.facts.stateful:
+        return Question(STATE, "The model keeps no state.")
+    if subject.deployed.openvino.steps is not None or subject.deployed.openvino.asynchronous:
+        return Question(STATE, "The model keeps a state, and --steps says how long.")
+    sequence = subject.deployed.with_(f"{STEPS} steps", steps=STEPS)
+    remedy = f"Reset the state between sequences: reset_state(); this is against {STEPS} calls without."
+    trial = Trial(remedy, subject.deployed, "throughput", sequence)
+    return Question(STATE, "The model keeps a state from call to call.", (trial,))
+
+
+STEPS = 32
+"""Calls in which a state that grows has grown."""
+
+
+def settings(subject: Subject) -> Question:
+    """Every other property that was set, against what the device does by itself."""
+    asked = [key for key in subject.properties if key not in _LOOKED_AT]
+    if not asked:
+        return Question(SETTINGS, "No further property is set.")
+    trials = tuple(
+        Trial(f"Leave {key} out.", subject.without(f"without {key}", key), subject.goal) for key in asked
+    )
+    return Question(SETTINGS, f"Set are {', '.join(asked)}.", trials)
+
+
+_LOOKED_AT = (
+    *("INFERENCE_PRECISION_HINT", "EXECUTION_MODE_HINT", "PERFORMANCE_HINT", "INFERENCE_NUM_THREADS"),
+    *("CACHE_DIR", "ENABLE_MMAP", "CACHE_MODE"),
+)
+"""Properties that have a check of their own, or no part in a call."""
+
+
+def _with_properties(variant: Variant, **properties: str) -> Variant:
+    runtime = variant.openvino
+    return replace(variant, runtime=replace(runtime, properties={**runtime.properties, **properties}))
+
+
+CHECKS = (
+    Check(IDLE, requests),
+    Check(PRECISION, precision),
+    Check(COPIES, copies),
+    Check(SHAPES, shapes),
+    Check(THREADS, threads),
+    Check(STATE, state),
+    Check(SETTINGS, settings),
+)
+"""In the order in which time is given to them."""

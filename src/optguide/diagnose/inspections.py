@@ -1,0 +1,242 @@
+"""Checks that measure by themselves, since their subject is no call: starts, stops, layers and answers."""
+
+from __future__ import annotations
+
+import itertools
+import math
+import threading
+import time
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from optguide import format as fmt
+from optguide.bench import process
+from optguide.bench.cold_start import ColdStart, first_inference
+from optguide.bench.layers import LayerTimes, layers
+from optguide.bench.process import LOAD_SECONDS
+from optguide.bench.variant import Variant
+from optguide.claims.on_model.processes import errors
+from optguide.diagnose import what_if
+from optguide.diagnose.checks import Check
+from optguide.diagnose.diagnosis import Effect, Question, Symptom, Trial
+from optguide.diagnose.subject import Subject
+from optguide.stats.estimate import MINIMUM_PROCESSES, MINIMUM_ROUNDS, across_processes, median_of_rounds
+
+THROTTLED = Symptom("Throttled in a container", "deploy/streams-and-threads")
+INT8 = Symptom("INT8 is not faster", "measure/where-the-time-goes")
+START = Symptom("The first request takes seconds", "measure/first-inference")
+ANSWERS = Symptom("Answers differ from those in 32-bit floats", "optimize/choose")
+
+NOTICEABLE = 1.0
+"""Seconds of reading and compiling from which on a start is slow enough to be looked at."""
+
+STOP_SECONDS = 0.015
+"""A thread that wanted to sleep for a millisecond and wakes up so much later was stopped; busy cores alone
+delay it by a few milliseconds."""
+
+WINDOWS, WINDOW_SECONDS = 8, 0.5
+"""In which stops are counted; a quota is granted anew every tenth of a second."""
+
+LAYER_SECONDS = 4.0
+DRAWS = 12
+"""Random input sets whose answers are compared."""
+
+_BEGIN = {"f": "float", "b": "float"}
+"""First letters of precisions that are floats: ``f32``, ``f16``, ``bf16``."""
+
+
+def quota(subject: Subject) -> Question:
+    """Threads against a CPU quota, and how long it stops them."""
+    limit, count = subject.quota, subject.number("INFERENCE_NUM_THREADS")
+    if math.isinf(limit):
+        return Question(THROTTLED, "No CPU quota is in force.")
+    evidence = f"The quota is {limit:g} cores, and {count} threads want to run."
+    if count <= limit:
+        return Question(THROTTLED, evidence)
+    with subject.host.start(subject.deployed) as worker:
+        arguments = {"spec": subject.deployed.to_dict(), "windows": WINDOWS, "seconds": WINDOW_SECONDS}
+        shares = worker.ask(
+            LOAD_SECONDS, do="call", function=f"{__name__}:stopped_shares", arguments=arguments
+        )
+    running = [1 / (1 - min(float(share), 0.99)) for share in shares]
+    slower = median_of_rounds(running, "ratio")
+    raising = Effect(
+        f"Raise the quota to {count} cores: it stops the process for"
+        f" {fmt.quantity(1 - 1 / slower.value, 'share')} of the time.",
+        subject.goal,
+        slower,
+    )
+    fitting = max(1, math.floor(limit))
+    variant = subject.without(f"threads {fitting}", "INFERENCE_NUM_THREADS", threads=fitting)
+    trial = Trial(f"Say INFERENCE_NUM_THREADS {fitting}, the quota rounded down.", variant, "throughput")
+    return Question(THROTTLED, evidence, (trial,), (raising,))
+
+
+def stopped_shares(spec: dict[str, Any], windows: int, seconds: float) -> list[float]:
+    """The child's side: share of each window in which all threads of the process stood still."""
+    from optguide.runtimes import runner_for
+
+    runner: Any = runner_for(spec)
+    runner.load()
+    runner.calls[0]()
+    stops: list[tuple[float, float]] = []
+    over = threading.Event()
+
+    def watch() -> None:
+        before = time.perf_counter()
+        while not over.is_set():
+            time.sleep(0.001)
+            now = time.perf_counter()
+            if now - before > STOP_SECONDS:
+                stops.append((before, now))
+            before = now
+
+    watcher = threading.Thread(target=watch, daemon=True)
+    watcher.start()
+    begun = time.perf_counter()
+    while time.perf_counter() < begun + windows * seconds:
+        runner.calls[0]()
+    over.set()
+    watcher.join()
+    edges = [begun + window * seconds for window in range(windows + 1)]
+    return [
+        sum(max(0.0, min(end, high) - max(start, low)) for start, end in stops) / seconds
+        for low, high in itertools.pairwise(edges)
+    ]
+
+
+def int8(subject: Subject) -> Question:
+    """Layers that stayed in floats in a quantized model, and whether 8 bits pay at all."""
+    if not subject.facts.quantizers:
+        return Question(INT8, "The model is not quantized; optguide optimize --data tries that.")
+    profile = layers([subject.deployed], seconds=LAYER_SECONDS, host=subject.host)
+    evidence = _of_layers(profile, subject.deployed.name)
+    model, trials = subject.deployed.model, []
+    for change, name, remedy in (
+        (
+            "quantize",
+            "all layers in INT8",
+            "Quantize the layers that stayed in floats, and judge the answers.",
+        ),
+        ("floats", "no layer in INT8", "Deploy the model before quantization."),
+    ):
+        target = str(subject.folder / f"{change}.xml")
+        arguments = {"source": model, "target": target, "change": change}
+        count = process.call(
+            f"{what_if.__name__}:write", arguments, seconds=LOAD_SECONDS, activity="changing the model"
+        )
+        if count:
+            trials.append(Trial(remedy, subject.deployed.with_(name, model=target), subject.goal))
+    return Question(INT8, evidence, tuple(trials))
+
+
+def _of_layers(profile: LayerTimes, name: str) -> str:
+    described = profile.described[name]
+    computing = [layer for layer, facts in described.items() if facts["kind"] in _COMPUTING]
+    floats = [layer for layer in computing if described[layer]["precision"][:1] in _BEGIN]
+    moving = [layer for layer, facts in described.items() if facts["kind"] in ("Reorder", "Convert")]
+    if not floats:
+        return f"All {len(computing)} layers that compute most run in 8 bits."
+    shares = [fmt.estimate(profile.share(name, members)) for members in (floats, moving)]
+    return (
+        f"{len(floats)} of {len(computing)} convolutions and matrix products compute in floats and take"
+        f" {shares[0]} of the time; {len(moving)} conversions between layers take {shares[1]}."
+    )
+
+
+_COMPUTING = (*what_if.COMPUTING, "FullyConnected")
+
+
+def start(subject: Subject) -> Question:
+    """From the import to the first result, and what a model cache saves of it."""
+    stages, runtime = subject.facts.stages, subject.deployed.openvino
+    split = {**stages, "first call": subject.facts.first}
+    evidence = ", ".join(f"{stage} {fmt.duration(seconds)}" for stage, seconds in split.items())
+    evidence = f"A start: {evidence}."
+    if not _is_slow(subject):
+        return Question(START, f"{evidence} A model cache is set." if _has_cache(subject) else evidence)
+    plain = subject.deployed
+    single = not (runtime.shapes or runtime.batch or plain.model.endswith(".blob"))
+    cached = plain.with_("model cache", cache_dir=str(subject.folder / "cache"), single_call=single)
+    first_inference([cached], 1, steady=1, label="filling the model cache", host=subject.host)
+    repeats = _repeats(subject)
+    starts = first_inference([plain, cached], repeats, steady=1, label="starts", host=subject.host)
+    how = ", and hand compile_model the path instead of reading the model" if single else ""
+    return Question(
+        START, evidence, (), (Effect(f"Set CACHE_DIR{how}.", "total", _saved(starts, plain, cached)),)
+    )
+
+
+def _is_slow(subject: Subject) -> bool:
+    """Whether a model cache could save much of a start."""
+    stages = subject.facts.stages
+    return not _has_cache(subject) and stages["read"] + stages["compile"] >= NOTICEABLE
+
+
+def _has_cache(subject: Subject) -> bool:
+    runtime = subject.deployed.openvino
+    return runtime.cache_dir is not None or "CACHE_DIR" in runtime.properties
+
+
+def _repeats(subject: Subject) -> int:
+    """Starts of each kind: three where they are long."""
+    return MINIMUM_PROCESSES if subject.facts.loading > 3 else MINIMUM_ROUNDS
+
+
+def _saved(starts: ColdStart, plain: Variant, cached: Variant) -> Any:
+    slow, quick = (np.asarray(starts.values(variant.name)) for variant in (plain, cached))
+    return across_processes(slow / quick, range(len(slow)))
+
+
+def answers(subject: Subject) -> Question:
+    """How far the precision in force moves the first output."""
+    precision = subject.facts.effective.get("INFERENCE_PRECISION_HINT", "")
+    if precision in ("", "f32"):
+        return Question(ANSWERS, f"It computes in {precision or 'a precision of its own'}.")
+    count = len(subject.deployed.inputs)
+    if 0 < count < MINIMUM_ROUNDS:
+        return Question(
+            ANSWERS, f"It takes {MINIMUM_ROUNDS} sets of inputs to judge them, and these are {count}."
+        )
+    spec: Mapping[str, Any] = subject.deployed.to_dict()
+    values = process.call(
+        f"{errors.__module__}:{errors.__name__}",
+        {"spec": dict(spec), "draws": DRAWS},
+        seconds=2 * LOAD_SECONDS,
+        activity="comparing precisions",
+    )
+    error = median_of_rounds(values, "share", independent=True)
+    return Question(
+        ANSWERS,
+        f"It computes in {precision}.",
+        (),
+        (Effect("Pin INFERENCE_PRECISION_HINT f32.", "error", error),),
+    )
+
+
+def _seconds_of_stops(subject: Subject) -> float:
+    stopping = subject.number("INFERENCE_NUM_THREADS") > subject.quota
+    return subject.facts.loading + WINDOWS * WINDOW_SECONDS if stopping else 0.0
+
+
+def _seconds_of_layers(subject: Subject) -> float:
+    return 3 * (subject.facts.loading + LAYER_SECONDS) if subject.facts.quantizers else 0.0
+
+
+def _seconds_of_starts(subject: Subject) -> float:
+    return (2 * _repeats(subject) + 1) * subject.facts.loading if _is_slow(subject) else 0.0
+
+
+def _seconds_of_answers(subject: Subject) -> float:
+    return 2 * (subject.facts.loading + DRAWS * subject.facts.call)
+
+
+INSPECTIONS = (
+    Check(THROTTLED, quota, _seconds_of_stops),
+    Check(INT8, int8, _seconds_of_layers),
+    Check(START, start, _seconds_of_starts),
+    Check(ANSWERS, answers, _seconds_of_answers),
+)
+"""In the order in which they are made."""

@@ -1,0 +1,198 @@
+"""The course of a diagnosis: the facts, one session with all remedies, and one that decides."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from optguide import format as fmt
+from optguide.bench.result import SessionResult
+from optguide.bench.rotation import THIS_MACHINE, Host
+from optguide.bench.session import Budget, measure
+from optguide.bench.variant import Variant
+from optguide.diagnose.checks import CHECKS, Check
+from optguide.diagnose.diagnosis import (
+    MARGIN,
+    Diagnosis,
+    Effect,
+    Finding,
+    Question,
+    Remark,
+    Trial,
+    judged,
+    ranked,
+)
+from optguide.diagnose.inspections import INSPECTIONS
+from optguide.diagnose.subject import DEPLOYED, Goal, Subject, examine, goal_of, renamed
+from optguide.errors import Busy, NotEnoughSamples, OptGuideError
+from optguide.machine import measuring_lock
+from optguide.stats.comparison import Comparison
+from optguide.stats.estimate import MINIMUM_ROUNDS, Estimate
+
+SCREENING = 0.4
+"""Share of the time that goes into the session with all remedies; those it leaves get what remains."""
+
+MEASURING_BEFORE = 0.5
+"""Share of the time that is left which a check may take to measure by itself."""
+
+PRECISION = 0.01
+"""Sessions end early at this half-width: a gain of 5 % is to be told from none."""
+
+CALLS_PER_TURN = 3.0
+"""Calls that a turn takes at least: those that are discarded, and one that counts."""
+
+SECONDS_PER_VARIANT = 1.0
+"""Of measuring; with less hardly any interval decides anything."""
+
+
+def diagnose(
+    variant: Variant,
+    seconds: float,
+    *,
+    goal: Goal | None = None,
+    label: str = "diagnosis",
+    host: Host = THIS_MACHINE,
+) -> Diagnosis:
+    """Say why a model is slow as it is deployed.
+
+    :param variant: the model and how it runs.
+    :param seconds: for everything, loading included.
+    :param goal: what the deployment is for; by default what its hint and its requests are for.
+    :param label: activity shown as progress.
+    :param host: where the workers run.
+    :raises Busy: another measurement is running.
+    :raises OptGuideError: the deployment does not run.
+    """
+    end = host.clock() + seconds
+    with tempfile.TemporaryDirectory(prefix="optguide-diagnose-") as folder, measuring_lock(label):
+        subject = examine(renamed(variant), goal or goal_of(variant), Path(folder), host=host)
+        return _Course(subject, end, label).diagnosis()
+
+
+@dataclass
+class _Course:
+    """The time that is left, and what is measured in it."""
+
+    subject: Subject
+    end: float
+    label: str
+
+    def diagnosis(self) -> Diagnosis:
+        """Measure what the checks ask for, and judge it."""
+        questions, remarks = self._questions()
+        trials = [trial for question in questions for trial in question.trials]
+        screening = self._session(trials, SCREENING * self._left, "trying remedies")
+        promising = [trial for trial in trials if is_promising(screening, trial)]
+        deciding = self._session(promising, self._left, "measuring gains")
+        answers = [answer(question, screening, deciding) for question in questions]
+        sessions = [session for session in (deciding, screening) if session is not None]
+        return Diagnosis(
+            self.subject.deployed,
+            ranked([entry for entry in answers if isinstance(entry, Finding)]),
+            (*(entry for entry in answers if isinstance(entry, Remark)), *remarks),
+            tuple(dict.fromkeys(sentence for session in sessions for sentence in session.warnings)),
+            max((session.others_share for session in sessions), default=0.0),
+            self.subject.facts.effective,
+        )
+
+    @property
+    def _left(self) -> float:
+        return self.end - self.subject.host.clock()
+
+    def _questions(self) -> tuple[list[Question], list[Remark]]:
+        """The questions whose trials fit into the time, and why others are not asked."""
+        questions: list[Question] = []
+        remarks: list[Remark] = []
+        variants = 1
+        for check in (*INSPECTIONS, *CHECKS):
+            try:
+                question = self._asked(check, variants)
+            except Busy:
+                raise
+            except OptGuideError as error:
+                remarks.append(Remark(check.symptom, error.message, decided=False))
+                continue
+            questions.append(question)
+            variants += len(question.trials)
+        return questions, remarks
+
+    def _asked(self, check: Check, variants: int) -> Question:
+        """The question of a check.
+
+        :param variants: number of those that questions before it need.
+        :raises NotEnoughSamples: the time does not reach for it.
+        """
+        needs = {MEASURING_BEFORE: check.seconds(self.subject)}
+        if needs[MEASURING_BEFORE] <= MEASURING_BEFORE * self._left:
+            question = check.ask(self.subject)
+            count = len(question.trials)
+            needs[SCREENING] = self._least(variants + count) if count else 0.0
+        for share, seconds in needs.items():
+            if seconds > share * self._left:
+                budget = fmt.duration(seconds / share)
+                raise NotEnoughSamples(f"It takes a budget of about {budget}.")
+        return question
+
+    def _least(self, variants: int) -> float:
+        """Seconds of the shortest session of so many variants."""
+        facts = self.subject.facts
+        turns = max(SECONDS_PER_VARIANT, MINIMUM_ROUNDS * CALLS_PER_TURN * facts.call)
+        return variants * (facts.loading / self.subject.host.lanes + turns)
+
+    def _session(self, trials: Sequence[Trial], seconds: float, doing: str) -> SessionResult | None:
+        """The deployment and remedies in turns; ``None`` where there is nothing to try."""
+        if not trials:
+            return None
+        variants = {variant.name: variant for trial in trials for variant in _sides(self.subject, trial)}
+        budget = Budget(max(seconds, self._least(len(variants))), PRECISION)
+        return measure(
+            list(variants.values()), budget, label=f"{self.label}: {doing}", host=self.subject.host
+        )
+
+
+def _sides(subject: Subject, trial: Trial) -> tuple[Variant, Variant]:
+    return (trial.base or subject.deployed, trial.variant)
+
+
+def answer(
+    question: Question, screening: SessionResult | None, deciding: SessionResult | None
+) -> Finding | Remark:
+    """Judge a question by the session that decides; remedies that did not come into it, by the first one."""
+    effects: list[Effect] = []
+    remarks: list[str] = []
+    for trial in question.trials:
+        try:
+            comparison = _compared(deciding if is_promising(screening, trial) else screening, trial)
+        except Busy:
+            raise
+        except OptGuideError as error:
+            remarks.append(f"{trial.remedy} It could not be measured: {error.message}")
+            continue
+        if comparison.same is None:
+            effects.append(Effect(trial.remedy, trial.quantity, comparison.ratio))
+        else:
+            effects.append(
+                Effect(f"{trial.remedy} The device resolves both to the same:", trial.quantity, SAME)
+            )
+    return judged(question, effects, remarks)
+
+
+SAME = Estimate(1.0, 1.0, 1.0, "ratio", 0, "the device resolves both to the same configuration")
+"""Gain of a remedy that changes nothing."""
+
+
+def _compared(session: SessionResult | None, trial: Trial) -> Comparison:
+    assert session is not None  # noqa: S101 - there are trials, so there was a session
+    base = trial.base.name if trial.base else DEPLOYED
+    return session.compare(base, trial.variant.name, trial.quantity)
+
+
+def is_promising(screening: SessionResult | None, trial: Trial) -> bool:
+    """Whether a remedy may gain something, by all that the first session says."""
+    try:
+        comparison = _compared(screening, trial)
+    except OptGuideError:
+        return False
+    return comparison.same is None and comparison.ratio.high > 1 + MARGIN

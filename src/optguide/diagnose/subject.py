@@ -1,0 +1,204 @@
+"""What a diagnosis has to know before it measures: the deployment, loaded once in a process of its own."""
+
+from __future__ import annotations
+
+import math
+import statistics
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Literal
+
+from optguide.bench.process import GRACE_SECONDS
+from optguide.bench.rotation import THIS_MACHINE, Host
+from optguide.bench.variant import Variant
+from optguide.diagnose.what_if import quantizers
+from optguide.machine import Machine
+from optguide.runtimes.devices import named
+
+Goal = Literal["latency", "throughput"]
+
+DEPLOYED = "as deployed"
+
+CALLS = 3
+"""Whose median is the time of a call, after the first one."""
+
+PROPERTY_OF = {"precision": "INFERENCE_PRECISION_HINT", "threads": "INFERENCE_NUM_THREADS"}
+"""Settings of a variant that stand for a property."""
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What one process told about the deployment.
+
+    :param stages: seconds of ``import``, ``read`` and ``compile``.
+    :param first: seconds of the first call.
+    :param call: seconds of a later one.
+    :param effective: properties as the device resolved them.
+    :param default_precision: inference precision that the device takes by itself; empty where it has none.
+    :param input_bytes: size of the first input set.
+    :param largest: shapes with the largest size of all input sets, by input.
+    :param dynamic: whether a size of an input is open in the compiled model.
+    :param varied: whether the input sets differ in shape.
+    :param quantizers: number of quantizers in the model.
+    :param stateful: whether the model keeps a state between calls.
+    """
+
+    stages: Mapping[str, float]
+    first: float
+    call: float
+    effective: Mapping[str, str]
+    default_precision: str = ""
+    input_bytes: int = 0
+    largest: Mapping[str, tuple[int, ...]] | None = None
+    dynamic: bool = False
+    varied: bool = False
+    quantizers: int = 0
+    stateful: bool = False
+
+    @property
+    def loading(self) -> float:
+        """Seconds from a new process to a loaded model; Python and NumPy take as long as the import."""
+        return sum(self.stages.values()) + self.stages.get("import", 0.0) + self.first
+
+
+@dataclass(frozen=True)
+class Subject:
+    """The deployment that is slow.
+
+    :param deployed: how the reader runs the model.
+    :param goal: what the deployment is for.
+    :param folder: for files of the checks; it goes when they are done.
+    :param host: where workers run.
+    """
+
+    deployed: Variant
+    facts: Facts
+    goal: Goal
+    folder: Path
+    machine: Machine
+    host: Host = THIS_MACHINE
+
+    @property
+    def on_cpu(self) -> bool:
+        """Whether the device is the CPU under its own name."""
+        device = self.deployed.openvino.device
+        return named(device) == ("CPU",) == (device,)
+
+    @property
+    def properties(self) -> Mapping[str, str]:
+        """What the reader asked of the device, settings that stand for a property among them."""
+        runtime = self.deployed.openvino
+        settings = {key: getattr(runtime, name) for name, key in PROPERTY_OF.items()}
+        return {
+            **{key: str(value) for key, value in settings.items() if value is not None},
+            **runtime.properties,
+        }
+
+    @property
+    def in_flight(self) -> int:
+        """Infer requests in flight."""
+        return self.number("requests in flight", 1)
+
+    @property
+    def processors(self) -> int:
+        """Hardware threads that the deployment may run on."""
+        return min(self.machine.usable_cores, self.deployed.cores or self.machine.usable_cores)
+
+    @property
+    def quota(self) -> float:
+        """Cores' worth of CPU time that it may use; infinite without a quota."""
+        return min(self.deployed.quota or math.inf, self.machine.cpu_quota or math.inf)
+
+    def number(self, key: str, default: int = 0) -> int:
+        """An effective property that is a whole number."""
+        text = self.facts.effective.get(key, "")
+        return int(text) if text.isdecimal() else default
+
+    def without(self, name: str, *keys: str, **changes: Any) -> Variant:
+        """The deployment with some properties left to the device, and other changes.
+
+        :param name: of the new variant.
+        :param keys: properties, whichever way they were asked for.
+        """
+        runtime = self.deployed.openvino
+        cleared = {setting: None for setting, key in PROPERTY_OF.items() if key in keys}
+        properties = {key: value for key, value in runtime.properties.items() if key not in keys}
+        changes = {"properties": properties} | cleared | changes
+        return self.deployed.with_(name, **changes)
+
+
+def examine(
+    deployed: Variant, goal: Goal, folder: Path, *, host: Host = THIS_MACHINE, machine: Machine | None = None
+) -> Subject:
+    """Load the deployment and see what the device makes of it.
+
+    :raises OptGuideError: the model, its inputs or the device cannot be used.
+    """
+    with host.start(deployed) as worker:
+        reply = worker.load()
+        (first,) = worker.ask(GRACE_SECONDS * 5, do="consecutive", count=1)["durations_ns"]
+        worker.first_call()
+        durations = worker.ask(GRACE_SECONDS * 5, do="consecutive", count=CALLS)["durations_ns"]
+        seen = worker.ask(
+            GRACE_SECONDS * 5,
+            do="call",
+            function=f"{__name__}:describe",
+            arguments={"spec": deployed.to_dict()},
+        )
+    shapes = {name: tuple(shape) for name, shape in seen.pop("largest").items()}
+    facts = Facts(
+        stages=reply["stages"],
+        first=first / 1e9,
+        call=statistics.median(durations) / 1e9,
+        effective=reply["effective"],
+        largest=shapes,
+        **seen,
+    )
+    return Subject(deployed, facts, goal, folder, machine or Machine.current(), host)
+
+
+def describe(spec: dict[str, Any]) -> dict[str, Any]:
+    """The child's side of :func:`examine`: facts about the variant ``spec``, as JSON has them."""
+    import openvino
+
+    from optguide.runtimes import runner_for
+    from optguide.runtimes.openvino_models import read_model
+
+    core = openvino.Core()
+    runner: Any = runner_for(spec)
+    runner.load()
+    count = 0 if runner.settings.single_call else quantizers(read_model(core, Path(spec["model"])))
+    try:
+        precision = core.get_property(spec["device"], "INFERENCE_PRECISION_HINT").get_type_name()
+    except (RuntimeError, TypeError, AttributeError):  # a device without it
+        precision = ""
+    return {
+        "default_precision": str(precision),
+        "input_bytes": sum(array.nbytes for array in runner.sets[0].values()),
+        "largest": _largest(runner.sets),
+        "dynamic": any(port.partial_shape.is_dynamic for port in runner.compiled.inputs),
+        "varied": runner.varied,
+        "quantizers": count,
+        "stateful": runner.stateful,
+    }
+
+
+def _largest(sets: Sequence[Mapping[str, Any]]) -> dict[str, tuple[int, ...]]:
+    """For every input the shape that holds those of all sets."""
+    return {
+        name: tuple(max(sizes) for sizes in zip(*(arrays[name].shape for arrays in sets), strict=True))
+        for name in sets[0]
+    }
+
+
+def goal_of(deployed: Variant) -> Goal:
+    """What a deployment is for, by how it runs."""
+    runtime = deployed.openvino
+    queued = runtime.properties.get("PERFORMANCE_HINT") in ("THROUGHPUT", "CUMULATIVE_THROUGHPUT")
+    return "throughput" if queued or runtime.requests is not None else "latency"
+
+
+def renamed(variant: Variant) -> Variant:
+    """The deployment under the name that all sentences use."""
+    return replace(variant, name=DEPLOYED)

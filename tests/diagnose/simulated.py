@@ -1,0 +1,57 @@
+"""A deployment on a machine that exists in numbers only; see :mod:`tests.optimize.simulated`."""
+
+from functools import partial
+
+from optguide.bench.rotation import Host
+from optguide.bench.variant import Variant
+from optguide.diagnose.run import diagnose
+from optguide.runtimes.openvino import OpenVINO
+from tests.optimize import simulated
+
+FACTS = {
+    "default_precision": "f32",
+    "input_bytes": 1000,
+    "largest": {"x": [1, 16]},
+    "dynamic": False,
+    "varied": False,
+    "quantizers": 0,
+    "stateful": False,
+}
+
+
+class Worker(simulated.SimulatedWorker):
+    """Tells facts besides what sessions ask for."""
+
+    facts = FACTS
+
+    def load(self, slot=0):
+        reply = super().load(slot)
+        return reply | {"stages": {"import": 0.1, "read": 0.1, "compile": self.machine.load}}
+
+    def ask(self, timeout, *, do, count=0, function="", arguments=None, **request):
+        if do == "consecutive":
+            return {"durations_ns": [1e9 * self.cost] * count}
+        if do == "call":
+            return dict(self.facts)
+        return super().ask(
+            timeout, do=do, **{k: v for k, v in request.items() if k in ("seconds", "discard")}
+        )
+
+
+def diagnosis(cost, effective, seconds=60.0, facts=None, seed=0, **settings):
+    """The diagnosis of a deployment whose calls cost so many seconds.
+
+    :param cost: of a variant's runtime settings.
+    :param effective: properties as the device resolves those settings.
+    :param facts: in place of :data:`FACTS`.
+    """
+    machine = simulated.Machine(
+        lambda variant: cost(variant.openvino),
+        effective=lambda variant: {"VARIANT": variant.name, **effective(variant.openvino)},
+        load=0.2,
+        seed=seed,
+    )
+    worker = type("Worker", (Worker,), {"facts": FACTS | (facts or {})})
+    host = Host(partial(worker, machine), machine.clock, machine.host.held, machine.host.meter, lanes=1)
+    variant = Variant("model", model="model.xml", runtime=OpenVINO(**settings))
+    return diagnose(variant, seconds, host=host), machine
