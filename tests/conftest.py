@@ -195,11 +195,11 @@ def optguide(capsys, monkeypatch):
     Lines are as long as they need to be, whatever this machine is called, and sessions get their first six
     rounds however slow it is.
     """
-    from optguide.bench import session
+    from optguide.bench import budget
     from optguide.cli import main
 
     monkeypatch.setenv("COLUMNS", "500")
-    monkeypatch.setattr(session, "OVERTIME", 1000.0)
+    monkeypatch.setattr(budget, "OVERTIME", 1000.0)
 
     def run(*arguments):
         monkeypatch.setattr(sys, "argv", ["optguide", *map(str, arguments)])

@@ -20,7 +20,7 @@ from functools import partial
 import numpy as np
 import openvino as ov
 
-from optguide import Estimate, OpenVINO, Recording, Variant, first_inference, plots
+from optguide import Comparison, Estimate, OpenVINO, Recording, Variant, first_inference, plots
 from optguide.bench.cold_start import FOOTPRINTS, STAGES
 from optguide.errors import NotEnoughSamples
 from optguide.format import quantity as in_words
@@ -127,7 +127,7 @@ record.add_value(
 def add(
     identifier: str,
     parts: tuple[str, ...],
-    measured: Callable[..., Estimate],
+    measured: Callable[..., Estimate | Comparison],
     words: str,
     above: str = "",
 ) -> None:
@@ -166,15 +166,15 @@ gains = {
 }
 
 
-def ratio(a: str, b: str, what: str) -> Estimate:
-    return (starts.compare_memory if what in FOOTPRINTS else starts.compare)(a, b, what).ratio
+def compared(a: str, b: str, what: str) -> Comparison:
+    return (starts.compare_memory if what in FOOTPRINTS else starts.compare)(a, b, what)
 
 
 for gain, pair in gains.items():
     for stage, words in stages.items():
-        add(f"deployed.gain.{gain}.{stage}", pair, partial(ratio, what=stage), words, "faster")
+        add(f"deployed.gain.{gain}.{stage}", pair, partial(compared, what=stage), words, "faster")
 for kind in FOOTPRINTS:
-    add(f"deployed.saved.{kind}", gains["mapping"], partial(ratio, what=kind), f"{kind} memory", "smaller")
+    add(f"deployed.saved.{kind}", gains["mapping"], partial(compared, what=kind), f"{kind} memory", "smaller")
 
 # %%
 # Stage by stage, and what each choice does to loading:
@@ -194,7 +194,7 @@ pairs = [tuple(variants[part].name for part in pair) for pair in gains.values() 
 record.figure(
     "loading",
     lambda: plots.ratios(
-        [(f"{b} against {a}", ratio(a, b, "load")) for a, b in pairs],
+        [(f"{b} against {a}", compared(a, b, "load").ratio) for a, b in pairs],
         quantity="Loading",
     ),
     alt="Forest plot: the ratio of the loading times of two variants with its interval, one row per choice.",

@@ -21,7 +21,7 @@ from functools import partial
 import numpy as np
 import openvino as ov
 
-from optguide import Estimate, Recording, Variant, plots
+from optguide import Comparison, Estimate, Recording, Variant, plots
 from optguide.bench.colocation import Group, colocate, work_done
 from optguide.errors import NotEnoughSamples, PropertyError
 from optguide.guide import profiles, workloads
@@ -110,15 +110,17 @@ for topic, group in {"alone": replace(solos[0], variants=models), **groups}.item
 # those alone, added up. Two models that take turns without any loss reach 1.
 
 
-def add(identifier: str, found: Callable[[], Estimate], label: str, above: str) -> Estimate | None:
+def add(
+    identifier: str, found: Callable[[], Estimate | Comparison], label: str, above: str
+) -> Estimate | None:
     """Record what was found, or why it was not."""
     try:
-        estimate = found()
+        measured = found()
     except (NotEnoughSamples, PropertyError) as error:
         record.unavailable(identifier, error.message)
         return None
-    record.add(identifier, estimate, label=label, above=above)
-    return estimate
+    record.add(identifier, measured, label=label, above=above)
+    return measured.ratio if isinstance(measured, Comparison) else measured
 
 
 slower, work = [], []
@@ -131,7 +133,7 @@ for topic, group in groups.items():
         beside, alone = group.of(model), solos[0].of(model)
         longer = add(
             f"several.longer.{topic}.{part}",
-            lambda pair=(beside, alone): result.compare(*pair).ratio,
+            partial(result.compare, beside, alone),
             f"{beside}: latency against that alone",
             above="longer",
         )

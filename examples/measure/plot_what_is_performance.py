@@ -89,7 +89,7 @@ for workload, result in results.items():
         gain = result.compare(a, b, "throughput")
         label = f"{workload.title}, throughput with {b} against {a}"
         record.add_comparison(f"{topic}.{part}", gain, label=label)
-    wait = result.compare(most, best, "latency").ratio
+    wait = result.compare(most, best, "latency")
     label = f"{workload.title}, latency with {most} against {best}"
     record.add(f"{topic}.wait", wait, label=label, above="longer")
 

@@ -9,6 +9,7 @@ from optguide import errors
 from optguide.bench.cold_start import STAGES, ColdStart, first_inference
 from optguide.bench.process import WorkerProcess
 from optguide.bench.rotation import Host
+from optguide.bench.series import Series
 from optguide.bench.variant import Variant
 from optguide.runtimes.openvino import OpenVINO
 
@@ -155,6 +156,31 @@ def test_warm_up_is_the_first_call_over_a_steady_one_of_the_same_process():
 def test_no_duration_is_below_zero():
     drifting = [1.0, 1.0, 2.0, 90.0, 95.0, 99.0]
     assert ColdStart({"a": tuple(run(read=value) for value in drifting)}, {}).estimate("a", "read").low >= 0
+
+
+def beside_each_other(**pace):
+    """Starts of variants that ask for different numbers of threads and get the same."""
+    plain = Variant("plain", "model.xml")
+    series = {
+        name: Series(plain.with_(name, threads=place), (), {"INFERENCE_NUM_THREADS": "2"}, {}, 0.1, 0)
+        for place, name in enumerate(pace, 2)
+    }
+    starts = {name: ({"compile": milliseconds},) * 6 for name, milliseconds in pace.items()}
+    return ColdStart(starts, {}, series=series)
+
+
+def test_starts_of_what_cannot_differ_are_controls():
+    found = beside_each_other(a=100.0, b=101.0, c=101.5)
+    assert found.compare("a", "b", "compile").same == {"INFERENCE_NUM_THREADS": "2"}
+    assert found.compare("a", "b", "compile").disturbed == ""
+    disturbed = beside_each_other(a=100.0, b=101.0, c=120.0).compare("a", "b", "compile").disturbed
+    assert "c over a, which cannot differ" in disturbed
+
+
+def test_starts_beside_a_competitor_are_disturbed():
+    found = ColdStart({"a": (run(),) * 6, "b": (run(),) * 6}, {}, others_share=0.5)
+    assert "others used 50 %" in found.compare("a", "b").disturbed
+    assert found.compare("a", "b").same is None
 
 
 def test_five_runs_are_no_interval():

@@ -9,10 +9,11 @@ import numpy as np
 import pytest
 
 from optguide import errors
-from optguide.bench import colocation as module
+from optguide.bench import session as module
+from optguide.bench.budget import MEASURING_SHARE, Budget
 from optguide.bench.colocation import Group, colocate, work_done
-from optguide.bench.result import Block, Series, SessionResult
-from optguide.bench.session import MEASURING_SHARE, Budget
+from optguide.bench.result import SessionResult
+from optguide.bench.series import Block, Series
 from optguide.bench.variant import Variant
 from optguide.runtimes.openvino import OpenVINO
 

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import math
 
-from optguide.bench.disturbance import RoundConditions, Spoiling, spoiling
+from optguide.bench.disturbance import RoundConditions, Spoiling, competition, spoiling
 
 
 def rounds(*shares, throttled=0.0, seconds=1.0):
@@ -40,3 +40,14 @@ def test_a_quota_in_force_all_the_time_is_a_condition_and_a_sudden_one_spoils():
     assert spoiling(rounds(*[0.0] * 18, throttled=0.5)) == Spoiling()
     sudden = rounds(*[0.0] * 15) + rounds(*[0.0] * 3, throttled=0.5)
     assert spoiling([*rounds(*[0.0] * 15), *sudden[-3:]]).rounds == {15, 16, 17}
+
+
+def test_rounds_in_which_the_machine_lacked_memory_or_was_slowed_down_are_left_out():
+    quiet = rounds(*[0.0] * 17)
+    assert spoiling([RoundConditions(6, 1.0, 0.0, 0.0, stalled=0.06), *quiet]).rounds == {0}
+    assert spoiling([RoundConditions(6, 1.0, 0.0, 0.0, stalled=0.04), *quiet]) == Spoiling()
+
+
+def test_a_session_without_rounds_is_disturbed_by_what_others_used():
+    assert competition(0.26) == "The session is disturbed: others used 26 % of the machine's CPU."
+    assert competition(0.25) == competition(math.nan) == ""

@@ -5,7 +5,8 @@ import pytest
 
 from optguide import ONNXRuntime, Variant
 from optguide.bench.identity import same_by_settings
-from optguide.bench.result import Block, FirstCall, Series, SessionResult
+from optguide.bench.result import SessionResult
+from optguide.bench.series import Block, FirstCall, Series
 
 RESOLVED = {
     "NUM_STREAMS": "2",

@@ -5,7 +5,8 @@ import math
 import numpy as np
 import pytest
 
-from optguide.bench.result import Block, FirstCall, Series, SessionResult
+from optguide.bench.result import SessionResult
+from optguide.bench.series import Block, FirstCall, Series
 from optguide.bench.variant import Variant
 from optguide.errors import ModelError, NotEnoughSamples, OptionError
 

@@ -3,7 +3,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from optguide.bench.result import Block, Series, SessionResult
+from optguide.bench.result import SessionResult
+from optguide.bench.series import Block, Series
 from optguide.bench.streams import Setting, alternatives, corners, grid, sweet_spot
 from optguide.bench.variant import Variant
 from optguide.errors import DeviceError, OptionError

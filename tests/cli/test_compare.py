@@ -9,7 +9,8 @@ import numpy as np
 import psutil
 import pytest
 
-from optguide.bench.result import TWIN, Block, Series, SessionResult
+from optguide.bench.result import TWIN, SessionResult
+from optguide.bench.series import Block, Series
 from optguide.bench.session import Budget
 from optguide.bench.variant import Variant
 from optguide.cli.session import SessionRun

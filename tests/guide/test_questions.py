@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from optguide import Variant
-from optguide.bench.result import Block, Series, SessionResult
+from optguide.bench.result import SessionResult
+from optguide.bench.series import Block, Series
 from optguide.guide.questions import questions
 from optguide.records import Recording
 from optguide.records.recording import BUILD_VARIABLE

@@ -11,7 +11,7 @@ import psutil
 import pytest
 
 from optguide.machine import NoiseProbe, OthersMeter, probe
-from optguide.machine.noise import LIMITS
+from optguide.machine.noise import LIMITS, stalled_seconds
 
 QUIET = NoiseProbe(
     seconds=2.0,
@@ -109,3 +109,17 @@ def test_meter_can_be_used_block_after_block():
         with meter:
             time.sleep(0.01)
         assert 0 <= meter.share <= 1
+
+
+def test_what_the_system_tells_of_lacking_memory_and_of_heat(tmp_path):
+    assert stalled_seconds(tmp_path) == 0
+    pressure = tmp_path / "proc/pressure/memory"
+    pressure.parent.mkdir(parents=True)
+    pressure.write_text("some avg10=0.10 avg60=0.00 avg300=0.00 total=1500000\nfull avg10=0.00 total=9\n")
+    assert stalled_seconds(tmp_path) == pytest.approx(1.5)
+    for core, milliseconds in (("cpu0", 250), ("cpu1", 100)):
+        heat = tmp_path / f"sys/devices/system/cpu/{core}/thermal_throttle/core_throttle_total_time_ms"
+        heat.parent.mkdir(parents=True)
+        heat.write_text(f"{milliseconds}\n")
+    assert stalled_seconds(tmp_path) == pytest.approx(1.75)
+    assert 0 <= stalled_seconds() < 1e9

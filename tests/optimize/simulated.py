@@ -11,8 +11,9 @@ from typing import Any
 import numpy as np
 
 from optguide.bench.load import LatencyLimit
-from optguide.bench.result import FirstCall, SessionResult
+from optguide.bench.result import SessionResult
 from optguide.bench.rotation import Host
+from optguide.bench.series import FirstCall
 from optguide.bench.session import Budget, measure
 from optguide.bench.variant import Variant
 from optguide.optimize.candidate import PRECISIONS, Candidate, Deployment, Goal, Precision, space_of
@@ -101,7 +102,15 @@ class SimulatedWorker:
     def warm_up(self, slot: int = 0) -> None:
         pass
 
-    def ask(self, timeout: float, *, do: str, seconds: float = 0.0, discard: float = 0.0) -> dict[str, Any]:
+    def send(self, **request: Any) -> None:
+        self.request = request
+
+    def receive(self, timeout: float) -> dict[str, Any]:
+        return self.ask(timeout, **self.request)
+
+    def ask(
+        self, timeout: float, *, do: str, seconds: float = 0.0, discard: float = 0.0, linger: float = 0.0
+    ) -> dict[str, Any]:
         if do == "memory":
             return {"peak_rss": 1}
         queue = self.machine.in_flight(self.variant)
@@ -120,7 +129,7 @@ class SimulatedWorker:
 class _Quiet:
     """A meter that finds hardly anybody else on the machine."""
 
-    share, throttled = 0.01, 0.0
+    share, throttled, stalled = 0.01, 0.0, 0.0
 
     def __enter__(self) -> _Quiet:
         return self

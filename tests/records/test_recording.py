@@ -106,6 +106,19 @@ def test_results_below_and_around_zero_are_kept(capsys):
     assert read.results["x.drop"].low == read.tables["drops"].rows[0][1].low == -0.9
 
 
+def test_a_ratio_of_another_direction_keeps_what_is_known_of_the_comparison():
+    recording = Recording("measure/x", declares=["x.*"])
+    ratio = Estimate(1.5, 1.4, 1.6, "ratio", 6)
+    facts = {"same": {"NUM_STREAMS": "1"}, "disturbed": "It is.", "warnings": ("Too short.",)}
+    recording.add("x.wait", Comparison("one", "two", "latency", ratio, ratio, 5.0, **facts), above="longer")
+    recording.publish()
+    (result,) = records.load().results.values()
+    assert (result.value, result.above) == (1.5, "longer")
+    assert result.evidence == {"a": "one", "b": "two", "quantity": "latency", "seconds": 5.0} | facts | {
+        "warnings": ["Too short."]
+    }
+
+
 def test_comparison_records_both_ratios():
     ratio, cpu = Estimate(1.9, 1.8, 2.0, "ratio", 30), Estimate(1.95, 1.9, 2.0, "ratio", 30)
     recording = Recording("measure/x", declares=["x.gain", "x.gain.cpu", "x.plain"])

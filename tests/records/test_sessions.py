@@ -15,6 +15,7 @@ class Session:
     """A finished session of two variants, one of which failed."""
 
     rounds, ended, others_share = 12, "budget spent", math.nan
+    spoiled, warnings = 1, ("1 round was left out.",)
 
     def __init__(self, control=None):
         fast = SimpleNamespace(
@@ -52,6 +53,10 @@ class Session:
     def cpu_time(self, name):
         self._check(name)
         return Estimate(9.0, 8.9, 9.1, "ms", 12)
+
+    def _check(self, name):
+        if name in self.failures:
+            raise self.failures[name]
 
     @property
     def control(self):
@@ -95,6 +100,7 @@ def test_evidence_says_what_was_measured_and_how(recording, tmp_path):
     assert (evidence["rounds"], evidence["ended"]) == (12, "budget spent")
     assert (evidence["load_seconds"], evidence["peak_rss"]) == (0.5, 10**8)
     assert evidence["others_share"] is None
+    assert (evidence["spoiled"], evidence["warnings"]) == (1, ["1 round was left out."])
 
 
 def test_failed_variants_and_refused_percentiles_are_unavailable_with_the_reason(recording, tmp_path):

@@ -12,12 +12,15 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
+from typing import Any
 
 import numpy as np
 
+from optguide.bench.disturbance import competition
+from optguide.bench.identity import cannot_differ, controls, shown_to_differ
 from optguide.bench.process import GRACE_SECONDS
-from optguide.bench.result import InputDescription
 from optguide.bench.rotation import THIS_MACHINE, Host, Rotation, WorkerHandle
+from optguide.bench.series import InputDescription, Series
 from optguide.bench.variant import Variant, require_unique_names
 from optguide.errors import NotEnoughSamples, OptGuideError, OptionError
 from optguide.stats.comparison import Comparison, paired
@@ -56,14 +59,19 @@ class ColdStart:
     :param footprints: variant name to one mapping per run, of moment to bytes by kind.
     :param others_share: share of the machine's CPU that other processes used meanwhile (0 to 1); NaN where
         the system does not tell.
-    :param inputs: variant name to the description of the model's inputs.
+    :param series: by variant name, what it was; without blocks.
     """
 
     runs: Mapping[str, tuple[Mapping[str, float], ...]]
     failures: Mapping[str, OptGuideError]
     footprints: Mapping[str, tuple[Mapping[str, Footprint], ...]] = field(default_factory=dict)
     others_share: float = math.nan
-    inputs: Mapping[str, InputDescription] = field(default_factory=dict)
+    series: Mapping[str, Series] = field(default_factory=dict)
+
+    @property
+    def inputs(self) -> Mapping[str, InputDescription]:
+        """By variant name, description of the model's inputs."""
+        return {name: series.inputs for name, series in self.series.items()}
 
     def estimate(self, name: str, stage: str = "total") -> Estimate:
         """Median of one stage, or of one of :data:`SUMS`, in milliseconds.
@@ -75,8 +83,10 @@ class ColdStart:
 
     def compare(self, a: str, b: str, stage: str = "total") -> Comparison:
         """How much shorter the stage is for ``b`` than for ``a``, paired by round."""
-        ratio = paired(self.values(a, stage), self.values(b, stage), independent=True)
-        return Comparison(a, b, f"first inference, {stage}", ratio)
+        compared = (a, b, f"first inference, {stage}", self._ratio(a, b, stage))
+        first, second = self.series.get(a), self.series.get(b)
+        same = cannot_differ(first, second) if first and second else None
+        return Comparison(*compared, same=same, disturbed=self._disturbance(stage))
 
     def memory(self, name: str, kind: str = "peak", after: str = "first") -> Estimate:
         """Median of the memory of one process, in megabytes (of a million bytes).
@@ -91,6 +101,14 @@ class ColdStart:
         """How many times as much memory ``a`` takes as ``b``, paired by round; raises as :meth:`memory`."""
         ratio = paired(self.megabytes(a, kind, after), self.megabytes(b, kind, after), independent=True)
         return Comparison(a, b, f"{kind} memory", ratio)
+
+    def _ratio(self, a: str, b: str, stage: str) -> Estimate:
+        return paired(self.values(a, stage), self.values(b, stage), independent=True)
+
+    def _disturbance(self, stage: str) -> str:
+        """Whether others took the machine, or variants that cannot differ are shown to; empty if neither."""
+        ratio = partial(self._ratio, stage=stage)
+        return competition(self.others_share) or shown_to_differ(controls(self.series), ratio)
 
     def warm_up(self, name: str) -> Estimate:
         """How many times longer the first call takes than the steady ones of the same process."""
@@ -158,12 +176,17 @@ def first_inference(
     require_unique_names(variants, "A comparison of first inferences")
     rotation = Rotation({variant.name: (variant,) for variant in variants}, seed=seed, host=host)
     runs: dict[str, list[_Run]] = {variant.name: [] for variant in variants}
+    series: dict[str, Series] = {}
 
     def start(name: str, *, check: bool) -> None:
         if before:
             before(*rotation.processes[name])
         with rotation.process(name) as worker:
-            runs[name].append(_staged(worker, steady, check=check))
+            loaded, run = _staged(worker, steady)
+            if check:  # once everything has been timed
+                (variant,) = rotation.processes[name]
+                series[name] = Series.from_reply(variant, loaded, worker.first_call())
+            runs[name].append(run)
 
     with rotation.held(label, SECONDS_PER_RUN * repeats * len(variants)):
         for repeat in range(repeats):
@@ -173,7 +196,7 @@ def first_inference(
         rotation.failures,
         {name: tuple(run.footprints for run in runs[name]) for name in rotation.alive},
         rotation.others_share,
-        {name: runs[name][0].inputs for name in rotation.alive},
+        {name: series[name] for name in rotation.alive},
     )
 
 
@@ -183,27 +206,20 @@ class _Run:
 
     milliseconds: Mapping[str, float]
     footprints: Mapping[str, Footprint]
-    inputs: InputDescription
 
 
-def _staged(worker: WorkerHandle, steady: int, *, check: bool) -> _Run:
-    """Time a process that has just been started.
-
-    :param check: look at the outputs too, once everything has been timed.
-    """
+def _staged(worker: WorkerHandle, steady: int) -> tuple[Mapping[str, Any], _Run]:
+    """Time a process that has just been started; first what it says of the variant."""
     reply = worker.load()
     stages = reply["stages"]
     loaded = worker.ask(GRACE_SECONDS, do="memory")
     (first,) = worker.ask(GRACE_SECONDS * 5, do="consecutive", count=1)["durations_ns"]
     used = worker.ask(GRACE_SECONDS, do="memory")
     later = worker.ask(GRACE_SECONDS * 5, do="consecutive", count=1 + steady)["durations_ns"]
-    if check:
-        worker.first_call()
     milliseconds = {
         **{name: 1e3 * stages[name] for name in STAGES[:3]},
         "first": first / 1e6,
         "second": later[0] / 1e6,
         "steady": float(np.median(later[1:])) / 1e6,
     }
-    inputs = InputDescription.from_reply(reply["inputs"])
-    return _Run(milliseconds, {"load": loaded, "first": used}, inputs)
+    return reply, _Run(milliseconds, {"load": loaded, "first": used})

@@ -8,17 +8,15 @@ timed window. Statistics are those of a session.
 from __future__ import annotations
 
 import json
-import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
-from optguide.bench.process import GRACE_SECONDS
-from optguide.bench.result import Block, Series, SessionResult
-from optguide.bench.rotation import THIS_MACHINE, Host, Rotation, WorkerHandle
-from optguide.bench.session import DISCARD, Budget, Plan, Spent
+from optguide.bench.result import SessionResult
+from optguide.bench.rotation import THIS_MACHINE, Host
+from optguide.bench.session import Budget, ClosedLoop, Member
 from optguide.bench.variant import Variant, require_unique_names
-from optguide.errors import OptGuideError, OptionError
+from optguide.errors import OptionError
 from optguide.stats.estimate import Estimate, across_processes
 
 __all__ = ["Group", "Sharing", "colocate", "work_done"]
@@ -71,6 +69,13 @@ class Group:
             return tuple((variant,) for variant in self.variants)
         return (self.variants,)
 
+    @property
+    def request(self) -> dict[str, Any]:
+        """What each process is asked for in a turn."""
+        if self.sharing == "processes":
+            return {"do": "block"}
+        return {"do": "colocated", "turns": self.sharing == "turns"}
+
 
 def colocate(
     groups: Sequence[Group],
@@ -95,9 +100,17 @@ def colocate(
     names = [name for group in groups for name in group.names]
     if not names or len(set(names)) != len(names):
         raise OptionError("Groups need different names or variants.", "Give each group a name of its own.")
-    session = _Colocation(groups, budget or Budget(), seed, host)
-    session.run(label)
-    return session.result()
+    processes: dict[str, ProcessGroup] = {}
+    labels: dict[str, str] = {}
+    for variants in (variants for group in groups for variants in group.processes):
+        title = " and ".join(variant.name for variant in variants)
+        processes[labels.setdefault(_key(variants), f"{title}, process {len(labels) + 1}")] = variants
+    members = []
+    for group in groups:
+        own = tuple(labels[_key(variants)] for variants in group.processes)
+        members.append(Member(group.name, group.names, own, group.request, LINGER))
+    whole = replace(budget or Budget(), questions=None)
+    return ClosedLoop(members, processes, whole, seed=seed, host=host).run(label)
 
 
 def work_done(result: SessionResult, group: Group, alone: str) -> Estimate:
@@ -121,141 +134,6 @@ def _rates(result: SessionResult, name: str) -> dict[int, float]:
     if name in result.failures:
         raise result.failures[name]
     return {block.round: block.calls / block.seconds for block in result.series[name].blocks}
-
-
-class _Colocation:
-    """State of one session: what was measured in each group and what it cost."""
-
-    def __init__(self, groups: Sequence[Group], budget: Budget, seed: int, host: Host) -> None:
-        self.groups = tuple(groups)
-        self.budget = budget
-        self.labels: dict[str, str] = {}
-        processes: dict[str, ProcessGroup] = {}
-        for variants in (variants for group in groups for variants in group.processes):
-            title = " and ".join(variant.name for variant in variants)
-            label = self.labels.setdefault(_key(variants), f"{title}, process {len(self.labels) + 1}")
-            processes[label] = variants
-        self.rotation = Rotation(processes, seed=seed, host=host)
-        self.plan = Plan(self.budget, 0.0, len(groups))
-        self.spent = Spent()
-        self.loaded: dict[str, list[Series]] = {}
-        self.blocks: dict[str, list[Block]] = {name: [] for group in groups for name in group.names}
-
-    def run(self, label: str) -> None:
-        """Take turns with one set of processes after the other until the budget is spent."""
-        with self.rotation.held(label, self.budget.seconds):
-            self._generation()
-            while self._alive() and self.plan.wants_generation(self.spent):
-                self._generation()
-
-    def _generation(self) -> None:
-        rotation = self.rotation
-        done = self.spent.seconds / self.budget.seconds
-        with rotation.generation(self._load, done=done):
-            if self.spent.generations == 0:
-                self.plan = replace(self.plan, load_seconds=rotation.load_seconds)
-            self.spent.start_generation(rotation.load_seconds)
-            while self._alive():
-                self._round()
-                if not self.plan.wants_round(self.spent):
-                    return
-
-    def _round(self) -> None:
-        for group in self.rotation.shuffled(self._alive()):
-            self.rotation.report(self.spent.seconds / self.budget.seconds, group.name)
-            if self._failure(group) is None:
-                self._turn(group)
-        self.spent.add_round()
-
-    def result(self) -> SessionResult:
-        """What is known of every variant in every group that did not fail.
-
-        :raises OptGuideError: every group failed.
-        """
-        failures: dict[str, OptGuideError] = {}
-        series: dict[str, Series] = {}
-        for group in self.groups:
-            error = self._failure(group)
-            if error is None:
-                series |= {
-                    name: replace(loaded, blocks=tuple(self.blocks[name]), peak_rss=peak)
-                    for name, (loaded, peak) in zip(group.names, self._of(group), strict=True)
-                }
-            else:
-                failures |= dict.fromkeys(group.names, error)
-        if not series:
-            raise next(iter(failures.values()))
-        spent, others = self.spent, self.rotation.others_share
-        return SessionResult(
-            series,
-            failures,
-            "budget spent",
-            spent.measuring,
-            spent.rounds,
-            others,
-            shortage=self.plan.shortage(spent),
-            alone=False,
-        )
-
-    def _of(self, group: Group) -> Iterator[tuple[Series, int]]:
-        """What was loaded of each variant of a group, and the peak memory of its process."""
-        for label in self._labels(group):
-            for series in self.loaded[label]:
-                yield series, self.rotation.peaks.get(label, 0)
-
-    def _labels(self, group: Group) -> list[str]:
-        return [self.labels[_key(variants)] for variants in group.processes]
-
-    def _alive(self) -> list[Group]:
-        return [group for group in self.groups if self._failure(group) is None]
-
-    def _failure(self, group: Group) -> OptGuideError | None:
-        """Why a group cannot be measured: one of its processes failed, and it runs beside the others."""
-        labels = self._labels(group)
-        return next((error for label, error in self.rotation.failures.items() if label in labels), None)
-
-    def _load(self, label: str, worker: WorkerHandle) -> None:
-        loaded = []
-        for slot, variant in enumerate(self.rotation.processes[label]):
-            reply = worker.load(slot)
-            known = label in self.loaded
-            first_call = self.loaded[label][slot].first_call if known else worker.first_call(slot)
-            loaded.append(Series.from_reply(variant, reply, first_call))
-            worker.warm_up(slot)
-        self.loaded.setdefault(label, loaded)
-
-    def _turn(self, group: Group) -> None:
-        clock = self.rotation.host.clock
-        start = clock()
-        for label in self._labels(group):
-            self.rotation.workers[label].send(**self._request(group))
-        # Every process that was asked has to be heard, also after one of them has failed.
-        blocks = [block for label in self._labels(group) for block in self._received(label)]
-        if len(blocks) < len(group.variants):
-            return  # a turn that failed is not counted
-        self.spent.add_turn(clock() - start)
-        for name, block in zip(group.names, blocks, strict=True):
-            self.blocks[name].append(block)
-
-    def _request(self, group: Group) -> dict[str, Any]:
-        length = self.plan.block
-        times = {"seconds": length, "discard": DISCARD * length, "linger": LINGER * length}
-        if group.sharing == "processes":
-            return {"do": "block", **times}
-        return {"do": "colocated", "turns": group.sharing == "turns", **times}
-
-    def _received(self, label: str) -> list[Block]:
-        """The blocks of one process; none where it failed."""
-        blocks: list[Block] = []
-        with self.rotation.isolated(label):
-            reply = self.rotation.workers[label].receive(2 * self.plan.block + GRACE_SECONDS)
-            replies = reply.get("blocks", [reply])
-            blocks = [
-                Block.from_reply(self.spent.rounds, self.spent.generations - 1, block) for block in replies
-            ]
-        if len(self.rotation.processes[label]) == 1:
-            return blocks
-        return [replace(block, cpu_seconds=math.nan) for block in blocks]
 
 
 def _key(variants: ProcessGroup) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from optguide.format import quantity
 from optguide.stats.estimate import MINIMUM_PROCESSES, MINIMUM_ROUNDS
 
 OTHERS_SHARE = 0.25
@@ -12,6 +13,9 @@ OTHERS_SHARE = 0.25
 
 THROTTLED_SHARE = 0.05
 """Of a round, for which a quota may stop the session's processes."""
+
+STALLED_SHARE = 0.05
+"""Of a round, for which the machine may lack memory or be slowed down by heat."""
 
 SHORTEST = 0.1
 """Seconds of a round that can be judged: systems count CPU time in ticks of 10 ms."""
@@ -23,17 +27,20 @@ class RoundConditions:
 
     :param others_share: share of the machine's CPU that others, or the hypervisor, used; NaN if unknown.
     :param throttled: seconds for which a quota stopped the session's processes.
+    :param stalled: seconds for which the machine lacked memory or was slowed down by heat.
     """
 
     generation: int
     seconds: float
     others_share: float
     throttled: float
+    stalled: float = 0.0
 
     @property
     def busy(self) -> bool:
-        """Whether others took too much of the machine."""
-        return self.seconds >= SHORTEST and self.others_share > OTHERS_SHARE
+        """Whether others took too much of the machine, or it was not itself."""
+        stalled = self.stalled > STALLED_SHARE * self.seconds
+        return stalled or (self.seconds >= SHORTEST and self.others_share > OTHERS_SHARE)
 
     @property
     def stopped(self) -> bool:
@@ -53,6 +60,13 @@ class Spoiling:
     competitor: str = ""
 
 
+def competition(others_share: float) -> str:
+    """Why a session without rounds is disturbed, as a sentence; empty where others took little or unknown."""
+    if not others_share > OTHERS_SHARE:
+        return ""
+    return f"The session is disturbed: others used {quantity(others_share, 'share')} of the machine's CPU."
+
+
 def spoiling(rounds: Sequence[RoundConditions]) -> Spoiling:
     """Leave out spoiled rounds where most are not; otherwise the whole session is disturbed.
 
@@ -68,4 +82,6 @@ def spoiling(rounds: Sequence[RoundConditions]) -> Spoiling:
     if enough or not any(spoiled):
         return Spoiling(frozenset(index for index, bad in enumerate(spoiled) if bad))
     share = f"{sum(spoiled)} of {len(rounds)} rounds"
-    return Spoiling(competitor=f"other processes or a quota took much of the machine in {share}")
+    return Spoiling(
+        competitor=f"other processes, a quota, heat or lack of memory took much of the machine in {share}"
+    )

@@ -6,16 +6,20 @@ read back from the compiled model; timing such a pair only says how far the sess
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
+from optguide.bench.series import Series
 from optguide.bench.variant import Variant
+from optguide.errors import NotEnoughSamples
+from optguide.format import estimate as text
 from optguide.openvino_release import VIRTUAL_DEVICES
 from optguide.runtimes.openvino import OpenVINO
+from optguide.stats.comparison import EQUIVALENT
+from optguide.stats.estimate import Estimate
 
 HINT = "PERFORMANCE_HINT"
 IN_FLIGHT = "requests in flight"
@@ -60,9 +64,34 @@ def same_by_settings(
     return {key: effective_a[key] for key in dict.fromkeys(differing)}
 
 
-def same_outputs(a: Sequence[npt.NDArray[Any]], b: Sequence[npt.NDArray[Any]]) -> bool:
-    """Whether two variants gave the very same answers; what computes otherwise is not the same."""
-    return len(a) == len(b) and all(map(np.array_equal, a, b))
+def cannot_differ(a: Series, b: Series) -> Mapping[str, str] | None:
+    """What :func:`same_by_settings` says of two variants that also gave the very same answers."""
+    same = same_by_settings(a.variant, b.variant, a.effective, b.effective)
+    equal = len(a.outputs) == len(b.outputs) and all(map(np.array_equal, a.outputs, b.outputs))
+    return same if equal else None
+
+
+def controls(series: Mapping[str, Series]) -> list[tuple[str, str]]:
+    """Variants that cannot differ, each beside the first of its kind."""
+    kinds: list[str] = []
+    pairs = []
+    for name, own in series.items():
+        equal = next((kind for kind in kinds if cannot_differ(series[kind], own) is not None), None)
+        if equal is None:
+            kinds.append(name)
+        else:
+            pairs.append((equal, name))
+    return pairs
+
+
+def shown_to_differ(pairs: Iterable[tuple[str, str]], ratio: Callable[[str, str], Estimate]) -> str:
+    """Which of :func:`controls` differs beyond the margin of equivalence, as a sentence; empty if none."""
+    for a, b in pairs:
+        with suppress(NotEnoughSamples):
+            estimate = ratio(a, b)
+            if estimate.relation(1 - EQUIVALENT, 1 + EQUIVALENT) in ("above", "below"):
+                return f"The session is disturbed: {b} over {a}, which cannot differ, is {text(estimate)}."
+    return ""
 
 
 def _without_resolved(variant: Variant) -> Variant:

@@ -20,9 +20,10 @@ from typing import Any
 
 import numpy as np
 
+from optguide.bench.disturbance import competition
 from optguide.bench.process import GRACE_SECONDS
-from optguide.bench.result import InputDescription
 from optguide.bench.rotation import THIS_MACHINE, Host, Rotation, WorkerHandle
+from optguide.bench.series import InputDescription
 from optguide.bench.session import DISCARD
 from optguide.bench.variant import Variant, require_unique_names
 from optguide.errors import OptGuideError, OptionError
@@ -173,7 +174,8 @@ class LayerTimes:
             return None
         first, second = map(np.asarray, sums)
         ratio = across_processes(first / second, [turn.generation for turn in self._of(a)])
-        return Comparison(a, b, f"layers, {kind}" if kind else "layers", ratio)
+        quantity = f"layers, {kind}" if kind else "layers"
+        return Comparison(a, b, quantity, ratio, disturbed=competition(self.others_share))
 
     def _members(self, name: str, kind: str | None = None) -> list[str]:
         return [

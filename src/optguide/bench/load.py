@@ -17,8 +17,8 @@ import numpy as np
 import numpy.typing as npt
 
 from optguide.bench.process import GRACE_SECONDS
-from optguide.bench.result import InputDescription
 from optguide.bench.rotation import THIS_MACHINE, Host, Rotation, WorkerHandle
+from optguide.bench.series import InputDescription
 from optguide.bench.variant import Variant, require_unique_names
 from optguide.errors import NotEnoughSamples, OptionError
 from optguide.format import quantity

@@ -18,7 +18,7 @@ from typing import Any, Self
 import numpy as np
 import psutil
 
-from optguide.bench.result import FirstCall
+from optguide.bench.series import FirstCall
 from optguide.bench.variant import Variant
 from optguide.errors import EnvironmentMissing, OptGuideError, WorkerDied, WorkerError, WorkerHung, by_name
 from optguide.machine.cgroup import limited_group

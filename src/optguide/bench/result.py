@@ -4,19 +4,18 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from functools import cached_property
+from dataclasses import dataclass, replace
+from functools import cached_property, partial
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from optguide import format as fmt
-from optguide.bench.identity import same_by_settings, same_outputs
-from optguide.bench.variant import Variant
+from optguide.bench.identity import cannot_differ, controls, shown_to_differ
+from optguide.bench.series import Block, Series
 from optguide.errors import InputError, NotEnoughSamples, OptGuideError, OptionError
 from optguide.runtimes.ports import pairing
-from optguide.stats.comparison import EQUIVALENT, Comparison
+from optguide.stats.comparison import Comparison
 from optguide.stats.estimate import (
     MINIMUM_PROCESSES,
     Estimate,
@@ -29,7 +28,7 @@ from optguide.stats.estimate import (
     student,
 )
 
-__all__ = ["Agreement", "Block", "Series", "SessionResult"]
+__all__ = ["TWIN", "Agreement", "SessionResult"]
 
 
 TWIN = " (A/A control)"
@@ -39,127 +38,6 @@ INTERIM_CONFIDENCE = 0.999
 """Of intervals that may end a session early, however often they are looked at: the rule of J. L. Haybittle
 (1971) and R. Peto (1976). Those that readers see afterwards remain intervals of 95 %, as simulated sessions
 confirm."""
-
-
-@dataclass(frozen=True)
-class Block:
-    """One turn of one variant.
-
-    :param round: number of the session's round, from zero.
-    :param generation: number of the variant's worker, from zero; a session may replace its workers.
-    :param latencies_ms: latencies of single inferences: all of them, or a regular sample.
-    :param seconds: length of the timed window.
-    :param cpu_seconds: CPU time of the worker in the window, all threads; NaN where it held another variant
-        that was called at the same time.
-    :param calls: inferences completed in the window.
-    """
-
-    round: int
-    generation: int
-    latencies_ms: npt.NDArray[np.float64]
-    seconds: float
-    cpu_seconds: float
-    calls: int
-
-    @classmethod
-    def from_reply(cls, round: int, generation: int, reply: Mapping[str, Any]) -> Block:  # noqa: A002
-        """The block that a worker reports, see ``TimedBlock``."""
-        latencies = np.asarray(reply["latencies_ns"], dtype=np.float64) / 1e6
-        seconds, cpu_seconds = reply["wall_ns"] / 1e9, reply["cpu_ns"] / 1e9
-        return cls(round, generation, latencies, seconds, cpu_seconds, reply["calls"])
-
-
-@dataclass(frozen=True)
-class InputDescription:
-    """What a model was called with.
-
-    :param random: values drawn from a seed, not the reader's own.
-    :param shapes: element type and sizes of the first set, by input: ``{"x": ("float32", 1, 16)}``.
-    :param notes: choices made without being asked for, in sentences.
-    """
-
-    random: bool = True
-    shapes: Mapping[str, tuple[str | int, ...]] = field(default_factory=dict)
-    notes: tuple[str, ...] = ()
-
-    @classmethod
-    def from_reply(cls, reply: Mapping[str, Any]) -> InputDescription:
-        """What a worker says when it has loaded a variant."""
-        shapes = {name: tuple(shape) for name, shape in reply["shapes"].items()}
-        return cls(reply["random"], shapes, tuple(reply["notes"]))
-
-    def __str__(self) -> str:
-        """``random values for x float32 [1,16]``, with the notes."""
-        kind = "random values" if self.random else "real values"
-        ports = ", ".join(
-            f"{name} {dtype} [{','.join(map(str, sizes))}]" for name, (dtype, *sizes) in self.shapes.items()
-        )
-        return " ".join([f"{kind} for {ports}." if ports else "of its own.", *self.notes])
-
-
-@dataclass(frozen=True)
-class FirstCall:
-    """What the first input set gave.
-
-    :param outputs: one array for each output that NumPy can hold.
-    :param names: the real names of each of them; none where the runtime does not tell.
-    :param frames: inputs that one call processes.
-    :param counted_by: evidence for that; empty where nothing speaks for more than one.
-    :param oddities: possible faults of the outputs, in sentences.
-    """
-
-    outputs: tuple[npt.NDArray[Any], ...] = ()
-    names: tuple[tuple[str, ...], ...] = ()
-    frames: int = 1
-    counted_by: str = ""
-    oddities: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True)
-class Series:
-    """Everything measured of one variant.
-
-    :param effective: properties as the runtime resolved them.
-    :param versions: versions of the packages that executed the model.
-    :param load_seconds: import, read and compile of the first worker; NaN where others loaded beside it.
-    :param peak_rss: peak resident memory of the worker in bytes.
-    :param inputs: description of the model's inputs.
-    :param first_call: description of the first call's result.
-    :param overhead: what is left of a call without a part of it, as shares of the call: without handing over
-        ``inputs``, or all that is ``python`` around the runtime; what was not measured is missing.
-    """
-
-    variant: Variant
-    blocks: tuple[Block, ...]
-    effective: Mapping[str, str]
-    versions: Mapping[str, str]
-    load_seconds: float
-    peak_rss: int
-    inputs: InputDescription = InputDescription()
-    first_call: FirstCall = field(repr=False, default=FirstCall())
-    overhead: Mapping[str, Sequence[float]] = field(default_factory=dict)
-
-    @property
-    def outputs(self) -> tuple[npt.NDArray[Any], ...]:
-        """On the first input set."""
-        return self.first_call.outputs
-
-    @property
-    def frames(self) -> int:
-        """Inputs that one inference processes."""
-        return self.first_call.frames
-
-    @classmethod
-    def from_reply(
-        cls, variant: Variant, reply: Mapping[str, Any], first_call: FirstCall, *, alone: bool = False
-    ) -> Series:
-        """What a worker says of the variant it has loaded; nothing is measured yet.
-
-        :param alone: whether nothing else was loaded at the same time.
-        """
-        load_seconds = sum(reply["stages"].values()) if alone else math.nan
-        inputs = InputDescription.from_reply(reply["inputs"])
-        return cls(variant, (), reply["effective"], reply["versions"], load_seconds, 0, inputs, first_call)
 
 
 @dataclass(frozen=True)
@@ -222,9 +100,13 @@ class SessionResult:
     @property
     def warnings(self) -> tuple[str, ...]:
         """One sentence for each reason not to take the numbers at face value."""
+        return tuple(filter(None, (self.disturbed, *self._reservations)))
+
+    @property
+    def _reservations(self) -> tuple[str, ...]:
         rounds, were = ("round", "was") if self.spoiled == 1 else ("rounds", "were")
         spoiled = f"{self.spoiled} {rounds} in which something else took much of the machine {were} left out."
-        return tuple(filter(None, (self.disturbed, self.shortage, spoiled if self.spoiled else "")))
+        return tuple(filter(None, (self.shortage, spoiled if self.spoiled else "")))
 
     def latency(self, name: str, percentile: float = 50) -> Estimate:
         """A latency percentile in milliseconds.
@@ -270,46 +152,25 @@ class SessionResult:
 
     def compare(self, a: str, b: str, quantity: str = "latency") -> Comparison:
         """How much better ``b`` is than ``a``, from the rounds in which both took their turn."""
-        ratio = self._ratio(a, b, quantity)
+        ratio = self.ratio(a, b, quantity)
         cpu_ratio = self._cpu_ratio(a, b) if quantity != "cpu_time" else None
-        facts = (self.seconds, self._same(a, b), self._disturbance(quantity))
+        facts = (self.seconds, self._same(a, b), self._disturbance(quantity), self._reservations)
         return Comparison(a, b, quantity, ratio, cpu_ratio, *facts)
 
     def _same(self, a: str, b: str) -> Mapping[str, str] | None:
         """What keeps two variants from differing, see :class:`Comparison`."""
         first, second = self._of(a), self._of(b)
-        same = None
-        if self.alone:
-            same = same_by_settings(first.variant, second.variant, first.effective, second.effective)
-        return same if same is not None and same_outputs(first.outputs, second.outputs) else None
+        return cannot_differ(first, second) if self.alone else None
 
     def _disturbance(self, quantity: str) -> str:
-        """Whether variants that cannot differ are shown to, or others took the machine; empty if neither."""
+        """Whether others took the machine, or variants that cannot differ are shown to; empty if neither."""
         if self.competitor:
             return f"The session is disturbed: {self.competitor}."
-        for a, b in self._equals:
-            try:
-                ratio = self._ratio(a, b, quantity)
-            except NotEnoughSamples:
-                continue
-            if ratio.relation(1 - EQUIVALENT, 1 + EQUIVALENT) in ("above", "below"):
-                return (
-                    f"The session is disturbed: {b} over {a}, which cannot differ, is {fmt.estimate(ratio)}."
-                )
-        return ""
+        return shown_to_differ(self._controls, partial(self.ratio, quantity=quantity))
 
     @cached_property
-    def _equals(self) -> list[tuple[str, str]]:
-        """Variants that cannot differ, each beside the first of its kind."""
-        first: list[str] = []
-        pairs = []
-        for name in self.series:
-            equal = next((other for other in first if self._same(other, name) is not None), None)
-            if equal is None:
-                first.append(name)
-            else:
-                pairs.append((equal, name))
-        return pairs
+    def _controls(self) -> list[tuple[str, str]]:
+        return controls(self.series) if self.alone else []
 
     def interaction(self, neither: str, a: str, b: str, both: str, quantity: str = "throughput") -> Estimate:
         """Whether two improvements multiply: the gain of both over the product of the single gains.
@@ -329,7 +190,8 @@ class SessionResult:
         """
         return ratio_of_estimates(self.latency(a, percentile), self.latency(b, percentile))
 
-    def _ratio(self, a: str, b: str, quantity: str) -> Estimate:
+    def ratio(self, a: str, b: str, quantity: str = "latency") -> Estimate:
+        """That of :meth:`compare` alone, which is quicker."""
         return self._contrast((a,), (b,), quantity)
 
     def _contrast(self, above: Sequence[str], below: Sequence[str], quantity: str) -> Estimate:
@@ -349,7 +211,7 @@ class SessionResult:
     def _cpu_ratio(self, a: str, b: str) -> Estimate | None:
         """The second witness; ``None`` where a block has no CPU time or was too short for the CPU clock."""
         costs = [*self._by_round(a, "cpu_time").values(), *self._by_round(b, "cpu_time").values()]
-        return self._ratio(a, b, "cpu_time") if all(cost > 0 for cost in costs) else None
+        return self.ratio(a, b, "cpu_time") if all(cost > 0 for cost in costs) else None
 
     @property
     def control(self) -> Comparison | None:

@@ -22,7 +22,7 @@ import numpy as np
 
 from optguide.bench.process import GRACE_SECONDS, WorkerProcess
 from optguide.bench.progress import Update, reporting
-from optguide.bench.result import FirstCall
+from optguide.bench.series import FirstCall
 from optguide.bench.variant import Variant
 from optguide.errors import OptGuideError
 from optguide.machine import OthersMeter, measuring_lock
@@ -65,10 +65,11 @@ class WorkerHandle(Protocol):
 
 
 class Meter(Protocol):
-    """Tells what others and a quota took of the machine; see :class:`optguide.machine.OthersMeter`."""
+    """Tells what others, a quota and the machine itself took; see :class:`optguide.machine.OthersMeter`."""
 
     share: float
     throttled: float
+    stalled: float
 
     def __enter__(self) -> Self:
         """Start metering."""

@@ -19,7 +19,7 @@ from rich.table import Table
 from rich.text import Text
 
 from optguide import format as fmt
-from optguide.bench.result import InputDescription
+from optguide.bench.series import InputDescription
 from optguide.cli.errors import report_failures, warn
 from optguide.errors import NotEnoughSamples, OptGuideError
 from optguide.machine import Machine

@@ -7,7 +7,9 @@ import os
 import statistics
 import time
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Literal, Self
 
 import psutil
@@ -159,15 +161,17 @@ class OthersMeter:
         self._pids = tuple(pids)
         self._own: list[psutil.Process] = []
         self._before = (math.nan, math.nan)
-        self._throttled = 0.0
+        self._throttled = self._stalled = 0.0
         self.share = math.nan
         """The share found by the last :meth:`stop`."""
         self.throttled = 0.0
         """Seconds for which the quota of this process's control group stopped it meanwhile."""
+        self.stalled = 0.0
+        """Seconds for which the machine lacked memory or slowed itself down meanwhile."""
 
     def start(self) -> None:
         """Take the first reading; again after :meth:`stop` for the next interval."""
-        self._throttled = throttled_seconds()
+        self._throttled, self._stalled = throttled_seconds(), stalled_seconds()
         self._before = self._reading()
 
     def stop(self) -> float:
@@ -180,6 +184,7 @@ class OthersMeter:
         share = (others - others_before) / ((moment - moment_before) * _cores())
         self.share = share if math.isnan(share) else min(1.0, max(0.0, share))
         self.throttled = throttled_seconds() - self._throttled
+        self.stalled = stalled_seconds() - self._stalled
         return self.share
 
     def __enter__(self) -> Self:
@@ -197,6 +202,23 @@ class OthersMeter:
         except psutil.Error:
             own = math.nan
         return time.perf_counter(), _busy() - own
+
+
+def stalled_seconds(root: Path = Path("/")) -> float:
+    """How long some process has waited for memory so far, and a core has been slowed down by heat.
+
+    Linux tells the first as pressure, and on some processors counts the second; what it does not tell is 0.
+    A clock frequency is read at one moment, and between two turns that is the one of an idle machine.
+    """
+    pressure = 0.0
+    with suppress(OSError, ValueError, IndexError):
+        some = (root / "proc/pressure/memory").read_text().split("total=")[1]
+        pressure = int(some.split()[0]) / 1e6
+    heat = [0]
+    for file in (root / "sys/devices/system/cpu").glob("cpu*/thermal_throttle/*_throttle_total_time_ms"):
+        with suppress(OSError, ValueError):
+            heat.append(int(file.read_text()))
+    return pressure + max(heat) / 1e3
 
 
 def _cores() -> int:

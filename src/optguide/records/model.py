@@ -206,9 +206,9 @@ if TYPE_CHECKING:
 
 def comparison_evidence(comparison: Comparison) -> dict[str, Any]:
     """What is kept beside a ratio: of which variants, what it took, and whether it can be trusted."""
-    facts = {"a": comparison.a, "b": comparison.b, "quantity": comparison.quantity}
-    optional = {"seconds": comparison.seconds, "same": comparison.same, "disturbed": comparison.disturbed}
-    return facts | {key: value for key, value in optional.items() if value not in (None, "")}
+    evidence = asdict(comparison)
+    del evidence["ratio"], evidence["cpu_ratio"]
+    return {key: value for key, value in evidence.items() if value not in (None, "", ())}
 
 
 def result_of(

@@ -9,6 +9,7 @@ import sys
 import uuid
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import UTC, datetime
 from fnmatch import fnmatchcase
 from functools import partial
@@ -23,6 +24,7 @@ from optguide.errors import (
     PropertyError,
     RecordsError,
 )
+from optguide.machine import Machine
 from optguide.paths import impersonal, records_dir
 from optguide.records import figures
 from optguide.records import reading as summary
@@ -39,6 +41,8 @@ from optguide.records.model import (
     result_of,
 )
 from optguide.records.reading import calling_script
+from optguide.stats.comparison import Comparison
+from optguide.stats.estimate import Estimate
 from optguide.storage import replace_record
 
 if TYPE_CHECKING:
@@ -46,8 +50,6 @@ if TYPE_CHECKING:
 
     from optguide.bench.result import SessionResult
     from optguide.bench.variant import Variant
-    from optguide.stats.comparison import Comparison
-    from optguide.stats.estimate import Estimate
 
 BUILD_VARIABLE = "OPTGUIDE_BUILD_ID"
 """Environment variable with the identifier that all records of one build share."""
@@ -55,7 +57,7 @@ BUILD_VARIABLE = "OPTGUIDE_BUILD_ID"
 PROFILE_VARIABLE, DEFAULT_PROFILE = "OPTGUIDE_PROFILE", "quick"
 """Environment variable that names the profile of a build; :mod:`optguide.guide.profiles` defines it."""
 
-Entry = tuple["Estimate | Comparison | float", str] | tuple[float, str, str]
+Entry = tuple[Estimate | Comparison | float, str] | tuple[float, str, str]
 """A quantity and its label, or a number, its unit and its label."""
 
 _EXAMPLE = re.compile(r"[a-z0-9_-]+/[a-z0-9_-]+")
@@ -92,13 +94,13 @@ class Recording:
     def add(
         self,
         id: str,  # noqa: A002 - the word that pages and claims use for it
-        estimate: Estimate,
+        measured: Estimate | Comparison,
         *,
         label: str = "",
         evidence: Mapping[str, Any] | None = None,
         above: str = "",
     ) -> None:
-        """Record ``estimate``.
+        """Record an estimate, or the ratio of a comparison with what is known of it.
 
         :param label: name in tables; the identifier by default.
         :param evidence: JSON that explains the value; paths are kept relative to the checkout.
@@ -108,7 +110,10 @@ class Recording:
         :raises RecordsError: ``id`` was given before, or a number is not finite.
         """
         self._check_new(check_id(id))
-        self._results[id] = result_of(estimate, id, label=label, evidence=evidence, above=above)
+        if isinstance(measured, Comparison):
+            evidence = {**comparison_evidence(measured), **(evidence or {})}
+            measured = measured.ratio
+        self._results[id] = result_of(measured, id, label=label, evidence=evidence, above=above)
 
     def add_value(
         self,
@@ -121,8 +126,6 @@ class Recording:
         above: str = "",
     ) -> None:
         """Record a quantity without spread, such as bytes on disk; the errors are those of :meth:`add`."""
-        from optguide.stats.estimate import Estimate
-
         self.add(id, Estimate(value, value, value, unit, n, "counted"), label=label, above=above)
 
     def add_comparison(
@@ -139,11 +142,10 @@ class Recording:
         those of :meth:`add`.
         """
         label = label or f"{comparison.b} against {comparison.a}"
-        evidence = {**comparison_evidence(comparison), **(evidence or {})}
-        self.add(id, comparison.ratio, label=label, evidence=evidence, above="faster")
+        self.add(id, comparison, label=label, evidence=evidence, above="faster")
         if comparison.cpu_ratio is not None:
-            cpu = f"{label}, CPU time"
-            self.add(f"{id}.cpu", comparison.cpu_ratio, label=cpu, evidence=evidence, above="faster")
+            witness = replace(comparison, ratio=comparison.cpu_ratio)
+            self.add(f"{id}.cpu", witness, label=f"{label}, CPU time", evidence=evidence, above="faster")
 
     def values(
         self,
@@ -166,9 +168,9 @@ class Recording:
         """
         for key, (quantity, *unit, label) in entries.items():
             identifier = f"{prefix}.{key}"
-            if hasattr(quantity, "ratio"):
+            if isinstance(quantity, Comparison):
                 self.add_comparison(identifier, quantity, label=label, evidence=evidence)
-            elif hasattr(quantity, "value"):
+            elif isinstance(quantity, Estimate):
                 self.add(identifier, quantity, label=label, evidence=evidence, above=above)
             else:
                 self.add_value(identifier, quantity, *(unit or ("count",)), label=label, above=above)
@@ -260,7 +262,7 @@ class Recording:
                 else:
                     better = (a, b) if quantity == "throughput" else (b, a)
                     comparison = result.compare(*better, quantity)
-                    self.add(identifier, comparison.ratio, label=f"{label}, {quantity}", above=above)
+                    self.add(identifier, comparison, label=f"{label}, {quantity}", above=above)
                 rows[label] = comparison.ratio
         return rows
 
@@ -350,8 +352,6 @@ class Recording:
         return self._target
 
     def _record(self, drawn: Mapping[str, Figure]) -> Record:
-        from optguide.machine import Machine
-
         machine = Machine.current()
         return Record(
             schema=SCHEMA,
@@ -442,7 +442,9 @@ def _evidence(result: SessionResult, name: str) -> dict[str, Any]:
         "effective": series.effective,
         "versions": series.versions,
         "rounds": result.rounds,
+        "spoiled": result.spoiled,
         "ended": result.ended,
+        "warnings": list(result.warnings),
         "others_share": None if math.isnan(share) else share,
         "load_seconds": None if math.isnan(series.load_seconds) else series.load_seconds,
         "peak_rss": series.peak_rss,

@@ -45,6 +45,7 @@ class Comparison:
     :param same: resolved values of the settings in which the two differ, where both came out the same and
         so cannot differ; empty for two copies of one variant, ``None`` where they can differ.
     :param disturbed: why the session cannot be trusted, as a sentence; empty where nothing speaks against it.
+    :param warnings: other reasons not to take it at face value, in sentences.
     """
 
     a: str
@@ -55,6 +56,7 @@ class Comparison:
     seconds: float | None = None
     same: Mapping[str, str] | None = None
     disturbed: str = ""
+    warnings: tuple[str, ...] = ()
 
     @property
     def verdict(self) -> Outcome:

@@ -21,6 +21,7 @@ from optguide.claims.on_model.probe import (
     unless,
 )
 from optguide.records import Result
+from optguide.records.model import comparison_evidence
 from optguide.stats.comparison import paired
 from optguide.stats.estimate import MINIMUM_ROUNDS, median_of_rounds
 
@@ -88,7 +89,8 @@ def _seconds_per_start(model: ModelUnderTest) -> float:
 def _gain(starts: ColdStart, variants: Mapping[str, Variant], ratio: Ratio) -> Result:
     base, better = variants[ratio.base].name, variants[ratio.better].name
     if base != better:
-        return result_of(starts.compare(base, better, ratio.quantity).ratio, ratio.label, above=ratio.above)
+        comparison = starts.compare(base, better, ratio.quantity)
+        return result_of(comparison.ratio, ratio.label, comparison_evidence(comparison), ratio.above)
     gain = paired(starts.values(base, ratio.quantity), starts.values(base, "steady"))
     return result_of(gain, ratio.label, above=ratio.above)
 

@@ -24,6 +24,8 @@ _WORDS: dict[str, tuple[str, Callable[[Any], str]]] = {
     "effective": ("Effective properties", str),
     "versions": ("Versions", str),
     "rounds": ("Rounds", str),
+    "spoiled": ("Rounds left out", str),
+    "warnings": ("Warnings", lambda sentences: " ".join(sentences) or "none"),
     "ended": ("Ended because", str),
     "others_share": ("CPU used by others", lambda share: fmt.quantity(share, "share")),
     "load_seconds": ("Time to load", fmt.duration),
