@@ -240,7 +240,7 @@ def test_two_rounds_are_no_interval_and_unknown_names_are_said():
         found.of("a")
     with pytest.raises(errors.WorkerDied):
         found.of("broken")
-    with pytest.raises(errors.OptionError, match="No layers of 'c' were counted"):
+    with pytest.raises(errors.OptionError, match="No variant 'c' took part"):
         found.total("c")
 
 

@@ -21,7 +21,7 @@ from optguide.bench.identity import cannot_differ, controls, shown_to_differ
 from optguide.bench.process import GRACE_SECONDS
 from optguide.bench.rotation import THIS_MACHINE, Host, Rotation, WorkerHandle
 from optguide.bench.series import InputDescription, Series
-from optguide.bench.variant import Variant, require_unique_names
+from optguide.bench.variant import Variant, measured_of, require_unique_names
 from optguide.errors import NotEnoughSamples, OptGuideError, OptionError
 from optguide.stats.comparison import Comparison, paired
 from optguide.stats.estimate import Estimate, median_of_rounds
@@ -119,11 +119,11 @@ class ColdStart:
 
         :raises OptionError: no such variant or stage.
         """
-        self._check(name)
+        runs = measured_of(name, self.runs, self.failures)
         if stage not in STAGES and stage not in SUMS:
             stages = ", ".join([*SUMS, *STAGES])
             raise OptionError(f"There is no stage {stage!r}.", f"Use one of: {stages}.")
-        return [sum(run[part] for part in SUMS.get(stage, (stage,))) for run in self.runs[name]]
+        return [sum(run[part] for part in SUMS.get(stage, (stage,))) for run in runs]
 
     def megabytes(self, name: str, kind: str = "peak", after: str = "first") -> list[float]:
         """Memory of each run.
@@ -131,7 +131,7 @@ class ColdStart:
         :raises OptionError: no such variant, kind or moment.
         :raises NotEnoughSamples: the system does not tell this kind.
         """
-        self._check(name)
+        measured_of(name, self.runs, self.failures)
         for parameter, value, choices in (("kind", kind, FOOTPRINTS), ("moment", after, MOMENTS)):
             if value not in choices:
                 raise OptionError(
@@ -144,12 +144,6 @@ class ColdStart:
                 f"This system does not tell the {kind} memory of a process.", "Look at the peak instead."
             )
         return megabytes
-
-    def _check(self, name: str) -> None:
-        if name in self.failures:
-            raise self.failures[name]
-        if name not in self.runs:
-            raise OptionError(f"No variant {name!r} was started.", f"There are {', '.join(self.runs)}.")
 
 
 def first_inference(

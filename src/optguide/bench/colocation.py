@@ -15,7 +15,7 @@ from typing import Any, Literal
 from optguide.bench.result import SessionResult
 from optguide.bench.rotation import THIS_MACHINE, Host
 from optguide.bench.session import Budget, ClosedLoop, Member
-from optguide.bench.variant import Variant, require_unique_names
+from optguide.bench.variant import Variant, measured_of, require_unique_names
 from optguide.errors import OptionError
 from optguide.stats.estimate import Estimate, across_processes
 
@@ -131,9 +131,8 @@ def work_done(result: SessionResult, group: Group, alone: str) -> Estimate:
 
 
 def _rates(result: SessionResult, name: str) -> dict[int, float]:
-    if name in result.failures:
-        raise result.failures[name]
-    return {block.round: block.calls / block.seconds for block in result.series[name].blocks}
+    series = measured_of(name, result.series, result.failures)
+    return {block.round: block.calls / block.seconds for block in series.blocks}
 
 
 def _key(variants: ProcessGroup) -> str:

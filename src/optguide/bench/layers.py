@@ -25,7 +25,7 @@ from optguide.bench.process import GRACE_SECONDS
 from optguide.bench.rotation import THIS_MACHINE, Host, Rotation, WorkerHandle
 from optguide.bench.series import InputDescription
 from optguide.bench.session import DISCARD
-from optguide.bench.variant import Variant, require_unique_names
+from optguide.bench.variant import Variant, measured_of, require_unique_names
 from optguide.errors import OptGuideError, OptionError
 from optguide.runtimes.openvino import OpenVINO
 from optguide.stats.comparison import Comparison
@@ -193,11 +193,7 @@ class LayerTimes:
         return self.described[name]
 
     def _of(self, name: str) -> tuple[Round, ...]:
-        if name in self.failures:
-            raise self.failures[name]
-        if name not in self.rounds:
-            raise OptionError(f"No layers of {name!r} were counted.", f"There are {', '.join(self.rounds)}.")
-        return self.rounds[name]
+        return measured_of(name, self.rounds, self.failures)
 
 
 def _per_round(rounds: Sequence[Round], members: Sequence[str]) -> list[float]:

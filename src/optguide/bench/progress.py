@@ -3,8 +3,7 @@
 On a terminal this is a live display. Elsewhere (continuous integration, a file) it is a plain line at the
 start, at the end, and every few seconds in between. Standard output stays free for results.
 
-A run of many sessions opens an :func:`overview`. Sessions inside it have no display of their own: what they
-report becomes part of the overview.
+A session has an :func:`overview` of its own, or reports into that of a run of many sessions.
 """
 
 from __future__ import annotations
@@ -12,12 +11,11 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from typing import Protocol
 
 from rich.console import Console, Group, RenderableType
 from rich.live import Live
-from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
@@ -39,7 +37,7 @@ class Update(Protocol):
 
 
 class Overview:
-    """What a run of many sessions shows: its phase, the leader, what is running, and the time left.
+    """What a run shows: its phase, the leader, what is running, and the time left.
 
     :param expected_seconds: its budget.
     """
@@ -87,7 +85,7 @@ class Overview:
         head = Table.grid(padding=(0, 1))
         head.add_row(Text(self.label), ProgressBar(completed=100 * share, width=24), Text(self.left))
         leader = [Text(f"leader: {self.leader}", no_wrap=True, overflow="ellipsis")] if self.leader else []
-        doing = f"{self.phase}: {self.activity}" if self.activity else self.phase
+        doing = ": ".join(filter(None, (self.phase, self.activity)))
         return Group(head, *leader, Text(doing, style="dim", no_wrap=True, overflow="ellipsis"))
 
 
@@ -111,6 +109,7 @@ def overview(label: str, expected_seconds: float) -> Iterator[Overview]:
     try:
         if isinstance(shown, _Lines):
             yield shown
+            shown.finish()
         else:
             with Live(shown, console=console, transient=True, refresh_per_second=REFRESHES_PER_SECOND):
                 yield shown
@@ -144,6 +143,10 @@ class _Lines(Overview):
         if time.monotonic() - self._printed >= PLAIN_SECONDS:
             self._print(f"{self.left}; {self.status}")
 
+    def finish(self) -> None:
+        """Say how long it took."""
+        self._print(f"done in {duration(self.elapsed)}")
+
     def _print(self, text: str) -> None:
         self._printed = time.monotonic()
         self._console.print(f"{self.label}: {text}", highlight=False, markup=False, soft_wrap=True)
@@ -155,52 +158,9 @@ def reporting(label: str, expected_seconds: float) -> Iterator[Update]:
 
     :param expected_seconds: the budget, for the time left.
     """
-    if _outer is not None:
-        yield _nested(_outer)
-        return
-    console = Console(stderr=True, file=sys.__stderr__)
-    reporter = _live if console.is_terminal else _plain
-    with reporter(console, label, expected_seconds) as update:
-        yield update
-
-
-def _nested(outer: Overview) -> Update:
-    def update(done: float, activity: str) -> None:
-        outer.report(f"{activity}, {min(done, 1.0):.0%}")
-
-    return update
-
-
-@contextmanager
-def _live(console: Console, label: str, expected_seconds: float) -> Iterator[Update]:
-    columns = (
-        TextColumn("{task.description}", markup=False),  # names are the user's and may hold brackets
-        BarColumn(bar_width=24),
-        TimeElapsedColumn(),
-        TextColumn("{task.fields[left]}"),
-        TextColumn("{task.fields[activity]}", style="dim", markup=False),
-    )
-    with Progress(*columns, console=console, transient=True) as progress:
-        task = progress.add_task(label, total=1.0, left="", activity="")
-
-        def update(done: float, activity: str) -> None:
-            left = f"{max(0.0, (1 - done) * expected_seconds):.0f} s left"
-            progress.update(task, completed=min(done, 1.0), left=left, activity=activity)
-
-        yield update
-
-
-@contextmanager
-def _plain(console: Console, label: str, expected_seconds: float) -> Iterator[Update]:
-    start = last = time.monotonic()
-    console.print(f"{label}: up to {expected_seconds:.0f} s", highlight=False, markup=False)
 
     def update(done: float, activity: str) -> None:
-        nonlocal last
-        now = time.monotonic()
-        if now - last >= PLAIN_SECONDS:
-            last = now
-            console.print(f"{label}: {min(done, 1.0):.0%}, {activity}", highlight=False, markup=False)
+        view.report(f"{activity}, {min(done, 1.0):.0%}")
 
-    yield update
-    console.print(f"{label}: done in {time.monotonic() - start:.1f} s", highlight=False, markup=False)
+    with nullcontext(_outer) if _outer is not None else overview(label, expected_seconds) as view:
+        yield update

@@ -13,6 +13,7 @@ import numpy.typing as npt
 
 from optguide.bench.identity import cannot_differ, controls, shown_to_differ
 from optguide.bench.series import Block, Series
+from optguide.bench.variant import measured_of
 from optguide.errors import InputError, NotEnoughSamples, OptGuideError, OptionError
 from optguide.runtimes.ports import pairing
 from optguide.stats.comparison import Comparison
@@ -300,14 +301,7 @@ class SessionResult:
         return sum(block.calls for block in blocks) * self._of(name).frames
 
     def _of(self, name: str) -> Series:
-        if name in self.failures:
-            raise self.failures[name]
-        try:
-            return self.series[name]
-        except KeyError:
-            raise OptionError(
-                f"The session has no variant {name!r}.", f"It has {', '.join(self.series)}."
-            ) from None
+        return measured_of(name, self.series, self.failures)
 
     def _by_round(self, name: str, quantity: str) -> dict[int, float]:
         """One number per round, always a cost: lower is better."""

@@ -11,15 +11,17 @@ import inspect
 import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
-from typing import Any
+from typing import Any, TypeVar
 
-from optguide.errors import OptionError
+from optguide.errors import OptGuideError, OptionError
 from optguide.runtimes import named
 from optguide.runtimes.base import Runtime
 from optguide.runtimes.function import Function
 from optguide.runtimes.openvino import OpenVINO
 
-__all__ = ["Variant", "require_unique_names"]
+__all__ = ["Variant", "measured_of", "require_unique_names"]
+
+Measured = TypeVar("Measured")
 
 
 @dataclass(frozen=True)
@@ -151,3 +153,18 @@ def require_unique_names(variants: Sequence[Variant], owner: str) -> None:
     """
     if not variants or len({variant.name for variant in variants}) != len(variants):
         raise OptionError(f"{owner} needs variants with different names.", "Give each one a name of its own.")
+
+
+def measured_of(
+    name: str, measured: Mapping[str, Measured], failures: Mapping[str, OptGuideError]
+) -> Measured:
+    """What was measured of a variant.
+
+    :raises OptGuideError: what ended it.
+    :raises OptionError: it took no part.
+    """
+    if name in failures:
+        raise failures[name]
+    if name not in measured:
+        raise OptionError(f"No variant {name!r} took part.", f"There are {', '.join(measured)}.")
+    return measured[name]

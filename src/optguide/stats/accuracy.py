@@ -211,7 +211,7 @@ def _numbers(values: npt.ArrayLike) -> npt.NDArray[np.float64]:
     if array.ndim != 1 or array.dtype.kind not in "iuf" or not np.isfinite(array).all():
         raise InputError(
             f"The values, an array of {array.dtype} with shape {array.shape}, are no row of finite numbers.",
-            "Pass one number per sample or training, and look for NaN in what computed them.",
+            "Pass one number per sample, and look for NaN in what computed them.",
         )
     return array.astype(np.float64)
 

@@ -1,9 +1,8 @@
 import pytest
 
-from optguide.claims.on_model.probe import measured, reason, result_of
+from optguide.claims.on_model.probe import measured, reason
 from optguide.errors import Busy, NotEnoughSamples, WorkerDied
 from optguide.records import Result
-from optguide.stats.estimate import Estimate
 
 
 def test_what_was_not_estimated_has_its_reason():
@@ -11,7 +10,6 @@ def test_what_was_not_estimated_has_its_reason():
         raise NotEnoughSamples("Too few rounds.", "Give more time.")
 
     result = Result(2.0, 1.5, 2.5, "ratio", 7, "median", "a over b")
-    assert result_of(Estimate(2.0, 1.5, 2.5, "ratio", 7, "median"), "a over b") == result
     assert measured(lambda: result) == result
     assert measured(too_few) == "Too few rounds."
 

@@ -9,7 +9,7 @@ import itertools
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from functools import partial
 from typing import Any, Literal
 
@@ -19,9 +19,9 @@ from optguide.bench.variant import Variant
 from optguide.claims.on_model.model import ModelUnderTest
 from optguide.errors import Busy, OptGuideError
 from optguide.records import Result
-from optguide.records.model import comparison_evidence
+from optguide.records.model import comparison_evidence, result_of
 from optguide.runtimes.openvino import OpenVINO
-from optguide.stats.estimate import MINIMUM_ROUNDS, Estimate
+from optguide.stats.estimate import MINIMUM_ROUNDS
 
 PRECISION = 0.01
 """Sessions end early at this half-width: claims ask whether something stays within 5 %."""
@@ -55,17 +55,6 @@ def measured(result: Callable[[], Result]) -> Result | str:
         return result()
     except OptGuideError as error:
         return reason(error)
-
-
-def result_of(
-    estimate: Estimate, label: str, evidence: Mapping[str, Any] | None = None, above: str = ""
-) -> Result:
-    """An estimate as a result.
-
-    :param label: name of the result in sentences.
-    :param above: the word for a ratio above one.
-    """
-    return Result(**asdict(estimate), label=label, evidence=evidence or {}, above=above)
 
 
 def reason(error: OptGuideError) -> str:
@@ -183,7 +172,8 @@ def _compared(session: SessionResult, variants: Mapping[str, Variant], ratio: Ra
     comparison = session.compare(base, better, ratio.quantity)
     share = None if math.isnan(session.others_share) else session.others_share
     evidence = {**comparison_evidence(comparison), "others_share": share, "rounds": session.rounds}
-    return result_of(comparison.ratio, f"{better} against {base}, {ratio.quantity}", evidence, ratio.above)
+    label = f"{better} against {base}, {ratio.quantity}"
+    return result_of(comparison.ratio, label, label=label, evidence=evidence, above=ratio.above)
 
 
 def _inferences(variant: Variant, model: ModelUnderTest) -> float:

@@ -17,11 +17,10 @@ from optguide.claims.on_model.probe import (
     Ratio,
     measured,
     on_the_cpu,
-    result_of,
     unless,
 )
 from optguide.records import Result
-from optguide.records.model import comparison_evidence
+from optguide.records.model import comparison_evidence, result_of
 from optguide.stats.comparison import paired
 from optguide.stats.estimate import MINIMUM_ROUNDS, median_of_rounds
 
@@ -90,9 +89,11 @@ def _gain(starts: ColdStart, variants: Mapping[str, Variant], ratio: Ratio) -> R
     base, better = variants[ratio.base].name, variants[ratio.better].name
     if base != better:
         comparison = starts.compare(base, better, ratio.quantity)
-        return result_of(comparison.ratio, ratio.label, comparison_evidence(comparison), ratio.above)
-    gain = paired(starts.values(base, ratio.quantity), starts.values(base, "steady"))
-    return result_of(gain, ratio.label, above=ratio.above)
+        gain, evidence = comparison.ratio, comparison_evidence(comparison)
+    else:
+        gain = paired(starts.values(base, ratio.quantity), starts.values(base, "steady"), independent=True)
+        evidence = {}
+    return result_of(gain, ratio.label, label=ratio.label, evidence=evidence, above=ratio.above)
 
 
 _IS_ONNX = unless(
@@ -147,7 +148,11 @@ class ExactnessProbe(Probe):
         inputs = "these" if model.plain.inputs else "random"
         label = f"default precision, error of the first output on {inputs} inputs"
         return {
-            ERROR: measured(lambda: result_of(median_of_rounds(values, "share", independent=True), label))
+            ERROR: measured(
+                lambda: result_of(
+                    median_of_rounds(values, "share", independent=True), "the error", label=label
+                )
+            )
         }
 
 
