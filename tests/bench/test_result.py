@@ -101,7 +101,7 @@ def test_too_few_common_rounds():
 
 def test_unknown_names_and_quantities():
     result = session(SLOW, FAST, failures={"broken": ModelError("It is broken.")})
-    with pytest.raises(OptionError, match=r"no variant 'other'.*slow, fast"):
+    with pytest.raises(OptionError, match=r"No variant 'other'.*slow, fast"):
         result.latency("other")
     with pytest.raises(OptionError, match="no quantity 'speed'"):
         result.compare("slow", "fast", "speed")

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from optguide.bench.layers import LayerTimes, Round
-from optguide.bench.result import InputDescription
+from optguide.bench.series import InputDescription
 from tests.cli.json_shapes import golden, keys
 
 SHORT = ("--budget", "300ms")
