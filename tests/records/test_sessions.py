@@ -54,10 +54,6 @@ class Session:
         self._check(name)
         return Estimate(9.0, 8.9, 9.1, "ms", 12)
 
-    def _check(self, name):
-        if name in self.failures:
-            raise self.failures[name]
-
     @property
     def control(self):
         if isinstance(self._control, Exception):
