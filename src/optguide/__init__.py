@@ -48,23 +48,18 @@ __all__ = [
     "measure",
 ]
 
-_HOMES = {
-    "Budget": "bench.session",
-    "ColdStart": "bench.cold_start",
-    "Comparison": "stats.comparison",
-    "Estimate": "stats.estimate",
-    "LoadPoint": "bench.load",
-    "Recording": "records",
-    "SessionResult": "bench.result",
-    "Variant": "bench.variant",
-    "first_inference": "bench.cold_start",
-    "highest_rate": "bench.load",
-    "limit_rate": "bench.load",
-    "load_curve": "bench.load",
-    "load_curves": "bench.load",
-    "measure": "bench.session",
-    **{name: module.removeprefix("optguide.") for module, name in (place.split(":") for place in RUNTIMES)},
+_MODULES = {
+    "bench.cold_start": ("ColdStart", "first_inference"),
+    "bench.load": ("LoadPoint", "highest_rate", "limit_rate", "load_curve", "load_curves"),
+    "bench.result": ("SessionResult",),
+    "bench.session": ("Budget", "measure"),
+    "bench.variant": ("Variant",),
+    "records": ("Recording",),
+    "stats.comparison": ("Comparison",),
+    "stats.estimate": ("Estimate",),
+    **{module.removeprefix("optguide."): (name,) for module, name in (text.split(":") for text in RUNTIMES)},
 }
+_HOMES = {name: module for module, names in _MODULES.items() for name in names}
 
 
 def __getattr__(name: str) -> Any:

@@ -11,31 +11,6 @@ from typing import ClassVar
 
 from optguide.openvino_release import LOCATION_PREFIXES
 
-__all__ = [
-    "Busy",
-    "ClaimError",
-    "DeviceError",
-    "EnvironmentMissing",
-    "Failure",
-    "InputError",
-    "ModelError",
-    "NotEnoughSamples",
-    "OptGuideError",
-    "OptionError",
-    "OutputError",
-    "PropertyError",
-    "RecordsError",
-    "StorageError",
-    "UserError",
-    "WorkerDied",
-    "WorkerError",
-    "WorkerHung",
-    "by_name",
-    "described",
-    "first_line",
-    "telling_lines",
-]
-
 
 class OptGuideError(Exception):
     """Base of every deliberate error.

@@ -84,7 +84,7 @@ class _Scale:
     def of(cls, value: float, unit: str) -> _Scale:
         """The scale in which ``value`` has one to three digits before the point, if there is one."""
         base, scales = _FAMILIES.get(unit, (0, ((0, f" {unit}" if unit else ""),)))
-        magnitude = _exponent(_significant(_exact(value), _DIGITS)) + base if value else base
+        magnitude = _significant(_exact(value), _DIGITS).adjusted() + base if value else base
         power, symbol = next((scale for scale in scales if scale[0] <= magnitude), scales[-1])
         return cls(power - base, symbol)
 
@@ -109,7 +109,7 @@ def quantity(value: float, unit: str) -> str:
     if whole and scale.symbol in ("", " B"):
         return f"{number:,.0f}{scale.symbol}"
     number = _significant(number, _DIGITS)
-    places = 0 if not number or (unit in _CHOSEN and whole) else max(0, _DIGITS - 1 - _exponent(number))
+    places = 0 if not number or (unit in _CHOSEN and whole) else max(0, _DIGITS - 1 - number.adjusted())
     text = f"{number:,.{places}f}"
     if unit in _CHOSEN and places:
         text = text.rstrip("0").rstrip(".")
@@ -251,13 +251,8 @@ def _exact(value: float) -> Decimal:
     return Decimal(f"{value:.12g}")
 
 
-def _exponent(number: Decimal) -> int:
-    """Power of ten of the first significant digit."""
-    return number.adjusted()
-
-
 def _significant(number: Decimal, digits: int) -> Decimal:
-    return number and round(number, digits - 1 - _exponent(number))
+    return number and round(number, digits - 1 - number.adjusted())
 
 
 def _common_scale(low: float, high: float, value: float, unit: str) -> _Scale:
@@ -270,7 +265,7 @@ def _place(low: float, high: float, value: float, scale: _Scale) -> int:
     half = (_exact(high) - _exact(low)).scaleb(-scale.power) / 2
     nearer = min(_exact(high) - _exact(value), _exact(value) - _exact(low)).scaleb(-scale.power)
     half = min(half, max(nearer, half / _SIDES))
-    leading = _exponent(half)
+    leading = half.adjusted()
     place = leading - 1 if half.scaleb(-leading) < Decimal("3.55") else leading
     if not value:
         return place

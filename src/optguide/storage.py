@@ -54,7 +54,8 @@ def storage_errors(folder: Path, remedy: str = REMEDY) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        removed = error.errno == errno.ENOENT and _is_below(error.filename, folder)
+        missing = error.filename if isinstance(error.filename, str | os.PathLike) else ""
+        removed = error.errno == errno.ENOENT and Path(missing).is_relative_to(folder)
         if error.errno not in _UNWRITABLE and not removed:
             raise
         raise StorageError(f"{folder} cannot be written: {error.strerror or error}.", remedy) from error
@@ -74,7 +75,8 @@ def atomic_file(path: Path, *, mode: int | None = None, remedy: str = REMEDY) ->
             # "x": in a folder that others can write, the name may have become a link to somewhere else.
             with draft.open("xb") as file:
                 yield file
-                _sync(file)
+                file.flush()
+                os.fsync(file.fileno())
             if mode is not None:
                 draft.chmod(mode)
             draft.replace(path)
@@ -234,15 +236,6 @@ def _plain(value: Any) -> Any:
 
 def _draft(path: Path) -> Path:
     return path.with_name(f".{path.name}.part")
-
-
-def _is_below(name: object, folder: Path) -> bool:
-    return isinstance(name, str | os.PathLike) and Path(name).is_relative_to(folder)
-
-
-def _sync(file: BinaryIO) -> None:
-    file.flush()
-    os.fsync(file.fileno())
 
 
 def _sync_folder(folder: Path) -> None:

@@ -7,8 +7,8 @@ import pytest
 
 from optguide.bench import load_search
 from optguide.bench.load import LatencyLimit, LoadPoint
-from optguide.bench.variant import Variant
-from optguide.cli.load import LoadRun, advice, print_run
+from optguide.bench.load_search import LoadSearch
+from optguide.cli.load import advice, print_run
 from optguide.stats.estimate import Estimate
 from tests.cli.json_shapes import golden, keys
 
@@ -97,8 +97,11 @@ def test_a_wrong_call(optguide, ir, arguments, complaint):
 # --- what is said, from points made up for it ---
 
 
-def loads(*points, limit=None):
-    return LoadRun({"m": points}, 5.0, limit or LatencyLimit(95, 10), [Variant("m")])
+LIMIT = LatencyLimit(95, 10)
+
+
+def loads(*points):
+    return LoadSearch({}, {"m": points}, 5.0, {})
 
 
 def point(rate, low, high, **fields):
@@ -106,13 +109,13 @@ def point(rate, low, high, **fields):
 
 
 def test_the_highest_rate_and_the_one_that_broke_the_limit(capsys):
-    print_run(loads(point(50, 1, 2), point(100, 9, 11), point(200, 12, 13)))
+    print_run(loads(point(50, 1, 2), point(100, 9, 11), point(200, 12, 13)), LIMIT)
     out = capsys.readouterr().out
     assert "p95 ≤ 10 ms was kept up to 50 requests/s; 200 requests/s broke it." in out
 
 
 def test_a_void_rate_is_explained(capsys):
-    print_run(loads(point(50, 1, 2), point(200, 1, 2, void="the queue kept growing", overloaded=True)))
+    print_run(loads(point(50, 1, 2), point(200, 1, 2, void="the queue kept growing", overloaded=True)), LIMIT)
     out = capsys.readouterr().out
     assert "200 requests/s: no latencies, because the queue kept growing." in out
     assert "200 requests/s broke it" in out
@@ -120,7 +123,7 @@ def test_a_void_rate_is_explained(capsys):
 
 def test_advice_names_the_time_that_too_few_requests_need():
     few = LoadPoint(10, 10, {}, 50)
-    assert advice(loads(few)) == "Rates up to 10 requests/s had too few requests: give --seconds 9s."
+    assert advice([few], LIMIT) == "Rates up to 10 requests/s had too few requests: give --seconds 9s."
     late = point(10, 1, 1, void="the generator itself was late")
-    assert advice(loads(late)) == "Let other work on this machine end, and measure again."
-    assert advice(loads(point(10, 20, 30))) == "Offer lower rates, or allow more time."
+    assert advice([late], LIMIT) == "Let other work on this machine end, and measure again."
+    assert advice([point(10, 20, 30)], LIMIT) == "Offer lower rates, or allow more time."

@@ -398,7 +398,7 @@ def test_inputs_that_do_not_fit_a_torch_module(torch_in_process, save_inputs, tm
 
 def test_torch_modules_do_not_say_their_shapes(torch_in_process):
     message = refusal(errors.InputError, runtime=PyTorch(), model=torch_in_process)
-    assert "does not declare the shapes" in message
+    assert "does not declare their shapes" in message
 
 
 def test_renamed_inputs_are_taken(ir, save_inputs, tmp_path, weights):

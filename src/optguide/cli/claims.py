@@ -172,7 +172,8 @@ def _try_on_model(model: str, options: Mapping[str, Any], *, as_json: bool) -> N
         seconds = time.monotonic() - start
     _refuse_too_short(verdicts, budget)
     machine = Machine.current()
-    where = f"{machine.summary()}, in {fmt.duration(seconds)}"
+    inputs = f"{'real' if variant.inputs else 'random'} inputs"
+    where = f"{machine.summary()}, in {fmt.duration(seconds)}, with {inputs}"
     output.deliver(
         "claims",
         as_json=as_json,

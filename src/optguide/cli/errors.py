@@ -6,6 +6,7 @@ import os
 import sys
 import traceback
 from collections.abc import Callable, Mapping
+from functools import partial
 
 import click
 
@@ -14,6 +15,8 @@ from optguide.errors import OptGuideError
 from optguide.storage import is_disk_full
 
 FAILURE, USAGE, INTERRUPTED = 1, 2, 130
+
+_print = partial(click.echo, err=True)
 
 
 def exit_status_of(run: Callable[[], object], state: CommandState) -> int:
@@ -39,7 +42,9 @@ def exit_status_of(run: Callable[[], object], state: CommandState) -> int:
             sys.stdout.flush()
         except OSError:  # the output that is still unwritten is what has just failed
             _give_up_output()
-        return _status(error)
+        if isinstance(error, OptGuideError):
+            return error.exit_status
+        return USAGE if isinstance(error, click.UsageError) else FAILURE
     return status if isinstance(status, int) else 0
 
 
@@ -81,12 +86,6 @@ def _sentence(text: str) -> str:
     return text if text.endswith((".", "!", "?")) else f"{text}."
 
 
-def _status(error: Exception) -> int:
-    if isinstance(error, OptGuideError):
-        return error.exit_status
-    return USAGE if isinstance(error, click.UsageError) else FAILURE
-
-
 def _details(error: Exception) -> str:
     text = "".join(traceback.format_exception(error))
     worker = getattr(error, "detail", "")
@@ -96,7 +95,3 @@ def _details(error: Exception) -> str:
 def _give_up_output() -> None:
     """Send what is left of standard output nowhere: flushed at exit, it would fail once more."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-
-
-def _print(text: str) -> None:
-    click.echo(text, err=True)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
@@ -12,12 +11,12 @@ import click
 
 from optguide import format as fmt
 from optguide.bench.load import PERCENTILES, LatencyLimit, LoadPoint, highest_rate, limit_rate, load_curves
-from optguide.bench.load_search import length, search_load, seconds_needed
+from optguide.bench.load_search import LoadSearch, length, search_load, seconds_needed
 from optguide.bench.variant import Variant
 from optguide.cli import output
 from optguide.cli.options import DURATION, LATENCY_LIMIT, common_options, models_argument, settings_options
 from optguide.cli.session import busy_warnings, machine_held, read_variants, subject
-from optguide.errors import NotEnoughSamples, OptGuideError, OptionError
+from optguide.errors import NotEnoughSamples, OptionError
 from optguide.machine import Machine
 from optguide.stats.estimate import Estimate, samples_needed
 
@@ -91,44 +90,23 @@ def load(
     limit = LatencyLimit(*slo) if slo else None
     built = read_variants(variants, options)
     run = _measure(built, offered, seconds, limit, options["wait"])
+    points = [point for curve in run.curves.values() for point in curve]
     output.deliver(
         "load",
         as_json=options["as_json"],
-        content=lambda: _content(run),
-        tables=lambda: print_run(run),
-        warnings=busy_warnings(run.others_share),
+        content=lambda: _content(run, limit, built),
+        tables=lambda: print_run(run, limit),
+        # At the rate where they used most.
+        warnings=busy_warnings(max((p.others_share for p in points if p.others_share > 0), default=math.nan)),
         failures=run.failures,
     )
-    if limit and not any(run.highest(name) for name in run.curves):
-        raise NotEnoughSamples(f"No rate that was offered surely kept {limit}.", advice(run))
+    if limit and not any(_highest(curve, limit) for curve in run.curves.values()):
+        raise NotEnoughSamples(f"No rate that was offered surely kept {limit}.", advice(points, limit))
 
 
-@dataclass(frozen=True)
-class LoadRun:
-    """Load curves of the variants that did not fail.
-
-    :param seconds: length of each rate.
-    :param capacity: requests per second in a closed loop, where rates were found from it.
-    """
-
-    curves: Mapping[str, Sequence[LoadPoint]]
-    seconds: float
-    limit: LatencyLimit | None
-    variants: Sequence[Variant]
-    capacity: Mapping[str, Estimate] = field(default_factory=dict)
-    failures: Mapping[str, OptGuideError] = field(default_factory=dict)
-
-    @property
-    def others_share(self) -> float:
-        """Share of the machine's CPU that other processes used, at the rate where they used most."""
-        shares = [point.others_share for curve in self.curves.values() for point in curve]
-        return max((share for share in shares if not math.isnan(share)), default=math.nan)
-
-    def highest(self, name: str) -> LoadPoint | None:
-        """The highest rate at which a variant surely keeps the limit, if there is one."""
-        if self.limit is None:
-            return None
-        return highest_rate(self.curves[name], self.limit.percentile, self.limit.milliseconds)
+def _highest(curve: Sequence[LoadPoint], limit: LatencyLimit) -> LoadPoint | None:
+    """The highest rate at which a variant surely keeps the limit, if there is one."""
+    return highest_rate(curve, limit.percentile, limit.milliseconds)
 
 
 def _rates(single: Sequence[float], listed: str | None) -> tuple[float, ...] | None:
@@ -160,16 +138,14 @@ def _measure(
     seconds: float | None,
     limit: LatencyLimit | None,
     wait: float,
-) -> LoadRun:
+) -> LoadSearch:
     label = f"load of {subject(variants)}"
     with machine_held(f"optguide {label}", wait):
         if rates is not None:
             seconds = length(rates, limit) if seconds is None else seconds
             _refuse_too_many(max(rates), seconds)
-            curves = load_curves(variants, rates, seconds=seconds, label=label)
-            return LoadRun(curves, seconds, limit, variants)
-        search = search_load(variants, seconds=seconds, limit=limit, label=label)
-        return LoadRun(search.curves, search.seconds, limit, variants, search.capacity, search.failures)
+            return LoadSearch({}, load_curves(variants, rates, seconds=seconds, label=label), seconds, {})
+        return search_load(variants, seconds=seconds, limit=limit, label=label)
 
 
 def _refuse_too_many(rate: float, seconds: float) -> None:
@@ -180,19 +156,19 @@ def _refuse_too_many(rate: float, seconds: float) -> None:
         )
 
 
-def print_run(run: LoadRun) -> None:
+def print_run(run: LoadSearch, limit: LatencyLimit | None) -> None:
     """Print one table per variant, and what it comes to."""
     columns = [">Offered", ">Completed", "Median", "95th percentile", "99th percentile"]
-    if run.limit:
-        columns.append(str(run.limit))
+    if limit:
+        columns.append(str(limit))
     for name, curve in run.curves.items():
-        rows = [_row(point, run.limit) for point in curve]
+        rows = [_row(point, limit) for point in curve]
         output.table(f"{name}: latency since the request was due (95 % interval)", columns, rows)
         for point in curve:
             if point.void:
                 output.paragraph(f"{_rate(point.offered)}: no latencies, because {point.void}.")
-        if run.limit:
-            output.paragraph(_highest_text(run, name, run.limit))
+        if limit:
+            output.paragraph(_highest_text(curve, limit))
         output.paragraph("")
     if run.capacity:
         capacities = ", ".join(f"{name} {fmt.estimate(rate)}" for name, rate in run.capacity.items())
@@ -219,9 +195,9 @@ def _latency(point: LoadPoint, percentile: int) -> str:
     return output.two_lines(point.latencies[percentile])
 
 
-def _highest_text(run: LoadRun, name: str, limit: LatencyLimit) -> str:
+def _highest_text(curve: Sequence[LoadPoint], limit: LatencyLimit) -> str:
     """The highest rate that keeps the limit, and the lowest that was shown not to."""
-    curve, highest = run.curves[name], run.highest(name)
+    highest = _highest(curve, limit)
     if highest is None:
         return f"No rate that was offered surely kept {limit}."
     above = [
@@ -233,17 +209,12 @@ def _highest_text(run: LoadRun, name: str, limit: LatencyLimit) -> str:
     return f"{limit} was kept up to {_rate(highest.offered)}; {end}."
 
 
-def advice(run: LoadRun) -> str:
+def advice(points: Sequence[LoadPoint], limit: LatencyLimit) -> str:
     """What to change where no rate kept the limit: more time where requests were too few, or lower rates."""
-    limit, points = run.limit, [point for curve in run.curves.values() for point in curve]
     if all(point.void and not point.overloaded for point in points):
         return "Let other work on this machine end, and measure again."
-    too_few = [
-        point.offered
-        for point in points
-        if limit and not point.void and limit.percentile not in point.latencies
-    ]
-    if limit is None or not too_few:
+    too_few = [p.offered for p in points if not p.void and limit.percentile not in p.latencies]
+    if not too_few:
         return "Offer lower rates, or allow more time."
     seconds = math.ceil(seconds_needed(max(too_few), limit))
     return f"Rates up to {_rate(max(too_few))} had too few requests: give --seconds {seconds}s."
@@ -253,21 +224,21 @@ def _rate(rate: float) -> str:
     return f"{rate:,.4g} requests/s"
 
 
-def _content(run: LoadRun) -> dict[str, Any]:
+def _content(run: LoadSearch, limit: LatencyLimit | None, variants: Sequence[Variant]) -> dict[str, Any]:
     """The JSON form, complete."""
-    variants = {variant.name: variant.to_dict(evidence=True) for variant in run.variants}
+    described = {variant.name: variant.to_dict(evidence=True) for variant in variants}
     return {
         "machine": Machine.current().to_dict(),
         "seconds": run.seconds,
-        "limit": run.limit,
+        "limit": limit,
         "capacity": run.capacity,
         "curves": [
             {
                 "name": name,
-                "variant": variants[name],
+                "variant": described[name],
                 "inputs": curve[0].inputs if curve else None,
-                "points": [_point(point, run.limit) for point in curve],
-                **_limit_fields(run, name),
+                "points": [_point(point, limit) for point in curve],
+                **(_limit_fields(curve, limit) if limit else {}),
             }
             for name, curve in run.curves.items()
         ],
@@ -292,10 +263,8 @@ def _point(point: LoadPoint, limit: LatencyLimit | None) -> dict[str, Any]:
     }
 
 
-def _limit_fields(run: LoadRun, name: str) -> dict[str, Any]:
+def _limit_fields(curve: Sequence[LoadPoint], limit: LatencyLimit) -> dict[str, Any]:
     """The highest rate that keeps the limit, and the interval up to the lowest that breaks it."""
-    limit, highest = run.limit, run.highest(name)
-    if limit is None:
-        return {}
-    rate = partial(limit_rate, run.curves[name], limit.percentile, limit.milliseconds)
+    highest = _highest(curve, limit)
+    rate = partial(limit_rate, curve, limit.percentile, limit.milliseconds)
     return {"highest_rate": highest.offered if highest else None, "limit_rate": output.if_enough(rate)}

@@ -11,7 +11,7 @@ import math
 import os
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 
 from optguide.errors import EnvironmentMissing
@@ -42,9 +42,9 @@ def cpu_quota(membership: Path = MEMBERSHIP, mount: Path = MOUNT) -> float | Non
     """
     limits = [
         limit
-        for line in _lines(membership)
+        for line in _text(membership).splitlines()
         for folder in _folders(line, mount)
-        if (limit := _limit_v2(folder) or _limit_v1(folder)) is not None
+        if (limit := _limit(folder)) is not None
     ]
     return min(limits, default=None)
 
@@ -61,11 +61,10 @@ def throttled_seconds(membership: Path = MEMBERSHIP, mount: Path = MOUNT) -> flo
     Parameters are those of :func:`cpu_quota`. Groups around it are left out: their limits stop others too.
     """
     for folder in _own_folders(membership, mount):
-        with suppress(OSError):
-            for line in (folder / "cpu.stat").read_text().splitlines():
-                name, _, value = line.partition(" ")
-                if name in _THROTTLED:
-                    return int(value) * _THROTTLED[name]
+        for line in _text(folder / "cpu.stat").splitlines():
+            name, _, value = line.partition(" ")
+            if name in _THROTTLED:
+                return int(value) * _THROTTLED[name]
     return 0.0
 
 
@@ -123,16 +122,9 @@ def _remove(group: Path) -> None:
             time.sleep(0.01)
 
 
-def _lines(membership: Path) -> list[str]:
-    try:
-        return membership.read_text().splitlines()
-    except OSError:
-        return []
-
-
 def _own_folders(membership: Path, mount: Path) -> Iterator[Path]:
     """The group around the process in every hierarchy."""
-    for line in _lines(membership):
+    for line in _text(membership).splitlines():
         yield from itertools.islice((folder for folder in _folders(line, mount) if folder.is_dir()), 1)
 
 
@@ -153,26 +145,18 @@ def _folders(line: str, mount: Path) -> Iterator[Path]:
             yield root / part
 
 
-def _limit_v2(folder: Path) -> float | None:
-    return _cores(*_words(folder / "cpu.max", 2))
-
-
-def _limit_v1(folder: Path) -> float | None:
-    quota, period = (_words(folder / f"cpu.cfs_{name}_us", 1)[0] for name in ("quota", "period"))
-    return _cores(quota, period)
-
-
-def _words(file: Path, count: int) -> list[str]:
-    """The first words of ``file``, padded with empty ones where it is missing or shorter."""
-    try:
-        words = file.read_text().split()
-    except OSError:
-        words = []
-    return (words + [""] * count)[:count]
-
-
-def _cores(quota: str, period: str) -> float | None:
+def _limit(folder: Path) -> float | None:
     """Version 2 writes ``max`` and version 1 writes ``-1`` for a group without a limit."""
-    if not (quota.isdigit() and period.isdigit() and int(quota) and int(period)):
-        return None
-    return int(quota) / int(period)
+    for names in (["cpu.max"], ["cpu.cfs_quota_us", "cpu.cfs_period_us"]):
+        words = " ".join(_text(folder / name) for name in names).split()
+        if len(words) == 2 and all(word.isdigit() and int(word) for word in words):
+            return int(words[0]) / int(words[1])
+    return None
+
+
+def _text(file: Path) -> str:
+    """What is in ``file``; empty where it is missing."""
+    try:
+        return file.read_text()
+    except OSError:
+        return ""

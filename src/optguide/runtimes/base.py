@@ -96,6 +96,18 @@ class Runtime(ABC):
         """Names of the settings."""
         return tuple(field.name for field in fields(cls))
 
+    @classmethod
+    def require_inputs(cls, files: Sequence[str]) -> None:
+        """Refuse to go without input files where no random inputs can be drawn.
+
+        :raises InputError: there are none.
+        """
+        if cls.needs_inputs and not files:
+            raise InputError(
+                f"The runtime {next(iter(cls.names))} needs inputs, because {cls.needs_inputs}.",
+                "Pass --inputs with an .npz file.",
+            )
+
     def to_dict(self, *, evidence: bool = False) -> dict[str, Any]:
         """JSON-ready settings, besides those that the name implies; for ``evidence`` readable."""
         return {key: value for key, value in asdict(self).items() if key not in self.names[self.name]}

@@ -58,12 +58,7 @@ def check_inputs(files: tuple[str, ...], runtime: str) -> None:
 
     :raises InputError: with the first such file, or where the runtime cannot do without one.
     """
-    reader, _ = named(runtime)
-    if not files and reader.needs_inputs:
-        raise InputError(
-            f"The runtime {runtime} needs inputs, because {reader.needs_inputs}.",
-            "Pass --inputs with an .npz file.",
-        )
+    named(runtime)[0].require_inputs(files)
     for file in files:
         if not Path(file).is_file():
             raise InputError(f"There is no input file {file!r}.", "Check the path.")

@@ -9,7 +9,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar
 
-from optguide.errors import InputError, ModelError
+from optguide.errors import ModelError
 from optguide.runtimes.base import Runner, Runtime, installed
 from optguide.runtimes.inputs import Arrays
 from optguide.runtimes.ports import Port
@@ -57,8 +57,6 @@ class TensorFlowRunner(Runner[TensorFlow]):
                 ) from error
         self.stages["compile"] = 0.0  # the graph is optimized at the first call
         self._function = function
-        if not self.spec["inputs"]:
-            raise InputError("A SavedModel is measured on real inputs.", "Pass --inputs with an .npz file.")
         signature = function.structured_input_signature[1]
         self.ports = tuple(
             Port(name, "str" if spec.dtype.name == "string" else spec.dtype.name, ())

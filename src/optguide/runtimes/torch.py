@@ -58,11 +58,6 @@ class TorchRunner(Runner[PyTorch]):
             torch.set_num_threads(self.settings.threads)
         with self.stage("read"):
             module = self._module()
-        if not self.spec["inputs"]:
-            raise InputError(
-                "A PyTorch module does not declare the shapes of its inputs.",
-                "Pass --inputs with an .npz file.",
-            )
         self.sets = inputs.from_files(self.spec["inputs"])
         self._names = self._argument_names(module)
         with self.stage("compile"):
