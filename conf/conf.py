@@ -94,6 +94,7 @@ html_title = project
 html_baseurl = site_url
 html_static_path = ["_static"]
 html_css_files = ["optguide.css"]
+html_search_scorer = "_static/search-scores.js"
 html_favicon = "_static/favicon.svg"
 html_show_sourcelink = False
 html_copy_source = False
@@ -127,6 +128,7 @@ html_theme_options = {
     "show_toc_level": 2,
     "header_links_before_dropdown": 4,
     "navigation_with_keys": True,
+    "search_as_you_type": True,
     "navigation_depth": 3,
     "article_footer_items": ["measured-when"],
     "footer_start": ["copyright"],

@@ -6,6 +6,7 @@ import functools
 import http.server
 import re
 import threading
+from urllib.parse import quote_plus
 
 import pytest
 
@@ -135,6 +136,33 @@ def test_search_finds_a_glossary_term(open_page):
     results = tab.locator("#search-results li a")
     results.first.wait_for()
     assert any("Glossary" in text or "interleaving" in text for text in results.all_inner_texts())
+
+
+@pytest.mark.parametrize(
+    ("question", "page"),
+    [
+        ("why is INT8 not faster", "slow.html"),
+        ("batch 8 or streams on 8 cores", "deploy/batching.html"),
+        ("p99 under 50 ms", "measure/latency-under-load.html"),
+        ("first request takes 4 s", "slow.html"),
+        ("quantize BERT without loss", "optimize/transformer-trap.html"),
+        ("what of this holds on 32 cores and a GPU", "how-to-read-these-numbers.html"),
+        ("which OpenVINO, what changed since", "machine.html"),
+        ("where are the numbers to download", "how-to-read-these-numbers.html"),
+        ("hyper-threading", "deploy/streams-and-threads.html"),
+        ("cold start", "slow.html"),
+        ("FPS", "measure/what-is-performance.html"),
+    ],
+)
+def test_a_question_finds_its_page_among_the_first_results(open_page, question, page):
+    tab = open_page(f"search.html?q={quote_plus(question)}")
+    results = tab.locator("#search-results li a")
+    results.first.wait_for()
+    assert page in [address.partition("#")[0] for address in first_addresses(results, 4)]
+
+
+def first_addresses(results, count):
+    return [results.nth(i).get_attribute("href") for i in range(min(count, results.count()))]
 
 
 def test_missing_address_shows_a_styled_page_with_ways_on(open_page):

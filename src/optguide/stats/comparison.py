@@ -29,7 +29,7 @@ _OUTCOMES: Mapping[Relation, Outcome] = {
 }
 
 EQUIVALENT = 0.02
-"""Ratios within 2 % of one are called no difference: it is what a reader would not change code for."""
+"""A reader would not change code for 2 %: *no difference* lies within, *faster* and *slower* lie beyond."""
 
 _TAILS = ((1 + CONFIDENCE) / 2, (1 - CONFIDENCE) / 2)
 
@@ -60,13 +60,16 @@ class Comparison:
 
     @property
     def verdict(self) -> Outcome:
-        """What the interval allows to say.
+        """What the interval allows to say of a difference of 2 % and more.
 
-        An interval within 2 % of one is *no difference*, even when it excludes one itself.
+        Chance alone puts one interval in twenty beyond one, but hardly any beyond 2 %.
         """
-        if self.ratio.relation(1 - EQUIVALENT, 1 + EQUIVALENT) == "inside":
-            return "no difference"
-        return _OUTCOMES[self.ratio.relation(1.0, 1.0)]
+        return _OUTCOMES[self.ratio.relation(1 - EQUIVALENT, 1 + EQUIVALENT)]
+
+    @property
+    def shows_gain(self) -> bool:
+        """Whether the interval lies above one, by however little."""
+        return self.ratio.relation(1.0, 1.0) == "above"
 
 
 def paired(

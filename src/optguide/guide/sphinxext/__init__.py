@@ -32,9 +32,9 @@ if TYPE_CHECKING:
 def setup(app: Sphinx) -> dict[str, Any]:
     """Register everything with Sphinx."""
     # Not above: ``python -m optguide.guide.sphinxext.gallery`` must find that module not yet imported.
-    from optguide.guide.sphinxext import claims, evidence, gallery, links, machine, pages, results
+    from optguide.guide.sphinxext import claims, evidence, gallery, links, machine, pages, results, search
 
-    for module in (pages, links, results, claims, machine, evidence, gallery):
+    for module in (pages, links, results, claims, machine, evidence, gallery, search):
         module.setup(app)
     # Browsers draw MathML themselves; Sphinx's default loads a library from another host.
     app.add_html_math_renderer("mathml", (_inline_formula, None), (_formula, None))

@@ -247,11 +247,11 @@ def _best(contenders: Sequence[Candidate], rules: Rules) -> Choose:
         repeated = {b for a, b in combinations(by_simplicity, 2) if state.same_resolved_configuration(a, b)}
         base, *others = [candidate.name for candidate in by_simplicity if candidate not in repeated]
         against = {name: result.compare(base, name, rules.goal) for name in others}
-        faster = [name for name, comparison in against.items() if comparison.verdict == "faster"]
+        faster = [name for name, comparison in against.items() if comparison.shows_gain]
         hint = rules.hint.name
         if faster and hint in against and against[hint].ratio.value > 1:
             beyond = [name for name in faster if name != hint]
-            beyond = [n for n in beyond if result.compare(hint, n, rules.goal).verdict == "faster"]
+            beyond = [n for n in beyond if result.compare(hint, n, rules.goal).shows_gain]
             faster = beyond or [hint]
         best = max(faster, key=lambda name: against[name].ratio.value, default=base)
 
@@ -259,7 +259,7 @@ def _best(contenders: Sequence[Candidate], rules: Rules) -> Choose:
             """Whether nothing is shown to be better, and it seems to be at most 2 % worse than the best."""
             rivals = [result.compare(name, other, rules.goal) for other in faster if other != name]
             value = 1.0 if name == best else result.compare(best, name, rules.goal).ratio.value
-            return value >= 1 - EQUIVALENT and all(rival.verdict != "faster" for rival in rivals)
+            return value >= 1 - EQUIVALENT and not any(rival.shows_gain for rival in rivals)
 
         return next(filter(is_as_good, faster), best)  # the simplest of them
 
