@@ -2,7 +2,7 @@
 "use strict";
 
 const SEARCH_LAST = [/^gallery\//, /^reference\//, /^architecture$/];
-const SEARCH_FIRST = [/^slow$/];
+const SEARCH_FIRST = [/^slow$/, /^machine$/, /^how-to-read-these-numbers$/];
 
 var Scorer = {
   objNameMatch: 11,

@@ -15,10 +15,10 @@ if TYPE_CHECKING:
     from sphinx.application import Sphinx
 
 QUESTION_WORDS = """
-about after all am any anything been before can cannot could did do does doing from get gets getting give got
-had has have he her here him his how however just let like make makes many me ms much my need needs off one only our out over
-should so some still take takes than them too under up us use using want was we were what when where which while who
-whose why without would you your
+about after all am any anything been before can cannot could did do does doing from get gets getting give
+got had has have he her here him his how however just let like make makes many me ms much my need needs
+off one only our out over should since so some still take takes than them too under up us use using want
+was we were what when where which while who whose why without would you your
 """
 
 
