@@ -29,8 +29,7 @@ def test_the_report_is_read_in_full(model, tmp_path):
     report = benchmark_app(model, iterations=400, hint="throughput", requests=2)
     assert report.iterations == 400
     assert report.throughput == pytest.approx(400 / report.seconds, rel=0.01)
-    assert report.latency_min <= report.latency_median <= report.latency_max
-    assert report.latency_min <= report.latency_average <= report.latency_max
+    assert 0 < report.latency_median <= report.latency_max
     assert report.read_ms > 0
     assert report.compile_ms > 0
     assert report.first_ms is not None

@@ -79,6 +79,7 @@ def shorter(monkeypatch):
         return results[-1]
 
     monkeypatch.setattr(module, "SHORTEST", 0.3)
+    monkeypatch.setattr(module, "CAPACITY_SECONDS", 1.0)
     monkeypatch.setattr(module, "Budget", functools.partial(Budget, patience=60.0))
     monkeypatch.setattr(module, "measure", measured)
     return results

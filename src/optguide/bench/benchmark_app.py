@@ -38,8 +38,6 @@ class BenchmarkReport:
     """One run of ``benchmark_app``.
 
     :param latency_median: in milliseconds; with ``-latency_percentile`` among the options, that percentile.
-    :param latency_average: in milliseconds.
-    :param latency_min: in milliseconds.
     :param latency_max: in milliseconds.
     :param throughput: inputs per second.
     :param iterations: inferences that were measured.
@@ -52,8 +50,6 @@ class BenchmarkReport:
     """
 
     latency_median: float
-    latency_average: float
-    latency_min: float
     latency_max: float
     throughput: float
     iterations: int
@@ -159,8 +155,6 @@ def _report(report: Mapping[str, Any], config: Mapping[str, Any]) -> BenchmarkRe
     first = results.get("first inference time (ms)")
     return BenchmarkReport(
         latency_median=float(latency),
-        latency_average=float(results["avg latency"]),
-        latency_min=float(results["min latency"]),
         latency_max=float(results["max latency"]),
         throughput=float(results["throughput"]),
         iterations=int(results["total number of iterations"]),

@@ -18,8 +18,8 @@ import numpy as np
 
 from optguide.bench.disturbance import competition
 from optguide.bench.identity import cannot_differ, controls, shown_to_differ
-from optguide.bench.process import GRACE_SECONDS
-from optguide.bench.rotation import THIS_MACHINE, Host, Rotation, WorkerHandle
+from optguide.bench.process import GRACE_SECONDS, WorkerProcess
+from optguide.bench.rotation import THIS_MACHINE, Host, Rotation
 from optguide.bench.series import InputDescription, Series
 from optguide.bench.variant import Variant, measured_of, require_unique_names
 from optguide.errors import NotEnoughSamples, OptGuideError, OptionError
@@ -169,41 +169,37 @@ def first_inference(
         )
     require_unique_names(variants, "A comparison of first inferences")
     rotation = Rotation({variant.name: (variant,) for variant in variants}, seed=seed, host=host)
-    runs: dict[str, list[_Run]] = {variant.name: [] for variant in variants}
+    runs: dict[str, list[Mapping[str, float]]] = {variant.name: [] for variant in variants}
+    footprints: dict[str, list[Mapping[str, Footprint]]] = {variant.name: [] for variant in variants}
     series: dict[str, Series] = {}
 
     def start(name: str, *, check: bool) -> None:
         if before:
             before(*rotation.processes[name])
         with rotation.process(name) as worker:
-            loaded, run = _staged(worker, steady)
+            loaded, milliseconds, footprint = _staged(worker, steady)
             if check:  # once everything has been timed
                 (variant,) = rotation.processes[name]
                 series[name] = Series.from_reply(variant, loaded, worker.first_call())
-            runs[name].append(run)
+            runs[name].append(milliseconds)
+            footprints[name].append(footprint)
 
     with rotation.held(label, SECONDS_PER_RUN * repeats * len(variants)):
         for repeat in range(repeats):
             rotation.visit(partial(start, check=repeat == 0), done=repeat / repeats)
     return ColdStart(
-        {name: tuple(run.milliseconds for run in runs[name]) for name in rotation.alive},
+        {name: tuple(runs[name]) for name in rotation.alive},
         rotation.failures,
-        {name: tuple(run.footprints for run in runs[name]) for name in rotation.alive},
+        {name: tuple(footprints[name]) for name in rotation.alive},
         rotation.others_share,
         {name: series[name] for name in rotation.alive},
     )
 
 
-@dataclass(frozen=True)
-class _Run:
-    """What was measured of one fresh process."""
-
-    milliseconds: Mapping[str, float]
-    footprints: Mapping[str, Footprint]
-
-
-def _staged(worker: WorkerHandle, steady: int) -> tuple[Mapping[str, Any], _Run]:
-    """Time a process that has just been started; first what it says of the variant."""
+def _staged(
+    worker: WorkerProcess, steady: int
+) -> tuple[dict[str, Any], dict[str, float], dict[str, Footprint]]:
+    """What a process that has just been started says of its variant, its stages and its footprints."""
     reply = worker.load()
     stages = reply["stages"]
     loaded = worker.ask(GRACE_SECONDS, do="memory")
@@ -216,4 +212,4 @@ def _staged(worker: WorkerHandle, steady: int) -> tuple[Mapping[str, Any], _Run]
         "second": later[0] / 1e6,
         "steady": float(np.median(later[1:])) / 1e6,
     }
-    return reply, _Run(milliseconds, {"load": loaded, "first": used})
+    return reply, milliseconds, {"load": loaded, "first": used}

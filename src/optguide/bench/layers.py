@@ -21,8 +21,8 @@ from typing import Any
 import numpy as np
 
 from optguide.bench.disturbance import competition
-from optguide.bench.process import GRACE_SECONDS
-from optguide.bench.rotation import THIS_MACHINE, Host, Rotation, WorkerHandle
+from optguide.bench.process import GRACE_SECONDS, WorkerProcess
+from optguide.bench.rotation import THIS_MACHINE, Host, Rotation
 from optguide.bench.series import InputDescription
 from optguide.bench.session import DISCARD
 from optguide.bench.variant import Variant, measured_of, require_unique_names
@@ -295,7 +295,7 @@ class _Counting:
             {name: InputDescription.from_reply(self.loaded[name]["inputs"]) for name in alive},
         )
 
-    def _load(self, name: str, worker: WorkerHandle) -> None:
+    def _load(self, name: str, worker: WorkerProcess) -> None:
         self.loaded[name] = worker.load()
 
     def _turn(self, name: str) -> None:

@@ -16,8 +16,8 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 
-from optguide.bench.process import GRACE_SECONDS
-from optguide.bench.rotation import THIS_MACHINE, Host, Rotation, WorkerHandle
+from optguide.bench.process import GRACE_SECONDS, WorkerProcess
+from optguide.bench.rotation import THIS_MACHINE, Host, Rotation
 from optguide.bench.series import InputDescription
 from optguide.bench.variant import Variant, require_unique_names
 from optguide.errors import NotEnoughSamples, OptionError
@@ -190,7 +190,7 @@ def load_curves(
     parts: dict[str, dict[float, list[_Part]]] = {variant.name: {} for variant in variants}
     inputs: dict[str, InputDescription] = {}
 
-    def load(name: str, worker: WorkerHandle) -> None:
+    def load(name: str, worker: WorkerProcess) -> None:
         described = InputDescription.from_reply(worker.load()["inputs"])
         oddities = worker.first_call().oddities  # raises for NaN, whose latency is worth nothing
         inputs[name] = replace(described, notes=(*described.notes, *oddities))
@@ -278,12 +278,12 @@ class _Part:
         return _overload(scheduled, latencies.size / window, self.seconds, latencies)
 
 
-def _offered(worker: WorkerHandle, rate: float, seconds: float, seed: int) -> dict[str, Any]:
+def _offered(worker: WorkerProcess, rate: float, seconds: float, seed: int) -> dict[str, Any]:
     worker.ask(GRACE_SECONDS, do="block", seconds=WARM_SECONDS, discard=0.0)
     patience = PATIENCE * seconds
-    return worker.ask(
-        patience + GRACE_SECONDS, do="serve", rate=rate, seconds=seconds, seed=seed, patience=patience
-    )
+    request = {"rate": rate, "seconds": seconds, "seed": seed, "patience": patience}
+    reply: dict[str, Any] = worker.ask(patience + GRACE_SECONDS, do="serve", **request)
+    return reply
 
 
 def _point(rate: float, parts: Sequence[_Part]) -> LoadPoint:

@@ -16,66 +16,16 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
-from typing import Any, Protocol, Self, TypeVar
+from typing import TypeVar
 
 import numpy as np
 
 from optguide.bench.process import GRACE_SECONDS, WorkerProcess
 from optguide.bench.progress import Update, reporting
-from optguide.bench.series import FirstCall
 from optguide.bench.variant import Variant
 from optguide.errors import OptGuideError
 from optguide.machine import OthersMeter, measuring_lock
 from optguide.machine.cgroup import cores_here
-
-
-class WorkerHandle(Protocol):
-    """What a rotation needs of a process that holds variants; see :class:`.process.WorkerProcess`."""
-
-    @property
-    def pid(self) -> int:
-        """Process identifier."""
-
-    def load(self, slot: int = 0) -> dict[str, Any]:
-        """Load a variant."""
-
-    def first_call(self, slot: int = 0) -> FirstCall:
-        """Outputs on the first input set, and what they tell."""
-
-    def warm_up(self, slot: int = 0) -> None:
-        """Run every input set once."""
-
-    def ask(self, timeout: float, **request: Any) -> dict[str, Any]:
-        """Send one request and wait for its reply."""
-
-    def send(self, **request: Any) -> None:
-        """Send one request, to be followed by :meth:`receive`."""
-
-    def receive(self, timeout: float) -> dict[str, Any]:
-        """The reply to the request that was sent."""
-
-    def end(self) -> None:
-        """End the process."""
-
-    def __enter__(self) -> Self:
-        """The worker itself."""
-
-    def __exit__(self, *_: object) -> None:
-        """End the process."""
-
-
-class Meter(Protocol):
-    """Tells what others, a quota and the machine itself took; see :class:`optguide.machine.OthersMeter`."""
-
-    share: float
-    throttled: float
-    stalled: float
-
-    def __enter__(self) -> Self:
-        """Start metering."""
-
-    def __exit__(self, *_: object) -> None:
-        """Set the share."""
 
 
 @contextmanager
@@ -96,10 +46,10 @@ class Host:
     :param lanes: how many processes load at a time, while nothing is timed.
     """
 
-    start: Callable[..., WorkerHandle] = WorkerProcess
+    start: Callable[..., WorkerProcess] = WorkerProcess
     clock: Callable[[], float] = time.perf_counter
     held: Callable[[str, float], AbstractContextManager[Update]] = _held
-    meter: Callable[[Sequence[int]], Meter] = OthersMeter
+    meter: Callable[[Sequence[int]], OthersMeter] = OthersMeter
     lanes: int = field(default_factory=cores_here)
 
 
@@ -132,7 +82,7 @@ class Rotation:
         self.processes = {name: tuple(variants) for name, variants in processes.items()}
         self.host = host
         self.random = np.random.default_rng(seed)
-        self.workers: dict[str, WorkerHandle] = {}
+        self.workers: dict[str, WorkerProcess] = {}
         self.failures: dict[str, OptGuideError] = {}
         self.peaks: dict[str, int] = {}
         self.load_seconds = 0.0
@@ -165,7 +115,7 @@ class Rotation:
             raise next(self.failures[name] for name in self.processes)
 
     @contextmanager
-    def generation(self, load: Callable[[str, WorkerHandle], None], *, done: float = 0.0) -> Iterator[None]:
+    def generation(self, load: Callable[[str, WorkerProcess], None], *, done: float = 0.0) -> Iterator[None]:
         """Start a fresh process for every member, and end them all afterwards.
 
         On some machines processes that are started first stay slower as long as they live. So every other
@@ -185,7 +135,7 @@ class Rotation:
                     peak = self.workers[name].ask(GRACE_SECONDS, do="memory")["peak_rss"]
                     self.peaks[name] = max(peak, self.peaks.get(name, 0))
 
-    def _load_all(self, load: Callable[[str, WorkerHandle], None], stack: ExitStack, done: float) -> None:
+    def _load_all(self, load: Callable[[str, WorkerProcess], None], stack: ExitStack, done: float) -> None:
         """Start members in order, as many at a time as the host has lanes for.
 
         Only the waiting is left to threads: a worker ends with the thread that started it.
@@ -224,7 +174,7 @@ class Rotation:
         return order
 
     @contextmanager
-    def process(self, name: str) -> Iterator[WorkerHandle]:
+    def process(self, name: str) -> Iterator[WorkerProcess]:
         """One fresh process of a member for a single turn, metered."""
         with self.host.start(*self.processes[name]) as worker:
             self.workers = {name: worker}
@@ -232,7 +182,7 @@ class Rotation:
                 yield worker
 
     @contextmanager
-    def metered(self, *, overall: bool = True) -> Iterator[Meter]:
+    def metered(self, *, overall: bool = True) -> Iterator[OthersMeter]:
         """Meter what others than the present workers use; the meter has its share afterwards.
 
         :param overall: whether it counts for :attr:`others_share`; a part of what is metered does not.

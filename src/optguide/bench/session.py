@@ -14,9 +14,9 @@ from typing import Any
 
 from optguide.bench.budget import Budget, Plan, Spent
 from optguide.bench.disturbance import RoundConditions, spoiling
-from optguide.bench.process import GRACE_SECONDS
+from optguide.bench.process import GRACE_SECONDS, WorkerProcess
 from optguide.bench.result import TWIN, SessionResult
-from optguide.bench.rotation import THIS_MACHINE, Host, Rotation, WorkerHandle
+from optguide.bench.rotation import THIS_MACHINE, Host, Rotation
 from optguide.bench.series import Block, Series
 from optguide.bench.variant import Variant, require_unique_names
 from optguide.errors import NotEnoughSamples, OptGuideError, OptionError
@@ -213,7 +213,7 @@ class ClosedLoop:
                     break
         self.widest = self._widest()
 
-    def _load(self, process: str, worker: WorkerHandle) -> None:
+    def _load(self, process: str, worker: WorkerProcess) -> None:
         variants, series = self.rotation.processes[process], []
         alone = len(self.rotation.processes) == len(variants) == 1
         for slot, variant in enumerate(variants):

@@ -10,8 +10,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 
-from optguide.bench.process import GRACE_SECONDS
-from optguide.bench.rotation import THIS_MACHINE, Host, Rotation, WorkerHandle
+from optguide.bench.process import GRACE_SECONDS, WorkerProcess
+from optguide.bench.rotation import THIS_MACHINE, Host, Rotation
 from optguide.bench.variant import Variant, require_unique_names
 from optguide.errors import OptionError
 from optguide.stats.estimate import Estimate, median_of_rounds
@@ -76,7 +76,7 @@ def trace(
     durations: dict[str, list[float]] = {name: [] for name in names}
     memory: dict[str, list[tuple[int, float]]] = {}
 
-    def load(name: str, worker: WorkerHandle) -> None:
+    def load(name: str, worker: WorkerProcess) -> None:
         worker.load()
         memory[name] = [(0, _resident(worker))]
 
@@ -92,7 +92,7 @@ def trace(
     return {name: Trace(tuple(durations[name]), tuple(memory[name])) for name in names}
 
 
-def _resident(worker: WorkerHandle) -> float:
+def _resident(worker: WorkerProcess) -> float:
     sizes = worker.ask(GRACE_SECONDS, do="memory")
     now = sizes["rss"] if sizes["rss"] is not None else sizes["peak_rss"]
     return float(now) / MEGABYTE

@@ -285,7 +285,7 @@ def die_with_parent() -> None:
 
 
 def _answer(hosted: list[Worker], request: dict[str, Any]) -> dict[str, Any]:
-    """The reply to one request: about a function, the worker in its ``slot``, or all of this process."""
+    """The reply to one request: of a function, of the worker in its ``slot``, or of all in this process."""
     try:
         name = request.pop("do")
         if name == "call":
@@ -295,7 +295,7 @@ def _answer(hosted: list[Worker], request: dict[str, Any]) -> dict[str, Any]:
         slot = request.pop("slot", 0)
         if slot == len(hosted):
             hosted.append(Worker())
-        return {"ok": _handler(hosted[slot], name)(**request)}
+        return {"ok": getattr(hosted[slot], name)(**request)}
     except OptGuideError as error:
         kind, message, remedy = type(error).__name__, error.message, error.remedy
         detail = traceback.format_exc()
@@ -306,20 +306,6 @@ def _answer(hosted: list[Worker], request: dict[str, Any]) -> dict[str, Any]:
             kind, remedy = "StorageError", f"Free some space in {tempfile.gettempdir()}."
         detail = traceback.format_exc()
     return {"error": {"kind": kind, "message": message, "remedy": remedy, "detail": detail}}
-
-
-def _handler(worker: Worker, name: str) -> Callable[..., dict[str, Any]]:
-    handlers: dict[str, Callable[..., dict[str, Any]]] = {
-        "load": worker.load,
-        "check": worker.check,
-        "overhead": worker.overhead,
-        "block": worker.block,
-        "consecutive": worker.consecutive,
-        "serve": worker.serve,
-        "layers": worker.layers,
-        "memory": worker.memory,
-    }
-    return handlers[name]
 
 
 def main() -> None:

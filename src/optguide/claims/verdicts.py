@@ -52,16 +52,8 @@ class Verdict:
         results: Mapping[str, Result] | None = None,
     ) -> Verdict:
         """The verdict on ``claim``."""
-        return cls(
-            claim.id,
-            claim.chapter,
-            claim.statement,
-            claim.source,
-            claim.page,
-            outcome,
-            tuple(reasons),
-            results or {},
-        )
+        parts = (claim.id, claim.chapter, claim.statement, claim.source, claim.page)
+        return cls(*parts, outcome, tuple(reasons), results or {})
 
     def to_dict(self) -> dict[str, Any]:
         """All fields, as JSON has them."""

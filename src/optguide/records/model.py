@@ -1,9 +1,4 @@
-"""What a record says, and its form as JSON.
-
-Which model an accuracy is about, so that a later example can run that model again.
-
-Numbers and evidence in the form a record keeps: finite, and plain JSON.
-"""
+"""What a record says, and its form as JSON: finite numbers, plain evidence."""
 
 from __future__ import annotations
 
@@ -20,6 +15,10 @@ from optguide.errors import ClaimError, RecordsError
 from optguide.format import OPPOSITES, directed
 from optguide.paths import build_dir, impersonal, shown
 from optguide.storage import decode_json, encode_json
+
+if TYPE_CHECKING:
+    from optguide.stats.comparison import Comparison
+    from optguide.stats.estimate import Estimate
 
 SCHEMA = 1
 """Version of the JSON form. Raise it whenever an older reader would misunderstand a newer file."""
@@ -197,11 +196,6 @@ class EvaluatedModel:
             return None
         # Records show readers paths that begin with "build", wherever that folder is.
         return cls(**{**measured, "model": build_dir() / Path(measured["model"]).relative_to("build")})
-
-
-if TYPE_CHECKING:
-    from optguide.stats.comparison import Comparison
-    from optguide.stats.estimate import Estimate
 
 
 def comparison_evidence(comparison: Comparison) -> dict[str, Any]:

@@ -1,9 +1,4 @@
-"""All records of a build, read and looked up by identifier.
-
-Which script made a record, and whether it is still the same.
-
-A record as plain text, for terminals and for the gallery's output blocks.
-"""
+"""All records of a build, read and looked up by identifier, and whether their scripts are still the same."""
 
 from __future__ import annotations
 

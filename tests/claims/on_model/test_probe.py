@@ -1,7 +1,5 @@
-import pytest
-
-from optguide.claims.on_model.probe import measured, reason
-from optguide.errors import Busy, NotEnoughSamples, WorkerDied
+from optguide.claims.on_model.probe import measured
+from optguide.errors import NotEnoughSamples
 from optguide.records import Result
 
 
@@ -12,9 +10,3 @@ def test_what_was_not_estimated_has_its_reason():
     result = Result(2.0, 1.5, 2.5, "ratio", 7, "median", "a over b")
     assert measured(lambda: result) == result
     assert measured(too_few) == "Too few rounds."
-
-
-def test_a_taken_machine_ends_everything():
-    assert reason(WorkerDied("It died.")) == "It died."
-    with pytest.raises(Busy):
-        reason(Busy("Another measurement is running."))

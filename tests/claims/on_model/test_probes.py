@@ -4,7 +4,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from optguide.bench.cold_start import ColdStart
+from optguide.bench.cold_start import STAGES, ColdStart
 from optguide.bench.process import WorkerProcess
 from optguide.bench.variant import Variant
 from optguide.claims.on_model import probe as probing
@@ -130,10 +130,21 @@ def test_an_ir_is_started_once_for_both_of_its_names(model):
     assert least == pytest.approx(12 * (model.loading + 12 * model.inference))
 
 
-def test_starts_fill_the_cache_before_they_count(model):
+def test_starts_fill_the_cache_before_they_count(model, monkeypatch):
+    filled, real = [], processes.first_inference
+
+    def start(variants, repeats, **options):
+        if repeats == 1:
+            return real(variants, repeats, **options)
+        filled.append(list((model.folder / "cache").glob("*.blob")))
+        stages = dict.fromkeys(STAGES, 1.0)
+        return ColdStart({variant.name: (stages,) * repeats for variant in variants}, {})
+
+    monkeypatch.setattr(processes, "first_inference", start)
     found = STARTS.run(["model.start.cached_over_compiled"], model, 0.1, "test")
     assert isinstance(found["model.start.cached_over_compiled"], Result)
-    assert list((model.folder / "cache").glob("*.blob"))
+    (blobs,) = filled
+    assert blobs
 
 
 def test_exactness_of_equal_precisions_is_nothing(model):

@@ -17,7 +17,7 @@ from optguide.bench.result import SessionResult
 from optguide.bench.session import Budget, measure
 from optguide.bench.variant import Variant
 from optguide.claims.on_model.model import ModelUnderTest
-from optguide.errors import Busy, OptGuideError
+from optguide.errors import OptGuideError
 from optguide.records import Result
 from optguide.records.model import comparison_evidence, result_of
 from optguide.runtimes.openvino import OpenVINO
@@ -54,17 +54,7 @@ def measured(result: Callable[[], Result]) -> Result | str:
     try:
         return result()
     except OptGuideError as error:
-        return reason(error)
-
-
-def reason(error: OptGuideError) -> str:
-    """Why a measurement or one of its variants gave nothing.
-
-    :raises Busy: the machine is taken: nothing that follows could be measured either.
-    """
-    if isinstance(error, Busy):
-        raise error
-    return error.message
+        return error.message
 
 
 @dataclass(frozen=True)
@@ -116,14 +106,11 @@ class Probe(ABC):
         """
 
     def run(self, results: Collection[str], model: ModelUnderTest, seconds: float, label: str) -> Outcomes:
-        """The same, where a failure is the reason why there are no results.
-
-        :raises Busy: the machine is taken.
-        """
+        """The same, where a failure is the reason why there are no results."""
         try:
             return self.measure(results, model, seconds, f"{label}: {self.title}")
         except OptGuideError as error:
-            return dict.fromkeys(results, reason(error))
+            return dict.fromkeys(results, error.message)
 
     @property
     def results(self) -> Collection[str]:
