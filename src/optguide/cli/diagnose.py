@@ -2,29 +2,41 @@
 
 from __future__ import annotations
 
+import itertools
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import click
+import msgspec
 from rich.text import Text
 
 from optguide import format as fmt
+from optguide.bench.variant import Variant
 from optguide.cli import output
 from optguide.cli.completion import complete_variant
 from optguide.cli.options import DURATION, common_options, settings_options
 from optguide.cli.session import busy_warnings, machine_held, read_variants
+from optguide.cli.variants import assign
 from optguide.diagnose import Diagnosis, Finding, Remark
 from optguide.diagnose import diagnose as run_diagnosis
 from optguide.errors import OptionError
 from optguide.machine import Machine
+from optguide.optimize.candidate import Settings
+from optguide.optimize.data import read_data, write_inputs
+from optguide.optimize.model import decode, encode, read_source_model
+from optguide.runtimes.openvino import OpenVINO
 
 EPILOG = """\b
 Examples:
   optguide diagnose model.xml
   optguide diagnose model.xml --hint throughput --requests 1
+  optguide diagnose model.xml --shape ids=1,24 --shape ids=1,61 --shape ids=1,110
   optguide diagnose model.onnx --inputs short.npz --inputs long.npz
+  optguide diagnose model.xml --data pictures/ --budget 4m
   optguide diagnose model.xml --threads 8 --set NUM_STREAMS=2 --json
 
 \b
@@ -49,9 +61,23 @@ one that hands arrays to infer(), which copies them.
     help="What the deployment is for. By default throughput under a throughput hint or with requests in"
     " flight, and latency otherwise.",
 )
+@click.option(
+    "--data",
+    metavar="DATA",
+    help="Samples, as optguide optimize takes them: real inputs, and what preparing them takes.",
+)
+@click.option(
+    "--cores", type=int, metavar="N", help="Cores it may run on, as docker run --cpuset-cpus gives them."
+)
+@click.option(
+    "--quota",
+    type=float,
+    metavar="CORES",
+    help="CPU time per second, as docker run --cpus gives. By default the quota in force here.",
+)
 @settings_options
 @common_options
-def diagnose(model: str, budget: float, goal: Any, **options: Any) -> None:
+def diagnose(model: str, budget: float, goal: Any, data: str | None, **options: Any) -> None:
     """Say why a model is slow as you run it, and what would make it faster here.
 
     Each cause is shown by its remedy, which takes turns with your deployment: what it gains, with an
@@ -59,10 +85,17 @@ def diagnose(model: str, budget: float, goal: Any, **options: Any) -> None:
     """
     if not budget > 0:
         raise OptionError("A budget of 0 s diagnoses nothing.", "Use a budget above zero.")
-    (variant,) = read_variants([model], {**options, "feed": options["feed"] or "copied"})
-    with machine_held(f"optguide diagnose {variant.name}", options["wait"]):
+    sizes = _sizes(options["shapes"])
+    assumed = {"feed": options["feed"] or "copied", "shapes": () if sizes else options["shapes"]}
+    (variant,) = read_variants([model], options | assumed)
+    variant = variant.with_(variant.name, cores=options["cores"], quota=options["quota"])
+    label, prepared = f"diagnosing {variant.name}", None
+    with machine_held(f"optguide diagnose {variant.name}", options["wait"]), TemporaryDirectory() as folder:
         start = time.monotonic()
-        diagnosis = run_diagnosis(variant, budget, goal=goal, label=f"diagnosing {variant.name}")
+        if data is not None:
+            variant, prepared = _with_data(variant, data, Path(folder))
+        left = budget - (time.monotonic() - start)
+        diagnosis = run_diagnosis(variant, left, goal=goal, sizes=sizes, prepared=prepared, label=label)
         seconds = time.monotonic() - start
     output.deliver(
         "diagnose",
@@ -71,6 +104,54 @@ def diagnose(model: str, budget: float, goal: Any, **options: Any) -> None:
         tables=lambda: _print(diagnosis, variant.name, seconds),
         warnings=[*diagnosis.warnings, *busy_warnings(diagnosis.others_share)],
     )
+
+
+def _sizes(texts: Sequence[str]) -> tuple[Mapping[str, tuple[int, ...]], ...]:
+    """Shapes of several sets of inputs, where ``--shape`` names an input again; empty where it does not.
+
+    :raises OptionError: two inputs are given several shapes, and not as many of them.
+    """
+    shapes: dict[str, list[str]] = {}
+    for text in texts:
+        for name, sizes in assign([text], "--shape").items():
+            shapes.setdefault(name, []).append(sizes)
+    counts = {len(several) for several in shapes.values()} - {1}
+    if len(counts) > 1:
+        raise OptionError(
+            "--shape gives inputs different numbers of shapes.", "Give each input one, or all as many."
+        )
+    return tuple(
+        OpenVINO.from_texts(
+            {f"shape.{name}": several[place % len(several)] for name, several in shapes.items()}
+        ).shapes
+        for place in range(max(counts, default=0))
+    )
+
+
+def _with_data(variant: Variant, data: str, folder: Path) -> tuple[Variant, Variant]:
+    """The deployment on the reader's samples, and a loop that prepares each of them before its call.
+
+    :raises OptGuideError: the samples cannot be read, or do not fit the model.
+    """
+    if variant.inputs:
+        raise OptionError("--inputs and --data both give inputs.", "Leave one of them out.")
+    settings = Settings(model=variant.model, data=data, shapes=variant.openvino.shapes)
+    source = read_source_model(settings, folder)
+    files = write_inputs(read_data(settings, source), source, folder, variant.openvino.batch)
+    variant = variant.with_(variant.name, inputs=files)
+    spec, described, model = variant.to_dict(), msgspec.to_builtins(settings), encode(source)
+
+    def make() -> Callable[[], Any]:
+        # By name: this function is shipped by value, and what it needs is imported in the worker.
+        from optguide.runtimes import runner_for
+
+        runner: Any = runner_for(spec | {"requests": None})
+        runner.load()
+        samples = read_data(msgspec.convert(described, Settings), decode(model)).samples
+        places = itertools.cycle(range(len(samples)))
+        return lambda: runner.answer(samples[next(places)])
+
+    return variant, Variant.from_function("prepared before each call", make)
 
 
 def _content(diagnosis: Diagnosis, budget: float, seconds: float) -> dict[str, Any]:

@@ -32,6 +32,7 @@ TINY = Symptom("A tiny model with long calls", "deploy/copies")
 SETTINGS = Symptom("A setting that costs", "deploy/device-tuning")
 
 SHAPES = Symptom("Slow whenever the input size changes", "deploy/dynamic-shapes")
+PREPARING = Symptom("The application is slow, the model is fast", "measure/pre-and-post-processing")
 STATE = Symptom("Slower from call to call", "deploy/dynamic-shapes")
 
 LARGE = 2**20
@@ -151,6 +152,19 @@ CACHED_SHAPES = "CPU_RUNTIME_CACHE_CAPACITY"
 """Number of kernels that are kept; with none, every size that differs from the last one is new."""
 
 
+def preparing(subject: Subject) -> Question:
+    """What comes before the call."""
+    if subject.prepared is None:
+        return Question(PREPARING, "No --data is given, so how inputs are prepared is unknown.")
+    at_hand = subject.deployed.with_("inputs at hand", requests=None)
+    remedy = (
+        "Prepare inputs while the last one is computed, or in the model's graph; at most that is"
+        " worth what it would be if preparing took no time:"
+    )
+    trial = Trial(remedy, at_hand, "latency", subject.prepared)
+    return Question(PREPARING, "Each input is prepared before its call.", (trial,))
+
+
 def state(subject: Subject) -> Question:
     """A state that is never reset."""
     if not subject.facts.stateful:
@@ -195,6 +209,7 @@ CHECKS = (
     Check(PRECISION, precision),
     Check(COPIES, copies),
     Check(SHAPES, shapes),
+    Check(PREPARING, preparing),
     Check(THREADS, threads),
     Check(STATE, state),
     Check(SETTINGS, settings),

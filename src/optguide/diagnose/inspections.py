@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import itertools
 import math
-import threading
 import time
 from collections.abc import Mapping
 from typing import Any
@@ -32,10 +30,6 @@ ANSWERS = Symptom("Answers differ from those in 32-bit floats", "optimize/choose
 NOTICEABLE = 1.0
 """Seconds of reading and compiling from which on a start is slow enough to be looked at."""
 
-STOP_SECONDS = 0.015
-"""A thread that wanted to sleep for a millisecond and wakes up so much later was stopped; busy cores alone
-delay it by a few milliseconds."""
-
 WINDOWS, WINDOW_SECONDS = 8, 0.5
 """In which stops are counted; a quota is granted anew every tenth of a second."""
 
@@ -55,56 +49,42 @@ def quota(subject: Subject) -> Question:
     evidence = f"The quota is {limit:g} cores, and {count} threads want to run."
     if count <= limit:
         return Question(THROTTLED, evidence)
+    spec, processors = subject.deployed.to_dict(), min(count, subject.processors)
+    arguments = {"spec": spec, "processors": processors, "windows": WINDOWS, "seconds": WINDOW_SECONDS}
     with subject.host.start(subject.deployed) as worker:
-        arguments = {"spec": subject.deployed.to_dict(), "windows": WINDOWS, "seconds": WINDOW_SECONDS}
         shares = worker.ask(
             LOAD_SECONDS, do="call", function=f"{__name__}:stopped_shares", arguments=arguments
         )
-    running = [1 / (1 - min(float(share), 0.99)) for share in shares]
-    slower = median_of_rounds(running, "ratio")
-    raising = Effect(
-        f"Raise the quota to {count} cores: it stops the process for"
-        f" {fmt.quantity(1 - 1 / slower.value, 'share')} of the time.",
-        subject.goal,
-        slower,
-    )
+    slower = median_of_rounds([1 / (1 - min(float(share), 0.99)) for share in shares], "ratio")
+    evidence += f" It stops them for {fmt.quantity(1 - 1 / slower.value, 'share')} of the time."
+    raising = Effect(f"Raise the quota to {processors} cores.", subject.goal, slower)
     fitting = max(1, math.floor(limit))
     variant = subject.without(f"threads {fitting}", "INFERENCE_NUM_THREADS", threads=fitting)
     trial = Trial(f"Say INFERENCE_NUM_THREADS {fitting}, the quota rounded down.", variant, "throughput")
     return Question(THROTTLED, evidence, (trial,), (raising,))
 
 
-def stopped_shares(spec: dict[str, Any], windows: int, seconds: float) -> list[float]:
-    """The child's side: share of each window in which all threads of the process stood still."""
+def stopped_shares(spec: dict[str, Any], processors: int, windows: int, seconds: float) -> list[float]:
+    """The child's side: share of each window for which the quota stopped a thread, on average.
+
+    The system adds up the stops of all processors.
+
+    :param processors: on which threads want to run.
+    """
+    from optguide.machine.cgroup import throttled_seconds
     from optguide.runtimes import runner_for
 
     runner: Any = runner_for(spec)
     runner.load()
     runner.calls[0]()
-    stops: list[tuple[float, float]] = []
-    over = threading.Event()
-
-    def watch() -> None:
-        before = time.perf_counter()
-        while not over.is_set():
-            time.sleep(0.001)
-            now = time.perf_counter()
-            if now - before > STOP_SECONDS:
-                stops.append((before, now))
-            before = now
-
-    watcher = threading.Thread(target=watch, daemon=True)
-    watcher.start()
-    begun = time.perf_counter()
-    while time.perf_counter() < begun + windows * seconds:
-        runner.calls[0]()
-    over.set()
-    watcher.join()
-    edges = [begun + window * seconds for window in range(windows + 1)]
-    return [
-        sum(max(0.0, min(end, high) - max(start, low)) for start, end in stops) / seconds
-        for low, high in itertools.pairwise(edges)
-    ]
+    shares = []
+    for _ in range(windows):
+        begun, stopped = time.perf_counter(), throttled_seconds()
+        while time.perf_counter() < begun + seconds:
+            runner.calls[0]()
+        wall = time.perf_counter() - begun
+        shares.append((throttled_seconds() - stopped) / (processors * wall))
+    return shares
 
 
 def int8(subject: Subject) -> Question:
@@ -222,7 +202,8 @@ def _seconds_of_stops(subject: Subject) -> float:
 
 
 def _seconds_of_layers(subject: Subject) -> float:
-    return 3 * (subject.facts.loading + LAYER_SECONDS) if subject.facts.quantizers else 0.0
+    seconds = MINIMUM_PROCESSES * subject.facts.loading + LAYER_SECONDS
+    return seconds if subject.facts.quantizers else 0.0
 
 
 def _seconds_of_starts(subject: Subject) -> float:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from optguide import format as fmt
@@ -25,7 +25,7 @@ from optguide.diagnose.diagnosis import (
     ranked,
 )
 from optguide.diagnose.inspections import INSPECTIONS
-from optguide.diagnose.subject import DEPLOYED, Goal, Subject, examine, goal_of, renamed
+from optguide.diagnose.subject import DEPLOYED, Goal, Subject, examine, goal_of, renamed, with_sizes
 from optguide.errors import Busy, NotEnoughSamples, OptGuideError
 from optguide.machine import measuring_lock
 from optguide.stats.comparison import Comparison
@@ -52,6 +52,8 @@ def diagnose(
     seconds: float,
     *,
     goal: Goal | None = None,
+    sizes: Sequence[Mapping[str, tuple[int, ...]]] = (),
+    prepared: Variant | None = None,
     label: str = "diagnosis",
     host: Host = THIS_MACHINE,
 ) -> Diagnosis:
@@ -60,6 +62,8 @@ def diagnose(
     :param variant: the model and how it runs.
     :param seconds: for everything, loading included.
     :param goal: what the deployment is for; by default what its hint and its requests are for.
+    :param sizes: shapes of random inputs that the model sees in turn; none where they do not change.
+    :param prepared: the same, with each input prepared before its call; none where inputs are at hand.
     :param label: activity shown as progress.
     :param host: where the workers run.
     :raises Busy: another measurement is running.
@@ -67,7 +71,9 @@ def diagnose(
     """
     end = host.clock() + seconds
     with tempfile.TemporaryDirectory(prefix="optguide-diagnose-") as folder, measuring_lock(label):
-        subject = examine(renamed(variant), goal or goal_of(variant), Path(folder), host=host)
+        deployed = renamed(with_sizes(variant, sizes, Path(folder)) if sizes else variant)
+        subject = examine(deployed, goal or goal_of(variant), Path(folder), host=host)
+        subject = replace(subject, prepared=prepared)
         return _Course(subject, end, label).diagnosis()
 
 

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import math
+import os
 import statistics
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
-from optguide.bench.process import GRACE_SECONDS
+from optguide.bench import process
+from optguide.bench.process import GRACE_SECONDS, LOAD_SECONDS
 from optguide.bench.rotation import THIS_MACHINE, Host
 from optguide.bench.variant import Variant
 from optguide.diagnose.what_if import quantizers
@@ -70,6 +72,7 @@ class Subject:
     :param goal: what the deployment is for.
     :param folder: for files of the checks; it goes when they are done.
     :param host: where workers run.
+    :param prepared: the same, with each input prepared before its call; none where inputs are at hand.
     """
 
     deployed: Variant
@@ -78,6 +81,7 @@ class Subject:
     folder: Path
     machine: Machine
     host: Host = THIS_MACHINE
+    prepared: Variant | None = None
 
     @property
     def on_cpu(self) -> bool:
@@ -156,6 +160,39 @@ def examine(
         **seen,
     )
     return Subject(deployed, facts, goal, folder, machine or Machine.current(), host)
+
+
+def with_sizes(deployed: Variant, sizes: Sequence[Mapping[str, tuple[int, ...]]], folder: Path) -> Variant:
+    """The deployment with random inputs of several sizes, in turn.
+
+    :param sizes: shapes by input, one mapping for each set of inputs.
+    :raises InputError: the model has no such input, or a size is still open.
+    """
+    files = process.call(
+        f"{__name__}:draw",
+        {"model": deployed.model, "sizes": [dict(shapes) for shapes in sizes], "folder": os.fspath(folder)},
+        seconds=LOAD_SECONDS,
+        activity=f"drawing inputs of {deployed.name}",
+    )
+    return deployed.with_(deployed.name, inputs=tuple(files))
+
+
+def draw(model: str, sizes: Sequence[Mapping[str, Sequence[int]]], folder: str) -> list[str]:
+    """The child's side of :func:`with_sizes`: the files."""
+    import openvino
+
+    from optguide.runtimes.inputs import random_inputs, save
+    from optguide.runtimes.openvino_models import ports_of, read_model
+    from optguide.runtimes.ports import match_shapes
+
+    ports, files = ports_of(read_model(openvino.Core(), Path(model)).inputs), []
+    for number, shapes in enumerate(sizes):
+        chosen = match_shapes({name: tuple(shape) for name, shape in shapes.items()}, ports)
+        sized = [replace(port, shape=chosen.get(port.name, port.shape)) for port in ports]
+        path = Path(folder, f"size-{number}.npz")
+        save(path, random_inputs([port.closed(alone=len(ports) == 1) for port in sized], number))
+        files.append(str(path))
+    return files
 
 
 def describe(spec: dict[str, Any]) -> dict[str, Any]:
