@@ -47,6 +47,12 @@ GOLDEN = {
         variants[].runs[].first variants[].runs[].second variants[].runs[].steady
         comparisons[].first comparisons[].variant comparisons[].total comparisons[].load comparisons[].memory
     """,
+    "diagnose": """
+        schema command machine variant effective budget.seconds seconds others_share warnings
+        findings[].symptom findings[].page findings[].evidence findings[].remedy findings[].quantity
+        findings[].effect findings[].other_remedies
+        fine[].symptom fine[].page fine[].evidence open[].symptom open[].page open[].evidence
+    """,
     "load": """
         schema command machine seconds limit.percentile limit.milliseconds capacity failures
         curves[].inputs.random curves[].inputs.shapes curves[].inputs.notes

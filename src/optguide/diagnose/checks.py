@@ -26,10 +26,9 @@ class Check:
 
 PRECISION = Symptom("Computing in 32-bit floats", "optimize/choose")
 IDLE = Symptom("Many inputs, but cores are half idle", "deploy/performance-hints")
-THREADS = Symptom("Fewer or more threads than cores", "deploy/streams-and-threads")
 COPIES = Symptom("An own loop slower than benchmark_app", "deploy/copies")
 TINY = Symptom("A tiny model with long calls", "deploy/copies")
-SETTINGS = Symptom("A setting that costs", "deploy/device-tuning")
+SETTINGS = Symptom("A setting that costs", "deploy/streams-and-threads")
 
 SHAPES = Symptom("Slow whenever the input size changes", "deploy/dynamic-shapes")
 PREPARING = Symptom("The application is slow, the model is fast", "measure/pre-and-post-processing")
@@ -76,7 +75,9 @@ def requests(subject: Subject) -> Question:
         subject.without("THROUGHPUT hint", *_OF_STREAMS, requests=0), PERFORMANCE_HINT="THROUGHPUT"
     )
     trials: tuple[Trial, ...] = ()
-    if subject.goal == "throughput" and hint != "THROUGHPUT":
+    if subject.idle_cores:
+        evidence += f" {subject.idle_cores} cores have no thread."
+    if (subject.goal == "throughput" or subject.idle_cores) and hint != "THROUGHPUT":
         remedy = "Say PERFORMANCE_HINT THROUGHPUT and keep as many requests in flight as it calls optimal."
         trials += (Trial(remedy, throughput, "throughput"),)
     if flying > optimal:
@@ -85,19 +86,6 @@ def requests(subject: Subject) -> Question:
 
 
 _OF_STREAMS = ("PERFORMANCE_HINT", "NUM_STREAMS", "PERFORMANCE_HINT_NUM_REQUESTS")
-
-
-def threads(subject: Subject) -> Question:
-    """The number of threads against that of cores."""
-    count, cores = subject.number("INFERENCE_NUM_THREADS"), subject.processors
-    if not count:
-        return Question(THREADS, "The device has no threads to choose.")
-    evidence = f"It runs {count} of {cores} hardware threads."
-    if "INFERENCE_NUM_THREADS" in subject.properties and count != cores:
-        variant = subject.without("threads by the device", "INFERENCE_NUM_THREADS")
-        remedy = "Leave INFERENCE_NUM_THREADS out."
-        return Question(THREADS, evidence, (Trial(remedy, variant, subject.goal),))
-    return Question(THREADS, evidence)
 
 
 def copies(subject: Subject) -> Question:
@@ -184,16 +172,18 @@ STEPS = 32
 def settings(subject: Subject) -> Question:
     """Every other property that was set, against what the device does by itself."""
     asked = [key for key in subject.properties if key not in _LOOKED_AT]
+    count, cores = subject.number("INFERENCE_NUM_THREADS"), subject.processors
+    evidence = f"It runs {count} threads on {cores} cores. " if count else ""
     if not asked:
-        return Question(SETTINGS, "No further property is set.")
+        return Question(SETTINGS, f"{evidence}No further property is set.")
     trials = tuple(
         Trial(f"Leave {key} out.", subject.without(f"without {key}", key), subject.goal) for key in asked
     )
-    return Question(SETTINGS, f"Set are {', '.join(asked)}.", trials)
+    return Question(SETTINGS, f"{evidence}Set are {', '.join(asked)}.", trials)
 
 
 _LOOKED_AT = (
-    *("INFERENCE_PRECISION_HINT", "EXECUTION_MODE_HINT", "PERFORMANCE_HINT", "INFERENCE_NUM_THREADS"),
+    *("INFERENCE_PRECISION_HINT", "EXECUTION_MODE_HINT", "PERFORMANCE_HINT"),
     *("CACHE_DIR", "ENABLE_MMAP", "CACHE_MODE"),
 )
 """Properties that have a check of their own, or no part in a call."""
@@ -210,7 +200,6 @@ CHECKS = (
     Check(COPIES, copies),
     Check(SHAPES, shapes),
     Check(PREPARING, preparing),
-    Check(THREADS, threads),
     Check(STATE, state),
     Check(SETTINGS, settings),
 )

@@ -110,6 +110,14 @@ class Subject:
         return min(self.machine.usable_cores, self.deployed.cores or self.machine.usable_cores)
 
     @property
+    def idle_cores(self) -> int:
+        """Cores without a thread although none was asked to stay without, as those of another socket."""
+        count = self.number("INFERENCE_NUM_THREADS")
+        if not count or "INFERENCE_NUM_THREADS" in self.properties:
+            return 0
+        return max(0, min(self.machine.physical_cores or self.processors, self.processors) - count)
+
+    @property
     def quota(self) -> float:
         """Cores' worth of CPU time that it may use; infinite without a quota."""
         return min(self.deployed.quota or math.inf, self.machine.cpu_quota or math.inf)
