@@ -18,6 +18,10 @@ from optguide.bench.variant import Variant
 from optguide.runtimes.openvino import OpenVINO
 
 Goal = Literal["latency", "throughput"]
+
+MEASURES: Mapping[Goal, str] = {"latency": "as fast as", "throughput": "the throughput of"}
+"""What a ratio of two candidates says, between its digits and the other's name."""
+
 Precision = Literal[
     "f32",
     "default",
@@ -34,18 +38,7 @@ Precision = Literal[
 class Settings:
     """What the user asked for, complete: a run is resumed from this.
 
-    :param model: path, or ``package.module:function``.
-    :param data: as given; ``None`` is random data, which judges no accuracy.
-    :param metric: name or reference; ``None`` lets labels decide.
-    :param max_drop: largest loss that is acceptable (``0.01`` is one percentage point for shares of right
-        answers, and one percent of the original's value otherwise).
-    :param unproven: accept a precision whose measured loss is within the limit although its interval is not.
-    :param limit: latency limit.
-    :param budget: seconds for everything.
-    :param shapes: static shapes of inputs, as in :class:`optguide.bench.variant.Variant`.
-    :param allow_pickle: whether ``.pt2`` files may be read, which can execute code.
-    :param claims: whether the guide's claims are held against the model.
-    :param seed: seed for random data, shuffles and the order of turns.
+    The reference page of ``report.json``, ``docs/reference/report.md``, describes every field.
     """
 
     model: str
@@ -92,11 +85,9 @@ PINNED: Mapping[Precision, Precision] = {
 
 @dataclass(frozen=True)
 class Deployment:
-    """How a compiled model is run.
+    """How a compiled model is run; what is ``None`` is left to OpenVINO.
 
-    :param hint: performance hint; ``None`` where streams and threads are set instead.
-    :param streams: ``NUM_STREAMS``; ``None`` leaves it to the hint.
-    :param threads: ``INFERENCE_NUM_THREADS``; ``None`` leaves it to the device.
+    :param hint: ``None`` where streams and threads are set instead.
     :param requests: infer requests in flight: ``None`` is one synchronous call after another, ``0`` as many
         as the device calls optimal.
     :param batch: inputs per inference; ``None`` leaves the model's own.

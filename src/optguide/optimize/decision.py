@@ -12,7 +12,7 @@ from dataclasses import replace
 from optguide.bench.load import LatencyLimit
 from optguide.format import duration, estimate, interval, quantity
 from optguide.machine.noise import LIMITS
-from optguide.optimize.candidate import DEFAULT, F32, Candidate, Precision, hint_for
+from optguide.optimize.candidate import DEFAULT, F32, MEASURES, Candidate, Precision, hint_for
 from optguide.optimize.outcome import Artifact, Decision, Outcome, State, Status
 from optguide.optimize.search.planning import entrants
 from optguide.optimize.search.race_state import Rules, inverse, is_rejected, may_win
@@ -294,5 +294,4 @@ def _verb(outcome: Outcome) -> str:
 
 
 def _times(ratio: Estimate, outcome: Outcome) -> str:
-    measure = "as fast as" if outcome.state.settings.goal == "latency" else "the throughput of"
-    return f"{estimate(ratio)} {measure}"
+    return f"{estimate(ratio)} {MEASURES[outcome.state.settings.goal]}"

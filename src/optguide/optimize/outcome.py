@@ -1,6 +1,8 @@
 """What a run has found out and what follows from it, as data: the one thing that reports show.
 
-Everything here is frozen, holds plain values only and goes through JSON without loss (:mod:`msgspec`).
+Everything here is frozen, holds plain values only and goes through JSON without loss (:mod:`msgspec`). The
+reference page of ``report.json``, ``docs/reference/report.md``, says what every field of every class means; a
+test holds it complete.
 """
 
 from __future__ import annotations
@@ -37,18 +39,7 @@ Status = Literal[
 
 @dataclass(frozen=True)
 class SubjectFacts:
-    """The reader's model and data, in words.
-
-    :param name: the model's name in headings; never trusted in HTML.
-    :param framework: format or framework it came from: ``OpenVINO IR``, ``ONNX``, ``PyTorch``.
-    :param inputs: name to ``"f32 [1,3,224,224]"``.
-    :param sha256: digest of the model file; empty for a function.
-    :param samples: number of samples; 0 for random data.
-    :param calibration: samples that calibrated quantization; none of them judged it.
-    :param judged: samples that judged it.
-    :param labelled: whether there are labels.
-    :param notes: assumptions about samples and labels, in sentences.
-    """
+    """The reader's model and data, in words. The name is the reader's and never trusted in HTML."""
 
     name: str
     framework: str
@@ -65,14 +56,9 @@ class SubjectFacts:
 class Quality:
     """How right the answers of one precision are.
 
-    :param metric: name for readers.
-    :param proxy: it compares with the answers of the 32-bit model and not with labels; every report says so.
-    :param value: the metric of this precision.
-    :param loss: against 32-bit floats, paired by sample, positive where it is worse; in points for shares of
-        right answers, otherwise as a share of the original's value. ``None`` for the original itself.
-    :param limit: largest acceptable loss, in the unit of ``loss``.
-    :param kept: whether the loss is within the limit, by its interval.
-    :param note: sentences on why it cannot be shown: too few samples, and how many are needed.
+    A proxy compares with the answers of the 32-bit model and not with labels; every report says so. The loss
+    is paired by sample, positive where it is worse: in points for shares of right answers, otherwise as a
+    share of the original's value. The original itself has none.
     """
 
     metric: str
@@ -86,14 +72,7 @@ class Quality:
 
 @dataclass(frozen=True)
 class Artifact:
-    """A model in one precision.
-
-    :param file: path of the model, relative to the run's folder; empty where making it failed.
-    :param seconds: it took.
-    :param size: bytes of model and weights.
-    :param why_not: why there is none, in one sentence.
-    :param note: how it was made, and where ``quality`` is missing why nothing could judge it; sentences.
-    """
+    """A model in one precision, or why there is none. Its file is relative to the run's folder."""
 
     precision: Precision
     file: str = ""
@@ -108,10 +87,8 @@ class Artifact:
 class Speed:
     """What one session measured of one candidate.
 
-    :param latency: ``"p50"``, ``"p95"``, ``"p99"``; those with too few samples are missing. Of one inference,
-        so of a whole batch.
-    :param throughput: inputs per second.
-    :param effective: properties as the device resolved them.
+    Latencies are of one inference, so of a whole batch, by ``"p50"``, ``"p95"``, ``"p99"``; those with too
+    few samples are missing. The throughput is in inputs per second.
     """
 
     latency: Mapping[str, Estimate]
@@ -123,16 +100,7 @@ class Speed:
 
 @dataclass(frozen=True)
 class RaceRound:
-    """One session of the race.
-
-    :param title: its purpose, such as ``"precisions"`` or ``"final"``.
-    :param incumbent: name of the candidate that the others had to beat.
-    :param seconds: all of it, on the clock of the wall.
-    :param loading: seconds of it that starting processes took.
-    :param speeds: by candidate name.
-    :param ratios: by candidate name, how much better than the leader in the goal's quantity, paired by round.
-    :param failures: by candidate name, one sentence.
-    """
+    """One session of the race; a ratio above one is better than the incumbent after it."""
 
     title: str
     incumbent: str
@@ -143,16 +111,12 @@ class RaceRound:
     ratios: Mapping[str, Estimate]
     failures: Mapping[str, str] = field(default_factory=dict)
     loading: float = 0.0
+    processes: int = 1
 
 
 @dataclass(frozen=True)
 class Standing:
-    """A candidate, how it fared, and why it lost.
-
-    :param speed: from the last session in which it took part; ``None`` if it took part in none.
-    :param ratio: to ``against``, above one where this candidate is better; paired in that same session.
-    :param why: one sentence with the numbers that decided it.
-    """
+    """A candidate, how it fared, and why it lost; the ratio is to the candidate named in ``against``."""
 
     candidate: Candidate
     status: Status
@@ -198,20 +162,7 @@ class Resumption:
 
 @dataclass(frozen=True)
 class State:
-    """What a run has found out.
-
-    :param machine: facts of the machine.
-    :param seconds: seconds of the budget that are gone.
-    :param ended: ``None`` while it runs, and where the process was killed.
-    :param rounds: rounds of the race; the last is the confirmation run where there was one.
-    :param framework: the model's own framework; empty where it does not run here.
-    :param load: open-loop curves of the winner and the default, by candidate name.
-    :param layers: slowest layers ``before`` and ``after``.
-    :param first_inference: by candidate name, from a fresh process to the first result, in ms.
-    :param verdicts: the guide's claims on this model, so far.
-    :param unmeasured: parts of the profile and claims that could not be measured, each with the reason.
-    :param errors: failures beside those of candidates, such as the run's own.
-    """
+    """What a run has found out; while it runs, and where the process was killed, ``ended`` is ``None``."""
 
     schema: int
     version: str
@@ -248,20 +199,7 @@ class State:
 
 @dataclass(frozen=True)
 class Decision:
-    """What follows from a state.
-
-    :param winner: name of the winning candidate; OpenVINO's default unless another one is shown to be better.
-    :param default: name of the candidate that is OpenVINO's default.
-    :param hint: name of the candidate that is the hint for the goal with nothing else set.
-    :param standings: all candidates, the winner first.
-    :param delivered: gains of the winner, paired in the last session, over ``default``, ``hint``, ``f32``
-        and ``framework`` (the model's own, where it runs here), as far as they are other configurations.
-    :param summary: the result in a few plain sentences, the decision first.
-    :param speed_of_framework: speed of the model in its own framework, where that runs here.
-    :param met: whether the winner meets the latency limit; ``None`` without one.
-    :param closest: name of the candidate that came closest to a limit that none meets.
-    :param warnings: reasons not to take the numbers at face value.
-    """
+    """What follows from a state. OpenVINO's default wins unless another one is shown to be better."""
 
     winner: str
     default: str

@@ -149,10 +149,9 @@ class AccuracyControl:
         outputs = [sample_outputs for _, sample_outputs in answers]
         original = self._original.picked([self._places[index] for index in chosen])
         scores = score(self._metric, self._labelled(Answers(outputs), chosen), original)
-        sign = 1.0 if self._metric.higher_is_better else -1.0
         if scores.kind == "whole":
-            return sign * float(scores.values[0]), outputs
-        values = sign * scores.values.reshape(len(chosen), -1).mean(axis=1)
+            return self._metric.sign * float(scores.values[0]), outputs
+        values = self._metric.sign * scores.values.reshape(len(chosen), -1).mean(axis=1)
         return float(values.mean()), [float(value) for value in values]
 
     def _labelled(self, answers: Answers, indexes: Sequence[int]) -> Answers:

@@ -61,6 +61,11 @@ class Metric:
     output: int = 0
     k: int = 1
 
+    @property
+    def sign(self) -> float:
+        """Of a value for which more is better."""
+        return 1.0 if self.higher_is_better else -1.0
+
 
 @dataclass(frozen=True)
 class Scores:

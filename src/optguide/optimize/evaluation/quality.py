@@ -154,8 +154,7 @@ def _relative_loss(before: Array, after: Array, metric: Metric) -> Estimate | No
         return None
     if before.min() < 0 < before.max() and _mean(before, metric).relation(0, 0) not in ("below", "above"):
         return None
-    sign = 1.0 if metric.higher_is_better else -1.0
-    lost, size = sign * (before - after), np.sign(before.mean()) * before
+    lost, size = metric.sign * (before - after), np.sign(before.mean()) * before
     if not lost.any():
         half = _imagined_share(lost.size) * float(np.abs(size).max() / size.mean())
         return Estimate(0.0, -half, half, "share", lost.size, "no score differs, Agresti and Coull")
@@ -203,12 +202,11 @@ def _resampled(
     original_bounds = _percentiles(resamples[:, 0])
     if min(*original_bounds, before) <= 0 <= max(*original_bounds, before):
         return value, None
-    sign = 1.0 if metric.higher_is_better else -1.0
-    losses = sign * (resamples[:, 0] - resamples[:, 1]) / np.abs(resamples[:, 0])
+    losses = metric.sign * (resamples[:, 0] - resamples[:, 1]) / np.abs(resamples[:, 0])
     if not losses.any():
         half = _imagined_share(count)
         return value, Estimate(0.0, -half, half, "share", count, "no resample differs, Agresti and Coull")
-    loss = sign * (before - after) / abs(before)
+    loss = metric.sign * (before - after) / abs(before)
     low, high = _percentiles(losses)
     return value, Estimate(loss, min(low, loss), max(high, loss), "share", count, method)
 

@@ -12,6 +12,7 @@ from datetime import datetime
 from typing import Literal
 
 from optguide import format as fmt
+from optguide.optimize.candidate import MEASURES
 from optguide.optimize.outcome import Outcome, RaceRound, Speed, Standing, Status
 from optguide.stats.estimate import Estimate, Relation
 
@@ -139,11 +140,10 @@ def _gains(outcome: Outcome) -> Iterator[Gain]:
         "hint": f"the {goal} hint",
         "f32": "32-bit floats, default settings",
     }
-    measure = "as fast as" if goal == "latency" else "the throughput of"
     for key, other in others.items():
         if (ratio := outcome.decision.delivered.get(key)) is not None:
             state = _GAINS.get(ratio.relation(1, 1), "unclear")
-            yield Gain(*value_and_interval(ratio), f"{measure} {other}", state)
+            yield Gain(*value_and_interval(ratio), f"{MEASURES[goal]} {other}", state)
 
 
 def confirmation_rows(outcome: Outcome) -> tuple[ConfirmationRow, ...]:

@@ -23,7 +23,7 @@ from optguide.bench.variant import Variant
 from optguide.optimize.candidate import BATCHES, Candidate, Deployment, Precision, Space
 from optguide.optimize.outcome import RaceRound
 from optguide.optimize.search.race_state import RaceState, Rules, is_void
-from optguide.stats.estimate import MINIMUM_ROUNDS, samples_needed
+from optguide.stats.estimate import MINIMUM_PROCESSES, MINIMUM_ROUNDS, samples_needed
 
 SCREENING = 1.2
 """Seconds of measuring per candidate in its first round: six turns of 0.2 s, the fewest with an interval."""
@@ -39,6 +39,10 @@ LOADING = 1.0
 
 AT_ONCE = 6
 """Candidates of one round at most: with more, a turn of each comes too seldom."""
+
+AMPLE_SHARE = 0.25
+"""Share of the time left that a first round with three processes of each candidate may take; a race that has
+less tries more candidates in one process each."""
 
 RESERVED = 0.25
 """Share of the time that is kept for refinement."""
@@ -142,7 +146,7 @@ def next_round(
     if left > RESERVED * of:
         for title, candidates in planner.screenings():
             if candidates:
-                return planner.plan(title, candidates, SCREENING + planner.loading)
+                return planner.screening(title, candidates)
     return planner.refinement()
 
 
@@ -230,9 +234,8 @@ class _Planner:
     def __init__(self, rounds: Sequence[RaceRound], context: SearchContext, left: float) -> None:
         self.rounds, self.context, self.rules, self.left = rounds, context, context.rules, left
         self.state = context.state(rounds)
-        # To start the process of a candidate once; some rounds have started theirs several times.
-        starts = (played.loading / len(played.speeds) for played in rounds if played.speeds)
-        self.loading = min(starts, default=LOADING)
+        loaded = ((played.loading, len(played.speeds) * played.processes) for played in rounds)
+        self.loading = min((seconds / starts for seconds, starts in loaded if starts), default=LOADING)
         self.predictor = Predictor(self.state, context.space, context.precisions)
 
     def screenings(self) -> Iterator[tuple[str, list[Candidate]]]:
@@ -240,6 +243,18 @@ class _Planner:
         yield "precisions", self._unseen(self._openers())
         yield "deployments", self._deployments()
         yield "across", self._unseen(self._other_precisions())
+
+    def screening(self, title: str, candidates: Sequence[Candidate]) -> RoundPlan | None:
+        """The first round of candidates.
+
+        Where time is ample it starts three processes of each. Then the intervals know how much processes of
+        one variant differ, and need not allow for the largest spread that was ever seen.
+        """
+        count = min(AT_ONCE, self.context.fitting, 1 + len(candidates))
+        thorough = SCREENING + MINIMUM_PROCESSES * self.loading
+        if count * thorough <= AMPLE_SHARE * self.left:
+            return self.plan(title, candidates, thorough, MINIMUM_PROCESSES)
+        return self.plan(title, candidates, SCREENING + self.loading)
 
     def refinement(self) -> RoundPlan | None:
         """A longer round of the incumbent and those that more time could still change something for."""
@@ -255,21 +270,25 @@ class _Planner:
             return RoundPlan("refinement", (incumbent,), Budget(min(seconds, self.left), precision=1e-6))
         return self.plan("refinement", rivals, seconds)
 
-    def plan(self, title: str, candidates: Sequence[Candidate], seconds: float) -> RoundPlan | None:
+    def plan(
+        self, title: str, candidates: Sequence[Candidate], seconds: float, processes: int = 1
+    ) -> RoundPlan | None:
         """As many of the candidates as there is room and time for, against the incumbent.
 
         :param seconds: per candidate, loading included; more where that is too little for six turns.
+        :param processes: of each candidate, at least.
         """
         incumbent = self.state.incumbent
         first = () if self.state.is_out(incumbent) else (incumbent,)  # a default that fails is not run again
         others = [candidate for candidate in candidates if candidate != incumbent]
-        seconds = max([seconds, *(self.loading + _six_turns(played) for played in self.rounds)])
+        load = processes * self.loading
+        seconds = max([seconds, *(load + _six_turns(played) for played in self.rounds)])
         room = min(AT_ONCE, self.context.fitting, int(self.left / seconds))
         chosen = (*first, *others[: max(0, room - len(first))])
         if room < 2 or not chosen or (len(chosen) == 1 and self.state.is_seen(chosen[0])):
             return None
-        whole = sum(max(seconds, self.loading + self.predictor.six_turns(c.deployment)) for c in chosen)
-        return RoundPlan(title, chosen, Budget(whole, precision=PRECISION))
+        whole = sum(max(seconds, load + self.predictor.six_turns(c.deployment)) for c in chosen)
+        return RoundPlan(title, chosen, Budget(whole, precision=PRECISION, processes=processes))
 
     def _openers(self) -> list[Candidate]:
         rules = self.rules

@@ -191,6 +191,7 @@ def _run(plan: RoundPlan, context: SearchContext, choose: Choose, seed: int) -> 
         {name: result.compare(incumbent, name, rules.goal).ratio for name in rivals},
         failures,
         max(0.0, spent - result.seconds),
+        max((len({b.generation for b in series.blocks}) for series in result.series.values()), default=1),
     )
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 
 from optguide import format as text
-from optguide.optimize.candidate import PRECISIONS, Candidate
+from optguide.optimize.candidate import MEASURES, PRECISIONS, Candidate
 from optguide.optimize.outcome import CONFIRMATION, Artifact, RaceRound, Standing, Status
 from optguide.optimize.search.race_state import RaceState, Rules, inverse
 from optguide.stats.comparison import EQUIVALENT
@@ -152,8 +152,7 @@ class Judgement:
         return ratio.value if ratio else -1.0 if self.state.is_seen(candidate) else -2.0
 
     def _better(self, ratio: Estimate) -> str:
-        measure = "as fast as" if self.rules.goal == "latency" else "the throughput of"
-        return f"{text.estimate(ratio)} {measure}"
+        return f"{text.estimate(ratio)} {MEASURES[self.rules.goal]}"
 
     def _victory(self) -> str:
         """Why the winner won."""
