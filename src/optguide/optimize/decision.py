@@ -146,8 +146,8 @@ def sentences(outcome: Outcome) -> Iterator[str]:
             yield _closest(outcome, limit)
     else:
         yield from _choice(outcome)
-        latency = _limited(outcome, decision.winner) if decision.met else None
-        if limit is not None and latency is not None:
+        latency = _limited(outcome, decision.winner)
+        if limit is not None and decision.met and latency is not None:
             within = f"within the limit of {limit.milliseconds:g} ms"
             yield f"Its p{limit.percentile} is {estimate(latency)}, {within}."
     yield from _gains(outcome)
@@ -217,11 +217,9 @@ def _closest(outcome: Outcome, limit: LatencyLimit) -> str:
 
 def _limited(outcome: Outcome, name: str) -> Estimate | None:
     """The latency of a candidate at the percentile of the limit."""
-    limit = outcome.state.settings.limit
     standing = outcome.decision.standing(name)
-    return (
-        standing.speed.latency.get(f"p{limit.percentile}") if standing and standing.speed and limit else None
-    )
+    speed = standing.speed if standing else None
+    return speed.latency.get(outcome.state.settings.percentile) if speed else None
 
 
 def _gains(outcome: Outcome) -> Iterator[str]:

@@ -58,21 +58,15 @@ class WinnerInputs:
     def dynamic(self) -> tuple[dict[str, Shape], ...]:
         """The different shapes that the dynamic inputs were measured with; empty for a static model."""
         names = [port.name for port in self.ports if None in port.shape]
-        unique: list[dict[str, Shape]] = []
-        for sizes in self.sets:
-            shapes = {name: sizes[name] for name in names if name in sizes}
-            if shapes and len(shapes) == len(names) and shapes not in unique:
-                unique.append(shapes)
-        return tuple(unique)
+        whole = [sizes for sizes in self.sets if names and sizes.keys() >= set(names)]
+        shapes = [{name: sizes[name] for name in names} for sizes in whole]
+        return tuple(sizes for place, sizes in enumerate(shapes) if sizes not in shapes[:place])
 
     @property
     def open_batch(self) -> tuple[int, int] | None:
         """Place and axis of the first input whose batch is open."""
-        for place, port in enumerate(self.ports):
-            axis = port.batch_axis
-            if axis is not None and port.shape[axis] is None:
-                return place, axis
-        return None
+        axes = ((place, port.shape, port.batch_axis) for place, port in enumerate(self.ports))
+        return next(((p, a) for p, shape, a in axes if a is not None and shape[a] is None), None)
 
     @property
     def quoted_file(self) -> str:
