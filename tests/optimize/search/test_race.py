@@ -11,8 +11,8 @@ from optguide.bench.load import LatencyLimit
 from optguide.errors import Busy, InputError, WorkerDied
 from optguide.optimize.candidate import Candidate, Deployment, space_of
 from optguide.optimize.outcome import CONFIRMATION, RaceRound
-from optguide.optimize.search.planning import SearchContext
-from optguide.optimize.search.race import confirm, is_unfinished, provisional_winner, race
+from optguide.optimize.search.planning import SearchContext, open_candidates
+from optguide.optimize.search.race import RIVALS, confirm, is_unfinished, provisional_winner, race
 from optguide.optimize.search.race_state import Rules
 from optguide.stats.estimate import Estimate
 from tests.optimize.simulated import Scene
@@ -342,8 +342,9 @@ def test_the_final_has_the_plain_ones_beside_the_finalist_and_what_is_shown_with
     rounds = race(scene.context, seconds=200)
     beside = Candidate("f32")
     race_round = confirm(scene.context, rounds, seconds=60, beside=[beside])
-    best = provisional_winner(scene.context, rounds)
-    assert set(race_round.speeds) == {c.name for c in (DEFAULT, scene.rules.hint, best, beside)}
+    required = [DEFAULT, scene.rules.hint, provisional_winner(scene.context, rounds), beside]
+    rivals = [c for c in open_candidates(rounds, scene.context) if c not in required]
+    assert set(race_round.speeds) == {c.name for c in (*required, *rivals[:RIVALS])}
     assert race_round.title == CONFIRMATION
     assert race_round.incumbent != beside.name
     assert race_round.seconds < 80
