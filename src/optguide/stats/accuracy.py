@@ -13,13 +13,14 @@ nothing about the difference. Methods:
   random samples, and the sum of their two variances is taken, which errs to the wide side (A. B. Owen, "The
   pigeonhole bootstrap", 2007), with the degrees of freedom of F. E. Satterthwaite (1946). As in the interval
   of A. Agresti and B. Coull (1998), ``z**2`` imagined answers keep it from vanishing where no answer differs.
-- *A mean of samples*, such as similarities: the bias-corrected and accelerated bootstrap (B. Efron, 1987).
+- *A mean of samples*, such as similarities: the bias-corrected and accelerated bootstrap (B. Efron, 1987). Where
+  several samples have one source, it draws sources.
 """
 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from statistics import NormalDist
 from typing import Any, Literal
 
@@ -145,6 +146,30 @@ def mean_of_samples(values: npt.ArrayLike, unit: str) -> Estimate:
         )
         low, high = float(done.confidence_interval.low), float(done.confidence_interval.high)
     return Estimate(mean, low, high, unit, array.size, "mean, BCa bootstrap over samples")
+
+
+def over_groups(values: npt.ArrayLike, groups: npt.ArrayLike, unit: str) -> Estimate:
+    """Mean of samples of which several have one source, such as crops of one photograph.
+
+    A new source is what the interval has to hold for, so each counts once, by the mean of its samples.
+
+    :param values: one number per sample: whether it is right, or what a model lost on it.
+    :param groups: the source of each sample.
+    :raises NotEnoughSamples: fewer than 20 sources, or all have the same mean, which has no spread to go by.
+    :raises InputError: a value that is no finite number, or another number of groups than of values.
+    """
+    array, sources = np.asarray(values, dtype=np.float64), np.asarray(groups)
+    if array.shape != sources.shape:
+        raise InputError(
+            f"{array.size} values have {sources.size} groups.", "Say of each sample what it was made from."
+        )
+    means = [float(array[sources == source].mean()) for source in np.unique(sources)]
+    if len(set(means)) == 1:
+        raise NotEnoughSamples(
+            "All groups of samples have the same mean, which says nothing about its spread.",
+            "Take more sources.",
+        )
+    return replace(mean_of_samples(means, unit), method="mean of groups, BCa bootstrap over groups")
 
 
 def _matched(lost: int, won: int, n: int, *, differs: bool) -> Estimate:
