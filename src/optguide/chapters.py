@@ -22,6 +22,7 @@ CHAPTERS: dict[str, tuple[str, ...]] = {
         "sparsity",
         "compression_combined",
         "weight_compression",
+        "real_models",
         "choose",
     ),
     "deploy": (

@@ -28,6 +28,7 @@ from optguide.guide import environments, workloads
 from optguide.guide.examples import Example, preparing_part
 from optguide.guide.workloads import artifacts, retrieval
 from optguide.guide.workloads.digits import FOLDS
+from optguide.guide.workloads.packaged_tasks import TASKS
 from optguide.paths import build_dir, impersonal
 from optguide.records.recording import PROFILE_VARIABLE
 from optguide.storage import storage_errors
@@ -56,6 +57,7 @@ MODELS: Mapping[str, tuple[Callable[[], object], tuple[str, ...]]] = {
     "texts": (lambda: retrieval.pairs(2), ()),
     "resnet50_int8": (workloads.resnet50_int8, ("resnet50",)),
     "sentences_int8": (workloads.sentences_int8, ("sentences", "texts")),
+    **{f"packaged-{name}": (task.workload, ("texts",)) for name, task in TASKS.items()},
     "resnet50_savedmodel": (workloads.resnet50_savedmodel, ("resnet50", "tensorflow")),
 }
 """The guide's own models: how each is made, and what has to be there before; the longest first."""
@@ -65,6 +67,7 @@ _MENTIONED = {
     "retrieval": ("texts",),
     "evaluation": ("texts",),
     "digits": tuple(_DIGITS),
+    "packaged_evaluation": tuple(f"packaged-{name}" for name in TASKS),
 }
 """Names in scripts that stand for models of other names."""
 

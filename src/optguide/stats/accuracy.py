@@ -13,8 +13,8 @@ nothing about the difference. Methods:
   random samples, and the sum of their two variances is taken, which errs to the wide side (A. B. Owen, "The
   pigeonhole bootstrap", 2007), with the degrees of freedom of F. E. Satterthwaite (1946). As in the interval
   of A. Agresti and B. Coull (1998), ``z**2`` imagined answers keep it from vanishing where no answer differs.
-- *A mean of samples*, such as similarities: the bias-corrected and accelerated bootstrap (B. Efron, 1987). Where
-  several samples have one source, it draws sources.
+- *A mean of samples*, such as similarities: the bias-corrected and accelerated bootstrap (B. Efron, 1987).
+  Where several samples have one source, it draws sources.
 """
 
 from __future__ import annotations

