@@ -106,6 +106,7 @@ ALONE = (
     "command/index",
     "glossary",
     "claims",
+    "models",
     "machine",
 )
 html_sidebars = {page: [] for page in ALONE}  # a list of neighbours would be empty there

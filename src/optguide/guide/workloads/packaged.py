@@ -105,8 +105,8 @@ class Task:
     :param licence: of the weights.
     :param files: every file that is read from a package, the weights first.
     :param convert: makes the 32-bit model.
-    :param data: ``data(count, part)`` makes labelled inputs, the same in every process. The two parts share no
-        source, such as a photograph: one calibrates, the other tests.
+    :param data: ``data(count, part)`` makes labelled inputs, the same in every process: part 0 tests, part 1
+        calibrates, and no source, such as a photograph, is in both.
     :param read: the answer that the model's first output gives, as JSON has it.
     :param is_right: whether an answer is that of a label.
     """

@@ -28,7 +28,7 @@ def data(task: str, count: int, part: int = 0) -> Labelled:
     return packaged_tasks.TASKS[task].data(count, part)
 
 
-def evaluate(task: str, model: Path, count: int, **properties: str) -> list[Any]:
+def evaluate(task: str, model: str, count: int, **properties: str) -> list[Any]:
     """What a model answers to ``count`` test inputs, kept like a model: nothing about it is timed.
 
     :param properties: of the device CPU.
@@ -37,7 +37,7 @@ def evaluate(task: str, model: Path, count: int, **properties: str) -> list[Any]
         answer,
         packages=("openvino", "numpy"),
         task=task,
-        model=str(model),
+        model=model,
         count=count,
         data=digest(data(task, count)),
         properties=properties,
@@ -58,30 +58,42 @@ def answer(
     (folder / "answers.json").write_text(json.dumps(answers), "utf-8")
 
 
-def correct(task: str, answers: Sequence[Any], count: int) -> NDArray[np.bool_]:
-    """Whether each of the ``count`` answers to the test inputs is right."""
-    pairs = zip(answers, data(task, count).labels, strict=True)
+def correct(task: str, answers: Sequence[Any]) -> NDArray[np.bool_]:
+    """Whether each answer to the test inputs is right; none that is no finite number is."""
+    pairs = zip(answers, data(task, len(answers)).labels, strict=True)
     is_right = packaged_tasks.TASKS[task].is_right
-    return np.array([given is not None and is_right(given, label) for given, label in pairs], np.bool_)
+    return np.array([answer is not None and is_right(answer, label) for answer, label in pairs], np.bool_)
 
 
 def share(task: str, right: NDArray[np.bool_]) -> Estimate:
     """The accuracy of answers to test inputs. Crops of a photograph count as one sample together."""
     groups = np.array(data(task, len(right)).groups)
-    if not groups.size or right.all():
-        return accuracy.accuracy(right[_first(groups)] if groups.size else right)
+    if not groups.size:
+        return accuracy.accuracy(right)
+    if right.all() or not right.any():
+        return accuracy.accuracy(right[_first(groups)])
     return accuracy.over_groups(right, groups, "share")
 
 
-def loss(task: str, name_a: str, a: NDArray[np.bool_], name_b: str, b: NDArray[np.bool_]) -> Estimate:
-    """What ``b`` loses of the accuracy of ``a``, in percentage points, paired by input or by photograph."""
-    groups = np.array(data(task, len(a)).groups)
-    if groups.size and (a != b).any():
-        return accuracy.over_groups(100 * (a.astype(np.float64) - b), groups, "points")
-    if groups.size:  # of samples that do not differ, as many as there are sources tell something
-        a, b = a[_first(groups)], b[_first(groups)]
-    return accuracy.compare_accuracy(name_a, a, name_b, b).drop
+def loss(task: str, before: NDArray[np.bool_], after: NDArray[np.bool_]) -> Estimate:
+    """What the second answers lose of the accuracy of the first, in points, paired by input or photograph."""
+    groups = np.array(data(task, len(before)).groups)
+    if groups.size and (before != after).any():
+        return accuracy.over_groups(100 * (before.astype(np.float64) - after), groups, "points")
+    if groups.size:  # where none differs, only as many samples as there are sources tell something
+        before, after = before[_first(groups)], after[_first(groups)]
+    return accuracy.compare_accuracy("before", before, "after", after).drop
 
 
 def _first(groups: NDArray[np.int64]) -> NDArray[np.int64]:
+    """The place of the first sample of each group."""
     return np.unique(groups, return_index=True)[1]
+
+
+def sources() -> tuple[tuple[str, ...], list[tuple[str, ...]]]:
+    """Where the models come from: the columns and the rows of a table."""
+    rows: list[tuple[str, ...]] = []
+    for task in packaged_tasks.TASKS.values():
+        packages = dict.fromkeys(f"{file.distribution} {file.version}" for file in task.files)
+        rows.append((task.title, task.licence, ", ".join(packages), task.files[0].sha256[:16]))
+    return ("Model", "Licence", "Packages", "SHA-256 of the weights begins"), rows

@@ -1,7 +1,7 @@
 """The tasks of :mod:`optguide.guide.workloads.packaged`: photographs, lines of text, files, tones.
 
-Labels follow from how the data are made, so there is nothing to fetch: what is rendered is what has to be read, a
-tone has the pitch that it was made with, a file is of the type that its name tells, and the photographs carry
+Labels follow from how the data are made, so there is nothing to fetch: what is rendered is what has to be read,
+a tone has the pitch that it was made with, a file is of the type that its name tells, and the photographs carry
 their class in their names.
 """
 
@@ -221,7 +221,7 @@ def _files_by_type() -> dict[str, list[Path]]:
 
 
 def _edges(content: bytes) -> Array:
-    """The classifier's input: the first and the last 1024 bytes without white space around them, 256 for none."""
+    """The first and the last 1024 bytes, without white space around them; 256 stands for none."""
     first, last = content[:4096].lstrip()[:1024], content[-4096:].rstrip()[-1024:]
     values = np.full((1, 2048), 256, np.int32)
     values[0, : len(first)] = list(first)
@@ -242,7 +242,7 @@ _BINS = 360
 
 
 def _crepe() -> torch.nn.Module:
-    """CREPE as published (J. W. Kim et al., "CREPE: A Convolutional Representation for Pitch Estimation", 2018)."""
+    """CREPE (J. W. Kim et al., "A Convolutional Representation for Pitch Estimation", 2018)."""
     import torch
     from torch import nn
 
