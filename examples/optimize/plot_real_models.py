@@ -88,6 +88,7 @@ for task, made in models.items():
 #
 # One inference at a time, the ways of each model in turn.
 
+record = Recording("optimize/real_models", declares=("real.*",))
 sessions, variants = {}, {}
 for task, made in models.items():
     plain = Variant("default", made["f32"], inputs=(TASKS[task].workload().inputs,))
@@ -103,7 +104,6 @@ for task, made in models.items():
 # Losses are paired by sample. Crops of one photograph succeed and fail together, so
 # each photograph counts once.
 
-record = Recording("optimize/real_models", declares=("real.*",))
 gains = {}
 for (task, part), share in right.items():
     entries = {

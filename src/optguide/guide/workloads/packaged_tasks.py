@@ -1,8 +1,8 @@
 """The tasks of :mod:`optguide.guide.workloads.packaged`: photographs, lines of text, files, tones.
 
-Labels follow from how the data are made, so there is nothing to fetch: what is rendered is what has to be read,
-a tone has the pitch that it was made with, a file is of the type that its name tells, and the photographs carry
-their class in their names.
+Labels follow from how the data are made, so there is nothing to fetch: what is rendered is what has to be
+read, a tone has the pitch that it was made with, a file is of the type that its name tells, and photographs
+carry their class in their names.
 """
 
 from __future__ import annotations
