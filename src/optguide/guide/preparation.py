@@ -67,7 +67,7 @@ _MENTIONED = {
     "retrieval": ("texts",),
     "evaluation": ("texts",),
     "digits": tuple(_DIGITS),
-    "packaged_evaluation": tuple(f"packaged-{name}" for name in TASKS),
+    "TASKS": tuple(f"packaged-{name}" for name in TASKS),
 }
 """Names in scripts that stand for models of other names."""
 
