@@ -33,6 +33,8 @@ import nncf
 import openvino as ov
 
 SAMPLES = {"photos": 60, "lines": 10, "files": 60, "tones": 20}
+if profiles.full():
+    SAMPLES["lines"] = 50
 
 
 def compress(folder: Path, task: str, source: str, way: str, count: int) -> None:
@@ -69,7 +71,7 @@ for task, count in SAMPLES.items():
 
 COUNTS = {"photos": 200, "lines": 60, "files": 300, "tones": 60}
 if profiles.full():
-    COUNTS = {"photos": 600, "lines": 800, "files": 500, "tones": 500}
+    COUNTS = {"photos": 600, "lines": 1200, "files": 500, "tones": 500}
 ALONE, BUSY = {"PERFORMANCE_HINT": "LATENCY"}, {"PERFORMANCE_HINT": "THROUGHPUT"}
 right = {}
 for task, made in models.items():

@@ -19,7 +19,7 @@ from optguide.machine import Machine
 
 
 @dataclass(frozen=True)
-class Answers:
+class RetrievalAnswers:
     """What an encoder makes of the task.
 
     :param bodies: embeddings of the bodies, one row each.
@@ -30,7 +30,7 @@ class Answers:
     hits: npt.NDArray[np.bool_]
 
 
-def evaluate(model: Path, count: int | None, **properties: str | int) -> Answers:
+def evaluate(model: Path, count: int | None, **properties: str | int) -> RetrievalAnswers:
     """The answers of an encoder with dynamic length to ``count`` pairs, or to all.
 
     :param properties: of the device CPU; several texts are in flight unless they say otherwise.
@@ -44,7 +44,7 @@ def evaluate(model: Path, count: int | None, **properties: str | int) -> Answers
         processor=Machine.current().cpu,
     )
     with np.load(folder / "answers.npz") as arrays:
-        return Answers(arrays["bodies"], arrays["hits"])
+        return RetrievalAnswers(arrays["bodies"], arrays["hits"])
 
 
 def answer(
