@@ -61,6 +61,14 @@ def test_a_session_is_decided_once_its_claims_are(guide, paces, decided):
     assert questions(SCRIPT).decided(session(**paces)) is decided
 
 
+def test_a_session_is_not_asked_about_starts_of_the_same_variants(guide):
+    recording = Recording("measure/some", declares=["some.*"])
+    ratio = Estimate(1.5, 1.4, 1.6, "ratio", 9)
+    recording.add("some.gain", Comparison("one", "two", "first inference, total", ratio))
+    recording.publish()
+    assert questions(SCRIPT).decided(session(one=1.0, two=1.0)) is None
+
+
 def test_a_session_that_leaves_a_claim_open_is_not_decided(guide):
     result = session(one=1.0, two=1.0)
     noisy = session(0.5, two=1.0).series["two"]

@@ -29,11 +29,14 @@ from optguide.stats.estimate import (
     student,
 )
 
-__all__ = ["TWIN", "Agreement", "SessionResult"]
+__all__ = ["QUANTITIES", "TWIN", "Agreement", "SessionResult"]
 
 
 TWIN = " (A/A control)"
 """What is appended to the name of a variant's second worker."""
+
+QUANTITIES = ("latency", "throughput", "cpu_time")
+"""What a session compares variants by."""
 
 INTERIM_CONFIDENCE = 0.999
 """Of intervals that may end a session early, however often they are looked at: the rule of J. L. Haybittle
@@ -308,12 +311,9 @@ class SessionResult:
         series = self._of(name)
         if quantity == "latency":
             return {block.round: float(np.median(block.latencies_ms)) for block in series.blocks}
-        per_frame = {"throughput": "seconds", "cpu_time": "cpu_seconds"}
-        if quantity not in per_frame:
+        if quantity not in QUANTITIES:
             raise OptionError(
-                f"There is no quantity {quantity!r} to compare.", "Use latency, throughput or cpu_time."
+                f"There is no quantity {quantity!r} to compare.", f"Use one of {', '.join(QUANTITIES)}."
             )
-        return {
-            block.round: getattr(block, per_frame[quantity]) / (block.calls * series.frames)
-            for block in series.blocks
-        }
+        spent = "seconds" if quantity == "throughput" else "cpu_seconds"
+        return {block.round: getattr(block, spent) / (block.calls * series.frames) for block in series.blocks}

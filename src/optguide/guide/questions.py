@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from optguide import claims
-from optguide.bench.result import SessionResult
+from optguide.bench.result import QUANTITIES, SessionResult
 from optguide.claims import Condition
 from optguide.errors import OptGuideError, RecordsError
 from optguide.paths import build_dir, records_dir
@@ -35,8 +35,8 @@ class Question:
     quantity: str
 
     def is_asked(self, session: SessionResult) -> bool:
-        """Whether both variants took part and neither failed."""
-        return {self.a, self.b} <= session.series.keys()
+        """Whether it is about a session, in which both variants took part and neither failed."""
+        return self.quantity in QUANTITIES and {self.a, self.b} <= session.series.keys()
 
     def is_decided(self, session: SessionResult) -> bool:
         """Whether the session answers it, or the two sides cannot differ."""
