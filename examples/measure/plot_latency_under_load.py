@@ -89,6 +89,7 @@ print(f"capacity {capacity:.0f} inferences/s, latency limit {limit:g} ms")
 
 curves = optguide.load_curves(variants, [capacity * share / 100 for share in shares], seconds=seconds)
 points = {name: dict(zip(shares, curve, strict=True)) for name, curve in curves.items()}
+disturbed = [point.disturbed for curve in curves.values() for point in curve if point.disturbed]
 
 record = Recording("measure/latency_under_load", declares=("load.*",))
 record.add_session("load.closed", closed, names=parts, percentiles=(50, 95))
@@ -105,6 +106,8 @@ def add(
     """Record an estimate, or why there is none."""
     series = closed.series[name]
     evidence = {"variant": series.variant.to_dict(evidence=True), "effective": series.effective}
+    if disturbed:  # then what was measured decides no claim
+        evidence["disturbed"] = disturbed[0]
     try:
         record.add(identifier, estimate(), label=label, evidence=evidence, above=above)
     except NotEnoughSamples as error:

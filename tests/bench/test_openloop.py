@@ -306,3 +306,9 @@ def test_a_model_that_returns_nan_has_no_load_curve():
 
     with pytest.raises(errors.OutputError):
         load_curve(Variant.from_function("nan", make), [50.0], seconds=0.1)
+
+
+def test_a_point_beside_a_competitor_decides_nothing():
+    quiet, busy = (LoadPoint(10.0, 10.0, {}, 100, others_share=share) for share in (0.2, 0.4))
+    assert quiet.disturbed == ""
+    assert "others used 40 %" in busy.disturbed

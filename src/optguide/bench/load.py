@@ -16,6 +16,7 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 
+from optguide.bench.disturbance import competition
 from optguide.bench.process import GRACE_SECONDS, WorkerProcess
 from optguide.bench.rotation import THIS_MACHINE, Host, Rotation
 from optguide.bench.series import InputDescription
@@ -114,6 +115,11 @@ class LoadPoint:
     p50 = property(lambda self: self.latencies.get(50))
     p95 = property(lambda self: self.latencies.get(95))
     p99 = property(lambda self: self.latencies.get(99))
+
+    @property
+    def disturbed(self) -> str:
+        """Why the point decides nothing, as a sentence: others used much of the machine; empty otherwise."""
+        return competition(self.others_share)
 
     def latency(self, percentile: int) -> Estimate:
         """From the scheduled arrival to completion, in milliseconds.
