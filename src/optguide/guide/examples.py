@@ -43,8 +43,8 @@ class Example:
 
     @property
     def makes_artifacts(self) -> bool:
-        """Whether the script itself makes files that :func:`workloads.cached_artifact` keeps."""
-        return "cached_artifact" in self.names
+        """Whether the script itself makes files that :mod:`optguide.guide.workloads.artifacts` keeps."""
+        return not self.names.isdisjoint(("cached_artifact", "cross_validated"))
 
     @property
     def reads_records(self) -> bool:

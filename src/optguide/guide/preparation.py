@@ -250,7 +250,7 @@ def _packages() -> list[str]:
 
 def _needs(example: Example) -> tuple[str, ...]:
     mentioned = [model for name in sorted(example.names) for model in _MENTIONED.get(name, (name,))]
-    if {"nncf", "torch", "cached_artifact"} <= example.names:
+    if {"nncf", "torch"} <= example.names and example.makes_artifacts:
         mentioned.append(_EXTENSION)
     models = [name for name in MODELS if name in mentioned]
     return (*models, *sorted(example.environments))

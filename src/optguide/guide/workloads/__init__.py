@@ -15,7 +15,7 @@ the files, later calls only look them up; nothing is downloaded. Which model sta
 
 from __future__ import annotations
 
-from optguide.guide.workloads.artifacts import Workload, cached_artifact
+from optguide.guide.workloads.artifacts import Workload, cached_artifact, cross_validated
 from optguide.guide.workloads.digits import digits
 from optguide.guide.workloads.minilm import sentences, sentences_dynamic
 from optguide.guide.workloads.quantized import resnet50_int8, sentences_int8
@@ -26,6 +26,7 @@ from optguide.quiet import no_telemetry
 __all__ = [
     "Workload",
     "cached_artifact",
+    "cross_validated",
     "digits",
     "no_telemetry",
     "resnet50",

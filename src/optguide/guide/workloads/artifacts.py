@@ -184,6 +184,16 @@ def cached_artifact(
     return ensure(recipe)
 
 
+def cross_validated(function: Callable[..., object], /, *, folds: int, **arguments: Any) -> list[Path]:
+    """The folders of ``function(folder, fold=0, ...)``, of fold 1 and so on.
+
+    Raises what :func:`cached_artifact` raises.
+
+    :param folds: how many parts of a cross-validation to train or convert for.
+    """
+    return [cached_artifact(function, fold=fold, **arguments) for fold in range(folds)]
+
+
 def _recipe(function: Callable[..., object], packages: tuple[str, ...], arguments: dict[str, Any]) -> Recipe:
     dependencies = fingerprint(function)
     inspect.signature(function).bind(Path(), **arguments)  # a wrong argument also fails when nothing is to do

@@ -1,0 +1,174 @@
+"""
+Limit the loss of accuracy with POT and NNCF
+============================================
+
+POT's ``AccuracyAwareQuantization`` and NNCF's ``quantize_with_accuracy_control``
+take layers back to floats until no more accuracy is lost than allowed. Both get the
+same networks, images and limits.
+
+Explained in :doc:`/optimize/pot-and-nncf`. Install:
+``pip install "optguide[frameworks,models]"`` and, for POT, its environment.
+"""
+
+import time
+from pathlib import Path
+
+import numpy as np
+
+from optguide import Recording
+from optguide.errors import EnvironmentMissing
+from optguide.guide import environments, profiles, workloads
+from optguide.guide.workloads import answers
+from optguide.guide.workloads.digits import data
+from optguide.guide.workloads.pot import run_pot
+from optguide.paths import repository
+
+workloads.no_telemetry()
+
+import nncf
+import openvino as ov
+
+# %%
+# POT
+# ---
+#
+# POT runs in an environment of its own, as in :doc:`plot_pot_and_nncf`. Without the
+# last two limits its search takes minutes for a network of this size. POT
+# calibrates with the images that it validates on, so NNCF does the same. One in six
+# of those that are held out is used up for that.
+
+SCRIPT = (repository() / "examples/optimize/pot/quantize.py").read_text()
+ALGORITHM = {
+    "name": "AccuracyAwareQuantization",
+    "params": {
+        "target_device": "CPU",
+        "preset": "performance",
+        "stat_subset_size": 300,
+        "maximal_drop": 0.001,
+        "max_iter_num": 5,
+        "ranking_subset_size": 60,
+    },
+}
+
+
+PLAIN = {"name": "DefaultQuantization", "params": ALGORITHM["params"]}
+
+
+def control_by_pot(folder: Path, fold: int) -> None:
+    model, digits = workloads.digits(fold).onnx, data(fold)
+    images, labels = digits.test_images[::6], digits.test_labels[::6]
+    run_pot(folder, SCRIPT, model, PLAIN, images, labels)
+    ((_, seconds),) = run_pot(folder, SCRIPT, model, ALGORITHM, images, labels)
+    np.save(folder / "seconds.npy", seconds)
+
+
+# %%
+# NNCF
+# ----
+#
+# POT's ``Metric`` becomes a function of the compiled model and the samples.
+
+
+def validate(model: ov.CompiledModel, samples) -> tuple[float, list[float]]:
+    right = [
+        float(model(image[None])[0].argmax() == digit) for image, digit in samples
+    ]
+    return float(np.mean(right)), right
+
+
+def control_by_nncf(folder: Path, fold: int) -> None:
+    model, digits = ov.Core().read_model(workloads.digits(fold).onnx), data(fold)
+    images, labels = digits.test_images[::6], digits.test_labels[::6]
+    calibration = nncf.Dataset([image[None] for image in images])
+    plain = nncf.quantize(model, calibration, subset_size=300)
+    start = time.process_time()
+    controlled = nncf.quantize_with_accuracy_control(
+        model,
+        calibration_dataset=calibration,
+        validation_dataset=nncf.Dataset(list(zip(images, labels, strict=True))),
+        validation_fn=validate,
+        max_drop=0.001,
+        target_device=nncf.TargetDevice.CPU,
+        preset=nncf.QuantizationPreset.PERFORMANCE,
+        subset_size=300,
+        advanced_accuracy_restorer_parameters=nncf.AdvancedAccuracyRestorerParameters(
+            max_num_iterations=5, ranking_subset_size=60
+        ),
+    )
+    np.save(folder / "seconds.npy", time.process_time() - start)
+    ov.save_model(plain, folder / "DefaultQuantization.xml")
+    ov.save_model(controlled, folder / "AccuracyAwareQuantization.xml")
+
+
+folds = 3 if profiles.full() else 1
+folders = {"nncf": workloads.cross_validated(control_by_nncf, folds=folds)}
+missing = ""
+try:
+    environments.python_of("pot")
+    folders["pot"] = workloads.cross_validated(control_by_pot, folds=folds)
+except EnvironmentMissing as error:
+    missing = str(error)
+record = Recording("optimize/pot_with_accuracy_control", declares=("pot.aware.*",))
+
+# %%
+# Accuracy
+# --------
+#
+# Half of the held-out images judge, none of which has steered the search.
+
+NAMES = {"fp32": "FP32", "pot": "POT", "nncf": "NNCF"}
+half = slice(1, None, 2)
+models = {"fp32": [workloads.digits(fold).onnx for fold in range(folds)]}
+for tool, made in folders.items():
+    models[tool] = [folder / "AccuracyAwareQuantization.xml" for folder in made]
+right = {
+    tool: answers.digits(NAMES[tool], paths, images=half)
+    for tool, paths in models.items()
+}
+
+# %%
+# Was anything searched?
+# ----------------------
+#
+# Where the first try keeps the limit there is no search: the model has all
+# quantizers of plain quantization, and the time says nothing about a search.
+
+searched = {}
+for tool, made in folders.items():
+    searched[tool] = []
+    for folder in made:
+        models = [
+            ov.Core().read_model(path) for path in sorted(folder.glob("*ation.xml"))
+        ]
+        kinds = [[op.get_type_name() for op in model.get_ops()] for model in models]
+        controlled, plain = (types.count("FakeQuantize") for types in kinds)
+        print(f"{NAMES[tool]}: {controlled} of {plain} quantizers are left")
+        if controlled < plain:
+            searched[tool].append(np.load(folder / "seconds.npy"))
+
+# %%
+# What is recorded:
+
+answers.accuracy_figure(record, right, "At a limit of a tenth of a point.")
+answers.add_answers(record, "pot.aware", right, title="with accuracy control")
+for tool, seconds in searched.items():
+    count = (len(seconds), f"{NAMES[tool]}: networks with a search")
+    record.values("pot.aware", {f"{tool}.searched": count})
+    if seconds:
+        took = (
+            float(np.mean(seconds)),
+            "s",
+            f"{NAMES[tool]}: CPU time with a search",
+        )
+        record.values("pot.aware", {f"{tool}.took": took})
+    else:
+        record.unavailable(
+            f"pot.aware.{tool}.took", "no network lost too much: no search"
+        )
+if missing:
+    record.unavailable("pot.aware.pot.*", missing)
+    record.unavailable("pot.aware.loses", missing)
+else:
+    loses = (right["pot"].loss(right["nncf"]), "drop from POT to NNCF")
+    record.values("pot.aware", {"loses": loses})
+record.publish()

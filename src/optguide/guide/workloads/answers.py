@@ -1,0 +1,197 @@
+"""Which answers of a model are right, for the guide's two tasks that have right answers.
+
+Trained and quantized files depend on no code in here, so changing how models are evaluated makes none of
+them anew.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from optguide import plots
+from optguide.guide.workloads import evaluation
+from optguide.guide.workloads.digits import correct
+from optguide.records.model import EvaluatedModel
+from optguide.stats import accuracy
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure as Drawing
+
+    from optguide.records import Recording
+    from optguide.stats.estimate import Estimate
+
+F32 = {"INFERENCE_PRECISION_HINT": "f32"}
+"""Properties under which the layers that a method left alone lose nothing."""
+
+
+@dataclass(frozen=True)
+class Answers:
+    """What a model answered to the questions of a task.
+
+    :param name: what readers call the model.
+    :param right: whether each answer is right; several trainings are rows of a matrix.
+    :param evidence: says which file was evaluated, how and in which task, for records.
+    :param embeddings: of the texts that were searched, one row each; ``None`` for other tasks.
+    """
+
+    name: str
+    right: npt.NDArray[np.bool_]
+    evidence: EvaluatedModel | None = None
+    embeddings: npt.NDArray[np.float32] | None = None
+
+    @property
+    def size(self) -> int:
+        """Bytes of the weights.
+
+        :raises TypeError: the answers come from no file.
+        """
+        if self.evidence is None:
+            raise TypeError(f"{self.name} is no model in a file.")
+        return self.evidence.model.with_suffix(".bin").stat().st_size
+
+    @property
+    def accuracy(self) -> Estimate:
+        """Share of right answers."""
+        return accuracy.accuracy(self.right)
+
+    def loss(self, other: Answers) -> Estimate:
+        """Percentage points that ``other`` loses against this model, paired by question."""
+        return accuracy.compare_accuracy(self.name, self.right, other.name, other.right).drop
+
+    def exact_loss(self, other: Answers) -> float:
+        """The same of these questions alone: a plain fact without an interval."""
+        return round(100 * float(self.right.mean() - other.right.mean()), 6)
+
+    def cosines(self, other: Answers) -> npt.NDArray[np.float32]:
+        """Cosine of each text's embedding and that of ``other``; 1 where they point the same way.
+
+        :raises TypeError: one of them has no embeddings.
+        """
+        if self.embeddings is None or other.embeddings is None:
+            raise TypeError(f"{self.name} and {other.name} are not both models of texts.")
+        # Where the last division is quantized too, embeddings are no longer of length 1.
+        norms = np.linalg.norm(self.embeddings, axis=1) * np.linalg.norm(other.embeddings, axis=1)
+        cosines: npt.NDArray[np.float32] = (self.embeddings * other.embeddings).sum(axis=1) / norms
+        return cosines
+
+    def similarity(self, other: Answers) -> Estimate:
+        """Mean of :meth:`cosines`."""
+        return accuracy.mean_of_samples(self.cosines(other), "")
+
+
+def digits(
+    name: str,
+    models: Sequence[Path],
+    properties: Mapping[str, str] = F32,
+    images: slice = slice(None),
+) -> Answers:
+    """Answers to the held-out images of each fold: the first model answers for fold 0, and so on.
+
+    :param images: those of each fold that count, where others have been used to make the model.
+    """
+    import openvino
+
+    core = openvino.Core()
+    right = [
+        correct(core.compile_model(model, "CPU", properties), fold)[images]
+        for fold, model in enumerate(models)
+    ]
+    return Answers(name, np.concatenate(right), _evidence("digits", models[0], properties))
+
+
+def of_trainings(models: Sequence[Answers]) -> Answers:
+    """The answers of one model that was trained several times, from another seed each."""
+    return replace(models[0], right=np.stack([model.right for model in models]))
+
+
+def texts(
+    name: str, model: Path, count: int | None = None, properties: Mapping[str, str] = F32
+) -> Answers:
+    """Which first sentences an encoder takes to the text that they belong to.
+
+    :param count: so many of the texts, which is an easier task than all of them.
+    """
+    answer = evaluation.evaluate(model, count, **properties)
+    return Answers(name, answer.hits, _evidence("sentences", model, properties), answer.bodies)
+
+
+def stored(
+    task: str, names: Mapping[str, str], folders: Sequence[Path], key: str
+) -> dict[str, Answers]:
+    """Answers that an example has saved beside its models, of all folders together.
+
+    :param names: models by their file: the answers of ``plain.xml`` are in ``plain.npz``.
+    :param key: the array to take from each file.
+    """
+    models = {}
+    for part, name in names.items():
+        right = [np.load(folder / f"{part}.npz")[key].astype(bool) for folder in folders]
+        evidence = EvaluatedModel(task, folders[0] / f"{part}.xml")
+        models[part] = Answers(name, np.concatenate(right), evidence)
+    return models
+
+
+def _evidence(task: str, model: Path, properties: Mapping[str, str]) -> EvaluatedModel:
+    return EvaluatedModel(task, model, precision=properties.get("INFERENCE_PRECISION_HINT"))
+
+
+def add_answers(
+    record: Recording,
+    prefix: str,
+    models: Mapping[str, Answers],
+    *,
+    title: str = "",
+    also: Collection[Literal["size", "similarity"]] = (),
+    comparable: bool = True,
+) -> None:
+    """Record ``prefix.part.accuracy`` of all models, and ``prefix.part.drop`` of all but the first.
+
+    :param models: part of the identifier to answers; the others were made from the first.
+    :param title: beginning of all labels.
+    :param also: ``size`` of the weights, and how many times ``smaller`` than the first; ``similarity`` of
+        embeddings to those of the first.
+    :param comparable: whether all questions of the task were asked, as elsewhere; only then are the files
+        among those that the comparison of all methods measures.
+    """
+    before = f"{title}, " if title else ""
+    original, *_ = models.values()
+    for part, model in models.items():
+        name, evidence = f"{before}{model.name}", model.evidence if comparable else None
+        if evidence:
+            evidence = replace(evidence, original=model is original)
+        record.add(
+            f"{prefix}.{part}.accuracy",
+            model.accuracy,
+            label=f"{name}: accuracy",
+            evidence=evidence.evidence if evidence else None,
+        )
+        if "size" in also:
+            record.add_value(f"{prefix}.{part}.size", model.size, "bytes", label=f"{name}: weights")
+        if model is original:
+            continue
+        record.add(f"{prefix}.{part}.drop", original.loss(model), label=f"{name}: accuracy drop")
+        if "size" in also:
+            smaller = original.size / model.size
+            label = f"{name}: size against {original.name}"
+            record.add_value(f"{prefix}.{part}.smaller", smaller, "ratio", label=label, above="smaller")
+        if "similarity" in also:
+            label = f"{name}: cosine to the embedding of {original.name}"
+            record.add(f"{prefix}.{part}.similarity", original.similarity(model), label=label)
+
+
+def accuracy_figure(record: Recording, models: Mapping[str, Answers], caption: str) -> Drawing:
+    """Record the figure ``accuracy``: a bar for each model, with a line where the first one is."""
+    rows = [(model.name, model.accuracy) for model in models.values()]
+    original = rows[0][0]
+    return record.figure(
+        "accuracy",
+        lambda: plots.bars(rows, "share", quantity="Accuracy", reference=original),
+        alt=f"Accuracy, one bar with its interval for each of {', '.join(name for name, _ in rows)}.",
+        caption=f"{caption} The line is {original}.",
+    )
