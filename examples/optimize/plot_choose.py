@@ -55,7 +55,7 @@ for methods in METHODS.values():
             judged[name] = model
 if not {"ptq.sentences.f32", "ptq.digits.f32"} <= set(judged):
     raise RecordsError(
-        "The original models of this chapter are not among the results of this build.",
+        "The original models of this chapter are not among the results here.",
         "Run plot_post_training_quantization.py first, or run `nox -s docs`.",
     )
 
@@ -116,7 +116,7 @@ for task, methods in METHODS.items():
         task,
         ("Method", "Latency (median)", "Timed in", "Weights", "Loss", "Judged in"),
         sorted(rows, key=lambda row: row[1].value),
-        caption=f"{TITLES[task]}, the fastest first. Timed in: the floats of layers "
+        caption=f"{TITLES[task]}, the fastest first. Timed in: precision of layers "
         "that are not in 8 bits.",
     )
     record.figure(

@@ -61,7 +61,7 @@ for part, path in models.items():
     constants = [op for op in operations if op.get_type_name() == "Constant"]
     largest = max(constants, key=lambda op: op.get_byte_size())
     megabytes = path.with_suffix(".bin").stat().st_size / 1e6
-    print(f"{part}: {megabytes:.1f} MB, embeddings in", largest.element_type)
+    print(f"{part}: {megabytes:.1f} MB, embeddings in", largest.get_element_type())
 
 # %%
 # Accuracy: find the text that a sentence belongs to

@@ -5,8 +5,9 @@ Runs in an environment of its own, created by ``nox -s environments -- pot``::
     python quantize.py FOLDER
 
 ``job.json`` there names an ONNX model, an algorithm of POT with its parameters, and
-how often to run it; ``data.npz`` holds images and labels. The quantized model goes to
-the folder, and ``seconds.json`` says what each run took, by the clock and in CPU time.
+how often to run it; ``data.npz`` holds images and labels. The quantized model goes
+to the folder, and ``seconds.json`` says what each run took, by the clock and of the
+CPU.
 """
 
 import json
