@@ -45,7 +45,14 @@ print(data(0).test_images.shape, data(0).test_labels[:10])
 
 budget = "80s" if profiles.full() else "50s"
 options = f"--metric top-1 --max-drop 1% --budget {budget} --no-claims".split()
-command = ["optimize", workloads.digits(0).onnx, "--data", file, "--out", folder]
+command = [
+    "optimize",
+    str(workloads.digits(0).onnx),
+    "--data",
+    file,
+    "--out",
+    folder,
+]
 done = subprocess.run(
     [sys.executable, "-m", "optguide", *command, *options],
     capture_output=True,

@@ -110,9 +110,7 @@ def of_trainings(models: Sequence[Answers]) -> Answers:
     return replace(models[0], right=np.stack([model.right for model in models]))
 
 
-def texts(
-    name: str, model: Path, count: int | None = None, properties: Mapping[str, str] = F32
-) -> Answers:
+def texts(name: str, model: Path, count: int | None = None, properties: Mapping[str, str] = F32) -> Answers:
     """Which first sentences an encoder takes to the text that they belong to.
 
     :param count: so many of the texts, which is an easier task than all of them.
@@ -121,9 +119,7 @@ def texts(
     return Answers(name, answer.hits, _evidence("sentences", model, properties), answer.bodies)
 
 
-def stored(
-    task: str, names: Mapping[str, str], folders: Sequence[Path], key: str
-) -> dict[str, Answers]:
+def stored(task: str, names: Mapping[str, str], folders: Sequence[Path], key: str) -> dict[str, Answers]:
     """Answers that an example has saved beside its models, of all folders together.
 
     :param names: models by their file: the answers of ``plain.xml`` are in ``plain.npz``.
