@@ -86,8 +86,10 @@ def diagnose(model: str, budget: float, goal: Any, data: str | None, **options: 
     if not budget > 0:
         raise OptionError("A budget of 0 s diagnoses nothing.", "Use a budget above zero.")
     sizes = _sizes(options["shapes"])
-    assumed = {"feed": options["feed"] or "copied", "shapes": () if sizes else options["shapes"]}
-    (variant,) = read_variants([model], options | assumed)
+    options["shapes"] = () if sizes else options["shapes"]
+    if read_variants([model], options)[0].openvino:  # other runtimes are refused before they miss --feed
+        options["feed"] = options["feed"] or "copied"
+    (variant,) = read_variants([model], options)
     variant = variant.with_(variant.name, cores=options["cores"], quota=options["quota"])
     label, prepared = f"diagnosing {variant.name}", None
     with machine_held(f"optguide diagnose {variant.name}", options["wait"]), TemporaryDirectory() as folder:

@@ -15,12 +15,13 @@ from optguide.diagnose.subject import Subject
 class Check:
     """One thing to look at.
 
-    :param ask: says what to try, from the facts or from a measurement of its own.
+    :param ask: says what to try, from the facts or from a measurement of its own; nothing where the reader
+        has given nothing to look at.
     :param seconds: of that measurement.
     """
 
     symptom: Symptom
-    ask: Callable[[Subject], Question]
+    ask: Callable[[Subject], Question | None]
     seconds: Callable[[Subject], float] = lambda _: 0.0
 
 
@@ -119,7 +120,8 @@ def shapes(subject: Subject) -> Question:
     largest = ", ".join(f"{name} {list(shape)}" for name, shape in (facts.largest or {}).items())
     padded = subject.deployed.with_("padded", shapes=dict(facts.largest or {}), inputs=())
     if not facts.varied:
-        trial = Trial(f"Compile for one size: {largest}.", padded, subject.goal)
+        static = replace(padded, name="one size", inputs=subject.deployed.inputs)
+        trial = Trial(f"Compile for one size: {largest}.", static, subject.goal)
         return Question(SHAPES, "Sizes are open, and all inputs have the same.", (trial,))
     if CACHED_SHAPES in subject.properties:
         return Question(SHAPES, f"Sizes are open, and {CACHED_SHAPES} is set.")
@@ -140,10 +142,10 @@ CACHED_SHAPES = "CPU_RUNTIME_CACHE_CAPACITY"
 """Number of kernels that are kept; with none, every size that differs from the last one is new."""
 
 
-def preparing(subject: Subject) -> Question:
+def preparing(subject: Subject) -> Question | None:
     """What comes before the call."""
     if subject.prepared is None:
-        return Question(PREPARING, "No --data is given, so how inputs are prepared is unknown.")
+        return None
     at_hand = subject.deployed.with_("inputs at hand", requests=None)
     remedy = (
         "Prepare inputs while the last one is computed, or in the model's graph; at most that is"

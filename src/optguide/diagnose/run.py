@@ -7,7 +7,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import psutil
+
 from optguide import format as fmt
+from optguide.bench.disturbance import OTHERS_SHARE
 from optguide.bench.result import SessionResult
 from optguide.bench.rotation import THIS_MACHINE, Host
 from optguide.bench.session import Budget, measure
@@ -20,6 +23,7 @@ from optguide.diagnose.diagnosis import (
     Finding,
     Question,
     Remark,
+    Symptom,
     Trial,
     judged,
     ranked,
@@ -36,6 +40,11 @@ SCREENING = 0.4
 
 MEASURING_BEFORE = 0.5
 """Share of the time that is left which a check may take to measure by itself."""
+
+OTHERS = Symptom("Two models slow each other down", "deploy/several-models")
+
+MEMORY = 0.7
+"""Share of the free memory that all workers together may take."""
 
 PRECISION = 0.01
 """Sessions end early at this half-width: a gain of 5 % is to be told from none."""
@@ -94,12 +103,13 @@ class _Course:
         deciding = self._session(promising, self._left, "measuring gains")
         answers = [answer(question, screening, deciding) for question in questions]
         sessions = [session for session in (deciding, screening) if session is not None]
+        shares = [session.others_share for session in sessions]
         return Diagnosis(
             self.subject.deployed,
             ranked([entry for entry in answers if isinstance(entry, Finding)]),
-            (*(entry for entry in answers if isinstance(entry, Remark)), *remarks),
+            (*(entry for entry in answers if isinstance(entry, Remark)), *remarks, *map(others, shares[:1])),
             tuple(dict.fromkeys(sentence for session in sessions for sentence in session.warnings)),
-            max((session.others_share for session in sessions), default=0.0),
+            max(shares, default=0.0),
             self.subject.facts.effective,
         )
 
@@ -120,11 +130,12 @@ class _Course:
             except OptGuideError as error:
                 remarks.append(Remark(check.symptom, error.message, decided=False))
                 continue
-            questions.append(question)
-            variants += len(question.trials)
+            if question is not None:
+                questions.append(question)
+                variants += len(question.trials)
         return questions, remarks
 
-    def _asked(self, check: Check, variants: int) -> Question:
+    def _asked(self, check: Check, variants: int) -> Question | None:
         """The question of a check.
 
         :param variants: number of those that questions before it need.
@@ -133,13 +144,23 @@ class _Course:
         needs = {MEASURING_BEFORE: check.seconds(self.subject)}
         if needs[MEASURING_BEFORE] <= MEASURING_BEFORE * self._left:
             question = check.ask(self.subject)
-            count = len(question.trials)
+            count = len(question.trials) if question else 0
             needs[SCREENING] = self._least(variants + count) if count else 0.0
+            self._require_memory(variants + count)
         for share, seconds in needs.items():
             if seconds > share * self._left:
                 budget = fmt.duration(seconds / share)
                 raise NotEnoughSamples(f"It takes a budget of about {budget}.")
         return question
+
+    def _require_memory(self, variants: int) -> None:
+        """Refuse more workers at a time than there is memory for.
+
+        :raises NotEnoughSamples: there are.
+        """
+        needed = variants * self.subject.facts.memory
+        if needed > MEMORY * psutil.virtual_memory().available:
+            raise NotEnoughSamples(f"It takes {fmt.quantity(needed / MEMORY, 'bytes')} of free memory.")
 
     def _least(self, variants: int) -> float:
         """Seconds of the shortest session of so many variants."""
@@ -183,6 +204,16 @@ def answer(
                 Effect(f"{trial.remedy} The device resolves both to the same:", trial.quantity, SAME)
             )
     return judged(question, effects, remarks)
+
+
+def others(share: float) -> Remark:
+    """What else ran on the machine.
+
+    :param share: of its CPU that other processes used.
+    """
+    used = fmt.quantity(share, "share")
+    evidence = f"Other processes used {used} of the CPU meanwhile, and may do so beside the deployment."
+    return Remark(OTHERS, evidence, decided=share <= OTHERS_SHARE)
 
 
 SAME = Estimate(1.0, 1.0, 1.0, "ratio", 0, "the device resolves both to the same configuration")

@@ -44,6 +44,7 @@ class Facts:
     :param varied: whether the input sets differ in shape.
     :param quantizers: number of quantizers in the model.
     :param stateful: whether the model keeps a state between calls.
+    :param memory: largest resident memory of the process, in bytes.
     """
 
     stages: Mapping[str, float]
@@ -57,6 +58,7 @@ class Facts:
     varied: bool = False
     quantizers: int = 0
     stateful: bool = False
+    memory: int = 0
 
     @property
     def loading(self) -> float:
@@ -152,20 +154,22 @@ def examine(
         (first,) = worker.ask(GRACE_SECONDS * 5, do="consecutive", count=1)["durations_ns"]
         worker.first_call()
         durations = worker.ask(GRACE_SECONDS * 5, do="consecutive", count=CALLS)["durations_ns"]
-        seen = worker.ask(
+        memory = worker.ask(GRACE_SECONDS, do="memory")["peak_rss"]
+        described = worker.ask(
             GRACE_SECONDS * 5,
             do="call",
             function=f"{__name__}:describe",
             arguments={"spec": deployed.to_dict()},
         )
-    shapes = {name: tuple(shape) for name, shape in seen.pop("largest").items()}
+    shapes = {name: tuple(shape) for name, shape in described.pop("largest").items()}
     facts = Facts(
         stages=reply["stages"],
         first=first / 1e9,
         call=statistics.median(durations) / 1e9,
         effective=reply["effective"],
         largest=shapes,
-        **seen,
+        memory=memory,
+        **described,
     )
     return Subject(deployed, facts, goal, folder, machine or Machine.current(), host)
 
@@ -208,12 +212,13 @@ def describe(spec: dict[str, Any]) -> dict[str, Any]:
     import openvino
 
     from optguide.runtimes import runner_for
-    from optguide.runtimes.openvino_models import read_model
+    from optguide.runtimes.openvino_models import SUFFIX, read_model
 
     core = openvino.Core()
     runner: Any = runner_for(spec)
     runner.load()
-    count = 0 if runner.settings.single_call else quantizers(read_model(core, Path(spec["model"])))
+    path = Path(spec["model"])
+    count = 0 if path.suffix == SUFFIX else quantizers(read_model(core, path))
     try:
         precision = core.get_property(spec["device"], "INFERENCE_PRECISION_HINT").get_type_name()
     except (RuntimeError, TypeError, AttributeError):  # a device without it
