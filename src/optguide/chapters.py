@@ -39,6 +39,7 @@ CHAPTERS: dict[str, tuple[str, ...]] = {
         "preprocessing_in_the_graph",
         "copies",
         "dynamic_shapes",
+        "dynamic_width",
         "several_models",
         "put_together",
     ),
