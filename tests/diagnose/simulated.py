@@ -23,6 +23,7 @@ class Worker(simulated.SimulatedWorker):
     """Tells facts besides what sessions ask for."""
 
     facts = FACTS
+    memory = 1
 
     def load(self, slot=0):
         reply = super().load(slot)
@@ -31,6 +32,8 @@ class Worker(simulated.SimulatedWorker):
     def ask(self, timeout, *, do, count=0, function="", arguments=None, **request):
         if do == "consecutive":
             return {"durations_ns": [1e9 * self.cost] * count}
+        if do == "memory":
+            return {"peak_rss": self.memory}
         if do == "call":
             return dict(self.facts)
         return super().ask(
@@ -38,12 +41,13 @@ class Worker(simulated.SimulatedWorker):
         )
 
 
-def diagnosis(cost, effective, seconds=60.0, facts=None, seed=0, **settings):
+def diagnosis(cost, effective, seconds=60.0, facts=None, seed=0, memory=1, **settings):
     """The diagnosis of a deployment whose calls cost so many seconds.
 
     :param cost: of a variant's runtime settings.
     :param effective: properties as the device resolves those settings.
     :param facts: in place of :data:`FACTS`.
+    :param memory: bytes that every process takes.
     """
     machine = simulated.Machine(
         lambda variant: cost(variant.openvino),
@@ -51,7 +55,7 @@ def diagnosis(cost, effective, seconds=60.0, facts=None, seed=0, **settings):
         load=0.2,
         seed=seed,
     )
-    worker = type("Worker", (Worker,), {"facts": FACTS | (facts or {})})
+    worker = type("Worker", (Worker,), {"facts": FACTS | (facts or {}), "memory": memory})
     host = Host(partial(worker, machine), machine.clock, machine.host.held, machine.host.meter, lanes=1)
     variant = Variant("model", model="model.xml", runtime=OpenVINO(**settings))
     return diagnose(variant, seconds, host=host), machine

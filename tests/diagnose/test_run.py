@@ -2,7 +2,8 @@
 
 import pytest
 
-from optguide.diagnose.checks import IDLE, PRECISION, SETTINGS
+from optguide.diagnose.checks import COPIES, IDLE, PRECISION, SETTINGS, SHAPES
+from optguide.errors import WorkerDied
 from tests.diagnose.simulated import diagnosis
 
 MILLISECOND = 1e-3
@@ -84,3 +85,59 @@ def test_what_does_not_fit_into_the_budget_is_open_and_says_which_would_do():
     assert not machine.sessions
     assert PRECISION in {remark.symptom for remark in outcome.open}
     assert "budget of about" in outcome.open[0].evidence
+
+
+def test_a_loop_that_copies_large_inputs_is_told_to_share_them():
+    outcome, _ = diagnosis(
+        lambda runtime: (5 if runtime.feed == "copied" else 2) * MILLISECOND,
+        in_floats,
+        facts={"input_bytes": 20_000_000},
+        feed="copied",
+    )
+    assert symptoms(outcome) == [COPIES]
+    assert "share_inputs=True" in outcome.findings[0].effect.remedy
+
+
+def test_sizes_that_are_new_are_held_against_known_ones_and_against_padding():
+    def cost(runtime):
+        new = runtime.properties.get("CPU_RUNTIME_CACHE_CAPACITY") == "0"
+        return (6 if new else 3 if runtime.shapes else 2) * MILLISECOND
+
+    facts = {"dynamic": True, "varied": True, "largest": {"x": [1, 64]}}
+    outcome, _ = diagnosis(cost, in_floats, facts=facts)
+    assert symptoms(outcome) == [SHAPES]
+    (padding,) = outcome.findings[0].others
+    assert "x [1, 64]" in padding
+    assert "2.0" in padding or "1.9" in padding
+
+
+def test_a_setting_that_costs_is_named():
+    outcome, _ = diagnosis(
+        lambda runtime: (8 if runtime.threads == 1 else 5) * MILLISECOND, in_floats, threads=1
+    )
+    assert symptoms(outcome) == [SETTINGS]
+    assert outcome.findings[0].effect.remedy == "Leave INFERENCE_NUM_THREADS out."
+
+
+def test_a_remedy_that_cannot_be_measured_leaves_its_question_open():
+    def cost(runtime):
+        if runtime.precision is None:
+            raise WorkerDied("The worker crashed.")
+        return 5 * MILLISECOND
+
+    outcome, _ = diagnosis(cost, in_floats, facts={"default_precision": "bf16"}, precision="f32")
+    assert not outcome.findings
+    (remark,) = (remark for remark in outcome.open if remark.symptom == PRECISION)
+    assert "It could not be measured: The worker crashed." in remark.evidence
+
+
+def test_processes_beyond_what_memory_holds_are_not_started():
+    outcome, machine = diagnosis(
+        lambda runtime: 5 * MILLISECOND,
+        in_floats,
+        facts={"default_precision": "bf16"},
+        memory=10**15,
+        precision="f32",
+    )
+    assert not machine.sessions
+    assert "of free memory" in next(r.evidence for r in outcome.open if r.symptom == PRECISION)
