@@ -1,43 +1,53 @@
 """
-What each performance hint sets and brings
-==========================================
+Compare the performance hints, called one by one and side by side
+=================================================================
 
-LATENCY, THROUGHPUT, CUMULATIVE_THROUGHPUT and no hint, each called synchronously and asynchronously: all
-combinations in one session, with what the device made of each.
+LATENCY, THROUGHPUT, CUMULATIVE_THROUGHPUT and no hint, each called synchronously
+and asynchronously: what the device makes of each hint, and what that brings.
+
+Explained in :doc:`/deploy/performance-hints`. Install: ``pip install
+"optguide[frameworks,models]"``.
 """
 
 # %%
 # One word, several settings
 # --------------------------
 #
-# A hint names the goal, and the device translates it into streams, threads and requests. What it made of it
-# is read back from the compiled model.
-
-from dataclasses import replace
+# A hint names the goal, and the device translates it into streams, threads and
+# requests. What it made of it is read back from the compiled model.
 
 import numpy as np
 import openvino as ov
 
-from optguide import OpenVINO, Recording, Variant, measure, plots
+from optguide import Recording, Variant, measure, plots
 from optguide.guide import profiles, workloads
 
 core = ov.Core()
 resnet50, sentences = workloads.resnet50(), workloads.sentences()
 model = core.read_model(resnet50.ir)
-print("hint of a device that nobody told anything:", core.get_property("CPU", "PERFORMANCE_HINT").name)
-
-for hint in ("LATENCY", "THROUGHPUT", "CUMULATIVE_THROUGHPUT"):
-    compiled = core.compile_model(model, "CPU", {"PERFORMANCE_HINT": hint})
-    keys = ("NUM_STREAMS", "INFERENCE_NUM_THREADS", "OPTIMAL_NUMBER_OF_INFER_REQUESTS")
-    print(hint, {key: compiled.get_property(key) for key in keys})
+hints = {
+    "none": {},
+    "latency": {"PERFORMANCE_HINT": "LATENCY"},
+    "throughput": {"PERFORMANCE_HINT": "THROUGHPUT"},
+    "cumulative": {"PERFORMANCE_HINT": "CUMULATIVE_THROUGHPUT"},
+}
+rows = []
+for hint, settings in hints.items():
+    compiled = core.compile_model(model, "CPU", settings)
+    streams = compiled.get_property("NUM_STREAMS")
+    threads = compiled.get_property("INFERENCE_NUM_THREADS")
+    optimal = compiled.get_property("OPTIMAL_NUMBER_OF_INFER_REQUESTS")
+    rows.append((hint, str(streams), str(threads), str(optimal)))
+    print(f"{hint:12} {streams} streams, {threads} threads, {optimal} requests")
 
 # %%
-# An application that knows how many requests it can have at once says so, and gets no more streams than that:
+# An application that knows how many requests it can have at once says so, and gets
+# no more streams than that. 0 is the default: no limit.
 
-throughput = {"PERFORMANCE_HINT": "THROUGHPUT"}
 streams = {}
-for limit in (1, 2, 0):  # 0 is the default: no limit
-    compiled = core.compile_model(model, "CPU", throughput | {"PERFORMANCE_HINT_NUM_REQUESTS": limit})
+for limit in (1, 2, 0):
+    limited = hints["throughput"] | {"PERFORMANCE_HINT_NUM_REQUESTS": limit}
+    compiled = core.compile_model(model, "CPU", limited)
     streams[limit] = compiled.get_property("NUM_STREAMS")
 print("streams by number of requests:", streams)
 
@@ -45,152 +55,89 @@ print("streams by number of requests:", streams)
 # Two ways to call it
 # -------------------
 #
-# A synchronous call returns when the result is there. ``AsyncInferQueue`` without a number has as many
-# requests as the device calls optimal: for the last model compiled above, one with the THROUGHPUT hint.
+# A synchronous call returns when the result is there. ``AsyncInferQueue`` without a
+# number has as many requests as the device calls optimal, here for the THROUGHPUT
+# hint.
 
 image = dict(np.load(resnet50.inputs))
-logits = compiled(image)[0]  # synchronous
+logits = compiled(image)[0]
 
-queue = ov.AsyncInferQueue(compiled)  # asynchronous
-results = {}
-queue.set_callback(lambda request, number: results.update({number: request.get_output_tensor().data.copy()}))
-for number in range(2 * len(queue)):
-    queue.start_async(image, userdata=number)
+queue = ov.AsyncInferQueue(compiled)
+results = []
+queue.set_callback(
+    lambda request, _: results.append(request.output_tensors[0].data.max())
+)
+for _ in range(2 * len(queue)):
+    queue.start_async(image)
 queue.wait_all()
-difference = max(np.abs(result - logits).max() for result in results.values())
-print(f"{len(results)} results with {len(queue)} requests, largest difference {difference:.1e}")
+difference = max(np.abs(result - logits.max()) for result in results)
+print(f"{len(results)} results, largest score apart by {difference:.1e}")
 
 # %%
 # All combinations
 # ----------------
 #
-# Four hints times two ways to call. With the full profile, two more variants and a second model belong to the
-# question: the cumulative hint behind AUTO, which is what it was made for, and the LATENCY hint with as many
-# requests as the THROUGHPUT hint asks for, which tells what the hint does from what the requests do.
+# Four hints times two ways to call. The full profile adds a second model, the
+# cumulative hint behind AUTO, which is what it was made for, and the LATENCY hint
+# with as many requests as the THROUGHPUT hint asks for: that tells what the hint
+# does from what the requests do.
 
-profile = profiles.current()
-full = profile.name == "full"
-hints = {
-    "none": ("no hint", {}),
-    "latency": ("LATENCY", {"PERFORMANCE_HINT": "LATENCY"}),
-    "throughput": ("THROUGHPUT", throughput),
-    "cumulative": ("CUMULATIVE", {"PERFORMANCE_HINT": "CUMULATIVE_THROUGHPUT"}),
+plain = Variant("plain", model=resnet50.ir, inputs=(resnet50.inputs,))
+ways = {}
+for hint, settings in hints.items():
+    ways[f"sync.{hint}"] = plain.with_(f"{hint}, sync", properties=settings)
+    ways[f"async.{hint}"] = ways[f"sync.{hint}"].with_(f"{hint}, async", requests=0)
+texts = {
+    part: way.with_(way.name, model=sentences.ir, inputs=(sentences.inputs,))
+    for part, way in ways.items()
+    if part.endswith(("latency", "throughput"))
 }
-
-
-def matrix(workload, *chosen):
-    """Variants by their part of the identifiers: every chosen hint, called in both ways."""
-    model = {"model": workload.ir, "inputs": (workload.inputs,)}
-    return {
-        f"{call}.{part}": Variant(
-            f"{name}, {call}", runtime=OpenVINO(properties=properties, requests=requests), **model
-        )
-        for part, (name, properties) in hints.items()
-        for call, requests in (("sync", None), ("async", 0))
-        if part in chosen
-    }
-
-
-rows = {resnet50: matrix(resnet50, *hints), sentences: matrix(sentences, "latency", "throughput")}
-cumulative, latency = (rows[resnet50][f"async.{part}"] for part in ("cumulative", "latency"))
-more = {
-    "async.auto": cumulative.with_("CUMULATIVE on AUTO, async", device="AUTO:CPU"),
-    "async.busy": latency.with_(f"LATENCY, {len(queue)} requests", requests=len(queue)),
-}
-rows[resnet50] |= more
-left_out = [] if full else [*more.values(), *rows[sentences].values()]
-sessions = {}
-for workload, share in ((resnet50, 0.8 if full else 1.0), (sentences, 0.3)):
-    if taken := [row for row in rows[workload].values() if row not in left_out]:
-        budget = replace(profile.budget, seconds=share * profile.budget.seconds, block=0.06 if full else 0.04)
-        sessions[workload] = measure(taken, budget, label=f"hints, {workload.name}")
-
-# %%
-# What the device chose
-# ---------------------
-#
-# A synchronous call is one request. AUTO reports what was chosen under the name of the device behind it.
-
-record = Recording("deploy/performance_hints", declares=("hints.*",))
-result = sessions[resnet50]
-
-
-def resolved(series):
-    """Streams, threads, requests in flight and precision, as the device reports them."""
-    found = {key.removeprefix("CPU."): value for key, value in series.effective.items()}
-    keys = ("NUM_STREAMS", "INFERENCE_NUM_THREADS", "requests in flight", "INFERENCE_PRECISION_HINT")
-    return [found.get(key, "1") for key in keys]
-
-
-record.table(
-    "resolved",
-    ("Hint and call", "Streams", "Threads", "Requests", "Precision"),
-    [(name, *resolved(series)) for name, series in result.series.items()],
-    caption=f"{resnet50.title}: what the device made of each hint, and the requests in flight.",
-)
-for limit, number in streams.items():
-    label = f"Streams under THROUGHPUT, requests limited to {limit}" if limit else "Streams under THROUGHPUT"
-    record.add_value(f"hints.streams.limit_{limit}", number, "count", label=label)
+if profiles.full():
+    busy, auto = ways["async.latency"], ways["async.cumulative"]
+    ways["async.busy"] = busy.with_("busy, async", requests=len(queue))
+    ways["async.auto"] = auto.with_("auto, async", device="AUTO:CPU")
+result = measure(ways.values(), profiles.budget())
+other = profiles.full() and measure(texts.values(), profiles.budget(0.3))
 
 # %%
 # What it came to
 # ---------------
 #
-# Ratios are of the hint named first over the other, in the same way of calling: above 1, the first is better.
-# For synchronous calls they are of latency, for asynchronous ones of throughput.
+# Ratios are of latency for synchronous calls and of throughput for asynchronous
+# ones: above one, the hint named first is the better one.
 
-pairs = (
-    "sync throughput latency, async throughput latency, async throughput busy, async throughput none, "
-    "sync none latency, async none latency, sync cumulative throughput, async cumulative throughput, "
-    "async auto cumulative"
-)
-missing = "the quick profile leaves it out"
-shown = []
-for workload, variants in rows.items():
-    topic = f"hints.{workload.name}"
-    names = {row.name: part for part, row in variants.items() if row not in left_out}
-    if names:
-        record.add_session(topic, sessions[workload], names=names, title=workload.title)
-    for part in (part for part, row in variants.items() if row in left_out):
-        record.unavailable(f"{topic}.{part}.latency.p50", missing)
-        record.unavailable(f"{topic}.{part}.throughput", missing)
-    for call, first, second in (pair.split() for pair in pairs.split(",")):
-        a, b = (variants.get(f"{call}.{part}") for part in (first, second))
-        identifier = f"{topic}.{call}.{first}_over_{second}"
-        if a is None or b is None:
-            continue
-        if a in left_out or b in left_out:
-            record.unavailable(identifier, missing)
-            continue
-        quantity, label = "latency" if call == "sync" else "throughput", f"{a.name} against {b.name}"
-        ratio = sessions[workload].compare(b.name, a.name, quantity)
-        record.add_comparison(identifier, ratio, label=f"{workload.title}: {label}, {quantity}")
-        if workload is resnet50:
-            same = f", {call}"  # once is enough, and leaves room for the names
-            row = label.replace(f"{same} against", " against", 1) if label.endswith(same) else label
-            shown.append((row, ratio.ratio))
-
-points = [
-    (row.name, result.latency(row.name), result.throughput(row.name), f"{part.partition('.')[0]}hronous")
-    for part, row in rows[resnet50].items()
-    if row not in left_out
-]
+record = Recording("deploy/performance_hints", declares=("hints.*",))
+points = [(n, result.latency(n), result.throughput(n)) for n in result.series]
 record.figure(
     "matrix",
     lambda: plots.frontier(points),
-    alt="Latency and throughput of every hint, called synchronously and asynchronously, with intervals.",
-    caption=f"{resnet50.title}: every hint, called one after the other and with as many requests as the "
-    "device calls optimal.",
+    alt="Latency and throughput of every hint, called synchronously and "
+    "asynchronously.",
+    caption="ResNet-50: every hint, called one by one and with the optimal "
+    "requests.",
 )
-record.figure(
-    "ratios",
-    lambda: plots.ratios(shown),
-    alt="Forest plot: ratios between hints in the same way of calling, with intervals, around 1.",
-    caption=f"{resnet50.title}, one hint against another: latency for synchronous calls, throughput for "
-    "asynchronous ones.",
+record.table(
+    "resolved",
+    ("Hint", "Streams", "Threads", "Optimal requests"),
+    rows,
+    caption="ResNet-50: what the device made of each hint.",
 )
-
-# %%
-# Everything with its interval:
-
+for limit, number in streams.items():
+    record.values(
+        "hints.streams", {f"limit_{limit}": (number, f"Streams, limit {limit}")}
+    )
+pairs = "throughput/latency throughput/none throughput/busy none/latency "
+pairs += "cumulative/throughput auto/cumulative"
+for topic, session, parts in (
+    ("resnet50", result, ways),
+    ("sentences", other, texts),
+):
+    record.session(f"hints.{topic}", session, parts)
+    for call, quantity in (("sync", "latency"), ("async", "throughput")):
+        for better, base in (pair.split("/") for pair in pairs.split()):
+            if {f"{call}.{better}", f"{call}.{base}"} <= parts.keys():
+                names = (f"{base}, {call}", f"{better}, {call}")
+                ratio = {f"{call}.{better}_over_{base}": names}
+                record.ratios(f"hints.{topic}", session, ratio, quantity)
+profiles.full_only(record, "hints.resnet50.*busy*", "hints.resnet50.*auto*")
 record.publish()

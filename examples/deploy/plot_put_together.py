@@ -1,142 +1,151 @@
 """
-From PyTorch to INT8 in throughput mode
-=======================================
+Take a model from PyTorch to INT8 in throughput mode
+====================================================
 
-The best development step and the best deployment step, from PyTorch eager to the end, for a convolutional
-network and a transformer. Every step is a variant of the same session, so the steps can be multiplied, and
-four of them form the square that tells whether the two ways to improve are independent.
+The best development step and the best deployment step, from PyTorch eager to the
+end, for a convolutional network and a transformer. Four of the variants form the
+square that tells whether the two ways to improve are independent.
+
+Explained in :doc:`/deploy/put-together`. Install: ``pip install
+"optguide[frameworks,models]"``.
 """
 
 # %%
-# The last step in OpenVINO's own words
-# -------------------------------------
+# Convert
+# -------
 #
-# An 8-bit model, the THROUGHPUT hint, and as many requests in flight as the device calls optimal. That is
-# all there is to write; everything before it was preparation.
-
-from dataclasses import replace
-from itertools import pairwise
+# The model as PyTorch runs it, and the same one converted, in 32-bit floats. The
+# weights stay as they are; OpenVINO then computes in the precision that the
+# processor is best at, unless it is pinned.
 
 import numpy as np
 import openvino as ov
+import torch
 
 from optguide import OpenVINO, PyTorch, Recording, Variant, measure, plots
 from optguide.guide import profiles, workloads
+from optguide.guide.workloads.resnet50 import build
 
-sentences = workloads.sentences()
-sentences_int8 = workloads.sentences_int8()
-tokens = dict(np.load(sentences.inputs))
+resnet50, resnet50_int8 = workloads.resnet50(), workloads.resnet50_int8()
+image = np.load(resnet50.inputs)["pixel_values"]
 
-compiled = ov.Core().compile_model(sentences_int8.ir, "CPU", {"PERFORMANCE_HINT": "THROUGHPUT"})
+module = build()
+with torch.inference_mode():
+    expected = module(torch.from_numpy(image)).numpy()
+
+core = ov.Core()
+example = torch.zeros(1, 3, 224, 224)
+model = ov.convert_model(module, example_input=example, input=[1, 3, 224, 224])
+pinned = core.compile_model(model, "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
+default = core.compile_model(model, "CPU")
+for compiled in (pinned, default):
+    precision = compiled.get_property("INFERENCE_PRECISION_HINT").get_type_name()
+    difference = (
+        np.abs(compiled(image)[0] - expected).max() / np.abs(expected).max()
+    )
+    print(f"{precision}: {difference:.1e} of the largest output")
+
+# %%
+# Quantize, and keep requests in flight
+# -------------------------------------
+#
+# An 8-bit model, made by ``nncf.quantize`` as in
+# :doc:`/optimize/post-training-quantization`, the THROUGHPUT hint, and as many
+# requests in flight as the device calls optimal. That is all there is to write.
+
+hint = {"PERFORMANCE_HINT": "THROUGHPUT"}
+quantized = core.read_model(resnet50_int8.ir)
+compiled = core.compile_model(quantized, "CPU", hint)
 queue = ov.AsyncInferQueue(compiled)
-embeddings = []
-queue.set_callback(lambda request, number: embeddings.append(request.get_output_tensor().data.copy()))
-for number in range(8):
-    queue.start_async(tokens, userdata=number)
+latencies = []
+queue.set_callback(lambda request, _: latencies.append(request.latency))
+for _ in range(8):
+    queue.start_async({0: image})
 queue.wait_all()
-print(f"{len(embeddings)} embeddings, at most {len(queue)} at a time")
+print(f"at most {len(queue)} at a time, {np.median(latencies):.1f} ms each")
 
 # %%
 # Two models, five steps
 # ----------------------
 #
-# Each step keeps what the one before it has done. The first three run one inference after another. The
-# sixth variant is no step: it is the deployment step without the development step, the missing corner of
-# the square.
+# Each step keeps what the one before it has done. The sixth variant is no step: it
+# is the deployment step without the development step, the missing corner of the
+# square.
 
-EAGER, F32, DEFAULT, INT8 = "PyTorch eager", "OpenVINO, f32", "default precision", "INT8"
-BOTH, DEPLOYED = "INT8, throughput mode", "default, throughput mode"
-steps = (EAGER, F32, DEFAULT, INT8, BOTH)
-parts = {
-    EAGER: "eager",
-    F32: "f32",
-    DEFAULT: "default",
-    INT8: "int8",
-    BOTH: "int8_throughput",
-    DEPLOYED: "default_throughput",
-}
+sentences, sentences_int8 = workloads.sentences(), workloads.sentences_int8()
 
 
-def variants(original: workloads.Workload, quantized: workloads.Workload) -> list[Variant]:
-    inputs = (original.inputs,)
-    busy = OpenVINO(properties={"PERFORMANCE_HINT": "THROUGHPUT"}, requests=0)
-    return [
-        Variant(EAGER, runtime=PyTorch(), model=original.torch, inputs=inputs),
-        Variant(F32, model=original.ir, runtime=OpenVINO(precision="f32"), inputs=inputs),
-        Variant(DEFAULT, model=original.ir, inputs=inputs),
-        Variant(INT8, model=quantized.ir, inputs=inputs),
-        Variant(BOTH, model=quantized.ir, inputs=inputs, runtime=busy),
-        Variant(DEPLOYED, model=original.ir, inputs=inputs, runtime=busy),
-    ]
-
-
-resnet50 = workloads.resnet50()
-pairs = [(resnet50, workloads.resnet50_int8()), (sentences, sentences_int8)]
-budget = profiles.current().budget
-results = {
-    original: measure(
-        variants(original, quantized),
-        replace(budget, seconds=0.8 * budget.seconds),
-        label=f"every step, {original.name}",
+def steps(original, int8):
+    eager = Variant("PyTorch eager", original.torch, PyTorch(), (original.inputs,))
+    default = eager.with_(
+        "default precision", model=original.ir, runtime=OpenVINO()
     )
-    for original, quantized in pairs
+    busy = {"properties": hint, "requests": 0}
+    return {
+        "eager": eager,
+        "f32": default.with_("OpenVINO, f32", precision="f32"),
+        "default": default,
+        "int8": default.with_("INT8", model=int8.ir),
+        "int8_throughput": default.with_("both", model=int8.ir, **busy),
+        "default_throughput": default.with_("throughput mode", **busy),
+    }
+
+
+parts = {"resnet50": steps(resnet50, resnet50_int8)}
+parts["sentences"] = steps(sentences, sentences_int8)
+results = {
+    name: measure(variants.values(), profiles.budget(0.8))
+    for name, variants in parts.items()
 }
 
 # %%
 # What each step brought
 # ----------------------
 #
-# The gain of a step is its ratio to the step before, the total its ratio to PyTorch eager. Throughput is what
-# all steps have in common. For latency the best is the last step that runs one inference at a time.
+# The gain of a step is its ratio to the step before, the total its ratio to PyTorch
+# eager. Throughput is what all steps have in common. If the two ways to improve
+# were independent, the gain of both would be the product of the single gains. The
+# interaction is the one divided by the other: 1 where they multiply, less where
+# each takes away from the other.
 
-record = Recording("deploy/put_together", declares=("together.resnet50.*", "together.sentences.*"))
-for workload, result in results.items():
-    topic = f"together.{workload.name}"
-    record.add_session(topic, result, names=parts, title=workload.title)
-    gains = {after: result.compare(before, after, "throughput") for before, after in pairwise(steps)}
-    for step, gain in gains.items():
-        record.add_comparison(f"{topic}.gain.{parts[step]}", gain, label=f"{workload.title}, {step}: gain")
-    total = result.compare(EAGER, BOTH, "throughput")
-    record.add_comparison(f"{topic}.total", total, label=f"{workload.title}, all steps, throughput")
-    shorter = result.compare(EAGER, INT8, "latency")
-    record.add_comparison(f"{topic}.total_latency", shorter, label=f"{workload.title}, {INT8}, latency")
-
-    rows = [(EAGER, result.throughput(EAGER), None, None)] + [
-        (step, result.throughput(step), gain.ratio, result.compare(EAGER, step, "throughput").ratio)
-        for step, gain in gains.items()
-    ]
+record = Recording("deploy/put_together", declares=("together.*",))
+for name, result in results.items():
+    topic, variants = f"together.{name}", parts[name]
+    record.session(topic, result, variants)
+    eager, f32, default, int8, both, deployed = variants.values()
+    pairs = {
+        "gain.f32": (eager, f32),
+        "gain.default": (f32, default),
+        "gain.int8": (default, int8),
+        "gain.int8_throughput": (int8, both),
+        "total": (eager, both),
+        "square.development": (default, int8),
+        "square.deployment": (default, deployed),
+        "square.both": (default, both),
+    }
+    record.ratios(topic, result, pairs, "throughput")
+    record.ratios(topic, result, {"total_latency": (eager, int8)})
+    corners = (variant.name for variant in (default, int8, deployed, both))
+    entry = (
+        result.interaction(*corners),
+        "gain of both over the product of the gains",
+    )
+    record.values(topic, {"square.interaction": entry})
+    rows = [(eager.name, result.throughput(eager.name), None, None)]
+    for before, after in (
+        (eager, f32),
+        (f32, default),
+        (default, int8),
+        (int8, both),
+    ):
+        gain = result.compare(before.name, after.name, "throughput").ratio
+        total = result.compare(eager.name, after.name, "throughput").ratio
+        rows.append((after.name, result.throughput(after.name), gain, total))
     record.figure(
-        f"steps-{workload.name}",
+        f"steps-{name}",
         lambda rows=rows: plots.steps(rows, quantity="Throughput"),
-        alt=f"One bar per step for {workload.title}: throughput with its interval, the gain on the step "
-        "before and on PyTorch eager.",
-        caption=f"{workload.title}, one input per inference: throughput after each step, with the factor to "
-        "the step before and to PyTorch eager.",
+        alt=f"One bar per step for {name}: throughput, and the gain on the step "
+        f"before.",
+        caption=f"Throughput of {name} after each step, and the factors gained.",
     )
-
-# %%
-# Two independent ways?
-# ---------------------
-#
-# If the steps were independent, the gain of both would be the product of the single gains. The interaction
-# is the one divided by the other: 1 where they multiply, less where each takes away from the other.
-
-for workload, result in results.items():
-    topic = f"together.{workload.name}"
-    corners = (
-        ("development", DEFAULT, INT8, "quantizing alone"),
-        ("deployment", DEFAULT, DEPLOYED, "throughput mode alone"),
-        ("both", DEFAULT, BOTH, "both"),
-    )
-    for name, a, b, words in corners:
-        gain = result.compare(a, b, "throughput")
-        label = f"{workload.title}, {words} against the default: throughput"
-        record.add_comparison(f"{topic}.square.{name}", gain, label=label)
-    interaction = result.interaction(DEFAULT, INT8, DEPLOYED, BOTH)
-    record.add(
-        f"{topic}.square.interaction",
-        interaction,
-        label=f"{workload.title}, gain of both divided by the product of the gains",
-    )
-
 record.publish()

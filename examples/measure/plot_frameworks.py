@@ -1,30 +1,39 @@
 """
-OpenVINO, PyTorch, ONNX Runtime and TensorFlow side by side
-===========================================================
+Compare OpenVINO with PyTorch, ONNX Runtime and TensorFlow
+==========================================================
 
-The same ResNet-50 in PyTorch, ONNX Runtime, TensorFlow and OpenVINO, with the same weights, input, threads
-and precision. The outputs are compared first, and then all of them take turns in one session.
+The same ResNet-50 in PyTorch, ONNX Runtime, TensorFlow and OpenVINO, with the same
+weights, input, threads and precision. The outputs are compared first, and then all
+of them take turns in one session.
+
+Explained in :doc:`/measure/frameworks`. Install: ``pip install
+"optguide[frameworks,models]"``.
 """
 
 # %%
-# The same result, twice
-# ----------------------
+# The same result in each runtime
+# -------------------------------
 #
-# A comparison is worth nothing if one side computes something else. PyTorch comes first, since the weights
-# are its own; OpenVINO follows, once pinned to 32-bit floats and once as it is by default.
-
-from dataclasses import replace
+# A comparison is worth nothing if one side computes something else. PyTorch comes
+# first, since the weights are its own.
 
 import numpy as np
+import onnxruntime
 import openvino as ov
 import torch
 
-from optguide import ONNXRuntime, OpenVINO, PyTorch, Recording, TensorFlow, Variant, measure, plots
-from optguide.errors import EnvironmentMissing
-from optguide.format import quantity as in_words
+from optguide import (
+    ONNXRuntime,
+    OpenVINO,
+    PyTorch,
+    Recording,
+    TensorFlow,
+    Variant,
+    measure,
+    plots,
+)
 from optguide.guide import environments, profiles, workloads
 from optguide.guide.workloads.resnet50 import build
-from optguide.machine import Machine
 from optguide.paths import build_dir
 
 resnet50 = workloads.resnet50()
@@ -34,159 +43,107 @@ module = build()
 with torch.inference_mode():
     expected = module(torch.from_numpy(pixels)).numpy()
 
+# %%
+# ONNX Runtime takes the same network as ONNX:
+
+session = onnxruntime.InferenceSession(resnet50.onnx)
+logits = session.run(None, {session.get_inputs()[0].name: pixels})[0]
+difference = np.abs(logits - expected).max() / np.abs(expected).max()
+print(f"ONNX Runtime: {difference:.1e} of the largest output")
+
+# %%
+# OpenVINO follows, once pinned to 32-bit floats and once as it is by default. Where
+# a processor computes with 16-bit floats, the default is to use them. That is a
+# different precision from the frameworks', so the default stands beside the pinned
+# variant and never in its place.
+
 core = ov.Core()
 for settings in ({"INFERENCE_PRECISION_HINT": "f32"}, {}):
     compiled = core.compile_model(resnet50.ir, "CPU", settings)
-    logits = compiled(pixels)[0]
-    difference = np.abs(logits - expected).max() / np.abs(expected).max()
     precision = compiled.get_property("INFERENCE_PRECISION_HINT").get_type_name()
-    print(f"OpenVINO in {precision}: largest difference {difference:.1e} of the largest output")
+    difference = (
+        np.abs(compiled(pixels)[0] - expected).max() / np.abs(expected).max()
+    )
+    print(f"OpenVINO, {precision}: {difference:.1e}")
 
 # %%
-# Where a processor computes with 16-bit floats, OpenVINO's default is to use them. That is a different
-# precision from the frameworks', so the default stands beside the pinned variant and never in its place.
-#
+# Threads are the other half of a fair comparison: each runtime has its own way to
+# say how many, and its own default. Here everyone gets as many as OpenVINO takes by
+# itself.
+
+threads = compiled.get_property("INFERENCE_NUM_THREADS")
+torch.set_num_threads(threads)
+
+# %%
 # The variants
 # ------------
 #
-# Every runtime gets as many threads as there are cores. ``torch.compile`` keeps its kernels in the build
-# folder, so that only the first run waits for the C++ compiler.
+# ``torch.compile`` keeps its kernels in the build folder, so that only the first
+# run waits for the C++ compiler. TensorFlow and an older OpenVINO live in
+# environments of their own. The older release gets the ONNX file, since it need not
+# be able to read an IR that a newer one wrote.
 
-machine = Machine.current()
-threads = max(1, int(min(machine.physical_cores or machine.logical_cores, machine.available_cores)))
-inputs = (resnet50.inputs,)
-inductor = {"TORCHINDUCTOR_CACHE_DIR": str(build_dir() / "caches" / "inductor")}
-
-variants = [
-    Variant("PyTorch eager", resnet50.torch, PyTorch(threads=threads), inputs),
-    Variant(
-        "torch.compile", resnet50.torch, PyTorch(compile=True, threads=threads), inputs, environment=inductor
+inputs, f32 = (resnet50.inputs,), OpenVINO(precision="f32", threads=threads)
+kernels = {"TORCHINDUCTOR_CACHE_DIR": str(build_dir() / "caches" / "inductor")}
+eager = Variant("PyTorch eager", resnet50.torch, PyTorch(threads=threads), inputs)
+from_onnx = Variant("OpenVINO from ONNX, f32", resnet50.onnx, f32, inputs)
+from_ir = from_onnx.with_("OpenVINO, f32", model=resnet50.ir)
+ort = ONNXRuntime(threads=threads)
+runtimes = {
+    "torch_eager": eager,
+    "torch_compile": eager.with_(
+        "torch.compile", compile=True, environment=kernels
     ),
-    Variant("ONNX Runtime", resnet50.onnx, ONNXRuntime(threads=threads), inputs),
-    Variant("OpenVINO, f32", resnet50.ir, OpenVINO(precision="f32", threads=threads), inputs),
-    Variant("OpenVINO from ONNX, f32", resnet50.onnx, OpenVINO(precision="f32", threads=threads), inputs),
-    Variant("OpenVINO, default", resnet50.ir, OpenVINO(threads=threads), inputs),
-]
-
-# %%
-# TensorFlow and an older OpenVINO live in environments of their own, each under its own interpreter. The
-# older release gets the ONNX file, since it need not be able to read an IR that a newer one wrote.
-
-missing: dict[str, str] = {}
-try:
-    python = environments.python_of("openvino-older")
-    older = OpenVINO(precision="f32", threads=threads)
-    name = "Older OpenVINO from ONNX, f32"
-    variants.append(Variant(name, resnet50.onnx, older, inputs, interpreter=str(python)))
-except EnvironmentMissing as error:
-    missing["Older OpenVINO from ONNX, f32"] = str(error)
-try:
-    python = environments.python_of("tensorflow")
+    "onnxruntime": from_onnx.with_("ONNX Runtime", runtime=ort),
+    "openvino_onnx": from_onnx,
+    "openvino_f32": from_ir,
+    "openvino_default": from_ir.with_("OpenVINO, default", precision=None),
+}
+record = Recording("measure/frameworks", declares=("frameworks.*",))
+with record.attempt("frameworks.*old*"):
+    python = str(environments.python_of("openvino-older"))
+    runtimes["openvino_older"] = from_onnx.with_("older", interpreter=python)
+with record.attempt("frameworks.*tensorflow*"):
+    python = str(environments.python_of("tensorflow"))
     saved = workloads.resnet50_savedmodel().savedmodel
-    variants.append(
-        Variant("TensorFlow", saved, TensorFlow(threads=threads), inputs, interpreter=str(python))
-    )
-except EnvironmentMissing as error:
-    missing["TensorFlow"] = str(error)
+    own = TensorFlow(threads=threads)
+    runtimes["tensorflow"] = Variant("TensorFlow", saved, own, inputs, python)
 
 # %%
 # One session
 # -----------
 #
-# There are many variants, so they share twice the usual budget. PyTorch eager, against which the others are
-# held, takes part a second time: that ratio shows what a ratio of two equals looks like.
+# PyTorch eager, against which the others are held, takes part a second time: that
+# ratio shows what a ratio of two equals looks like. The session also keeps each
+# runtime's output for the same input, taken before anything is timed.
 
-budget = profiles.current().budget
-result = measure(
-    variants, replace(budget, seconds=1.5 * budget.seconds), control=True, label="ResNet-50 in every runtime"
-)
-missing |= {name: error.message for name, error in result.failures.items()}
-for name, reason in missing.items():
-    print(f"{name} is left out. {reason}")
-
-# %%
-# Outputs
-# -------
-#
-# The session kept each runtime's output for the same input, taken before anything was timed.
-
-parts = {
-    "PyTorch eager": "torch_eager",
-    "torch.compile": "torch_compile",
-    "ONNX Runtime": "onnxruntime",
-    "TensorFlow": "tensorflow",
-    "Older OpenVINO from ONNX, f32": "openvino_older",
-    "OpenVINO from ONNX, f32": "openvino_onnx",
-    "OpenVINO, f32": "openvino_f32",
-    "OpenVINO, default": "openvino_default",
+result = measure(runtimes.values(), profiles.budget(1.5), control=True)
+record.session("frameworks", result, runtimes)
+pairs = {
+    "f32_over.torch_compile": ("torch_compile", "openvino_f32"),
+    "f32_over.onnxruntime": ("onnxruntime", "openvino_f32"),
+    "f32_over.tensorflow": ("tensorflow", "openvino_f32"),
+    "default_over_f32": ("openvino_f32", "openvino_default"),
+    "ir_over_onnx": ("openvino_onnx", "openvino_f32"),
+    "new_over_old": ("openvino_older", "openvino_onnx"),
 }
-present = [name for name in parts if name not in missing]
-rows = []
-for name in present:
-    series, agreement = result.series[name], result.agreement("PyTorch eager", name)
-    version = ", ".join(text.partition("-")[0] for text in series.versions.values())
-    precision = series.effective.get("INFERENCE_PRECISION_HINT", "f32")
-    difference = in_words(agreement.max_rel, "share")
-    rows.append((name, version, precision, difference, f"{agreement.cosine:.6f}"))
-
-record = Recording("measure/frameworks", declares=("frameworks.*",))
-record.table(
-    "outputs",
-    ("Runtime", "Version", "Precision", "Largest difference", "Cosine"),
-    rows,
-    caption="Outputs beside PyTorch's: largest difference as a share of the largest output, and cosine.",
-)
-
-# %%
-# Latency and ratios
-# ------------------
-
-record.add_session("frameworks", result, names={name: parts[name] for name in present})
-for name, part in parts.items():
-    if name in missing:
-        for quantity in ("latency.p50", "throughput", "cpu_time", "max_rel"):
-            record.unavailable(f"frameworks.{part}.{quantity}", missing[name])
-    else:
-        largest = result.agreement("PyTorch eager", name).max_rel
-        record.add_value(f"frameworks.{part}.max_rel", largest, "share", label=f"{name}: largest difference")
-
-ratios = {f"{parts[name]}.speedup": ("PyTorch eager", name) for name in list(parts)[1:]}
-ratios |= {f"f32_over.{parts[name]}": (name, "OpenVINO, f32") for name in list(parts)[1:4]}
-ratios |= {
-    "default_over_f32": ("OpenVINO, f32", "OpenVINO, default"),
-    "ir_over_onnx": ("OpenVINO from ONNX, f32", "OpenVINO, f32"),
-    "new_over_old": ("Older OpenVINO from ONNX, f32", "OpenVINO from ONNX, f32"),
-}
-for suffix, pair in ratios.items():
-    absent = [missing[name] for name in pair if name in missing]
-    if absent:
-        record.unavailable(f"frameworks.{suffix}", absent[0])
-    else:
-        record.add_comparison(f"frameworks.{suffix}", result.compare(*pair))
-
-# %%
-# Latency with one inference at a time, and how it relates to PyTorch eager:
-
-record.figure(
-    "latency",
-    lambda: plots.bars([(name, result.latency(name)) for name in present], "ms", reference="PyTorch eager"),
-    alt="One bar per runtime: median latency of ResNet-50 with its interval, PyTorch eager as reference.",
-    caption=f"Median latency of {resnet50.title}, one image at a time, {threads} threads. "
-    "OpenVINO's default is in the precision it chose itself, all others are in 32-bit floats.",
-)
-
+pairs |= {f"{part}.speedup": ("torch_eager", part) for part in list(runtimes)[1:]}
+gains = {}
+for key, (a, b) in pairs.items():
+    if {a, b} <= runtimes.keys():
+        pair = {key: (runtimes[a], runtimes[b])}
+        gains |= record.ratios("frameworks", result, pair)
+for part, runtime in runtimes.items():
+    with record.attempt(f"frameworks.{part}.max_rel"):
+        largest = result.agreement(eager.name, runtime.name).max_rel
+        entry = (largest, "share", f"{runtime.name}: largest difference")
+        record.values("frameworks", {f"{part}.max_rel": entry})
+control = ("PyTorch eager again", result.control.ratio)
 record.figure(
     "ratios",
-    lambda: plots.ratios(
-        [(name, result.compare("PyTorch eager", name).ratio) for name in present[1:]],
-        control=result.control and ("PyTorch eager again", result.control.ratio),
-        quantity="Latency",
-    ),
-    alt="Forest plot: each runtime's speed-up on PyTorch eager with its interval, and the control.",
-    caption="Each runtime against PyTorch eager. The band is the control: PyTorch eager held against itself.",
+    lambda: plots.ratios(list(gains.items()), control=control, quantity="Latency"),
+    alt="Forest plot: the runtime named first against the other, and the control.",
+    caption="Latency of the runtime named first. The band is PyTorch against "
+    "itself.",
 )
-
-# %%
-# Everything with its interval:
-
 record.publish()

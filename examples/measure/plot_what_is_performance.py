@@ -1,19 +1,25 @@
 """
-Latency and throughput with more requests
-=========================================
+Measure latency and throughput with more requests in flight
+===========================================================
 
-Latency is the time one inference takes. Throughput is how many are completed per second. With one inference
-at a time, each is the reciprocal of the other. With several in flight it is not, and this example measures
-how they part.
+Latency is the time one inference takes. Throughput is how many are completed per
+second. With one inference at a time, each is the reciprocal of the other. With
+several in flight it is not, and this example measures how they part.
+
+Explained in :doc:`/measure/what-is-performance`. Install: ``pip install
+"optguide[frameworks,models]"``.
 """
 
 # %%
 # Several inferences in flight
 # ----------------------------
 #
-# ``AsyncInferQueue`` holds a fixed number of infer requests. ``start_async`` takes the next free one and
-# returns at once; when none is free, it waits for one. So the queue's size is the number of inferences in
-# flight. How many are worth having, the device says itself.
+# ``AsyncInferQueue`` holds a fixed number of infer requests. ``start_async`` takes
+# the next free one and returns at once; when none is free, it waits for one. So the
+# queue's size is the number of inferences in flight. How many are worth having, the
+# device says itself.
+
+import time
 
 import numpy as np
 import openvino as ov
@@ -21,94 +27,95 @@ import openvino as ov
 from optguide import OpenVINO, Recording, Variant, measure, plots
 from optguide.guide import profiles, workloads
 
-resnet50 = workloads.resnet50()
+resnet50, sentences = workloads.resnet50(), workloads.sentences()
 image = dict(np.load(resnet50.inputs))
 
-compiled = ov.Core().compile_model(resnet50.ir, "CPU", {"PERFORMANCE_HINT": "THROUGHPUT"})
+core = ov.Core()
+hint = {"PERFORMANCE_HINT": "THROUGHPUT"}
+compiled = core.compile_model(resnet50.ir, "CPU", hint)
 optimal = compiled.get_property("OPTIMAL_NUMBER_OF_INFER_REQUESTS")
 print(f"this device calls {optimal} infer requests optimal")
 
+# %%
+# A request tells its own latency; the rate takes a clock around all of them.
+
+latencies = []
 queue = ov.AsyncInferQueue(compiled, optimal)
-queue.set_callback(lambda request, number: print(f"request {number}: {request.latency:.1f} ms"))
-for number in range(3 * optimal):
-    queue.start_async(image, userdata=number)
+queue.set_callback(lambda request, _: latencies.append(request.latency))
+start = time.perf_counter()
+for _ in range(6 * optimal):
+    queue.start_async(image)
 queue.wait_all()
+rate = len(latencies) / (time.perf_counter() - start)
+print(f"{optimal} in flight: {np.median(latencies):.1f} ms, {rate:.1f} per second")
 
 # %%
-# The first lines come from a cold start: caches are empty and memory is being allocated. A handful of numbers
-# is also too little to say anything, and so the measuring is left to :func:`optguide.measure`.
+# The opposite extreme: the LATENCY hint gives all cores to a single inference, and
+# the next call waits for the previous one.
+
+single = core.compile_model(resnet50.ir, "CPU", {"PERFORMANCE_HINT": "LATENCY"})
+request = single.create_infer_request()
+start = time.perf_counter()
+for _ in range(6):
+    request.infer(image)
+rate = 6 / (time.perf_counter() - start)
+print(f"one on all cores: {request.latency:.1f} ms, {rate:.1f} per second")
+
+# %%
+# The measurement
+# ---------------
 #
-# One variant per number in flight
-# --------------------------------
-#
-# A variant is plain data, and each one gets a process of its own. They take turns in short blocks, so that
-# whatever else the machine does meets all of them alike. One more variant is the opposite extreme: the
-# LATENCY hint gives all cores to a single inference, and the next call waits for the previous one.
+# A handful of calls from a cold start say little, so measuring is left to
+# :func:`optguide.measure`. Each variant gets a process of its own, and they take
+# turns in short blocks: whatever else the machine does meets all of them alike.
 
 base = max(2, optimal)
 in_flight = {"one": 1, "optimal": base, "double": 2 * base, "fourfold": 4 * base}
-profile = profiles.current()
-
-
-def variants(workload: workloads.Workload) -> list[Variant]:
-    model = {"model": workload.ir, "inputs": (workload.inputs,)}
-    throughput = {"PERFORMANCE_HINT": "THROUGHPUT"}
-    several = [
-        Variant(f"{n} in flight", **model, runtime=OpenVINO(properties=throughput, requests=n))
-        for n in in_flight.values()
-    ]
-    return [
-        *several,
-        Variant("one on all cores", **model, runtime=OpenVINO(properties={"PERFORMANCE_HINT": "LATENCY"})),
-    ]
-
-
-sentences = workloads.sentences()
-results = {
-    workload: measure(variants(workload), profile.budget, label=f"requests in flight, {workload.name}")
-    for workload in (resnet50, sentences)
+ways = {
+    part: Variant(
+        f"{n} in flight", resnet50.ir, OpenVINO(properties=hint, requests=n)
+    )
+    for part, n in in_flight.items()
 }
+ways["all_cores"] = ways["one"].with_(
+    "one on all cores", properties={"PERFORMANCE_HINT": "LATENCY"}, requests=None
+)
+images = measure(ways.values(), profiles.budget())
+texts = {
+    part: way.with_(way.name, model=sentences.ir) for part, way in ways.items()
+}
+encoded = measure(texts.values(), profiles.budget())
 
 # %%
 # What it comes to
 # ----------------
 #
-# With ``n`` requests in flight, throughput times latency is ``n`` (Little's law). Where adding a request no
-# longer raises throughput, it can only raise latency.
+# With ``n`` requests in flight, throughput times latency is ``n`` (Little's law).
+# Where adding a request no longer raises throughput, it can only raise latency.
 
-record = Recording(
-    "measure/what_is_performance", declares=("performance.resnet50.*", "performance.sentences.*")
-)
-
-names = {f"{n} in flight": part for part, n in in_flight.items()} | {"one on all cores": "all_cores"}
-best, most = (f"{in_flight[part]} in flight" for part in ("optimal", "fourfold"))
-for workload, result in results.items():
-    topic = f"performance.{workload.name}"
-    record.add_session(topic, result, names=names, title=workload.title)
-    for part, a, b in (("gain", "one on all cores", best), ("beyond", best, most)):
-        gain = result.compare(a, b, "throughput")
-        label = f"{workload.title}, throughput with {b} against {a}"
-        record.add_comparison(f"{topic}.{part}", gain, label=label)
-    wait = result.compare(most, best, "latency")
-    label = f"{workload.title}, latency with {most} against {best}"
-    record.add(f"{topic}.wait", wait, label=label, above="longer")
-
+results = {resnet50.title: images, sentences.title: encoded}
 curves = {
-    workload.title: [
-        (n, result.latency(f"{n} in flight"), result.throughput(f"{n} in flight")) for n in in_flight.values()
+    title: [
+        (n, result.latency(f"{n} in flight"), result.throughput(f"{n} in flight"))
+        for n in in_flight.values()
     ]
-    for workload, result in results.items()
+    for title, result in results.items()
 }
+record = Recording("measure/what_is_performance", declares=("performance.*",))
 record.figure(
     "latency-throughput",
     lambda: plots.latency_throughput(curves),
-    alt="Latency over throughput for two models; each point is a number of requests in flight, "
-    "with its interval.",
-    caption="Latency and throughput with growing numbers of requests in flight, THROUGHPUT hint. "
-    "Right is more throughput, down is less latency.",
+    alt="Latency over throughput for two models, a point per number of requests "
+    "in flight.",
+    caption="Latency and throughput with growing numbers of requests in flight, "
+    "THROUGHPUT hint. Right is more throughput, down is less latency.",
 )
-
-# %%
-# Every result with its interval, published in one step:
-
+for topic, result in (("resnet50", images), ("sentences", encoded)):
+    best, most = ways["optimal"], ways["fourfold"]
+    record.session(f"performance.{topic}", result, ways)
+    pairs = {"gain": (ways["all_cores"], best), "beyond": (best, most)}
+    record.ratios(f"performance.{topic}", result, pairs, "throughput")
+    record.ratios(
+        f"performance.{topic}", result, {"wait": (best, most)}, above="longer"
+    )
 record.publish()

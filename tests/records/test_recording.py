@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from optguide import records
-from optguide.errors import ClaimError, RecordsError, StorageError
+from optguide.errors import ClaimError, NotEnoughSamples, RecordsError, StorageError
 from optguide.records import Figure, Record, Recording, Result, Table
 from optguide.records.model import SCHEMA, decode, encode
 from optguide.stats.comparison import Comparison
@@ -231,6 +231,19 @@ def test_values_take_estimates_comparisons_counts_and_numbers_with_a_unit():
     assert (found.get("x.size").value, found.get("x.size").unit) == (4, "count")
     assert (found.get("x.zeros").value, found.get("x.zeros").unit) == (0.5, "share")
     assert found.get("x.one.wait").text == "1.90\N{MULTIPLICATION SIGN} longer (1.80 to 2.00)"
+
+
+def test_a_value_that_the_machine_lacks_is_unavailable_with_the_reason():
+    def refuse():
+        raise NotEnoughSamples("Too few samples.", "Measure longer.")
+
+    recording = recorded()
+    rows = recording.values("x", {"tail": (refuse, "Tail"), "late": (lambda: SPEED, "Late")})
+    recording.publish()
+    found = records.load()
+    assert rows == {"Late": SPEED}
+    assert found.get("x.late").value == 40
+    assert found.unavailable == {"x.tail": "Too few samples."}
 
 
 def test_a_pattern_stands_for_what_is_not_recorded():

@@ -48,6 +48,7 @@ from optguide.storage import replace_record
 if TYPE_CHECKING:
     from matplotlib.figure import Figure as Drawing
 
+    from optguide.bench.cold_start import ColdStart
     from optguide.bench.result import SessionResult
     from optguide.bench.variant import Variant
 
@@ -57,7 +58,7 @@ BUILD_VARIABLE = "OPTGUIDE_BUILD_ID"
 PROFILE_VARIABLE, DEFAULT_PROFILE = "OPTGUIDE_PROFILE", "quick"
 """Environment variable that names the profile of a build; :mod:`optguide.guide.profiles` defines it."""
 
-Entry = tuple[Estimate | Comparison | float, str] | tuple[float, str, str]
+Entry = tuple[Any, str] | tuple[float, str, str]
 """A quantity and its label, or a number, its unit and its label."""
 
 _EXAMPLE = re.compile(r"[a-z0-9_-]+/[a-z0-9_-]+")
@@ -154,26 +155,33 @@ class Recording:
         *,
         above: str = "",
         evidence: Mapping[str, Any] | None = None,
-    ) -> None:
+    ) -> dict[str, Any]:
         """Record each of ``entries`` under ``prefix`` and its key, such as ``batch`` and ``streams.size``.
 
         An entry is a quantity with its label: an estimate, a comparison, or a count without spread. A number
         of another unit stands with it: ``(0.5, "share", "Outputs that are zero")``. A comparison says how
-        many times *faster* its ``b`` is, and its ratio of CPU times goes under ``<key>.cpu``.
+        many times *faster* its ``b`` is, and its ratio of CPU times goes under ``<key>.cpu``. A quantity that
+        the machine may lack, or that needs many samples, is a function without arguments: if it raises, the
+        reason is recorded.
 
         :param above: the word for ratios above one, such as ``"longer"``; see :class:`Result`.
         :param evidence: JSON that explains all of them, beside what a comparison says itself.
+        :returns: the quantities by label, for a figure; of a comparison its ratio.
         :raises ClaimError: prefix and key are no identifier.
         :raises RecordsError: an identifier was given before, or a number is not finite.
         """
+        rows = {}
         for key, (quantity, *unit, label) in entries.items():
-            identifier = f"{prefix}.{key}"
-            if isinstance(quantity, Comparison):
-                self.add_comparison(identifier, quantity, label=label, evidence=evidence)
-            elif isinstance(quantity, Estimate):
-                self.add(identifier, quantity, label=label, evidence=evidence, above=above)
-            else:
-                self.add_value(identifier, quantity, *(unit or ("count",)), label=label, above=above)
+            with self.attempt(f"{prefix}.{key}") as identifier:
+                value = quantity() if callable(quantity) else quantity
+                if isinstance(value, int | float):
+                    self.add_value(identifier, value, *(unit or ("count",)), label=label, above=above)
+                elif isinstance(value, Comparison) and above in ("", "faster"):
+                    self.add_comparison(identifier, value, label=label, evidence=evidence)
+                else:
+                    self.add(identifier, value, label=label, evidence=evidence, above=above)
+                rows[label] = value.ratio if isinstance(value, Comparison) else value
+        return rows
 
     def session(
         self,
@@ -194,7 +202,7 @@ class Recording:
         :param result: the session; false where the profile leaves it out, which is then the reason.
         :param parts: part of the identifier to variant, or to its name; other variants are left out.
         :param title: beginning of all labels, where an example has several sessions.
-        :raises RecordsError: the session had no such variant; and as :meth:`values`.
+        :raises OptionError: the session had no such variant; the other errors are those of :meth:`values`.
         """
         if not result:
             self._leave_out(f"{prefix}.{part}.*" for part in parts)
@@ -202,12 +210,11 @@ class Recording:
         before = f"{title}, " if title else ""
         for part, variant in parts.items():
             name = _name_of(variant)
-            _check_took_part(prefix, result, name)
             for suffix, words, estimate in _quantities(result, name, percentiles):
                 label = f"{before}{name}: {words}"
-                with self._absent(f"{prefix}.{part}.{suffix}") as identifier:
+                with self.attempt(f"{prefix}.{part}.{suffix}") as identifier:
                     self.add(identifier, estimate(), label=label, evidence=_evidence(result, name))
-        with self._absent(f"{prefix}.control") as identifier:
+        with self.attempt(f"{prefix}.control") as identifier:
             if result.control is not None:
                 label = f"{before}{result.control.a} against itself"
                 self.add_comparison(identifier, result.control, label=label)
@@ -224,10 +231,33 @@ class Recording:
         parts = {part: name for name, part in names.items()}
         self.session(prefix, result, parts, percentiles=percentiles, title=title)
 
+    def starts(
+        self,
+        prefix: str,
+        result: ColdStart,
+        parts: Mapping[str, Variant],
+        stages: Sequence[str],
+    ) -> None:
+        """Record what the starts of each variant took.
+
+        The variant of part ``p`` gets ``prefix.p.<stage>``. What a missing device leaves open becomes
+        unavailable with the reason.
+
+        :param parts: part of the identifier to variant.
+        :param stages: stages or sums of :mod:`optguide.bench.cold_start` (ms), and kinds of memory (bytes).
+        :raises OptionError: there was no such variant or stage; the other errors are those of :meth:`values`.
+        """
+        for part, variant in parts.items():
+            evidence = {"variant": variant.to_dict(evidence=True)}
+            for stage in stages:
+                estimate = result.memory if stage in FOOTPRINTS else result.estimate
+                entry = (partial(estimate, variant.name, stage), f"{variant.name}: {stage}")
+                self.values(prefix, {f"{part}.{stage}": entry}, evidence=evidence)
+
     def ratios(  # the last three have defaults and are given by name
         self,
         prefix: str,
-        result: SessionResult | Literal[False],
+        result: SessionResult | ColdStart | Literal[False],
         pairs: Mapping[str, tuple[Variant | str, Variant | str]],
         quantity: str = "latency",
         *,
@@ -237,14 +267,15 @@ class Recording:
         """Record, for each pair ``(a, b)`` of variants of one session, how ``b`` compares with ``a``.
 
         Above one, ``b`` is *faster*: shorter latency, higher throughput or less CPU time; the ratio of CPU
-        times goes under ``<key>.cpu``. With another word, such as ``"longer"``, it is the quantity of ``b``
-        divided by that of ``a``. What a missing device leaves open becomes unavailable with the reason.
+        times goes under ``<key>.cpu``. With another word it says what that word says: above one, ``b`` takes
+        *longer* than ``a``, or is *smaller*. What a missing device leaves open becomes unavailable with the
+        reason.
 
         :param result: the session; false where the profile leaves it out, which is then the reason.
         :param pairs: last part of the identifier to the two variants, or to their names.
         :param title: beginning of all labels, where an example has several sessions.
         :returns: the ratios by label, for a figure.
-        :raises RecordsError: the session had no such variant; and as :meth:`values`.
+        :raises OptionError: the session had no such variant; the other errors are those of :meth:`values`.
         """
         if not result:
             self._leave_out(f"{prefix}.{key}" for key in pairs)
@@ -253,15 +284,15 @@ class Recording:
         rows = {}
         for key, pair in pairs.items():
             a, b = map(_name_of, pair)
-            _check_took_part(prefix, result, a, b)
             label = f"{before}{b} against {a}"
-            with self._absent(f"{prefix}.{key}") as identifier:
+            with self.attempt(f"{prefix}.{key}") as identifier:
+                compare = result.compare_memory if quantity in FOOTPRINTS else result.compare
                 if above == "faster":
-                    comparison = result.compare(a, b, quantity)
+                    comparison = compare(a, b, quantity)
                     self.add_comparison(identifier, comparison, label=f"{label}, {quantity}")
                 else:
-                    better = (a, b) if quantity == "throughput" else (b, a)
-                    comparison = result.compare(*better, quantity)
+                    forward = above in (("faster", "more") if quantity == "throughput" else FALLING)
+                    comparison = compare(*((a, b) if forward else (b, a)), quantity)
                     self.add(identifier, comparison, label=f"{label}, {quantity}", above=above)
                 rows[label] = comparison.ratio
         return rows
@@ -286,12 +317,16 @@ class Recording:
             self.unavailable(pattern, LEFT_OUT)
 
     @contextmanager
-    def _absent(self, identifier: str) -> Iterator[str]:
-        """Record as unavailable what the machine lacks, or too few samples leave open inside the block."""
+    def attempt(self, pattern: str) -> Iterator[str]:
+        """Do what is inside the block; what the machine lacks for it makes ``pattern`` unavailable.
+
+        A missing device or environment, a property that the device does not know, or too few samples end the
+        block and become the reason. Any other error is raised.
+        """
         try:
-            yield identifier
+            yield pattern
         except (*ABSENT, NotEnoughSamples) as error:
-            self.unavailable(identifier, error.message)
+            self.unavailable(pattern, error.message)
 
     def figure(self, name: str, draw: Callable[[], Drawing], *, alt: str, caption: str) -> Drawing:
         """Draw a figure for light and for dark pages.
@@ -404,22 +439,18 @@ def _now() -> str:
 LEFT_OUT = "the quick profile leaves it out"
 """Why a quick build has no result that only the full one measures."""
 
+FOOTPRINTS = ("peak", "private")
+"""Quantities of a start that are memory; the others are times."""
+
+FALLING = ("faster", "shorter", "smaller", "less")
+"""Words for a ratio above one where the second of two costs is the lower one."""
+
 ABSENT = (DeviceError, EnvironmentMissing, PropertyError)
 """What a machine may lack. Any other failure, such as a worker that was killed, is one of the build."""
 
 
 def _name_of(variant: Variant | str) -> str:
     return variant if isinstance(variant, str) else variant.name
-
-
-def _check_took_part(prefix: str, result: SessionResult, *names: str) -> None:
-    everyone = [*result.series, *result.failures]
-    for name in names:
-        if name not in everyone:
-            raise RecordsError(
-                f"The session under {prefix} had no variant {name!r}.",
-                f"Use the names it had: {', '.join(everyone)}.",
-            )
 
 
 def _quantities(
