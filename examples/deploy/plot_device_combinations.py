@@ -34,9 +34,7 @@ resnet50, tiny = workloads.resnet50(), workloads.tiny()
 print("devices:", ", ".join(core.available_devices))
 for device in ("AUTO", "MULTI:CPU", "HETERO:CPU", "BATCH:CPU(4)"):
     compiled = core.compile_model(resnet50.ir, device)
-    print(
-        f"{device:13} runs on {', '.join(compiled.get_property('EXECUTION_DEVICES'))}"
-    )
+    print(f"{device:13} on {', '.join(compiled.get_property('EXECUTION_DEVICES'))}")
 
 assigned = core.query_model(core.read_model(resnet50.ir), "HETERO:CPU")
 print(
@@ -185,7 +183,7 @@ shown = []
 
 
 def relate(prefix, title, rows, result, pairs, quantity):
-    """Record ratios, or why there are none: a device may also be listed and then fail."""
+    """Record ratios, or why there are none: a listed device may fail."""
     for pair in pairs.split():
         better, base = pair.split("/")
         identifier, reasons = (
@@ -221,7 +219,8 @@ for prefix, title, rows, quantity, share, pairs in (
     ),
     (
         *("several", "several requests", several, "throughput", 0.55),
-        "auto/cpu cumulative/cpu multi/cumulative hetero/cpu batch/cpu cumulative_gpu/cpu cumulative_gpu/gpu "
+        "auto/cpu cumulative/cpu multi/cumulative hetero/cpu batch/cpu "
+        "cumulative_gpu/cpu cumulative_gpu/gpu "
         "multi_gpu/cumulative_gpu pipeline_gpu/gpu cumulative_all/cumulative_gpu",
     ),
     ("small", "tiny network", small, "latency", 0.2, "auto/cpu hetero/cpu"),
@@ -279,8 +278,9 @@ record.figure(
     lambda: plots.ratios(shown),
     alt="Forest plot: each combination against a plain device, with its "
     "interval, around 1.",
-    caption=f"{resnet50.title} with one request (latency) and several (throughput), the tiny network with "
-    "one request (latency) and in a new process (first inference): the one named first against the other.",
+    caption=f"{resnet50.title} with one request (latency), several (throughput), "
+    "the tiny network with one request (latency) and in a new process (first "
+    "inference): the one named first against the other.",
 )
 
 # %%

@@ -50,9 +50,8 @@ for asked in ("f32", "bf16", "f16"):
     except RuntimeError:
         print(f"asked for {asked}: refused")
     else:
-        print(
-            f"asked for {asked}: {compiled.get_property('INFERENCE_PRECISION_HINT').get_type_name()}"
-        )
+        chosen = compiled.get_property("INFERENCE_PRECISION_HINT").get_type_name()
+        print(f"asked for {asked}: {chosen}")
 
 # %%
 # Denormals
@@ -68,7 +67,7 @@ ZEROS = {"CPU_DENORMALS_OPTIMIZATION": "YES"}
 
 
 def denormals_lost(properties):
-    """Whether NumPy takes denormals for zero in this thread, after a model has been compiled in it."""
+    """Whether NumPy takes denormals for zero in a thread that compiled a model."""
     core.compile_model(tiny.ir, "CPU", properties)
     return bool(np.float32(1e-38) * np.float32(0.1) == 0)
 
@@ -249,7 +248,7 @@ record.table(
 
 
 def relate(identifier, session, base, other, row=None):
-    """Record how much faster ``other`` is than ``base``, or why that is unknown; a row for the figure."""
+    """Record how much faster ``other`` is, or why not; a row for the figure."""
     try:
         ratio = session.compare(base, other)
     except (PropertyError, NotEnoughSamples) as error:
@@ -322,7 +321,7 @@ if "group32" in off:
     apart = np.linalg.norm(grouped - plain_weights, axis=1) / np.linalg.norm(
         plain_weights, axis=1
     )
-    label = "INT8 weights, default precision: groups of 32 against none, relative difference"
+    label = "INT8 weights, default precision: groups of 32 against none"
     record.add(
         "tuning.default_groups.distance",
         accuracy.mean_of_samples(apart, "share"),

@@ -94,7 +94,7 @@ for precision, settings in (
     )
     shapes = [model.input(0).partial_shape for model in (static, dynamic)]
     print(
-        f"{precision}: outputs of {shapes[0]} and {shapes[1]} differ by at most {largest:.1e}"
+        f"{precision}: {shapes[0]} and {shapes[1]} differ by at most {largest:.1e}"
     )
 
 # %%
@@ -107,7 +107,7 @@ for precision, settings in (
 
 
 class Way(NamedTuple):
-    """Lengths that models are compiled for, and widths to which texts are padded before."""
+    """Lengths of compiled models, and widths to which texts are padded before."""
 
     name: str
     lengths: Sequence[Any]

@@ -75,11 +75,11 @@ plain = Variant(
     "plain", resnet50.ir, OpenVINO(single_call=True), (resnet50.inputs,)
 )
 copying = {"properties": {"ENABLE_MMAP": "NO"}}
-speed = {"cache_dir": folder / "OPTIMIZE_SPEED"}
+speed = {"cache_dir": str(folder / "OPTIMIZE_SPEED")}
 mode = {"CACHE_MODE": "OPTIMIZE_SIZE"}
-size = {"cache_dir": folder / "OPTIMIZE_SIZE", "properties": mode}
+size = {"cache_dir": str(folder / "OPTIMIZE_SIZE"), "properties": mode}
 one_compiler = {"COMPILATION_NUM_THREADS": "1"}
-exported = {"model": blob, "single_call": False}
+exported = {"model": str(blob), "single_call": False}
 ways = {
     "plain": plain,
     "copied": plain.with_("weights copied", **copying),

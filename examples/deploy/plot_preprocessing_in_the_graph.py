@@ -155,7 +155,7 @@ for name, how in INSIDE.items():
 
 
 def apart(a, b):
-    """Largest difference of pixels (shades) and of answers (share of the largest), share of equal classes."""
+    """Differences of pixels (shades), answers and classes (shares)."""
     pixels = np.abs(shades[a] - shades[b]) * np.float32(DEVIATION)[:, None, None]
     answers = np.abs(logits[a] - logits[b]).max() / np.abs(logits[a]).max()
     return (
@@ -175,7 +175,7 @@ different = [("pillow", "linear")]
 for a, b in same + different:
     if a not in missing:
         print(
-            "{:10} {:16} {:5.1f} shades, answers {:6.1%} apart, {:4.0%} same class".format(
+            "{:10} {:16} {:5.1f} shades, answers {:5.1%} off, {:4.0%} same".format(
                 a, b, *apart(a, b)
             )
         )
@@ -362,7 +362,7 @@ record.figure(
     ),
     alt="One bar per way of pre-processing: median latency from the photograph "
     "to the scores.",
-    caption="A photograph of 640x427 pixels through pre-processing and ResNet-50, INT8. The first four "
+    caption="A photograph of 640x427 pixels through INT8. The first four "
     "interpolate between four pixels, the last two average as Pillow does.",
 )
 record.publish()

@@ -126,9 +126,7 @@ best = max(
     (setting.name for setting in settings),
     key=lambda name: result.throughput(name).value,
 )
-print(
-    f"no limit: {taken['free']}; within {limit:.3g} ms: {taken['within']}; best of all: {best}"
-)
+print(f"no limit: {taken['free']}; {limit:.3g} ms: {taken['within']}, best {best}")
 
 record = Recording("deploy/streams_and_threads", declares=("streams.*",))
 rows = [
@@ -246,9 +244,7 @@ record.figure(
 quota = Machine.current().available_cores / 2
 whole = max(1, int(quota))
 if own := Machine.current().cpu_quota:
-    print(
-        f"This process itself has a quota of {own:g} cores. Threads that it feeds: {max(1, int(own))}."
-    )
+    print(f"Own quota: {own:g} cores, which feed {max(1, int(own))} threads")
 alone = hint.with_("no limit", properties={}, requests=None)
 boxes = [
     alone,

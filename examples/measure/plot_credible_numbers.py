@@ -80,7 +80,7 @@ def in_turns(rounds):
 
 
 def ratios(order):
-    """Ratios of wall and of CPU time: the median of first block over first block, second over second..."""
+    """Median of first block over first, second over second: wall and CPU time."""
     blocks = [], []
     for which in order:
         blocks[which].append(block(pair[which]))
@@ -209,8 +209,9 @@ record.figure(
     ),
     alt="Forest plot of one ratio, one row per way of measuring; wider rows are "
     "less repeatable.",
-    caption="The same ratio measured repeatedly: default against f32, tiny network. Whiskers reach from the "
-    "smallest repeat to the largest. Disturbed rows ran beside a process that keeps one core busy half of "
+    caption="The same ratio measured repeatedly: default against f32. "
+    "Whiskers reach from the smallest repeat to the largest. Disturbed rows ran "
+    "beside a process that keeps one core busy half of "
     "the time.",
 )
 
@@ -266,7 +267,7 @@ record.figure(
     ),
     alt="Latency percentiles p50, p95 and p99 over the number of samples, with "
     "intervals that narrow.",
-    caption="Latency percentiles of the tiny network and their 95 % intervals from growing numbers of "
+    caption="Latency percentiles of the tiny network from growing numbers of "
     "samples. Where a point is missing, the samples were too few for an interval.",
 )
 

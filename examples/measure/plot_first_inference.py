@@ -83,12 +83,12 @@ onnx = ir.with_("ONNX", model=resnet50.onnx)
 starts = {
     "ir": ir,
     "onnx": onnx,
-    "ir_filling": ir.with_("IR, cache empty", cache_dir=caches / "filling"),
-    "ir_cached": ir.with_("IR, cached", cache_dir=caches / "ir"),
-    "onnx_cached": onnx.with_("ONNX, cached", cache_dir=caches / "onnx"),
+    "ir_filling": ir.with_("IR, cache empty", cache_dir=str(caches / "filling")),
+    "ir_cached": ir.with_("IR, cached", cache_dir=str(caches / "ir")),
+    "onnx_cached": onnx.with_("ONNX, cached", cache_dir=str(caches / "onnx")),
 }
 starts["onnx_single"] = onnx.with_(
-    "single call", cache_dir=caches / "one", single_call=True
+    "single call", cache_dir=str(caches / "one"), single_call=True
 )
 
 

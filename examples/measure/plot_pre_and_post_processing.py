@@ -115,7 +115,7 @@ def make(step, model, scale=normalise):
         "resize": lambda: resize(picture),
         "normalise": lambda: normalise(small),
         "copy": lambda: copy(request, pixels),
-        "infer": lambda: request.infer(),
+        "infer": request.infer,
         "top_k": lambda: top_k(request),
         "pipeline": lambda: run(request, scale),
     }[step]

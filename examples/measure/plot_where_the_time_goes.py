@@ -41,7 +41,7 @@ requests = {name: model.create_infer_request() for name, model in compiled.items
 requests["default"].infer(image)
 for info in requests["default"].profiling_info[:8]:
     print(
-        f"{info.node_type:14}{info.exec_type:24}{info.status.name:10}{info.real_time}"
+        f"{info.node_type:14}{info.exec_type:22}{info.status.name} {info.real_time}"
     )
 
 # %%
