@@ -133,12 +133,9 @@ for part, variant in variants.items():
     record.values(f"load.{part}", {"kept": kept})
     for share, point in zip(shares, curve, strict=True):
         at = f"load.{part}.at_{share}"
-        record.values(
-            at, {"offered": (point.offered, "inferences/s", "offered load")}
-        )
         for p in (50, 95, 99):
             record.values(
-                at, {f"p{p}": (partial(point.latency, p), f"p{p} at {share} %")}
+                at, {f"p{p}": (partial(point.latency, p), f"p{p}, {share} %")}
             )
         service = (partial(point.service_time, 95), "p95, waiting left out")
         record.values(at, {"service.p95": service})
@@ -148,25 +145,29 @@ def ratio(top, bottom, p):
     return ratio_of_estimates(top.latency(p), bottom.latency(p))
 
 
+def add(key, ratio, label, above="longer"):
+    record.values("load", {key: (ratio, label)}, above=above, evidence=evidence)
+
+
+disturbed = [p.disturbed for curve in curves.values() for p in curve if p.disturbed]
+evidence = {"disturbed": disturbed[0]} if disturbed else {}  # decides no claim then
 low, _, middle, high, _ = several
 for p in (50, 95, 99):
-    growth = (partial(ratio, high, low, p), f"p{p} at 80 % against 20 %")
-    record.values("load.growth", {f"p{p}": growth}, above="longer")
-hints = {
-    "at_20.p50": (partial(ratio, single[0], low, 50), "LATENCY against THROUGHPUT"),
-    "at_60.p95": (
-        partial(ratio, single[2], middle, 95),
-        "LATENCY against THROUGHPUT",
-    ),
-}
-record.values("load.hints", hints, above="longer")
+    add(f"growth.p{p}", partial(ratio, high, low, p), f"p{p} at 80 % against 20 %")
+add(
+    "hints.at_20.p50",
+    partial(ratio, single[0], low, 50),
+    "LATENCY against THROUGHPUT",
+)
+add(
+    "hints.at_60.p95",
+    partial(ratio, single[2], middle, 95),
+    "LATENCY against THROUGHPUT",
+)
 with record.attempt("load.growth.tail"):
     tail = ratio_of_estimates(ratio(high, low, 95), ratio(high, low, 50))
-    record.values(
-        "load.growth", {"tail": (tail, "p95 against p50")}, above="larger"
-    )
+    add("growth.tail", tail, "growth of p95 against that of the median", "larger")
 with record.attempt("load.unreported.at_80"):
     silent = ratio_of_estimates(high.latency(95), high.service_time(95))
-    entry = {"at_80": (silent, "p95 since it was due against what requests report")}
-    record.values("load.unreported", entry, above="longer")
+    add("unreported.at_80", silent, "p95 since due against what requests report")
 record.publish()

@@ -286,7 +286,8 @@ class Recording:
             a, b = map(_name_of, pair)
             label = f"{before}{b} against {a}"
             with self.attempt(f"{prefix}.{key}") as identifier:
-                compare = result.compare_memory if quantity in FOOTPRINTS else result.compare
+                memory = getattr(result, "compare_memory", None) if quantity in FOOTPRINTS else None
+                compare = memory or result.compare
                 if above == "faster":
                     comparison = compare(a, b, quantity)
                     self.add_comparison(identifier, comparison, label=f"{label}, {quantity}")
