@@ -99,7 +99,7 @@ def test_a_budget_in_which_nothing_can_be_tried(optguide, ir):
         (["{ir}", "--shape", "x=1,-1"], "x=1,-1 is no static shape."),
         (["{ir}", "--shape", "y=1,16"], "The model has no input 'y'"),
         (["{open_ir}"], "Input 'x' has the dynamic shape"),
-        (["{ir}", "--budget", "0s"], "A budget of 0 s tries nothing."),
+        (["{ir}", "--budget", "0s"], "'0s' is no time at all."),
         (["{ir}", "--budget", "soon"], "'soon' is not a duration."),
         (["{ir}", "--records", "build"], "--records is about the guide's own measurements"),
         (["model.pt2"], "Claims cannot be tried on model.pt2."),

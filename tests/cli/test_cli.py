@@ -87,7 +87,7 @@ def test_completion_knows_commands_and_choices():
         (["measure", "m.xml", "--precision", "200%"], "'200%' is not a share between 0 and 1."),
         (["measure", "m.xml", "--hint", "fast"], "'fast' is not one of"),
         (["compare", "m.xml"], "A comparison needs two variants."),
-        (["machine", "--seconds", "0"], "A probe of no length shows nothing."),
+        (["machine", "--seconds", "0"], "'0' is no time at all."),
     ],
 )
 def test_a_wrong_call_is_one_sentence_and_status_two(optguide, arguments, complaint):

@@ -84,7 +84,7 @@ def test_a_limit_that_nothing_keeps_is_status_one(optguide, model):
         (("--slo", "p99=soon"), "'soon' is not a duration."),
         (("--slo", "p99=0ms"), "No latency is below zero."),
         (("--slo", "50ms"), "'50ms' is no latency limit."),
-        (("--seconds", "0s", "--rate", "1"), "Rates of no length show nothing."),
+        (("--seconds", "0s", "--rate", "1"), "'0s' is no time at all."),
     ],
 )
 def test_a_wrong_call(optguide, ir, arguments, complaint):

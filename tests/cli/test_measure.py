@@ -166,7 +166,7 @@ def test_a_corrupt_model(optguide, corrupt, name, complaint):
         (["--precision-hint", "f99"], "CPU does not take INFERENCE_PRECISION_HINT=f99"),
         (["--shape", "x=1,17"], "The model cannot take these shapes"),
         (["--shape", "z=1,16"], "The model has no input 'z'; its inputs are x"),
-        (["--budget", "0"], "A budget of 0 measures nothing"),
+        (["--budget", "0"], "'0' is no time at all."),
         (["--precision", "0%"], "A precision of 0 measures nothing"),
         (["--batch", "0"], "batch=0 is not possible"),
     ],

@@ -45,7 +45,7 @@ def test_help_says_all_that_is_needed(optguide):
         (["{model}", "--slo", "p42=5ms"], "is no latency limit"),
         (["{model}", "--max-drop", "200%"], "not a share between 0 and 1"),
         (["{model}", "--budget", "soon"], "is not a duration"),
-        (["{model}", "--budget", "0s"], "A budget of nothing"),
+        (["{model}", "--budget", "0s"], "'0s' is no time at all."),
         (["{model}", "--goal", "fast"], "'fast' is not one of"),
         (["{model}", "--shape", "x=-1,16"], "is no static shape"),
         (["{model}", "--device", "GPU"], "no device GPU"),

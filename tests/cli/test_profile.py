@@ -99,7 +99,7 @@ def test_another_runtime_has_no_layers_and_the_others_are_counted(optguide, ir, 
     ("arguments", "complaint"),
     [
         (("--top", "0"), "--top 0 lists no layer."),
-        (("--budget", "0s"), "A budget of 0 counts nothing."),
+        (("--budget", "0s"), "'0s' is no time at all."),
         (("--requests", "4"), "Layers are counted one inference after another, so requests would change"),
         (("@requests=4",), "Layers are counted one inference after another, so requests would change"),
         (("@NO_SUCH_PROPERTY=1", "--budget", "100ms"), "NO_SUCH_PROPERTY"),

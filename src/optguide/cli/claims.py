@@ -17,7 +17,7 @@ from optguide.bench.variant import Variant
 from optguide.claims import Chance, Verdict, evaluate, on_model
 from optguide.claims import load as load_claims
 from optguide.cli import output
-from optguide.cli.options import DURATION, common_options, device_option, inputs_option, shape_option
+from optguide.cli.options import common_options, device_option, inputs_option, shape_option, time_option
 from optguide.cli.session import busy_warnings, machine_held
 from optguide.cli.variants import Spec, build, common_settings
 from optguide.errors import ModelError, OptionError, RecordsError
@@ -56,10 +56,8 @@ Examples:
     metavar="ID",
     help="Try this claim on MODEL, and others named in the same way, instead of all.",
 )
-@click.option(
+@time_option(
     "--budget",
-    type=DURATION,
-    metavar="TIME",
     help="Time for trying claims on MODEL, loading included; what no longer fits is not tried. The default"
     " is 2m.",
 )
@@ -158,8 +156,6 @@ def _try_on_model(model: str, options: Mapping[str, Any], *, as_json: bool) -> N
     """
     budget = BUDGET if options["budget"] is None else options["budget"]
     variant, int8 = _checked(model, options)
-    if not budget > 0:
-        raise OptionError("A budget of 0 s tries nothing.", "Use a budget above zero.")
     with machine_held(f"optguide claims {variant.name}", options["wait"]):
         start = time.monotonic()
         verdicts = on_model.evaluate_model(

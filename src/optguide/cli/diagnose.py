@@ -18,7 +18,7 @@ from optguide import format as fmt
 from optguide.bench.variant import Variant
 from optguide.cli import output
 from optguide.cli.completion import complete_variant
-from optguide.cli.options import DURATION, common_options, settings_options
+from optguide.cli.options import common_options, settings_options, time_option
 from optguide.cli.session import busy_warnings, machine_held, read_variants
 from optguide.cli.variants import assign
 from optguide.diagnose import Diagnosis, Finding, Remark
@@ -47,12 +47,9 @@ one that hands arrays to infer(), which copies them.
 
 @click.command(epilog=EPILOG)
 @click.argument("model", shell_complete=complete_variant)
-@click.option(
+@time_option(
     "--budget",
-    type=DURATION,
     default="2m",
-    show_default=True,
-    metavar="TIME",
     help="Time for everything, loading included; what no longer fits is named.",
 )
 @click.option(
@@ -83,8 +80,6 @@ def diagnose(model: str, budget: float, goal: Any, data: str | None, **options: 
     Each cause is shown by its remedy, which takes turns with your deployment: what it gains, with an
     interval, what to do, and the page of the guide. What was looked at and is fine is listed too.
     """
-    if not budget > 0:
-        raise OptionError("A budget of 0 s diagnoses nothing.", "Use a budget above zero.")
     sizes = _sizes(options["shapes"])
     options["shapes"] = () if sizes else options["shapes"]
     if read_variants([model], options)[0].openvino:  # other runtimes are refused before they miss --feed

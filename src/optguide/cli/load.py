@@ -14,7 +14,7 @@ from optguide.bench.load import PERCENTILES, LatencyLimit, LoadPoint, highest_ra
 from optguide.bench.load_search import LoadSearch, length, search_load, seconds_needed
 from optguide.bench.variant import Variant
 from optguide.cli import output
-from optguide.cli.options import DURATION, LATENCY_LIMIT, common_options, models_argument, settings_options
+from optguide.cli.options import LATENCY_LIMIT, common_options, models_argument, settings_options, time_option
 from optguide.cli.session import busy_warnings, machine_held, read_variants, subject
 from optguide.errors import NotEnoughSamples, OptionError
 from optguide.machine import Machine
@@ -62,10 +62,8 @@ _STYLES = {"kept": "faster", "broke": "slower", "open": "inconclusive"}
     metavar="LIMIT",
     help="Latency limit, such as p99=50ms: says which is the highest rate that keeps it.",
 )
-@click.option(
+@time_option(
     "--seconds",
-    type=DURATION,
-    metavar="TIME",
     help="Length of each rate. Without it 5s, or as many as the percentile of --slo needs, up to 60s.",
 )
 @settings_options
@@ -85,8 +83,6 @@ def load(
     written as for `optguide compare`; all get the same arrivals.
     """
     offered = _rates(single, rates)
-    if seconds is not None and not seconds > 0:
-        raise OptionError("Rates of no length show nothing.", "Use --seconds above zero, such as 5s.")
     limit = LatencyLimit(*slo) if slo else None
     built = read_variants(variants, options)
     run = _measure(built, offered, seconds, limit, options["wait"])

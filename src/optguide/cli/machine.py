@@ -11,9 +11,9 @@ import click
 
 from optguide import format as fmt
 from optguide.cli import output
-from optguide.cli.options import DURATION, common_options
+from optguide.cli.options import common_options, time_option
 from optguide.cli.session import machine_held
-from optguide.errors import Busy, OptionError
+from optguide.errors import Busy
 from optguide.machine import Machine, NoiseProbe
 from optguide.machine import probe as probe_noise
 from optguide.runtimes.devices import property_text, readable_properties
@@ -21,9 +21,7 @@ from optguide.runtimes.devices import property_text, readable_properties
 
 @click.command()
 @click.option("--properties", is_flag=True, help="Every property that each device supports, with its value.")
-@click.option(
-    "--seconds", type=DURATION, default="2s", show_default=True, metavar="TIME", help="Length of the probe."
-)
+@time_option("--seconds", default="2s", help="Length of the probe.")
 @common_options
 def machine(properties: bool, seconds: float, wait: float, as_json: bool) -> None:
     """Show what this machine is, and how noisy it is now.
@@ -31,8 +29,6 @@ def machine(properties: bool, seconds: float, wait: float, as_json: bool) -> Non
     The probe repeats a small piece of work on one core and watches how its times scatter and who else uses
     the CPU. While another measurement is running there is no probe: it would disturb that one.
     """
-    if not seconds > 0:
-        raise OptionError("A probe of no length shows nothing.", "Use --seconds above zero, such as 2s.")
     noise, busy = _probe(seconds, wait)
     current = Machine.current()
     supported = _properties(current) if properties else None

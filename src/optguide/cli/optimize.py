@@ -14,12 +14,12 @@ from optguide.bench.load import LatencyLimit
 from optguide.cli import output
 from optguide.cli.errors import line, warn
 from optguide.cli.options import (
-    DURATION,
     LATENCY_LIMIT,
     SHARE,
     allow_pickle_option,
     common_options,
     shape_option,
+    time_option,
 )
 from optguide.cli.session import machine_held
 from optguide.cli.variants import canonical, common_settings, to_variant
@@ -102,12 +102,9 @@ Exit status:
     show_default=True,
     help="What the winner is best in.",
 )
-@click.option(
+@time_option(
     "--budget",
-    type=DURATION,
     default="10m",
-    show_default=True,
-    metavar="TIME",
     help="Time for everything: making, judging, measuring, claims; with --resume, of the whole run.",
 )
 @click.option("--device", default="CPU", show_default=True, metavar="NAME", help="OpenVINO device.")

@@ -62,9 +62,28 @@ def parse_limit(text: str) -> tuple[int, float]:
 PERCENTILES = {"p50": 50, "p95": 95, "p99": 99}
 """The percentiles of a latency that are measured."""
 
-DURATION = TextType("duration", parse_duration)
+
+def parse_length(text: str) -> float:
+    """Seconds, more than none.
+
+    :raises OptionError: a text that is no duration, or none at all.
+    """
+    seconds = parse_duration(text)
+    if not seconds > 0:
+        raise OptionError(f"{text!r} is no time at all.", "Give more, such as 10s.")
+    return seconds
+
+
 SHARE = TextType("share", parse_share)
 LATENCY_LIMIT = TextType("limit", parse_limit)
+
+
+def time_option(
+    name: str, parse: Callable[[str], float] = parse_length, **attributes: Any
+) -> Callable[[CommandFunction], CommandFunction]:
+    """An option whose value is a length of time."""
+    kind = TextType("duration", parse)
+    return click.option(name, type=kind, show_default=True, metavar="TIME", **attributes)
 
 
 def _remember_debug(ctx: click.Context, _param: click.Parameter, value: bool) -> None:
@@ -83,11 +102,10 @@ debug_option = click.option(
 
 json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON object instead of tables.")
 
-wait_option = click.option(
+wait_option = time_option(
     "--wait",
-    type=DURATION,
+    parse_duration,
     default="0s",
-    metavar="TIME",
     help="Wait this long for another measurement on this machine to end, such as 10m.",
 )
 
@@ -192,12 +210,9 @@ common_options = _together(wait_option, json_option, debug_option)
 """How to wait for the machine and how to print what was measured."""
 
 session_options = _together(
-    click.option(
+    time_option(
         "--budget",
-        type=DURATION,
         default="20s",
-        show_default=True,
-        metavar="TIME",
         help="Time for the session, loading included, shared by all variants.",
     ),
     click.option(

@@ -12,7 +12,7 @@ from optguide import format as fmt
 from optguide.bench.layers import LayerTimes, layers
 from optguide.bench.variant import Variant
 from optguide.cli import output
-from optguide.cli.options import DURATION, common_options, models_argument, settings_options
+from optguide.cli.options import common_options, models_argument, settings_options, time_option
 from optguide.cli.session import busy_warnings, machine_held, read_variants, subject
 from optguide.errors import OptionError
 from optguide.machine import Machine
@@ -38,12 +38,9 @@ Settings of a variant are those of `optguide compare`.
 @click.option(
     "--top", type=int, default=12, show_default=True, metavar="N", help="How many layers to list one by one."
 )
-@click.option(
+@time_option(
     "--budget",
-    type=DURATION,
     default="8s",
-    show_default=True,
-    metavar="TIME",
     help="Time for counted inferences, shared by all variants; compiling comes on top.",
 )
 @settings_options
@@ -56,8 +53,6 @@ def profile(variants: tuple[str, ...], top: int, budget: float, **options: Any) 
     """
     if top < 1:
         raise OptionError(f"--top {top} lists no layer.", "Use a number from 1.")
-    if not budget > 0:
-        raise OptionError("A budget of 0 counts nothing.", "Use a budget above zero.")
     built = read_variants(variants, options, single_calls="Layers are counted one inference after another")
     label = f"layers of {subject(built)}"
     with machine_held(f"optguide {label}", options["wait"]):
