@@ -113,16 +113,11 @@ def _show_recorded(folder: Path | None, *, as_json: bool) -> None:
         warnings.insert(
             0, f"These verdicts are about another machine than this one: {measured_on.summary()}."
         )
+    facts = {"machine": measured_on.to_dict(), "measured": newest.finished}
     output.deliver(
         "claims",
         as_json=as_json,
-        content=lambda: {
-            "machine": measured_on.to_dict(),
-            "measured": newest.finished,
-            "counts": _counts(verdicts),
-            "chance": _chance(verdicts),
-            "claims": [_without_results(verdict) for verdict in verdicts],
-        },
+        content=lambda: _content(facts, verdicts, without=["results"]),  # the records hold them
         tables=lambda: _print("Claims", verdicts, f"{measured_on.summary()}, {newest.finished}"),
         warnings=warnings,
     )
@@ -170,19 +165,17 @@ def _try_on_model(model: str, options: Mapping[str, Any], *, as_json: bool) -> N
     machine = Machine.current()
     inputs = f"{'real' if variant.inputs else 'random'} inputs"
     where = f"{machine.summary()}, in {fmt.duration(seconds)}, with {inputs}"
+    facts = {
+        "machine": machine.to_dict(),
+        "variant": variant.to_dict(evidence=True),
+        "int8": int8,
+        "budget": {"seconds": budget},
+        "seconds": seconds,
+    }
     output.deliver(
         "claims",
         as_json=as_json,
-        content=lambda: {
-            "machine": machine.to_dict(),
-            "variant": variant.to_dict(evidence=True),
-            "int8": int8,
-            "budget": {"seconds": budget},
-            "seconds": seconds,
-            "counts": _counts(verdicts),
-            "chance": _chance(verdicts),
-            "claims": [verdict.to_dict() for verdict in verdicts],
-        },
+        content=lambda: _content(facts, verdicts),
         tables=lambda: _print(f"The guide's claims on {variant.name}", verdicts, where, named=True),
         warnings=busy_warnings(_others_share(verdicts)),
     )
@@ -218,20 +211,18 @@ def _others_share(verdicts: Sequence[Verdict]) -> float:
     return max((result.evidence.get("others_share") or 0.0 for result in results), default=0.0)
 
 
-def _without_results(verdict: Verdict) -> dict[str, Any]:
-    """For ``--json``; the records hold the results."""
-    return {key: value for key, value in verdict.to_dict().items() if key != "results"}
-
-
-def _counts(verdicts: Sequence[Verdict]) -> dict[str, int]:
-    """Number of claims by outcome."""
-    return dict(Counter(verdict.outcome for verdict in verdicts))
-
-
-def _chance(verdicts: Sequence[Verdict]) -> dict[str, float]:
-    """For ``--json``: how many of the verdicts may be wrong by chance."""
+def _content(
+    facts: Mapping[str, Any], verdicts: Sequence[Verdict], without: Sequence[str] = ()
+) -> dict[str, Any]:
+    """The JSON form: facts about the measurement, and each verdict ``without`` some keys."""
     chance = Chance.of(verdicts)
-    return {**asdict(chance), "wrong_at_most": chance.wrong_at_most}
+    claims = [verdict.to_dict() for verdict in verdicts]
+    return {
+        **facts,
+        "counts": Counter(verdict.outcome for verdict in verdicts),
+        "chance": {**asdict(chance), "wrong_at_most": chance.wrong_at_most},
+        "claims": [{key: value for key, value in claim.items() if key not in without} for claim in claims],
+    }
 
 
 def _print(title: str, verdicts: Sequence[Verdict], where: str, *, named: bool = False) -> None:
