@@ -11,15 +11,6 @@ CLASSES = [
 ]
 
 
-def test_exported_names():
-    assert set(errors.__all__) == {item.__name__ for item in CLASSES} | {
-        "by_name",
-        "described",
-        "first_line",
-        "telling_lines",
-    }
-
-
 @pytest.mark.parametrize("kind", CLASSES)
 def test_every_error_is_the_users_mistake_or_a_failure(kind):
     expected = 2 if issubclass(kind, errors.UserError) else 1

@@ -54,8 +54,6 @@ def runner_for(spec: Mapping[str, Any]) -> Runner[Any]:
 
     :param spec: the result of :meth:`optguide.bench.variant.Variant.to_dict`, also read back from JSON.
     :raises OptionError: there is no such runtime.
-    :raises InputError: it cannot do without inputs, and there are none.
     """
     runtime, _ = named(spec["runtime"])
-    runtime.require_inputs(spec["inputs"])
     return runtime.from_dict(spec).runner(dict(spec))

@@ -57,6 +57,7 @@ class TensorFlowRunner(Runner[TensorFlow]):
                 ) from error
         self.stages["compile"] = 0.0  # the graph is optimized at the first call
         self._function = function
+        self.settings.require_inputs(self.spec["inputs"])
         signature = function.structured_input_signature[1]
         self.ports = tuple(
             Port(name, "str" if spec.dtype.name == "string" else spec.dtype.name, ())

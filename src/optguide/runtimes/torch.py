@@ -58,6 +58,7 @@ class TorchRunner(Runner[PyTorch]):
             torch.set_num_threads(self.settings.threads)
         with self.stage("read"):
             module = self._module()
+        self.settings.require_inputs(self.spec["inputs"])
         self.sets = inputs.from_files(self.spec["inputs"])
         self._names = self._argument_names(module)
         with self.stage("compile"):
