@@ -15,8 +15,7 @@ import numpy as np
 
 from optguide import OpenVINO, Recording, Variant, measure, plots
 from optguide.guide import profiles, workloads
-from optguide.guide.workloads import answers, retrieval
-from optguide.guide.workloads.digits import data
+from optguide.guide.workloads import answers, splits
 
 workloads.no_telemetry()
 
@@ -24,49 +23,23 @@ import nncf
 import openvino as ov
 
 # %%
-# Functions that judge
-# --------------------
+# A function that judges, and three sets of samples
+# -------------------------------------------------
 #
-# They get a compiled model and samples, and return the accuracy and what each
-# sample contributes. NNCF calls them with all samples, with some of them, and with
-# one.
+# The function gets a compiled model and samples, and returns the accuracy and what
+# each sample contributes. NNCF calls it with all samples, with some of them, and
+# with one.
 
 
 def read_digits(model: ov.CompiledModel, pairs) -> tuple[float, list[float]]:
-    right = [
-        float(model(image[None])[0].argmax() == label) for image, label in pairs
-    ]
+    right = [float(model(x[None])[0].argmax() == digit) for x, digit in pairs]
     return float(np.mean(right)), right
 
 
-def find_texts(model: ov.CompiledModel, pairs) -> tuple[float, list[float]]:
-    first, text = (
-        retrieval.embed(model, side) for side in zip(*pairs, strict=True)
-    )
-    hits = retrieval.hits(first, text).astype(float)
-    return float(hits.mean()), hits.tolist()
-
-
 # %%
-# Three sets of samples
-# ---------------------
-#
 # Calibration needs no labels and may use what the network was trained with.
 # Validation may not: a network has its training images right, quantized or not. And
 # samples by which layers were chosen are no test of the choice.
-
-
-def samples(task: str, fold: int) -> tuple[list, list, list]:
-    """For calibration, validation and test."""
-    if task == "digits":
-        digits = data(fold)
-        held_out = list(zip(digits.test_images, digits.test_labels, strict=True))
-        calibration = [image[None] for image in digits.train_images[:300]]
-        return calibration, held_out[::2], held_out[1::2]
-    pairs = retrieval.pairs(400)
-    test = [pair for index, pair in enumerate(pairs) if index % 4]
-    return retrieval.tokens(retrieval.calibration(300)), pairs[::4], test
-
 
 # %%
 # Quantize, judge, save
@@ -79,13 +52,17 @@ def samples(task: str, fold: int) -> tuple[list, list, list]:
 # that validate.
 
 
-def quantize(folder: Path, fold: int, task: str, source: str) -> None:
-    calibration, validation, test = samples(task, fold)
-    judge = read_digits if task == "digits" else find_texts
+def quantize(folder: Path, fold: int, task: str) -> None:
+    judge, source = read_digits, workloads.digits(fold)
+    if task == "sentences":
+        judge, source = splits.find_texts, workloads.sentences_dynamic()
+    calibration, validation, test = (
+        splits.digits(fold) if task == "digits" else splits.texts()
+    )
     every = nncf.AdvancedAccuracyRestorerParameters(
         ranking_subset_size=len(validation)
     )
-    original = ov.Core().read_model(source)
+    original = ov.Core().read_model(source.ir)
     plain = nncf.quantize(original, nncf.Dataset(calibration), subset_size=300)
     controlled = nncf.quantize_with_accuracy_control(
         original,
@@ -105,19 +82,14 @@ def quantize(folder: Path, fold: int, task: str, source: str) -> None:
         np.savez(folder / f"{name}.npz", validation=right[0], test=right[1])
 
 
-full = profiles.full()
-tasks = {"digits": [workloads.digits(fold).ir for fold in range(5 if full else 1)]}
-if full:
-    tasks["sentences"] = [workloads.sentences_dynamic().ir]
+folds = 5 if profiles.full() else 1
 folders = {
-    task: [
-        workloads.cached_artifact(
-            quantize, fold=fold, task=task, source=str(source)
-        )
-        for fold, source in enumerate(sources)
-    ]
-    for task, sources in tasks.items()
+    "digits": workloads.cross_validated(quantize, folds=folds, task="digits")
 }
+if profiles.full():
+    folders["sentences"] = workloads.cross_validated(
+        quantize, folds=1, task="sentences"
+    )
 record = Recording("optimize/accuracy_control", declares=("control.*",))
 
 # %%
@@ -125,34 +97,31 @@ record = Recording("optimize/accuracy_control", declares=("control.*",))
 # ---------------------------------------------
 #
 # On the validation set NNCF has searched until the drop was small enough. On the
-# test set it is an estimate of what further samples will show.
+# test set it is an estimate of what further samples will show. The network that
+# lost the most quantizers is timed.
 
 NAMES = {"fp32": "FP32", "plain": "INT8, plain", "controlled": "INT8, controlled"}
 tokens = ("input_ids", "attention_mask", "token_type_ids")
-points = []
+
+
+def quantizers(path: Path) -> int:
+    operations = ov.Core().read_model(path).get_ops()
+    return sum(op.get_type_name() == "FakeQuantize" for op in operations)
+
+
 for task, made in folders.items():
-    count = {}
-    for part in ("plain", "controlled"):
-        models = [ov.Core().read_model(folder / f"{part}.xml") for folder in made]
-        kinds = [op.get_type_name() for model in models for op in model.get_ops()]
-        count[part] = kinds.count("FakeQuantize")
-    removed = count["plain"] - count["controlled"]
+    before = [quantizers(folder / "plain.xml") for folder in made]
+    after = [quantizers(folder / "controlled.xml") for folder in made]
+    removed = np.subtract(before, after)
+    timed = made[removed.argmax()]
 
     shapes = dict.fromkeys(tokens, (1, 128)) if task == "sentences" else {}
-    result = measure(
-        [
-            Variant(
-                name,
-                made[0] / f"{part}.xml",
-                OpenVINO(
-                    shapes=shapes, precision="f32" if part == "fp32" else None
-                ),
-            )
-            for part, name in NAMES.items()
-        ],
-        profiles.budget(0.5),
-        label=f"accuracy control, {task}",
-    )
+    f32, default = OpenVINO(shapes=shapes, precision="f32"), OpenVINO(shapes=shapes)
+    variants = [
+        Variant(name, timed / f"{part}.xml", f32 if part == "fp32" else default)
+        for part, name in NAMES.items()
+    ]
+    result = measure(variants, profiles.budget(0.5), label=f"control, {task}")
 
     prefix, right = f"control.{task}", answers.stored(task, NAMES, made, "test")
     validated = answers.stored(task, NAMES, made, "validation")
@@ -161,18 +130,18 @@ for task, made in folders.items():
         drop = validated["fp32"].exact_loss(validated[part])
         label = f"{NAMES[part]}: drop on the validation set"
         record.values(f"{prefix}.{part}", {"validation": (drop, "points", label)})
-    quantizers = (count["plain"], f"{task}: quantizers in the plain models")
-    reverted = (removed, f"{task}: quantizers removed")
-    record.values(prefix, {"quantizers": quantizers, "reverted": reverted})
+    plain = (sum(before), f"{task}: quantizers in the plain models")
+    reverted = (int(removed.sum()), f"{task}: quantizers removed")
+    record.values(prefix, {"quantizers": plain, "reverted": reverted})
     record.session(prefix, result, NAMES, title=task)
     record.ratios(prefix, result, {"cost": (NAMES["plain"], NAMES["controlled"])})
-    points = [
-        (one.name, result.latency(one.name), one.accuracy) for one in right.values()
-    ]
+    trade = {
+        one.name: (result.latency(one.name), one.accuracy) for one in right.values()
+    }
 
 record.figure(
     "trade",
-    lambda: plots.pareto(points),
+    lambda: plots.pareto([(name, *point) for name, point in trade.items()]),
     alt="Accuracy against latency of FP32, plain and controlled INT8.",
     caption=f"Accuracy on the test set, {task}; up and left is better.",
 )

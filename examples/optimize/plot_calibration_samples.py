@@ -73,7 +73,7 @@ def quantize_encoder(folder: Path, count: int) -> None:
 # All quantized models run in the device's default precision, the originals in f32.
 
 
-def digits_int8(count: int, kind: str = "right") -> answers.Answers:
+def digits_int8(count: int, kind: str = "right") -> answers.RightAnswers:
     folders = workloads.cross_validated(
         quantize_digits, folds=FOLDS, count=count, kind=kind
     )
@@ -81,7 +81,7 @@ def digits_int8(count: int, kind: str = "right") -> answers.Answers:
     return answers.digits(f"{count} samples, {kind}", models, {})
 
 
-def encoder_int8(count: int) -> answers.Answers:
+def encoder_int8(count: int) -> answers.RightAnswers:
     model = workloads.cached_artifact(quantize_encoder, count=count) / "model.xml"
     return answers.texts(f"{count} texts", model, some, {})
 

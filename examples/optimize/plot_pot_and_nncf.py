@@ -89,10 +89,7 @@ except EnvironmentMissing as error:
 record = Recording("optimize/pot_and_nncf", declares=("pot.[!a]*",))
 
 # %%
-# Accuracy
-# --------
-#
-# Drops are paired by image.
+# Accuracy, with drops paired by image:
 
 NAMES = {"fp32": "FP32", "pot": "POT", "nncf": "NNCF"}
 models = {"fp32": [workloads.digits(fold).onnx for fold in range(folds)]}
@@ -114,16 +111,11 @@ for tool in folders:
     fakes = [op for op in operations if op.get_type_name() == "FakeQuantize"]
     behind = Counter(op.input_value(0).get_node().get_type_name() for op in fakes)
     quantizers[tool] = len(fakes) - behind["Constant"] - behind["Reshape"]
-    print(
-        f"{NAMES[tool]}: {quantizers[tool]} of activations; behind:", dict(behind)
-    )
+    print(NAMES[tool], quantizers[tool], "of activations; behind", dict(behind))
 
 # %%
-# Time and speed
-# --------------
-#
-# Quantizing is timed by each tool in a process of its own, after one run that does
-# not count.
+# Time, after one run that does not count, each tool in a process of its own; then
+# speed:
 
 scratch = build_dir() / "caches" / "pot_and_nncf"
 scratch.mkdir(parents=True, exist_ok=True)
@@ -149,10 +141,8 @@ for tool, count in quantizers.items():
     took = (times[tool], f"{NAMES[tool]}: time to quantize with 300 images")
     record.values("pot", {f"{tool}.seconds": took})
 if missing:
-    for pattern in ("pot.plain.pot.*", "pot.pot.*", "pot.plain.loses"):
+    for pattern in ("pot.plain.*", "pot.pot.*", "pot.quicker", "pot.speed"):
         record.unavailable(pattern, missing)
-    record.unavailable("pot.quicker", missing)
-    record.unavailable("pot.speed", missing)
 else:
     loses = (right["pot"].loss(right["nncf"]), "drop from POT to NNCF")
     record.values("pot.plain", {"loses": loses})

@@ -84,8 +84,7 @@ def quantize_and_train(folder: Path, fold: int) -> None:
 
 
 # %%
-# More training may help without quantizers too. So the original is trained on as
-# well, in the same way.
+# More training may help without quantizers too, so the original gets it as well.
 
 
 def train_only(folder: Path, fold: int) -> None:
@@ -105,16 +104,15 @@ record = Recording("optimize/quantization_aware_training", declares=("qat.*",))
 
 originals = [workloads.digits(fold).ir for fold in range(folds)]
 fp32 = answers.digits("FP32", originals)
-ptq = answers.digits(
-    "INT8 after training", [folder / "ptq.xml" for folder in trained]
+after, during = (
+    [folder / f"{name}.xml" for folder in trained] for name in ("ptq", "qat")
 )
-qat = answers.digits("INT8 in training", [folder / "qat.xml" for folder in trained])
+ptq = answers.digits("INT8 after training", after)
+qat = answers.digits("INT8 in training", during)
 final = [np.load(folder / "epochs.npy")[-1] for folder in longer]
-control = answers.Answers("FP32, trained longer", np.concatenate(final))
+control = answers.RightAnswers("FP32, trained longer", np.concatenate(final))
 
-epochs = np.concatenate(
-    [np.load(folder / "epochs.npy") for folder in trained], axis=1
-)
+epochs = np.hstack([np.load(folder / "epochs.npy") for folder in trained])
 curve = [(epoch, accuracy(right)) for epoch, right in enumerate(epochs)]
 record.figure(
     "epochs",
@@ -125,8 +123,7 @@ record.figure(
         references={"FP32": fp32.accuracy},
     ),
     alt="Accuracy before training and after each epoch, and that of FP32.",
-    caption="Accuracy of the quantized network on the held-out images; epoch 0 is "
-    "post-training quantization.",
+    caption="Accuracy on held-out images; epoch 0 is quantized, not yet trained.",
 )
 
 # %%
@@ -137,23 +134,19 @@ record.figure(
 # fast.
 
 variants = {
-    "fp32": Variant("FP32", model=originals[0], runtime=OpenVINO(precision="f32")),
-    "ptq": Variant("INT8 after training", model=trained[0] / "ptq.xml"),
-    "int8": Variant("INT8 in training", model=trained[0] / "qat.xml"),
+    "fp32": Variant("FP32", originals[0], OpenVINO(precision="f32")),
+    "ptq": Variant("INT8 after training", after[0]),
+    "int8": Variant("INT8 in training", during[0]),
 }
-result = measure(
-    list(variants.values()), profiles.budget(0.5), label="digits, PTQ and QAT"
-)
+result = measure(variants.values(), profiles.budget(0.5), label="PTQ and QAT")
 
 # %%
-# What is recorded
-# ----------------
+# What is recorded:
 
 models = {"fp32": fp32, "ptq": ptq, "int8": qat, "control": control}
 answers.add_answers(record, "qat", models)
-record.values(
-    "qat", {"won_back": (qat.loss(ptq), "INT8: accuracy that training regained")}
-)
+won_back = (qat.loss(ptq), "INT8: accuracy that training regained")
+record.values("qat", {"won_back": won_back})
 record.session("qat", result, variants)
 record.ratios("qat", result, {"speed": (variants["ptq"], variants["int8"])})
 record.publish()

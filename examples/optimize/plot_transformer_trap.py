@@ -75,11 +75,9 @@ def quantize(folder: Path, model_type=None, smoothing=0.95, **ignored) -> None:
 
 
 # %%
-# Leave something out
-# -------------------
-#
-# What repairs the model when it is excluded was broken by 8 bits. ``small`` has the
-# operations of this model that the type leaves out, as NNCF's source lists them.
+# Leave something out: what repairs the model when it is excluded was broken by 8
+# bits. ``small`` has the operations of this model that the type leaves out, as
+# NNCF's source lists them.
 
 typed = {"model_type": nncf.ModelType.TRANSFORMER}
 small = ["Add", "Divide", "Maximum", "Multiply", "MVN", "ReduceL2", "ReduceSum"]

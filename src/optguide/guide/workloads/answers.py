@@ -31,7 +31,7 @@ F32 = {"INFERENCE_PRECISION_HINT": "f32"}
 
 
 @dataclass(frozen=True)
-class Answers:
+class RightAnswers:
     """What a model answered to the questions of a task.
 
     :param name: what readers call the model.
@@ -60,15 +60,15 @@ class Answers:
         """Share of right answers."""
         return accuracy.accuracy(self.right)
 
-    def loss(self, other: Answers) -> Estimate:
+    def loss(self, other: RightAnswers) -> Estimate:
         """Percentage points that ``other`` loses against this model, paired by question."""
         return accuracy.compare_accuracy(self.name, self.right, other.name, other.right).drop
 
-    def exact_loss(self, other: Answers) -> float:
+    def exact_loss(self, other: RightAnswers) -> float:
         """The same of these questions alone: a plain fact without an interval."""
         return round(100 * float(self.right.mean() - other.right.mean()), 6)
 
-    def cosines(self, other: Answers) -> npt.NDArray[np.float32]:
+    def cosines(self, other: RightAnswers) -> npt.NDArray[np.float32]:
         """Cosine of each text's embedding and that of ``other``; 1 where they point the same way.
 
         :raises TypeError: one of them has no embeddings.
@@ -80,7 +80,7 @@ class Answers:
         cosines: npt.NDArray[np.float32] = (self.embeddings * other.embeddings).sum(axis=1) / norms
         return cosines
 
-    def similarity(self, other: Answers) -> Estimate:
+    def similarity(self, other: RightAnswers) -> Estimate:
         """Mean of :meth:`cosines`."""
         return accuracy.mean_of_samples(self.cosines(other), "")
 
@@ -90,7 +90,7 @@ def digits(
     models: Sequence[Path],
     properties: Mapping[str, str] = F32,
     images: slice = slice(None),
-) -> Answers:
+) -> RightAnswers:
     """Answers to the held-out images of each fold: the first model answers for fold 0, and so on.
 
     :param images: those of each fold that count, where others have been used to make the model.
@@ -102,24 +102,26 @@ def digits(
         correct(core.compile_model(model, "CPU", properties), fold)[images]
         for fold, model in enumerate(models)
     ]
-    return Answers(name, np.concatenate(right), _evidence("digits", models[0], properties))
+    return RightAnswers(name, np.concatenate(right), _evidence("digits", models[0], properties))
 
 
-def of_trainings(models: Sequence[Answers]) -> Answers:
+def of_trainings(models: Sequence[RightAnswers]) -> RightAnswers:
     """The answers of one model that was trained several times, from another seed each."""
     return replace(models[0], right=np.stack([model.right for model in models]))
 
 
-def texts(name: str, model: Path, count: int | None = None, properties: Mapping[str, str] = F32) -> Answers:
+def texts(
+    name: str, model: Path, count: int | None = None, properties: Mapping[str, str] = F32
+) -> RightAnswers:
     """Which first sentences an encoder takes to the text that they belong to.
 
     :param count: so many of the texts, which is an easier task than all of them.
     """
     answer = evaluation.evaluate(model, count, **properties)
-    return Answers(name, answer.hits, _evidence("sentences", model, properties), answer.bodies)
+    return RightAnswers(name, answer.hits, _evidence("sentences", model, properties), answer.bodies)
 
 
-def stored(task: str, names: Mapping[str, str], folders: Sequence[Path], key: str) -> dict[str, Answers]:
+def stored(task: str, names: Mapping[str, str], folders: Sequence[Path], key: str) -> dict[str, RightAnswers]:
     """Answers that an example has saved beside its models, of all folders together.
 
     :param names: models by their file: the answers of ``plain.xml`` are in ``plain.npz``.
@@ -129,7 +131,7 @@ def stored(task: str, names: Mapping[str, str], folders: Sequence[Path], key: st
     for part, name in names.items():
         right = [np.load(folder / f"{part}.npz")[key].astype(bool) for folder in folders]
         evidence = EvaluatedModel(task, folders[0] / f"{part}.xml")
-        models[part] = Answers(name, np.concatenate(right), evidence)
+        models[part] = RightAnswers(name, np.concatenate(right), evidence)
     return models
 
 
@@ -140,7 +142,7 @@ def _evidence(task: str, model: Path, properties: Mapping[str, str]) -> Evaluate
 def add_answers(
     record: Recording,
     prefix: str,
-    models: Mapping[str, Answers],
+    models: Mapping[str, RightAnswers],
     *,
     title: str = "",
     also: Collection[Literal["size", "similarity"]] = (),
@@ -181,7 +183,7 @@ def add_answers(
             record.add(f"{prefix}.{part}.similarity", original.similarity(model), label=label)
 
 
-def accuracy_figure(record: Recording, models: Mapping[str, Answers], caption: str) -> Drawing:
+def accuracy_figure(record: Recording, models: Mapping[str, RightAnswers], caption: str) -> Drawing:
     """Record the figure ``accuracy``: a bar for each model, with a line where the first one is."""
     rows = [(model.name, model.accuracy) for model in models.values()]
     original = rows[0][0]
