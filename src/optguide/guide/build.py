@@ -269,7 +269,8 @@ def _pages(*options: str) -> None:
 
     :raises Failure: they cannot be built, or not without a warning.
     """
-    status = _sphinx("--nitpicky", "--fail-on-warning", "--keep-going", *options, OPTGUIDE_PAGES_ONLY="1")
+    strict = ("--nitpicky", "--fail-on-warning", "--keep-going", "--jobs", "auto")
+    status = _sphinx(*strict, *options, OPTGUIDE_PAGES_ONLY="1")
     if status:
         raise Failure(f"The pages could not be built: Sphinx ended with status {status}.")
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import functools
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -107,7 +108,11 @@ def _claims(env: BuildEnvironment) -> tuple[Claim, ...]:
     folder = Path(env.config.optguide_claims)
     for file in folder.glob("*.toml"):
         env.note_dependency(str(file))
-    return claims.load(folder)
+    return _load(folder)
+
+
+_load = functools.lru_cache(maxsize=1)(claims.load)
+"""Files of claims do not change while Sphinx reads pages."""
 
 
 def _claim(env: BuildEnvironment, identifier: str) -> Claim:

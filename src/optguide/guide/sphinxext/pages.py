@@ -25,6 +25,7 @@ from optguide.paths import records_dir, repository
 
 if TYPE_CHECKING:
     from collections.abc import Set
+    from pathlib import Path
 
     from docutils.nodes import Node
     from sphinx.application import Sphinx
@@ -86,19 +87,15 @@ class Entry:
 def load() -> Records:
     """All records, those of other builds and machines included: pages say so themselves.
 
-    They are read again only when a file has changed.
+    They are read once before and once after the examples have run: no page is read meanwhile.
 
     :raises RecordsError: a file that is corrupt or of another schema.
     """
-    folder = records_dir()
-    state = tuple(
-        (str(path), path.stat().st_mtime_ns, path.stat().st_size) for path in sorted(folder.glob("*/*.json"))
-    )
-    return _load(str(folder), state)
+    return _load(records_dir())
 
 
-@functools.lru_cache(maxsize=1)
-def _load(_folder: str, _state: tuple[tuple[str, int, int], ...]) -> Records:
+@functools.cache
+def _load(_folder: Path) -> Records:
     return records.load(allow_mixed=True)
 
 
@@ -138,6 +135,7 @@ def absent(env: BuildEnvironment, example: str) -> tuple[str, str] | None:
     return "being measured", f"{example} has not been measured in this build yet"
 
 
+@functools.cache
 def _examples() -> dict[str, Example]:
     root = repository()
     return examples(root / "examples") if root else {}
@@ -199,6 +197,7 @@ def _metadata(env: BuildEnvironment) -> dict[str, Any]:
 def _outdated(
     app: Sphinx, env: BuildEnvironment, added: Set[str], changed: Set[str], removed: Set[str]
 ) -> list[str]:
+    _load.cache_clear()
     # A record that appears is no changed dependency of any page.
     existing = set(load().by_example)
     return [
