@@ -43,7 +43,7 @@ print(data(0).test_images.shape, data(0).test_labels[:10])
 # Half of the samples calibrate and the other half judges, never both. A loss counts
 # as kept within ``--max-drop`` if its whole interval is.
 
-budget = "80s" if profiles.full() else "50s"
+budget = "80s" if profiles.full() else "25s"
 options = f"--metric top-1 --max-drop 1% --budget {budget} --no-claims".split()
 command = [
     "optimize",

@@ -59,12 +59,12 @@ def of_minutes(minutes: float) -> Profile:
     seconds = 60 * minutes / SESSIONS
     if minutes < THOROUGH:
         budget = Budget(seconds, precision=0.05, block=0.1, patience=PATIENCE)
-        return Profile("quick", budget, repeats=6, load_seconds=1.0)
+        return Profile("quick", budget, repeats=6, load_seconds=0.7)
     budget = Budget(seconds, precision=0.01, block=0.2, patience=PATIENCE, processes=MINIMUM_PROCESSES)
     return Profile("full", budget, repeats=9, load_seconds=3.5)
 
 
-PROFILES = {"quick": of_minutes(2.25), "full": of_minutes(12)}
+PROFILES = {"quick": of_minutes(1), "full": of_minutes(12)}
 
 
 def name_of_minutes(minutes: float) -> str:
