@@ -35,8 +35,6 @@ from optguide.storage import storage_errors
 
 __all__ = ["prepare"]
 
-_DIGITS = {f"digits-{fold}": partial(workloads.digits, fold) for fold in range(FOLDS)}
-
 _EXTENSION = "torch-extension"
 
 
@@ -52,7 +50,7 @@ MODELS: Mapping[str, tuple[Callable[[], object], tuple[str, ...]]] = {
     _EXTENSION: (_build_extension, ()),
     "resnet50": (workloads.resnet50, ()),
     "sentences": (workloads.sentences, ()),
-    **{name: (make, ()) for name, make in _DIGITS.items()},
+    "digits": (lambda: [workloads.digits(fold) for fold in range(FOLDS)], ()),
     "tiny": (workloads.tiny, ()),
     "texts": (lambda: retrieval.pairs(2), ()),
     "resnet50_int8": (workloads.resnet50_int8, ("resnet50",)),
@@ -66,7 +64,6 @@ _MENTIONED = {
     "sentences_dynamic": ("sentences",),
     "retrieval": ("texts",),
     "evaluation": ("texts",),
-    "digits": tuple(_DIGITS),
     "TASKS": tuple(f"packaged-{name}" for name in TASKS),
 }
 """Names in scripts that stand for models of other names."""
