@@ -256,26 +256,26 @@ class SessionResult:
 
         :raises OptionError: they are of different inputs, or only some of their names agree.
         """
-        one, other = self._of(a), self._of(b)
-        names = [set(series.inputs.shapes) for series in (one, other)]
-        if one.inputs.random and other.inputs.random and names[0] != names[1] and min(map(len, names)) > 1:
+        left, right = self._of(a), self._of(b)
+        names = [set(series.inputs.shapes) for series in (left, right)]
+        if left.inputs.random and right.inputs.random and names[0] != names[1] and min(map(len, names)) > 1:
             raise OptionError(
                 f"The inputs of {a!r} and {b!r} have different names, so they got different random values.",
                 "Give both the same with --inputs.",
             )
-        if len(one.outputs) != len(other.outputs):
+        if len(left.outputs) != len(right.outputs):
             raise OptionError(
                 f"{a!r} and {b!r} have outputs of different shapes.", "Compare models with the same outputs."
             )
         try:
-            places = pairing(one.first_call.names, other.first_call.names)
+            places = pairing(left.first_call.names, right.first_call.names)
         except InputError as error:
             raise OptionError(
                 f"The outputs of {a!r} and {b!r} differ: {error.message}", error.remedy
             ) from None
-        second = list(other.outputs)
+        second = list(right.outputs)
         paired = second if places is None else [second[place] for place in places]
-        return list(one.outputs), paired, places is None and len(second) > 1
+        return list(left.outputs), paired, places is None and len(second) > 1
 
     def _for_other_processes(self, name: str, estimate: Estimate) -> Estimate:
         """The estimate of a single variant, with an interval that holds for other processes of it too."""

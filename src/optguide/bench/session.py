@@ -214,12 +214,11 @@ class ClosedLoop:
         self.widest = self._widest()
 
     def _load(self, process: str, worker: WorkerProcess) -> None:
-        variants, series = self.rotation.processes[process], []
+        variants, series, earlier = self.rotation.processes[process], [], self.loaded.get(process)
         alone = len(self.rotation.processes) == len(variants) == 1
         for slot, variant in enumerate(variants):
             reply = worker.load(slot)
-            known = process in self.loaded
-            first_call = self.loaded[process][slot].first_call if known else worker.first_call(slot)
+            first_call = earlier[slot].first_call if earlier else worker.first_call(slot)
             worker.warm_up(slot)
             series.append(Series.from_reply(variant, reply, first_call, alone=alone))
         self.loaded.setdefault(process, series)
@@ -239,8 +238,8 @@ class ClosedLoop:
                 if self._failure(member) is None:
                     self._turn(member)
         seconds = self.spent.measuring - before
-        taken = (meter.share, meter.throttled, meter.stalled)
-        self.conditions.append(RoundConditions(self.spent.generations, seconds, *taken))
+        readings = (meter.share, meter.throttled, meter.stalled)
+        self.conditions.append(RoundConditions(self.spent.generations, seconds, *readings))
         self.spent.add_round()
 
     def _turn(self, member: Member) -> None:
