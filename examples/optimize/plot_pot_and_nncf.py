@@ -98,12 +98,10 @@ for tool, made in folders.items():
 right = {tool: answers.digits(NAMES[tool], paths) for tool, paths in models.items()}
 
 # %%
-# Where the quantizers are
-# ------------------------
-#
-# NNCF stores most weights as integers, POT all of them behind quantizers, so only
-# quantizers of activations compare. ``x * HardSigmoid(x)`` is one operation to
-# NNCF. POT knows hard-swish in another spelling only, and quantizes both factors.
+# Where are the quantizers? NNCF stores most weights as integers, POT all of them
+# behind quantizers, so only quantizers of activations compare. ``x*HardSigmoid(x)``
+# is one operation to NNCF. POT knows hard-swish in another
+# spelling only, and quantizes both factors.
 
 quantizers = {}
 for tool in folders:

@@ -113,11 +113,10 @@ final = [np.load(folder / "epochs.npy")[-1] for folder in longer]
 control = answers.RightAnswers("FP32, trained longer", np.concatenate(final))
 
 epochs = np.hstack([np.load(folder / "epochs.npy") for folder in trained])
-curve = [(epoch, accuracy(right)) for epoch, right in enumerate(epochs)]
 record.figure(
     "epochs",
     lambda: plots.sweep(
-        {"INT8 in training": curve},
+        {"INT8 in training": list(enumerate(map(accuracy, epochs)))},
         x_label="Epoch (count)",
         quantity="Accuracy",
         references={"FP32": fp32.accuracy},
@@ -127,11 +126,8 @@ record.figure(
 )
 
 # %%
-# Speed
-# -----
-#
-# Training changes numbers and no layers, so both INT8 models should be equally
-# fast.
+# Speed: training changes numbers and no layers, so both INT8 models should be
+# equally fast.
 
 variants = {
     "fp32": Variant("FP32", originals[0], OpenVINO(precision="f32")),
@@ -143,8 +139,8 @@ result = measure(variants.values(), profiles.budget(0.5), label="PTQ and QAT")
 # %%
 # What is recorded:
 
-models = {"fp32": fp32, "ptq": ptq, "int8": qat, "control": control}
-answers.add_answers(record, "qat", models)
+right = {"fp32": fp32, "ptq": ptq, "int8": qat, "control": control}
+answers.add_answers(record, "qat", right)
 won_back = (qat.loss(ptq), "INT8: accuracy that training regained")
 record.values("qat", {"won_back": won_back})
 record.session("qat", result, variants)

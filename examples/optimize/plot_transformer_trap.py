@@ -48,7 +48,6 @@ for tokens in retrieval.tokens(retrieval.calibration(40)):
     )
 peaks = np.array(rows)  # texts x normalisations
 widest = norms[peaks.mean(axis=0).argmax()].get_friendly_name()
-print("The widest:", widest)
 
 # %%
 # One argument
