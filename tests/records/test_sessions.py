@@ -5,7 +5,14 @@ import pytest
 
 from optguide import records
 from optguide.bench.variant import Variant
-from optguide.errors import ClaimError, DeviceError, NotEnoughSamples, OptionError, WorkerDied
+from optguide.errors import (
+    ClaimError,
+    DeviceError,
+    EnvironmentMissing,
+    NotEnoughSamples,
+    OptionError,
+    WorkerDied,
+)
 from optguide.records import Recording
 from optguide.stats.comparison import Comparison
 from optguide.stats.estimate import Estimate
@@ -174,3 +181,42 @@ def test_a_session_that_the_profile_leaves_out_is_unavailable(recording, tmp_pat
     for identifier in ("x.fast.latency.p50", "x.broken.throughput", "x.gain"):
         with pytest.raises(ClaimError, match="the quick profile leaves it out"):
             found.get(identifier)
+
+
+def test_starts_record_stages_and_memory_and_what_the_machine_lacks(recording, tmp_path):
+    def estimate(name, stage="total"):
+        if name == "Broken":
+            raise DeviceError("There is no device GPU here.", "Choose another.")
+        return Estimate(3.0, 2.9, 3.1, "ms", 6)
+
+    starts = SimpleNamespace(estimate=estimate, memory=lambda name, kind: Estimate(9.0, 8.0, 9.5, "MB", 6))
+    parts = {"plain": Variant("Plain", model="a.xml"), "gpu": Variant("Broken", model="a.xml")}
+    recording.starts("x", starts, parts, ("load", "peak"))
+    found = published(recording, tmp_path)
+    assert {key: result.unit for key, result in found.results.items()} == {
+        "x.plain.load": "ms",
+        "x.plain.peak": "MB",
+        "x.gpu.peak": "MB",
+    }
+    assert found.get("x.plain.load").evidence["variant"]["model"] == "a.xml"
+    assert found.unavailable == {"x.gpu.load": "There is no device GPU here."}
+
+
+def test_an_attempt_records_what_is_missing_and_raises_what_is_wrong(recording, tmp_path):
+    with recording.attempt("x.tensorflow.*"):
+        raise EnvironmentMissing("The environment tensorflow is not installed.", "Install it.")
+    with pytest.raises(WorkerDied), recording.attempt("x.other"):
+        raise WorkerDied("The worker was killed.", "Try again.")
+    with pytest.raises(ClaimError, match="tensorflow is not installed"):
+        published(recording, tmp_path).get("x.tensorflow.latency")
+
+
+@pytest.mark.parametrize(
+    ("quantity", "above", "value"),
+    [("latency", "longer", 1 / 3), ("latency", "shorter", 3.0), ("throughput", "more", 1 / 3)],
+)
+def test_the_word_of_a_ratio_decides_what_is_divided(recording, tmp_path, quantity, above, value):
+    session = Session()
+    session.series |= dict.fromkeys("ab", session.series["Fast one"])
+    recording.ratios("x", session, {"ratio": ("a", "b")}, quantity, above=above)
+    assert published(recording, tmp_path).get("x.ratio").value == pytest.approx(value)
