@@ -36,7 +36,18 @@ def symptoms(outcome):
 
 @pytest.mark.parametrize("seed", range(3))
 def test_a_deployment_without_a_fault_has_no_finding(seed):
-    outcome, _ = diagnosis(lambda runtime: 5 * MILLISECOND, in_floats, seed=seed)
+    """Although four remedies are tried: a precision, a way of handing inputs over, two settings."""
+    outcome, _ = diagnosis(
+        lambda runtime: 5 * MILLISECOND,
+        in_floats,
+        seconds=120.0,
+        facts={"default_precision": "bf16", "input_bytes": 20_000_000},
+        seed=seed,
+        feed="copied",
+        precision="f32",
+        threads=2,
+        properties={"ENABLE_CPU_PINNING": "YES"},
+    )
     assert not outcome.findings
     assert not outcome.open
     assert {IDLE, PRECISION} <= {remark.symptom for remark in outcome.fine}

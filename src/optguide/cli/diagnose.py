@@ -186,9 +186,9 @@ def _print(diagnosis: Diagnosis, name: str, seconds: float) -> None:
     rows = [(str(place), _described(finding)) for place, finding in enumerate(diagnosis.findings, 1)]
     output.table(f"Why {name} is slow", ("", "Symptom, evidence, remedy and its gain here"), rows)
     if not rows:
-        remark = f", {len(diagnosis.open)} questions are open" if diagnosis.open else ""
+        remark = "; some questions are open" if diagnosis.open else ""
         output.paragraph(f"Nothing found that makes {name} slow{remark}.\n")
-    _print_remarks("Open: the budget or a busy machine decided nothing", diagnosis.open)
+    _print_remarks("Open: not decided within this budget, or on so busy a machine", diagnosis.open)
     _print_remarks("Looked at, and fine", diagnosis.fine)
     output.paragraph(f"In {fmt.duration(seconds)}.")
     output.machine_line()

@@ -175,7 +175,7 @@ def settings(subject: Subject) -> Question:
     """Every other property that was set, against what the device does by itself."""
     asked = [key for key in subject.properties if key not in _LOOKED_AT]
     count, cores = subject.number("INFERENCE_NUM_THREADS"), subject.processors
-    evidence = f"It runs {count} threads on {cores} cores. " if count else ""
+    evidence = f"Threads: {count}, cores: {cores}. " if count else ""
     if not asked:
         return Question(SETTINGS, f"{evidence}No further property is set.")
     trials = tuple(
