@@ -32,7 +32,7 @@ workloads.no_telemetry()
 import nncf
 import openvino as ov
 
-SAMPLES = {"photos": 60, "lines": 10, "files": 60, "tones": 20}
+SAMPLES = {"photos": 40, "lines": 10, "files": 40, "tones": 10}
 if profiles.full():
     SAMPLES["lines"] = 50
 
@@ -69,7 +69,7 @@ for task, count in SAMPLES.items():
 # One inference at a time. With 8-bit weights also several at a time: the same file
 # has to give the same answers in throughput mode.
 
-COUNTS = {"photos": 200, "lines": 60, "files": 300, "tones": 60}
+COUNTS = {"photos": 140, "lines": 40, "files": 200, "tones": 40}
 if profiles.full():
     COUNTS = {"photos": 600, "lines": 1200, "files": 500, "tones": 500}
 ALONE, BUSY = {"PERFORMANCE_HINT": "LATENCY"}, {"PERFORMANCE_HINT": "THROUGHPUT"}
