@@ -112,8 +112,7 @@ for tool in folders:
     print(NAMES[tool], quantizers[tool], "of activations; behind", dict(behind))
 
 # %%
-# Time, after one run that does not count, each tool in a process of its own; then
-# speed:
+# Time, after one run that does not count, each in a process of its own; then speed:
 
 scratch = build_dir() / "caches" / "pot_and_nncf"
 scratch.mkdir(parents=True, exist_ok=True)

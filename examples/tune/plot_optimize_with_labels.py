@@ -54,7 +54,7 @@ command = [
     folder,
 ]
 done = subprocess.run(
-    [sys.executable, "-m", "optguide", *command, *options],
+    [sys.executable, "-m", "optguide", *map(str, command), *options],
     capture_output=True,
     text=True,
     check=False,
