@@ -133,10 +133,7 @@ class Deployment:
 
 @dataclass(frozen=True)
 class Candidate:
-    """A model in one precision, deployed in one way.
-
-    :param deployment: OpenVINO's defaults where nothing is set.
-    """
+    """A model in one precision, deployed in one way."""
 
     precision: Precision
     deployment: Deployment = field(default_factory=Deployment)
@@ -230,7 +227,6 @@ def space_of(goal: Goal, *, streams: int, threads: int, processors: int, batchab
     :param streams: number of streams that the device chooses under the hint for the goal.
     :param threads: number of threads that it chooses, for all streams together.
     :param processors: number of logical processors that OpenVINO may use.
-    :param batchable: whether the batch of the model can be changed.
     """
     own = Setting(streams, threads)
     if goal == "latency":

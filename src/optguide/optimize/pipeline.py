@@ -32,7 +32,6 @@ def begin(settings: Settings, folder: Path, *, phases: Sequence[Phase] = PHASES)
     Where something is wrong with the call, the folder is left as it was found.
 
     :param folder: for the report; new or empty.
-    :param phases: parts of the run; all of them by default.
     :raises UserError: the model, the data, the metric, the device or the folder cannot be used.
     :raises StorageError: the folder cannot be written.
     :raises KeyboardInterrupt: interrupted before there was anything to report.
@@ -73,10 +72,8 @@ def resume(
 ) -> WrittenReport:
     """Go on with a run where it was.
 
-    :param folder: folder of a run that has begun.
     :param budget: seconds for the whole run in place of the ones it began with.
     :param claims: whether the guide's claims are held against the model, in place of what it began with.
-    :param phases: parts of the run; all of them by default.
     :raises OptionError: the folder holds no run, or the budget is nothing.
     :raises RecordsError: its state cannot be read, or it belongs to another machine.
     :raises UserError: model, data or metric are not what they were.

@@ -19,7 +19,6 @@ from optguide.optimize.model import SourceModel
 WORKER_BYTES = 400e6
 """Memory of a worker beside its model: the interpreter, OpenVINO and its code cache."""
 
-
 CHECKING = 0.05
 """Share of the budget in which samples are decoded beforehand: one that is cut off shows at once."""
 
@@ -27,10 +26,8 @@ CHECKING = 0.05
 class Prepared:
     """A model with its data.
 
-    :param subject: the model.
     :param work: folder for the files with inputs.
     :param space: deployments to try, where they are known already.
-    :ivar data: all samples.
     :ivar metric: what judges answers; ``None`` for random data, which judge nothing.
     :ivar space: what there is to try, from what the device makes of the hint.
     :raises InputError: the data do not fit the model.

@@ -48,10 +48,8 @@ _MARGIN = 256 / 224
 class Preprocessing(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """``preprocess.json``: an input is ``(pixel * scale - mean) / std`` for pixels from 0 to 255.
 
-    :param mean: one number, or one per channel.
-    :param std: one number, or one per channel.
+    :param mean: one number, or one per channel, as is ``std``.
     :param fit: ``crop`` keeps proportions and the middle, ``stretch`` keeps everything.
-    :param order: order of the channels.
     """
 
     mean: float | tuple[float, ...] = 0.0

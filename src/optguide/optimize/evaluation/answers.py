@@ -118,8 +118,28 @@ def store(folder: Path, answers: Iterable[tuple[int, list[Array]]]) -> None:
     :raises NotEnoughSamples: there are none.
     :raises StorageError: the disk is full or the folder cannot be written.
     """
-    with atomic_folder(folder) as draft:
-        _write(draft, answers)
+    checksums: list[int] = []
+    shapes: list[list[tuple[int, ...]]] = []
+    dtypes: list[str] = []
+    written = 0
+    with atomic_folder(folder) as draft, ExitStack() as stack:
+        files: list[BinaryIO] = []
+        for sample_checksum, outputs in answers:
+            if not checksums:
+                dtypes = [output.dtype.str for output in outputs]
+                shapes = [[] for _ in outputs]
+                paths = [draft / f"{number}.bin" for number in range(len(outputs))]
+                files = [stack.enter_context(path.open("wb")) for path in paths]
+            checksums.append(sample_checksum)
+            for file, output_shapes, output in zip(files, shapes, outputs, strict=True):
+                output_shapes.append(output.shape)
+                written += file.write(output.tobytes())
+            if written > _MOST_BYTES:
+                break
+        if not checksums:
+            raise NotEnoughSamples("There was no sample to answer.", "Give more: half of them calibrate.")
+        index = json.dumps({"checksums": checksums, "dtypes": dtypes, "shapes": shapes})
+        (draft / _INDEX).write_text(index, encoding="utf-8")
 
 
 def load(folder: Path) -> Answers:
@@ -135,31 +155,6 @@ def load(folder: Path) -> Answers:
     return Answers(
         [list(outputs) for outputs in zip(*columns, strict=True)], checksums=tuple(index["checksums"])
     )
-
-
-def _write(folder: Path, answers: Iterable[tuple[int, list[Array]]]) -> None:
-    checksums: list[int] = []
-    shapes: list[list[tuple[int, ...]]] = []
-    dtypes: list[str] = []
-    written = 0
-    with ExitStack() as stack:
-        files: list[BinaryIO] = []
-        for sample_checksum, outputs in answers:
-            if not checksums:
-                dtypes = [output.dtype.str for output in outputs]
-                shapes = [[] for _ in outputs]
-                paths = [folder / f"{number}.bin" for number in range(len(outputs))]
-                files = [stack.enter_context(path.open("wb")) for path in paths]
-            checksums.append(sample_checksum)
-            for file, output_shapes, output in zip(files, shapes, outputs, strict=True):
-                output_shapes.append(output.shape)
-                written += file.write(output.tobytes())
-            if written > _MOST_BYTES:
-                break
-    if not checksums:
-        raise NotEnoughSamples("There was no sample to answer.", "Give more: half of them calibrate.")
-    index = json.dumps({"checksums": checksums, "dtypes": dtypes, "shapes": shapes})
-    (folder / _INDEX).write_text(index, encoding="utf-8")
 
 
 def _column(path: Path, dtype: np.dtype[Any], shapes: list[list[int]]) -> list[Array]:

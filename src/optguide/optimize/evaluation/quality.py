@@ -253,8 +253,6 @@ def _imagined_share(count: int) -> float:
 def doubt(metric: Metric, answers: Answers, quality: Quality) -> str:
     """Why the answers of 32-bit floats do not show how accurate the model is; empty without a reason.
 
-    :param answers: the 32-bit model's answers.
-    :param quality: the metric of these answers.
     :raises InputError: labels are shown to be in another order than the model's classes.
     """
     if metric.rule == "top-k":

@@ -192,7 +192,6 @@ class CandidateRow:
 
     :param look: class of its badge.
     :param mark: the same for those who see no colours.
-    :param whisker: its ratio as a drawing; ``None`` where there is none.
     """
 
     standing: Standing

@@ -41,7 +41,6 @@ Shape = tuple[int, ...]
 class WinnerInputs:
     """What the model takes, and what it was measured with.
 
-    :param ports: inputs of the model.
     :param sets: for each set of inputs, the shape of every array by name.
     :param file: a set to try the model with, relative to the report; empty where there is none.
     :param batch: inputs that one inference processes.
@@ -128,7 +127,6 @@ def write_files(
     """Write everything that runs ``candidate`` into ``folder``.
 
     :param model: IR of the winner's precision.
-    :param inputs: ``.npz`` files the winner was measured with.
     :param name: the reader's name of the model; never trusted.
     :param machine: where the candidate was fastest, in one line.
     :raises StorageError: the disk is full or the folder cannot be written.
@@ -200,11 +198,7 @@ def write_model(model: str, target: str, batch: int | None) -> dict[str, Any]:
 
 
 def script(candidate: Candidate, *, model: str, device: str, machine: str, inputs: WinnerInputs) -> str:
-    """``deploy.py``: it needs ``openvino`` and ``numpy``, and the model beside it.
-
-    :param model: the reader's name of the model; never trusted.
-    :param machine: where the candidate was fastest, in one line.
-    """
+    """``deploy.py``: it needs ``openvino`` and ``numpy``, and the model beside it."""
     return _render("deploy.py.jinja", candidate, device, model=model, machine=machine, inputs=inputs)
 
 

@@ -156,10 +156,7 @@ _OPTIONS: Mapping[str, tuple[str, Callable[[Any], str] | None]] = {
 
 
 def command(settings: Settings, out: str) -> str:
-    """The command of this run for a shell, without what is the default anyway.
-
-    :param out: folder for the results.
-    """
+    """The command of this run for a shell, without what is the default anyway."""
     words, default = ["optguide", "optimize", settings.model], Settings(settings.model)
     for name, (option, write) in _OPTIONS.items():
         if (value := getattr(settings, name)) != getattr(default, name):

@@ -76,12 +76,9 @@ class Measure(Protocol):
 class SearchContext:
     """Who takes part, by which rules, and with what means.
 
-    :param space: deployments to try.
     :param variant: how to run a candidate; it may raise what concerns this candidate alone.
     :param not_eligible: precisions that are measured although they may not win.
     :param fitting: variants whose processes fit into memory together, at least two.
-    :param measure: runs a session.
-    :param clock: seconds, for the budget.
     """
 
     space: Space
@@ -158,10 +155,7 @@ def open_candidates(rounds: Sequence[RaceRound], context: SearchContext) -> list
 
 @dataclass(frozen=True)
 class Predictor:
-    """What a deployment that has not been tried may reach, and what it costs to try it.
-
-    :param precisions: precisions that may have been measured.
-    """
+    """What a deployment that has not been tried may reach, and what it costs to try it."""
 
     state: RaceState
     space: Space

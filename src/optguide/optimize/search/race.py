@@ -151,8 +151,7 @@ def _run(plan: RoundPlan, context: SearchContext, choose: Choose, seed: int) -> 
 
     :raises Busy: another measurement holds the machine.
     """
-    begun = context.clock()
-    rules = context.rules
+    begun, rules = context.clock(), context.rules
     failures: dict[str, str] = {}
     variants: list[Variant] = []
     result: SessionResult | None = None

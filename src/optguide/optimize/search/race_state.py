@@ -31,10 +31,9 @@ _CAUTION: tuple[Precision, ...] = (
 class Rules:
     """What a race is about.
 
-    :param default: OpenVINO with nothing set.
     :param hint: the hint for the goal and nothing else.
     :param precisions: precisions that may win.
-    :param limit: latency limit that the winner has to keep.
+    :param rejected: names of candidates whose answers are wrong in their own settings.
     """
 
     goal: Goal
@@ -121,7 +120,6 @@ def is_rejected(checked: Artifact, judged: Artifact | None, *, unproven: bool = 
 class RaceState:
     """The race so far, rebuilt from its rounds, so that a resumed run knows what an uninterrupted one does.
 
-    :param incumbent: the candidate to beat.
     :param ratios: by name, how much better than the incumbent. Of a candidate that raced an earlier incumbent
         it is the product of two ratios, with both intervals in it.
     :param speeds: by name, from the last round.
