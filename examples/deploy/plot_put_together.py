@@ -34,8 +34,7 @@ with torch.inference_mode():
     expected = module(torch.from_numpy(image)).numpy()
 
 core = ov.Core()
-example = torch.zeros(1, 3, 224, 224)
-model = ov.convert_model(module, example_input=example, input=[1, 3, 224, 224])
+model = ov.convert_model(module, example_input=torch.from_numpy(image))
 pinned = core.compile_model(model, "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
 default = core.compile_model(model, "CPU")
 for compiled in (pinned, default):

@@ -34,8 +34,7 @@ image, text = (dict(np.load(w.inputs)) for w in (resnet50, sentences))
 core = ov.Core()
 classifier = core.compile_model(resnet50.ir, "CPU")
 encoder = core.compile_model(sentences.ir, "CPU")
-for model in (classifier, encoder):
-    print(model.get_property("INFERENCE_NUM_THREADS"), "threads")
+print(encoder.get_property("INFERENCE_NUM_THREADS"), "threads for each")
 classifier(image), encoder(text)
 with ThreadPoolExecutor(2) as threads:
     both = threads.submit(classifier, image), threads.submit(encoder, text)
@@ -65,7 +64,7 @@ reserved = split | {"ENABLE_CPU_RESERVATION": "YES"}
 unpinned = split | {"ENABLE_CPU_PINNING": "NO"}
 low, high = {"MODEL_PRIORITY": "LOW"}, {"MODEL_PRIORITY": "HIGH"}
 classifier = core.compile_model(resnet50.ir, "CPU", reserved)
-print(classifier.get_property("INFERENCE_NUM_THREADS"), "threads of its own")
+print(classifier.get_property("INFERENCE_NUM_THREADS"), "of its own")
 
 # %%
 # One session
@@ -133,12 +132,9 @@ record.figure(
     caption="Two models at once: median latency against each alone.",
 )
 
-# %%
-# What the changes gain, and the memory of one process and of two:
-
 for m in ("resnet50", "minilm"):
-    turns = {f"turns.{m}": (f"{m}, one process", f"{m}, turns")}
-    record.ratios("several.gain", result, turns)
+    turns = (f"{m}, one process", f"{m}, turns")
+    record.ratios("several.gain", result, {f"turns.{m}": turns})
     changes = {
         f"apart.{m}": (f"{m}, two processes", f"{m}, one process"),
         f"reserving.{m}": (f"{m}, split", f"{m}, reserved"),
@@ -147,8 +143,7 @@ for m in ("resnet50", "minilm"):
     record.ratios("several.gain", result, changes, "throughput")
 peak = {name: float(series.peak_rss) for name, series in result.series.items()}
 two = peak["resnet50, two processes"] + peak["minilm, two processes"]
-peaks = {"one_process": (peak["resnet50, one process"], "bytes", "peak memory")}
-record.values(
-    "several.memory", peaks | {"two_processes": (two, "bytes", "peak memory")}
-)
+sizes = {"one_process": peak["resnet50, one process"], "two_processes": two}
+for part, size in sizes.items():
+    record.values("several.memory", {part: (size, "bytes", "peak memory")})
 record.publish()

@@ -104,7 +104,7 @@ result = first_inference(
     list(starts.values()), repeats, steady=5, before=empty_cache
 )
 added = {blob.parent.name for blob in set(caches.rglob("*.blob")) - blobs}
-assert added == {"filling"}, "a cache was not found and filled again"
+assert added == {"filling"}, added
 
 # %%
 # What it comes to

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ast
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -60,6 +61,15 @@ def test_it_begins_with_title_and_summary(script):
     assert title
     assert (underline, blank) == ("=" * len(title), "")
     assert " ".join(summary).endswith((".", "?"))
+
+
+@every_example
+def test_it_links_to_the_page_that_explains_it_and_says_what_to_install(script):
+    docstring = ast.get_docstring(ast.parse(script.read_text("utf-8")))
+    pages = re.findall(r":doc:`/([^`]+)`", docstring)
+    assert pages
+    assert all((ROOT / "docs" / f"{page}.md").is_file() for page in pages)
+    assert "pip install" in docstring
 
 
 @every_example
