@@ -132,6 +132,14 @@ def test_an_example_that_fails_or_kills_its_process_costs_itself_and_is_run_agai
     build(guide, "deploy/copies")
     assert ran(guide) == ["deploy/copies"]
     assert "These numbers do not belong together" not in page(guide)
+    assert "This guide is being measured" not in page(guide)
+
+    index = guide / "docs" / "index.md"
+    index.write_text(index.read_text("utf-8").replace("# Page", "# Another title"))
+    status, output = build(guide, "--pages")
+    assert status == 0, output
+    assert "Another title" in page(guide)
+    assert ran(guide) == []
 
     script = guide / "examples" / "measure" / "plot_frameworks.py"
     script.write_text(script.read_text() + "\nprint(1)\n")

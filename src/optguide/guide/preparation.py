@@ -63,7 +63,7 @@ MODELS: Mapping[str, tuple[Callable[[], object], tuple[str, ...]]] = {
 _MENTIONED = {
     "sentences_dynamic": ("sentences",),
     "retrieval": ("texts",),
-    "evaluation": ("texts",),
+    "answers": ("texts",),
     "TASKS": tuple(f"packaged-{name}" for name in TASKS),
 }
 """Names in scripts that stand for models of other names."""
