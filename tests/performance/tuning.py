@@ -15,7 +15,7 @@ from optguide.bench.result import SessionResult
 from optguide.errors import NotEnoughSamples
 from optguide.optimize.candidate import Candidate, Goal, Settings
 from optguide.optimize.data import read_data, write_inputs
-from optguide.optimize.model import decode
+from optguide.optimize.model import SourceModel, decode
 from optguide.optimize.outcome import Outcome
 from optguide.optimize.pipeline import begin
 from optguide.optimize.search.race_state import may_win
@@ -112,7 +112,7 @@ def _chosen(model: str, goal: Goal, share: float, seed: int, folder: Path) -> Ch
     outcome = begin(settings, folder).outcome
     seconds = time.monotonic() - started
     state = Store.reopen(folder).state
-    subject = decode(state.resumption.source)
+    subject = decode(state.resumption.source, SourceModel)
     data = read_data(settings, subject)
     files = {
         artifact.precision: folder / artifact.file for artifact in outcome.state.artifacts if artifact.file

@@ -27,7 +27,7 @@ from optguide.errors import OptionError
 from optguide.machine import Machine
 from optguide.optimize.candidate import Settings
 from optguide.optimize.data import read_data, write_inputs
-from optguide.optimize.model import decode, encode, read_source_model
+from optguide.optimize.model import SourceModel, decode, encode, read_source_model
 from optguide.runtimes.openvino import OpenVINO
 
 EPILOG = """\b
@@ -144,7 +144,7 @@ def _with_data(variant: Variant, data: str, folder: Path) -> tuple[Variant, Vari
 
         runner: Any = runner_for(spec | {"requests": None})
         runner.load()
-        samples = read_data(msgspec.convert(described, Settings), decode(model)).samples
+        samples = read_data(msgspec.convert(described, Settings), decode(model, SourceModel)).samples
         places = itertools.cycle(range(len(samples)))
         return lambda: runner.answer(samples[next(places)])
 

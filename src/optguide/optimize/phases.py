@@ -26,7 +26,7 @@ from optguide.optimize.candidate import DEFAULT, F32, Candidate, Precision
 from optguide.optimize.compression import COMPRESSED, Compression
 from optguide.optimize.decision import decide, profiled_beside, rules_of
 from optguide.optimize.evaluation import Job, evaluate
-from optguide.optimize.model import decode, encode, read_source_model
+from optguide.optimize.model import SourceModel, decode, encode, read_source_model
 from optguide.optimize.outcome import Artifact, RaceRound, State, SubjectFacts
 from optguide.optimize.prepared import Prepared
 from optguide.optimize.search.planning import Measure, SearchContext
@@ -114,7 +114,7 @@ def read_model(run: Run) -> None:
     run.view.enter("reading the model")
     file = work / "f32.xml"
     if resumption.source and file.is_file():
-        source = replace(decode(resumption.source), file=file)  # the folder may have been moved
+        source = replace(decode(resumption.source, SourceModel), file=file)  # the folder may have been moved
     else:
         source = read_source_model(state.settings, work)
     run.view.enter("reading the data")

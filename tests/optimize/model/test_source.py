@@ -29,7 +29,8 @@ WIDTH = 16
 
 def read_here(folder, model, **settings):
     """Read in this process, which is what the child does."""
-    return decode(read_as_json(msgspec.to_builtins(Settings(str(model), **settings)), str(folder)))
+    answer = read_as_json(msgspec.to_builtins(Settings(str(model), **settings)), str(folder))
+    return decode(answer, SourceModel)
 
 
 def answer(file, x):
@@ -79,7 +80,7 @@ def test_a_subject_survives_json():
         Variant("ONNX Runtime", runtime=ONNXRuntime(), model="m.onnx"),
         True,
     )
-    assert decode(json.loads(json.dumps(encode(subject)))) == subject
+    assert decode(json.loads(json.dumps(encode(subject))), SourceModel) == subject
     assert str(subject.ports[0]) == "float32 [?,3]"
 
 

@@ -17,6 +17,7 @@ from optguide.format import estimate
 from optguide.optimize.budget import EVALUATING, LEAST_EVALUATING, LEAST_SECONDS, MAKING, larger_budget
 from optguide.optimize.candidate import PINNED, PRECISIONS, Deployment, Precision
 from optguide.optimize.evaluation import JUDGING, Job, evaluate
+from optguide.optimize.model import encode
 from optguide.optimize.outcome import Artifact
 from optguide.optimize.search.race_state import may_win
 
@@ -147,7 +148,7 @@ def make(precision: Precision, job: Job, folder: Path, seconds: float) -> Artifa
     try:
         note = process.call(
             "optguide.optimize.compression.nncf:compress",
-            {"precision": precision, "job": job.encode()},
+            {"precision": precision, "job": encode(job)},
             seconds=seconds,
             activity=f"making the model in {PRECISIONS[precision]}",
         )

@@ -25,7 +25,7 @@ from optguide.optimize.data import Data, read_data
 from optguide.optimize.evaluation import JUDGING, Job, compiled_for
 from optguide.optimize.evaluation.answers import Answers, Array, answers_to, load, store
 from optguide.optimize.evaluation.metrics import Metric, score
-from optguide.optimize.model import OUT_REMEDY, structure, write_ir
+from optguide.optimize.model import OUT_REMEDY, decode, structure, write_ir
 from optguide.quiet import no_telemetry, quietly
 from optguide.storage import storage_errors
 
@@ -57,7 +57,7 @@ def compress(*, precision: str, job: Mapping[str, Any]) -> str:
         raise EnvironmentMissing("NNCF is not installed.", 'Run: pip install "optguide[models]"')
     import openvino
 
-    task = Job.decode(job)
+    task = decode(job, Job)
     model = openvino.Core().read_model(task.model.file)
     quantizable(model)
     with quietly():

@@ -55,20 +55,6 @@ class Job:
     model: SourceModel
     metric: Metric | None = None
 
-    def encode(self) -> dict[str, Any]:
-        """The job as JSON has it, for another process."""
-        return {
-            "settings": msgspec.to_builtins(self.settings),
-            "model": encode(self.model),
-            "metric": asdict(self.metric) if self.metric else None,
-        }
-
-    @classmethod
-    def decode(cls, data: Mapping[str, Any]) -> Job:
-        """The job that :meth:`encode` was called on."""
-        settings, metric = msgspec.convert(data["settings"], Settings), data["metric"]
-        return cls(settings, decode(data["model"]), Metric(**metric) if metric else None)
-
 
 def evaluate(
     artifact: Artifact, job: Job, folder: Path, seconds: float, deployment: Deployment = JUDGING
@@ -90,7 +76,7 @@ def evaluate(
         answer = process.call(
             f"{__name__}:{evaluate_file.__name__}",
             {
-                "job": job.encode(),
+                "job": encode(job),
                 "candidate": asdict(Candidate(artifact.precision, deployment)),
                 "file": str(folder / artifact.file),
                 "seconds": seconds,
@@ -117,7 +103,7 @@ def evaluate_file(
     ``defect`` says what makes the model useless, and is empty otherwise.
     """
     until = time.monotonic() + _ANSWERING * seconds
-    task, deployed = Job.decode(job), msgspec.convert(candidate, Candidate)
+    task, deployed = decode(job, Job), msgspec.convert(candidate, Candidate)
     settings = deployed.deployment
     data = read_data(task.settings, task.model)
     if task.metric is None or not data.evaluation:

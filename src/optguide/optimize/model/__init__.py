@@ -5,10 +5,10 @@ from __future__ import annotations
 import hashlib
 import shutil
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 
@@ -27,6 +27,8 @@ from optguide.runtimes.openvino_models import ports_of, read_model, reshape
 from optguide.runtimes.ports import Port, count_frames
 from optguide.runtimes.torch import PyTorch
 from optguide.storage import storage_errors
+
+T = TypeVar("T")
 
 __all__ = [
     "OUT_REMEDY",
@@ -64,7 +66,7 @@ class SourceModel:
     :param framework: where it comes from, for readers: ``ONNX``, ``OpenVINO IR``, ``PyTorch``.
     :param file: the IR, ``f32.xml`` in the run's folder. Every input has the name of its port.
     :param sha256: checksum of the model's files; empty for a function.
-    :param reference: the model in its own framework, without inputs, where that framework is installed here.
+    :param original: path or reference, where the model's own framework can run it here; else empty.
     :param batchable: whether a larger batch gives every one of its inputs the answer that it has alone.
     """
 
@@ -74,8 +76,15 @@ class SourceModel:
     ports: tuple[Port, ...]
     outputs: tuple[Port, ...]
     sha256: str = ""
-    reference: Variant | None = None
+    original: str = ""
     batchable: bool = False
+
+    @property
+    def reference(self) -> Variant | None:
+        """The model in its own framework, without inputs; ``None`` where that cannot be run here."""
+        if self.original.lower().endswith(".onnx"):
+            return Variant("ONNX Runtime", runtime=ONNXRuntime(), model=self.original)
+        return Variant("PyTorch", runtime=PyTorch(), model=self.original) if self.original else None
 
     @property
     def batch(self) -> int:
@@ -94,22 +103,18 @@ def batch_of(ports: Sequence[Port], outputs: Sequence[Port]) -> int:
     return count_frames(ports, *shapes)[0]
 
 
-def encode(model: SourceModel) -> dict[str, Any]:
-    """``model`` as JSON has it, for another process or a file."""
-    data: dict[str, Any] = msgspec.to_builtins(replace(model, reference=None), enc_hook=str)
-    return data | {"reference": model.reference.to_dict() if model.reference else None}
+def encode(value: object) -> dict[str, Any]:
+    """A model, or plain data with one in it, as JSON has it: for another process or a file."""
+    data: dict[str, Any] = msgspec.to_builtins(value, enc_hook=str)
+    return data
 
 
-def decode(data: Mapping[str, Any]) -> SourceModel:
-    """The model that :func:`encode` was given.
+def decode(data: Mapping[str, Any], kind: type[T]) -> T:
+    """What :func:`encode` was given.
 
     :raises msgspec.ValidationError: ``data`` is something else.
     """
-    # Only a variant knows of which class its runtime is.
-    reference = Variant.from_dict(data["reference"]) if data.get("reference") else None
-    plain = {**data, "reference": None}
-    model = msgspec.convert(plain, SourceModel, dec_hook=lambda kind, value: kind(value))
-    return replace(model, reference=reference)
+    return msgspec.convert(data, kind, dec_hook=lambda path, text: path(text))
 
 
 def read_source_model(settings: Settings, folder: Path) -> SourceModel:
@@ -126,7 +131,7 @@ def read_source_model(settings: Settings, folder: Path) -> SourceModel:
         seconds=_SECONDS,
         activity="reading the model",
     )
-    return decode(answer)
+    return decode(answer, SourceModel)
 
 
 def read_as_json(settings: Mapping[str, Any], folder: str) -> dict[str, Any]:
@@ -153,7 +158,7 @@ def read_as_json(settings: Mapping[str, Any], folder: str) -> dict[str, Any]:
             ports=ports_of(model.inputs),
             outputs=ports_of(model.outputs, "output"),
             sha256="" if is_function else _digest(path),
-            reference=_reference(config.model) if positional else None,
+            original=config.model if positional and _runs_in_own_framework(config.model) else "",
             batchable=batchable(model, config.seed),
         )
     )
@@ -225,14 +230,12 @@ def _framework(model: str) -> str:
     return "TensorFlow" if Path(model).is_dir() else _FRAMEWORKS[Path(model).suffix.lower()]
 
 
-def _reference(model: str) -> Variant | None:
-    """The model in its own framework, where that is installed; PyTorch is what has just read it."""
-    suffix = "" if is_reference(model) else Path(model).suffix.lower()
-    if is_reference(model) or suffix == ".pt2":
-        return Variant("PyTorch", runtime=PyTorch(), model=model)
-    if suffix == ".onnx" and find_spec("onnxruntime") is not None:
-        return Variant("ONNX Runtime", runtime=ONNXRuntime(), model=model)
-    return None
+def _runs_in_own_framework(model: str) -> bool:
+    """Whether the model's own framework can run it here; PyTorch is what has just read its own."""
+    if is_reference(model):
+        return True
+    suffix = Path(model).suffix.lower()
+    return suffix == ".pt2" or (suffix == ".onnx" and find_spec("onnxruntime") is not None)
 
 
 def _digest(path: Path) -> str:
