@@ -38,6 +38,9 @@ from optguide.stats.estimate import MINIMUM_ROUNDS, Estimate
 SCREENING = 0.4
 """Share of the time that goes into the session with all remedies; those it leaves get what remains."""
 
+DECIDING = 0.9
+"""Share of what remains that the second session takes: sessions end with whole sets of processes."""
+
 MEASURING_BEFORE = 0.5
 """Share of the time that is left which a check may take to measure by itself."""
 
@@ -100,7 +103,7 @@ class _Course:
         trials = [trial for question in questions for trial in question.trials]
         screening = self._session(trials, SCREENING * self._left, "trying remedies")
         promising = [trial for trial in trials if is_promising(screening, trial)]
-        deciding = self._session(promising, self._left, "measuring gains")
+        deciding = self._session(promising, DECIDING * self._left, "measuring gains")
         answers = [answer(question, screening, deciding) for question in questions]
         sessions = [session for session in (deciding, screening) if session is not None]
         shares = [session.others_share for session in sessions]
