@@ -80,7 +80,7 @@ def test_data_are_inputs_and_a_loop_that_prepares_them(optguide, asked, ir, tmp_
 @pytest.mark.parametrize(
     ("arguments", "complaint"),
     [
-        (("--budget", "0s"), "A budget of 0 s diagnoses nothing"),
+        (("--budget", "0s"), "'0s' is no time at all"),
         (
             ("--shape", "x=1,16", "--shape", "x=2,16", "--shape", "y=1", "--shape", "y=2", "--shape", "y=3"),
             "number",
