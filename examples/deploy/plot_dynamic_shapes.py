@@ -18,9 +18,6 @@ Explained in :doc:`/deploy/dynamic-shapes`. Install: ``pip install
 # dynamic.
 
 import itertools
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
-from typing import Any, NamedTuple
 
 import numpy as np
 import openvino as ov
@@ -34,155 +31,91 @@ from optguide.stats.comparison import paired
 encoder = str(workloads.sentences_dynamic().ir)
 
 
-def compiled(length: Any, settings: Mapping[str, str]) -> ov.CompiledModel:
+def compiled(length, settings):
     core = ov.Core()
     model = core.read_model(encoder)
     model.reshape({port: [1, length] for port in model.inputs})
-    return core.compile_model(model, "CPU", dict(settings))
+    return core.compile_model(model, "CPU", settings)
 
 
 # %%
 # The texts are first sentences of docstrings, and what follows them. One from each
 # sixteenth of the sorted lengths stands for all, in an order that mixes short and
-# long: a few in a row are a fair sample too.
+# long. Padding changes no result, since the attention mask says which tokens are
+# real. What is left is rounding:
+
+pairs = [text for pair in retrieval.pairs(100) for text in pair]
+tokens = sorted(retrieval.tokens(pairs), key=lambda text: text["input_ids"].size)
+texts = tokens[len(tokens) // 32 :: len(tokens) // 16][:16]
+texts = [texts[place] for place in np.random.default_rng(0).permutation(16)]
+print("tokens:", *(text["input_ids"].size for text in texts))
 
 
-def length_of(text: Any) -> int:
-    return int(text["input_ids"].shape[1])
-
-
-def tokens_of(pairs: int) -> list[Any]:
-    return retrieval.tokens(
-        [text for pair in retrieval.pairs(pairs) for text in pair]
-    )
-
-
-everything = sorted(tokens_of(100), key=length_of)
-sixteenths = everything[len(everything) // 32 :: len(everything) // 16][:16]
-texts = [sixteenths[int(f"{place:04b}"[::-1], 2)] for place in range(16)]
-print("tokens:", *map(length_of, texts))
-
-# %%
-# Padding changes no result, since the attention mask says which tokens are real.
-# What is left is rounding:
-
-
-def padded(text: Any, width: int) -> dict[str, Any]:
-    missing = width - length_of(text)
+def padded(text, width):
+    missing = width - text["input_ids"].size
     return {
         name: np.pad(tokens, ((0, 0), (0, missing)))
         for name, tokens in text.items()
     }
 
 
-record = Recording("deploy/dynamic_shapes", declares=("shapes.*",))
+largest = {}
 for precision, settings in (
     ("f32", {"INFERENCE_PRECISION_HINT": "f32"}),
     ("default", {}),
 ):
     static, dynamic = compiled(128, settings), compiled(-1, settings)
-    found = [
-        (static(padded(text, 128))[0].copy(), dynamic(text)[0].copy())
-        for text in texts
+    outputs = [
+        (static(padded(t, 128))[0].copy(), dynamic(t)[0].copy()) for t in texts
     ]
-    largest = max(float(np.abs(a - b).max() / np.abs(b).max()) for a, b in found)
-    record.add_value(
-        f"shapes.padding.{precision}",
-        largest,
-        "share",
-        label=f"Padding, {precision}: difference",
+    largest[precision] = max(
+        np.abs(a - b).max() / np.abs(b).max() for a, b in outputs
     )
-    shapes = [model.input(0).partial_shape for model in (static, dynamic)]
-    print(
-        f"{precision}: {shapes[0]} and {shapes[1]} differ by at most {largest:.1e}"
-    )
+print("largest difference:", largest)
 
 # %%
-# Five ways, and a sixth for later
-# --------------------------------
+# Ways to take them
+# -----------------
 #
-# A way is a function: which models it compiles, and to which widths it pads, if it
-# does. ``same`` gives padded texts to a dynamic model, so that nothing but the kind
+# A way says which models are compiled, and to which widths texts are padded, if at
+# all. ``same`` gives padded texts to a dynamic model, so that nothing but the kind
 # of shape differs from ``static``.
 
 
-class Way(NamedTuple):
-    """Lengths of compiled models, and widths to which texts are padded before."""
+def encode(lengths, widths, texts, settings, warm):
+    models = [compiled(length, settings) for length in lengths]
 
-    name: str
-    lengths: Sequence[Any]
-    widths: Sequence[int] = ()
-    settings: Mapping[str, str] = {}
+    def one(text):
+        if not widths:
+            return models[0](text)[0]
+        place = next(i for i, w in enumerate(widths) if w >= text["input_ids"].size)
+        return models[place % len(models)](padded(text, widths[place]))[0]
 
-
-def variant(way: Way, texts: Sequence[Any], *, known: bool) -> Variant:
-    name, lengths, widths, settings = way
-
-    def make() -> Callable[[], Any]:
-        models = [compiled(length, settings) for length in lengths]
-
-        def encode(text: Any) -> Any:
-            if not widths:
-                return models[0](text)[0]
-            place = next(
-                i for i, width in enumerate(widths) if width >= length_of(text)
-            )
-            return models[place](padded(text, widths[place]))[0]
-
-        for text in texts if known else ():
-            encode(text)
-        turn = itertools.cycle(texts)
-        return lambda: encode(next(turn))
-
-    return Variant.from_function(name, make)
+    for text in texts if warm else ():
+        one(text)
+    turn = itertools.cycle(texts)
+    return lambda: one(next(turn))
 
 
 widths = (32, 64, 96, 128)
 ways = {
-    "static": Way("padded to 128", (128,), (128,)),
-    "same": Way("padded to 128, dynamic model", (-1,), (128,)),
-    "buckets": Way("padded to 32, 64, 96 or 128", widths, widths),
-    "bounded": Way("bounded, 1 to 128", ((1, 128),)),
-    "dynamic": Way("dynamic", (-1,)),
+    "static": ((128,), (128,)),
+    "same": ((-1,), (128,)),
+    "buckets": (widths, widths),
+    "bounded": (((1, 128),), ()),
+    "dynamic": ((-1,), ()),
+    "uncached": ((-1,), ()),
 }
-uncached = Way(
-    "dynamic, no cache", (-1,), settings={"CPU_RUNTIME_CACHE_CAPACITY": "0"}
-)
 
-# %%
-# In the session, every length has been seen before.
 
-full, budget = profiles.current().name == "full", profiles.current().budget
-result = measure(
-    [variant(way, texts, known=True) for way in ways.values()],
-    replace(budget, seconds=(0.55 if full else 1.0) * budget.seconds),
-    label="texts of any length",
-)
-names = {way.name: part for part, way in ways.items()}
-record.add_session("shapes", result, names=names, percentiles=(50, 95))
-gains = {
-    "static": ("same", "static"),
-    "dynamic": ("static", "dynamic"),
-    "buckets": ("static", "buckets"),
-    "bounded": ("dynamic", "bounded"),
-    "over_buckets": ("buckets", "dynamic"),
-}
-for gain, (a, b) in gains.items():
-    record.add_comparison(
-        f"shapes.gain.{gain}",
-        result.compare(ways[a].name, ways[b].name, "throughput"),
-    )
+def variant(name, texts, warm):
+    settings = {"CPU_RUNTIME_CACHE_CAPACITY": "0"} if name == "uncached" else {}
+    arguments = (*ways[name], texts, settings, warm)
+    return Variant.from_function(name, lambda: encode(*arguments))
 
-rows = [(name, result.throughput(name)) for name in names]
-record.figure(
-    "throughput",
-    lambda: plots.bars(
-        rows, "inferences/s", quantity="Texts", reference=ways["static"].name
-    ),
-    alt="One bar per way of taking texts of any length: texts per second with "
-    "the interval.",
-    caption="Texts per second, one after another, once every length has been seen.",
-)
+
+seen = [variant(name, texts, True) for name in ways if name != "uncached"]
+result = measure(seen, profiles.budget(0.55 if profiles.full() else 1))
 
 # %%
 # Every length for the first time
@@ -191,89 +124,63 @@ record.figure(
 # The CPU prepares kernels for a shape and keeps them in a cache that
 # ``CPU_RUNTIME_CACHE_CAPACITY`` limits. Each text is encoded twice in a row, and
 # all of them a second time. So a length is new, then the same as in the call
-# before, and later it comes back; and memory shows whether it still grows when
-# nothing is new.
+# before, and later it comes back. The first text is left out: it also pays for what
+# is prepared once, for all lengths.
 
-ways = {part: way for part, way in ways.items() if part != "same"} | {
-    "uncached": uncached
-}
-traced = {
-    part: ways[part]
-    for part in (ways if full else ("buckets", "dynamic", "uncached"))
-}
-stream = tokens_of(16 if full else 8)
+stream = retrieval.tokens(pairs[: 32 if profiles.full() else 16])
 twice = [text for text in stream for _ in range(2)]
-traces = trace(
-    [variant(way, twice, known=False) for way in traced.values()],
-    2 * len(twice),
-    every=len(twice) // 8,
-    label="every length for the first time",
-)
+names = ("buckets", "dynamic", "uncached")
+names = ("static", "bounded", *names) if profiles.full() else names
+fresh = [variant(name, twice, False) for name in names]
+traces = trace(fresh, 2 * len(twice), every=len(twice) // 8)
+places = {
+    text["input_ids"].size: 2 * i for i, text in reversed([*enumerate(stream)]) if i
+}
+
+
+def times(name, later):
+    return [traces[name].milliseconds[place + later] for place in places.values()]
+
 
 # %%
-# The first text is left out: it also pays for what is prepared once, for all
-# lengths.
+# What it comes to
+# ----------------
 
-first = {
-    length_of(text): 2 * place
-    for place, text in reversed([*enumerate(stream)])
-    if place
-}
-
-
-def times(part: str, later: int) -> list[float]:
-    return [
-        traces[ways[part].name].milliseconds[place + later]
-        for place in first.values()
-    ]
-
-
-for part, way in ways.items():
-    if part not in traced:
-        for what in ("new", "back", "growth"):
-            record.unavailable(f"shapes.{part}.{what}", "left to the full profile")
-        continue
-    new, back = (
-        paired(times(part, later), times(part, later + 1))
-        for later in (0, len(twice))
-    )
-    record.add(
-        f"shapes.{part}.new",
-        new,
-        label=f"{way.name}: new length against the same again",
-        above="longer",
-    )
-    record.add(
-        f"shapes.{part}.back",
-        back,
-        label=f"{way.name}: length that comes back against the same again",
-        above="longer",
-    )
-    growth = traces[way.name].growth(len(twice))
-    record.add(
-        f"shapes.{part}.growth",
-        growth,
-        label=f"{way.name}: memory, second time against first",
-        above="more",
-    )
-gain = paired(times("uncached", len(twice)), times("dynamic", len(twice)))
-record.add(
-    "shapes.gain.cache",
-    gain,
-    label="Lengths that come back: without the cache against with it",
-    above="longer",
-)
-
+record = Recording("deploy/dynamic_shapes", declares=("shapes.*",))
+bars = [(name, result.throughput(name)) for name in result.series]
 record.figure(
-    "memory",
-    lambda: plots.memory(
-        {name: found.memory for name, found in traces.items()},
-        x_label="Calls (count)",
-    ),
-    alt="Resident memory over calls, one line per way of taking texts of any "
-    "length.",
-    caption=f"Resident memory of one process over {2 * len(twice)} calls. The "
-    f"second half repeats the first.",
+    "throughput",
+    lambda: plots.bars(bars, "inferences/s", quantity="Texts", reference="static"),
+    alt="One bar per way of taking texts of any length: texts per second.",
+    caption="Texts per second, one after another, once every length has been seen.",
 )
-
+record.session(
+    "shapes", result, {n: n for n in result.series}, percentiles=(50, 95)
+)
+gains = {
+    "static": ("same", "static"),
+    "dynamic": ("static", "dynamic"),
+    "bounded": ("dynamic", "bounded"),
+    "over_buckets": ("buckets", "dynamic"),
+}
+record.ratios("shapes.gain", result, gains, "throughput")
+for precision, difference in largest.items():
+    entry = (float(difference), "share", f"padding, {precision}")
+    record.values("shapes.padding", {precision: entry})
+for name in names:
+    same = {"new": (times(name, 0), times(name, 1))}
+    same["back"] = (times(name, len(twice)), times(name, len(twice) + 1))
+    for key, (first, again) in same.items():
+        entry = (
+            paired(first, again),
+            f"{name}: {key} length against the same again",
+        )
+        record.values(f"shapes.{name}", {key: entry}, above="longer")
+    growth = (traces[name].growth(len(twice)), f"{name}: memory, second time")
+    record.values(f"shapes.{name}", {"growth": growth}, above="more")
+cache = paired(times("uncached", len(twice)), times("dynamic", len(twice)))
+record.values(
+    "shapes.gain", {"cache": (cache, "without the cache")}, above="longer"
+)
+profiles.full_only(record, "shapes.static.*", "shapes.bounded.*")
 record.publish()
