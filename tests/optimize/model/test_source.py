@@ -77,9 +77,10 @@ def test_a_subject_survives_json():
         (Port("x", "float32", (None, 3), "NC", ("y",)),),
         (Port("o", "float32", (1, 3)),),
         "abc",
-        Variant("ONNX Runtime", runtime=ONNXRuntime(), model="m.onnx"),
+        "m.onnx",
         True,
     )
+    assert subject.reference == Variant("ONNX Runtime", runtime=ONNXRuntime(), model="m.onnx")
     assert decode(json.loads(json.dumps(encode(subject))), SourceModel) == subject
     assert str(subject.ports[0]) == "float32 [?,3]"
 
