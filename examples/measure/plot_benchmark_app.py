@@ -15,13 +15,16 @@ Explained in :doc:`/measure/benchmark-app`. Install: ``pip install
 # -----------------------------
 #
 # The tool prints its results for people, and writes them for programs when it is
-# given ``-report_type no_counters -json_stats`` and a ``-report_folder`` that
-# exists. :func:`~optguide.bench.benchmark_app.benchmark_app` adds those, runs the
-# command and reads the JSON. What is not asked for is the tool's default.
+# given ``-json_stats`` and a ``-report_folder`` that exists. Without options it
+# chooses the asynchronous interface and the THROUGHPUT hint.
 
+import json
 import random
 import statistics
-from dataclasses import asdict, replace
+import subprocess
+from dataclasses import replace
+from pathlib import Path
+from tempfile import mkdtemp
 
 import numpy as np
 import openvino as ov
@@ -35,120 +38,70 @@ from optguide.stats.estimate import median_of_rounds
 
 tiny, resnet50 = workloads.tiny(), workloads.resnet50()
 
-report = benchmark_app(tiny.ir, seconds=1)
-for name, value in asdict(report).items():
-    print(f"{name:<16} {value}")
+folder = mkdtemp()
+command = ["benchmark_app", "-m", tiny.ir, "-t", "1", "-report_folder", folder]
+command += ["-report_type", "no_counters", "-json_stats"]
+subprocess.run(command, check=True, capture_output=True)
+(report,) = (
+    json.loads(file.read_text("utf-8")) for file in Path(folder).glob("*.json")
+)
+for name, value in report["execution_results"].items():
+    print(f"{name}: {value}")
 
 # %%
-# Without options it has chosen the asynchronous interface and the THROUGHPUT hint.
-# An application that compiles the model without options gets the LATENCY hint. The
-# latencies have two decimals of a millisecond, which is little for a model this
-# small; throughput has digits enough.
-#
 # The same measurement by the guide's loop
 # ----------------------------------------
 #
 # Same hint, same number of requests, inputs set once as ``benchmark_app`` does.
 # Runs of about equal length alternate in random order, each in a fresh process, so
 # that every pair gives one ratio.
+# :func:`~optguide.bench.benchmark_app.benchmark_app` is the call above. ResNet-50
+# takes long to load and so is left to the full profile.
 
-profile = profiles.current()
-full = profile.name == "full"
-seconds = 0.4 if full else 0.2
-throughput = {"PERFORMANCE_HINT": "THROUGHPUT"}
 record = Recording("measure/benchmark_app", declares=("benchmark.*",))
-
-
-def as_the_tool_does(workload, requests):
-    return Variant(
-        "benchmark_app's way",
-        model=workload.ir,
-        inputs=(workload.inputs,),
-        runtime=OpenVINO(properties=throughput, requests=requests, feed="preset"),
+hint, seconds = {"PERFORMANCE_HINT": "THROUGHPUT"}, 0.4 if profiles.full() else 0.2
+# Of so short a session, two fifths are for measuring and the rest for loading.
+short = replace(profiles.budget(), seconds=2.5 * seconds, precision=1e-6, block=0.2)
+for workload in (tiny, resnet50) if profiles.full() else (tiny,):
+    trial = benchmark_app(workload.ir, seconds=1)
+    count = {
+        "requests": trial.requests,
+        "iterations": round(trial.throughput * seconds),
+    }
+    way = OpenVINO(properties=hint, requests=trial.requests, feed="preset")
+    ours = Variant(
+        "ours", model=workload.ir, inputs=(workload.inputs,), runtime=way
     )
-
-
-def pairs(workload, requests, iterations, repeats=6):
-    variant = as_the_tool_does(workload, requests)
-    # Of so short a session, two fifths are for measuring and the rest for loading.
-    short = replace(
-        profile.budget, seconds=2.5 * seconds, precision=1e-6, block=0.2
-    )
-    reports, sessions = [], []
-    turns = [
-        lambda: reports.append(
-            benchmark_app(
-                workload.ir,
-                hint="throughput",
-                requests=requests,
-                iterations=iterations,
-            )
-        ),
-        lambda: sessions.append(
-            measure([variant], short, label=f"the guide's loop, {workload.name}")
-        ),
-    ]
-    for _ in range(repeats):
-        for turn in random.sample(turns, 2):
-            turn()
-    return reports, [session.throughput(variant.name).value for session in sessions]
-
-
-# %%
-# ResNet-50 takes long to load and so is left to the full profile.
-
-MISSING = "The quick profile leaves it out: six pairs of runs take too long."
-STAGES = {
-    "read": "reading the model",
-    "compile": "compiling it",
-    "first": "first inference",
-}
-
-with measuring_lock("benchmark_app and the guide's loop"):
-    for workload in (tiny, resnet50):
-        topic = f"benchmark.{workload.name}"
-        if workload is resnet50 and not full:
-            for part in ("ratio", "app", "guide", "slowest", *STAGES):
-                record.unavailable(f"{topic}.{part}", MISSING)
-            continue
-        trial = (
-            report if workload is tiny else benchmark_app(workload.ir, seconds=1)
-        )
-        reports, guide = pairs(
-            workload, trial.requests, round(trial.throughput * seconds)
-        )
-        app = [one.throughput for one in reports]
-        for part, rates, who in (
-            ("app", app, "benchmark_app"),
-            ("guide", guide, "the guide's loop"),
+    reports, rates = [], []
+    with measuring_lock("benchmark_app and the guide's loop"):
+        for turn in (
+            t for _ in range(6) for t in random.sample(("tool", "loop"), 2)
         ):
-            label = f"{workload.title}, throughput by {who}"
-            record.add(
-                f"{topic}.{part}",
-                median_of_rounds(rates, "inferences/s"),
-                label=label,
-            )
-        record.add(
-            f"{topic}.ratio",
-            paired(guide, app),
-            label=f"{workload.title}, the guide's loop against benchmark_app",
-            above="faster",
-        )
-        slowest = paired(
-            [one.latency_max for one in reports],
-            [one.requests / one.throughput * 1e3 for one in reports],
-        )
-        record.add(
-            f"{topic}.slowest",
-            slowest,
-            label=f"{workload.title}, slowest inference against the mean",
-            above="longer",
-        )
-        for part, words in STAGES.items():
-            spent = median_of_rounds(
-                [getattr(one, f"{part}_ms") for one in reports], "ms"
-            )
-            record.add(f"{topic}.{part}", spent, label=f"{workload.title}, {words}")
+            if turn == "tool":
+                reports.append(
+                    benchmark_app(workload.ir, hint="throughput", **count)
+                )
+            else:
+                rates.append(measure([ours], short).throughput("ours").value)
+    app = [report.throughput for report in reports]
+    slowest = [report.latency_max for report in reports]
+    mean = [1e3 * report.requests / report.throughput for report in reports]
+    entries = {
+        "app": (median_of_rounds(app, "inferences/s"), "benchmark_app"),
+        "guide": (median_of_rounds(rates, "inferences/s"), "the guide's loop"),
+    }
+    for stage in ("read", "compile", "first"):
+        times = [getattr(report, f"{stage}_ms") for report in reports]
+        entries[stage] = (median_of_rounds(times, "ms"), stage)
+    topic = f"benchmark.{workload.name}"
+    record.values(topic, entries)
+    record.values(
+        topic, {"ratio": (paired(rates, app), "guide's loop")}, above="faster"
+    )
+    record.values(
+        topic, {"slowest": (paired(slowest, mean), "slowest")}, above="longer"
+    )
+profiles.full_only(record, "benchmark.resnet50.*")
 
 # %%
 # The default hint, the input copy, the counters
@@ -157,73 +110,38 @@ with measuring_lock("benchmark_app and the guide's loop"):
 # Counters and copy are one change each; an application's defaults are another hint
 # and another interface. All take turns in one session per model.
 
-way = as_the_tool_does(resnet50, 0)
-handed = way.with_("inputs handed over with each call", feed="each")
-application = Variant(
-    "an application's defaults", model=resnet50.ir, inputs=(resnet50.inputs,)
+app = Variant(
+    "app_way", resnet50.ir, OpenVINO(properties=hint, requests=0, feed="preset")
 )
-budget = replace(profile.budget, seconds=7.5 if full else 4.0, block=0.1)
-large = measure([way, handed, application], budget, label="defaults, ResNet-50")
-names = {
-    way.name: "app_way",
-    handed.name: "handed_over",
-    application.name: "application",
+app = app.with_("app_way", inputs=(resnet50.inputs,))
+small = app.with_("app_way", model=tiny.ir, inputs=(tiny.inputs,))
+each, counting = {"feed": "each"}, {"properties": hint | {"PERF_COUNT": "YES"}}
+large = {
+    "app_way": app,
+    "handed_over": app.with_("handed_over", **each),
+    "application": app.with_("application", runtime=OpenVINO()),
 }
-record.add_session("benchmark.resnet50", large, names=names, title=resnet50.title)
-
-way = as_the_tool_does(tiny, 0)
-counted = way.with_(
-    "per-layer counters on", properties={**throughput, "PERF_COUNT": "YES"}
-)
-budget = replace(budget, block=0.03)
-small = measure(
-    [way, way.with_(handed.name, feed="each"), counted],
-    budget,
-    label="defaults, tiny network",
-)
-names = {way.name: "app_way", handed.name: "handed_over", counted.name: "counted"}
-record.add_session(
-    "benchmark.tiny", small, names=names, percentiles=(50, 99), title=tiny.title
-)
-
-changes = {
-    "resnet50.hint": (
-        "ResNet-50: THROUGHPUT, async against LATENCY, sync",
-        large,
-        application,
-    ),
-    "resnet50.copy": (
-        "ResNet-50: inputs set once against handed in",
-        large,
-        handed,
-    ),
-    "tiny.copy": ("Tiny network: inputs set once against handed in", small, handed),
-    "tiny.counters": ("Tiny network: counters off against on", small, counted),
+tiny_ways = {
+    "app_way": small,
+    "handed_over": small.with_("handed_over", **each),
+    "counted": small.with_("counted", **counting),
 }
-worth = {}
-for part, (label, result, other) in changes.items():
-    base = (
-        handed if part == "resnet50.hint" else way
-    )  # an application hands its inputs over
-    worth[label] = result.compare(other.name, base.name, "throughput")
-    record.add_comparison(
-        f"benchmark.{part}", worth[label], label=f"{label}, throughput"
-    )
-sooner = large.compare(handed.name, application.name, "latency")
-record.add_comparison(
-    "benchmark.resnet50.sooner",
-    sooner,
-    label="ResNet-50: LATENCY, sync against THROUGHPUT, async, latency",
+first = measure(large.values(), replace(profiles.budget(0.8), block=0.1))
+second = measure(tiny_ways.values(), replace(profiles.budget(0.8), block=0.03))
+record.session("benchmark.resnet50", first, large)
+record.session("benchmark.tiny", second, tiny_ways, percentiles=(50, 99))
+pairs = {"hint": ("application", "handed_over"), "copy": ("handed_over", "app_way")}
+gains = record.ratios(
+    "benchmark.resnet50", first, pairs, "throughput", title="ResNet-50"
 )
-
+sooner = {"sooner": ("handed_over", "application")}
+record.ratios("benchmark.resnet50", first, sooner)
+pairs = {"copy": ("handed_over", "app_way"), "counters": ("counted", "app_way")}
+gains |= record.ratios("benchmark.tiny", second, pairs, "throughput", title="tiny")
 record.figure(
     "differences",
-    lambda: plots.ratios(
-        [(label, found.ratio) for label, found in worth.items()],
-        quantity="Throughput",
-    ),
-    alt="Throughput of benchmark_app's choices against the alternatives, with "
-    "intervals.",
+    lambda: plots.ratios(list(gains.items()), quantity="Throughput"),
+    alt="Throughput of benchmark_app's choices against the alternatives.",
     caption="Throughput of what benchmark_app chooses against the alternative, "
     "measured by the guide's loop.",
 )
@@ -235,33 +153,15 @@ record.figure(
 # That is what the tool runs before it starts counting. Freshly compiled models show
 # how the first two compare with later ones.
 
-
-def first_calls():
-    request = ov.Core().compile_model(tiny.ir, "CPU").create_infer_request()
-    request.set_input_tensor(ov.Tensor(np.load(tiny.inputs)["x"]))
-    latencies = []
-    for _ in range(100):
-        request.infer()
-        latencies.append(request.latency)
-    return latencies[0], latencies[1], statistics.median(latencies[50:])
-
-
+starts = []
 with measuring_lock("first calls"):
-    first, second, later = zip(*(first_calls() for _ in range(12)), strict=True)
-record.add(
-    "benchmark.warmup.first",
-    paired(first, later),
-    label="Tiny network, first call against later ones",
-    above="longer",
-)
-record.add(
-    "benchmark.warmup.second",
-    paired(second, later),
-    label="Tiny network, second call against later ones",
-    above="longer",
-)
-
-# %%
-# Every result with its interval:
-
+    for _ in range(12):
+        request = ov.Core().compile_model(tiny.ir, "CPU").create_infer_request()
+        request.set_input_tensor(ov.Tensor(np.load(tiny.inputs)["x"]))
+        calls = [request.infer() and request.latency for _ in range(100)]
+        starts.append((calls[0], calls[1], statistics.median(calls[50:])))
+one, two, later = zip(*starts, strict=True)
+warm = {"first": (paired(one, later), "first call against later ones")}
+warm["second"] = (paired(two, later), "second call against later ones")
+record.values("benchmark.warmup", warm, above="longer")
 record.publish()
