@@ -10,7 +10,7 @@ from rich.console import Console
 
 from optguide.errors import Busy, OptGuideError
 from optguide.machine import Machine, measuring_lock, probe
-from tests.performance import controls, spread, streams, throughput, tuning
+from tests.performance import controls, planted, spread, streams, throughput, tuning
 from tests.performance.models import MODELS
 
 PARTS = {
@@ -21,6 +21,7 @@ PARTS = {
     "controls": controls.run,
     "controls-disturbed": controls.run_disturbed,
     "controls-limited": controls.run_limited,
+    "planted": planted.run,
 }
 
 
