@@ -22,7 +22,6 @@ import random
 import subprocess
 import sys
 import time
-from contextlib import contextmanager, nullcontext
 from dataclasses import replace
 
 import numpy as np
@@ -38,18 +37,12 @@ from optguide.stats.estimate import (
     samples_needed,
 )
 
-tiny = workloads.tiny()
-core = ov.Core()
-
-
-def ready(properties):
-    request = core.compile_model(tiny.ir, "CPU", properties).create_infer_request()
-    for index, array in enumerate(np.load(tiny.inputs).values()):
-        request.set_input_tensor(index, ov.Tensor(array))
-    return request
-
-
-pair = ready({"INFERENCE_PRECISION_HINT": "f32"}), ready({})
+tiny, core = workloads.tiny(), ov.Core()
+pair = []
+for settings in ({"INFERENCE_PRECISION_HINT": "f32"}, {}):
+    request = core.compile_model(tiny.ir, "CPU", settings).create_infer_request()
+    request.set_input_tensor(ov.Tensor(np.load(tiny.inputs)["x"]))
+    pair.append(request)
 
 # %%
 # A block, and two orders of blocks
@@ -57,47 +50,43 @@ pair = ready({"INFERENCE_PRECISION_HINT": "f32"}), ready({})
 #
 # A block repeats one inference for 30 ms and gives two numbers per inference: time
 # on the wall, and CPU time of the process. The first call does not count, since the
-# other setting has just used the caches.
-
-BLOCK = 0.03
+# other setting has just used the caches. Both orders run the same number of the
+# same blocks and use the same formula. Only the distance in time between what is
+# divided differs.
 
 
 def block(request):
     request.infer()
     calls, wall, cpu = 0, time.perf_counter(), time.process_time()
-    while time.perf_counter() - wall < BLOCK:
+    while time.perf_counter() - wall < 0.03:
         request.infer()
         calls += 1
     return (time.perf_counter() - wall) / calls, (time.process_time() - cpu) / calls
 
 
-def one_after_the_other(rounds):
-    return [0] * rounds + [1] * rounds
-
-
-def in_turns(rounds):
-    return [which for _ in range(rounds) for which in random.sample((0, 1), 2)]
-
-
 def ratios(order):
-    """Median of first block over first, second over second: wall and CPU time."""
     blocks = [], []
     for which in order:
         blocks[which].append(block(pair[which]))
-    return np.median(np.divide(*blocks), axis=0)
+    return np.median(np.divide(*blocks), axis=0).tolist()
+
+
+repeats, rounds = (12, 10) if profiles.full() else (8, 4)
+sequential = [0] * rounds + [1] * rounds
+
+
+def interleaved():
+    return [which for _ in range(rounds) for which in random.sample((0, 1), 2)]
 
 
 # %%
-# Both orders run the same number of the same blocks and use the same formula. Only
-# the distance in time between what is divided differs.
-#
-# A disturbance made on purpose
-# -----------------------------
+# Repeats, with and without a disturbance
+# ---------------------------------------
 #
 # A second process keeps one core busy for up to 0.6 s, pauses for up to as long,
-# and so on. It is ended with the context, and would end by itself.
+# and so on. It would end by itself.
 
-BURSTS = """
+bursts = """
 import random, time
 end = time.monotonic() + 120
 while time.monotonic() < end:
@@ -106,114 +95,21 @@ while time.monotonic() < end:
         pass
     time.sleep(random.uniform(0.1, 0.6))
 """
-
-
-@contextmanager
-def disturbance():
-    process = subprocess.Popen([sys.executable, "-c", BURSTS])
-    try:
-        yield
-    finally:
+repeated = {}
+with measuring_lock("credible numbers"):
+    for condition in ("as_is", "disturbed"):
+        code = bursts if condition == "disturbed" else ""
+        process = subprocess.Popen([sys.executable, "-c", code])
+        for _ in range(repeats):
+            orders = {"sequential": sequential, "interleaved": interleaved()}
+            for name in random.sample(list(orders), 2):
+                wall, cpu = ratios(orders[name])
+                repeated.setdefault(f"{condition}.{name}.wall", []).append(wall)
+                repeated.setdefault(f"{condition}.{name}.cpu", []).append(cpu)
         process.kill()
         process.wait()
-
-
-# %%
-# Repeats
-# -------
-
-full = profiles.current().name == "full"
-repeats, rounds = (12, 10) if full else (8, 4)
-orders = {"sequential": one_after_the_other, "interleaved": in_turns}
-conditions = {"as_is": nullcontext, "disturbed": disturbance}
-found = {
-    f"{where}.{how}.{what}": []
-    for where in conditions
-    for how in orders
-    for what in ("wall", "cpu")
-}
-
-with measuring_lock("credible numbers"):
-    for condition, meanwhile in conditions.items():
-        with meanwhile():
-            for _ in range(repeats):
-                for name in random.sample(list(orders), 2):
-                    wall, cpu = ratios(orders[name](rounds))
-                    found[f"{condition}.{name}.wall"].append(float(wall))
-                    found[f"{condition}.{name}.cpu"].append(float(cpu))
-
-for way, values in found.items():
+for way, values in repeated.items():
     print(f"{way:<28}", *(f"{value:.2f}" for value in values))
-
-# %%
-# How far the repeats are apart
-# -----------------------------
-#
-# The scatter is the standard deviation of the logarithms, which for small values
-# reads as a share. A dozen repeats say little about their own scatter, so it has an
-# interval too.
-
-record = Recording("measure/credible_numbers", declares=("credible.*",))
-words = {
-    "as_is": "machine as it is",
-    "disturbed": "disturbed",
-    "sequential": "one after the other",
-    "interleaved": "in turns",
-    "wall": "wall time",
-    "cpu": "CPU time",
-}
-for way, values in found.items():
-    label = ", ".join(words[part] for part in way.split("."))
-    record.add(
-        f"credible.{way}.ratio",
-        median_of_rounds(values, "ratio"),
-        label=f"default against f32: {label}",
-        above="faster",
-    )
-    record.add(
-        f"credible.{way}.scatter",
-        scatter(values),
-        label=f"Scatter of the ratio: {label}",
-    )
-for condition in conditions:
-    record.add(
-        f"credible.{condition}.narrowing",
-        scatter_ratio(
-            found[f"{condition}.sequential.wall"],
-            found[f"{condition}.interleaved.wall"],
-        ),
-        label=f"Scatter one after the other against in turns, {words[condition]}",
-        above="larger",
-    )
-
-shown = (
-    "as_is.sequential.wall",
-    "as_is.interleaved.wall",
-    "disturbed.sequential.wall",
-)
-shown += ("disturbed.interleaved.wall", "disturbed.interleaved.cpu")
-record.figure(
-    "repeats",
-    lambda: plots.ratios(
-        [
-            (
-                ", ".join(words[part] for part in way.split(".")),
-                replace(
-                    median_of_rounds(found[way], "ratio"),
-                    low=min(found[way]),
-                    high=max(found[way]),
-                ),
-            )
-            for way in shown
-        ]
-    ),
-    alt="Forest plot of one ratio, one row per way of measuring; wider rows are "
-    "less repeatable.",
-    caption="The same ratio measured repeatedly: default against f32. "
-    "Whiskers reach from the smallest repeat to the largest. Disturbed rows ran "
-    "beside a process that keeps one core busy half of "
-    "the time.",
-)
 
 # %%
 # A control, and how many samples a percentile needs
@@ -225,53 +121,82 @@ record.figure(
 # evenly from the whole session.
 
 variant = Variant("default", model=tiny.ir, inputs=(tiny.inputs,))
-budget = replace(
-    profiles.current().budget,
-    seconds=15.0 if full else 4.0,
-    precision=1e-6,
-    block=0.1,
-)
+seconds = 15.0 if profiles.full() else 4.0
+budget = replace(profiles.budget(), seconds=seconds, precision=1e-6, block=0.1)
 session = measure([variant], budget, control=True)
-record.add_comparison(
-    "credible.control", session.control, label="A model against itself, latency"
-)
+samples = np.concatenate([b.latencies_ms for b in session.series["default"].blocks])
 
-samples = np.concatenate(
-    [piece.latencies_ms for piece in session.series[variant.name].blocks]
-)
-curves = {}
-for percentile in (50, 95, 99):
-    settled = curves[f"p{percentile}"] = []
-    needed = samples_needed(percentile)
-    record.add_value(
-        f"credible.needed.p{percentile}",
-        needed,
-        "count",
-        label=f"Samples for a p{percentile}",
-    )
+
+def settled(percentile):
     for n in (100, 400, 1_600, 6_400, 25_600):
-        if needed <= n <= samples.size:
+        if samples_needed(percentile) <= n <= samples.size:
             picked = samples[np.linspace(0, samples.size - 1, n).astype(int)]
             estimate = percentile_of_blocks(
                 np.array_split(picked, 10), percentile, "ms"
             )
-            settled.append((n, replace(estimate.scaled(1e3, "us"), n=n)))
-    for part, (_, estimate) in (("few", settled[0]), ("many", settled[-1])):
-        label = f"p{percentile} of {estimate.n:,} samples"
-        record.add(f"credible.{part}.p{percentile}", estimate, label=label)
+            yield n, replace(estimate.scaled(1e3, "us"), n=n)
 
+
+# %%
+# What it came to
+# ---------------
+#
+# The scatter is the standard deviation of the logarithms, which for small values
+# reads as a share. A dozen repeats say little about their own scatter, so it has an
+# interval too. Whiskers in the figure reach from the smallest repeat to the
+# largest.
+
+record = Recording("measure/credible_numbers", declares=("credible.*",))
+whiskers = [
+    (
+        way,
+        replace(
+            median_of_rounds(values, "ratio"), low=min(values), high=max(values)
+        ),
+    )
+    for way, values in repeated.items()
+]
+record.figure(
+    "repeats",
+    lambda: plots.ratios(whiskers),
+    alt="Forest plot of one ratio, one row per way of measuring.",
+    caption="The same ratio measured repeatedly: default against f32, tiny "
+    "network. Disturbed rows ran beside a process that keeps one core "
+    "busy half of the time.",
+)
+curves = {f"p{p}": list(settled(p)) for p in (50, 95, 99)}
 record.figure(
     "samples",
     lambda: plots.sweep(
         curves, x_label="Samples (count)", quantity="Latency", log_x=True
     ),
-    alt="Latency percentiles p50, p95 and p99 over the number of samples, with "
-    "intervals that narrow.",
+    alt="Latency percentiles over the number of samples, with intervals that "
+    "narrow.",
     caption="Latency percentiles of the tiny network from growing numbers of "
-    "samples. Where a point is missing, the samples were too few for an interval.",
+    "samples.",
 )
-
-# %%
-# Every result with its interval:
-
+for way, values in repeated.items():
+    topic = f"credible.{way}"
+    record.values(
+        topic, {"ratio": (median_of_rounds(values, "ratio"), way)}, above="faster"
+    )
+    record.values(topic, {"scatter": (scatter(values), f"{way}: scatter")})
+for condition in ("as_is", "disturbed"):
+    orders = (
+        repeated[f"{condition}.{order}.wall"]
+        for order in ("sequential", "interleaved")
+    )
+    narrowing = (
+        scatter_ratio(*orders),
+        "scatter one after the other against in turns",
+    )
+    record.values(f"credible.{condition}", {"narrowing": narrowing}, above="larger")
+record.values("credible", {"control": (session.control, "A model against itself")})
+for name, points in curves.items():
+    needed = samples_needed(float(name[1:]))
+    record.values("credible.needed", {name: (needed, f"samples for a {name}")})
+    for part, (n, estimate) in (("few", points[0]), ("many", points[-1])):
+        record.values(
+            f"credible.{part}", {name: (estimate, f"{name} of {n:,} samples")}
+        )
 record.publish()
