@@ -219,18 +219,6 @@ class Recording:
                 label = f"{before}{result.control.a} against itself"
                 self.add_comparison(identifier, result.control, label=label)
 
-    def add_session(  # noqa: D102  # until no example calls it
-        self,
-        prefix: str,
-        result: SessionResult,
-        *,
-        names: Mapping[str, str],
-        percentiles: Sequence[float] = (50,),
-        title: str = "",
-    ) -> None:
-        parts = {part: name for name, part in names.items()}
-        self.session(prefix, result, parts, percentiles=percentiles, title=title)
-
     def starts(
         self,
         prefix: str,
