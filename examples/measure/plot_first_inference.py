@@ -123,8 +123,7 @@ record.figure(
     "stages",
     lambda: plots.stages(rows, quantity="Time to the first result"),
     alt="Stacked bars, one per variant: import, read, compile, first inference.",
-    caption="From a fresh process to the first result of ResNet-50. Stages are "
-    "medians; the whisker is the interval of the total.",
+    caption="From a fresh process to the first result of ResNet-50: medians.",
 )
 record.starts("start", result, starts, (*STAGES, "total"))
 totals = {

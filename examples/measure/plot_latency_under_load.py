@@ -113,20 +113,16 @@ curves = load_curves(list(variants.values()), rates, seconds=seconds)
 
 record = Recording("measure/latency_under_load", declares=("load.*",))
 several, single = curves["THROUGHPUT hint"], curves["LATENCY hint"]
+highest = highest_rate(several, 95, limit)
 record.figure(
     "throughput-hint",
-    lambda: plots.load_curve(
-        several, limit, highest=highest_rate(several, 95, limit)
-    ),
+    lambda: plots.load_curve(several, limit, highest=highest),
     alt="Latency percentiles over the offered load; one point per rate.",
     caption="Latency since the request was due. Dashed: the limit. Dotted: the "
-    "highest rate within it, if any. A cross is a rate without valid "
-    "latencies.",
+    "highest rate within it, if any. Crosses: rates without valid latencies.",
 )
 record.session("load.closed", closed, variants, percentiles=(50, 95))
-record.values(
-    "load", {"limit": (limit, "ms", "Latency limit: three times the median")}
-)
+record.values("load", {"limit": (limit, "ms", "limit: three times the median")})
 for part, variant in variants.items():
     curve = curves[variant.name]
     kept = (partial(limit_rate, curve, 95, limit), f"{variant.name}: highest rate")
@@ -134,9 +130,8 @@ for part, variant in variants.items():
     for share, point in zip(shares, curve, strict=True):
         at = f"load.{part}.at_{share}"
         for p in (50, 95, 99):
-            record.values(
-                at, {f"p{p}": (partial(point.latency, p), f"p{p}, {share} %")}
-            )
+            entry = (partial(point.latency, p), f"p{p}, {share} %")
+            record.values(at, {f"p{p}": entry})
         service = (partial(point.service_time, 95), "p95, waiting left out")
         record.values(at, {"service.p95": service})
 
@@ -154,16 +149,8 @@ evidence = {"disturbed": disturbed[0]} if disturbed else {}  # decides no claim 
 low, _, middle, high, _ = several
 for p in (50, 95, 99):
     add(f"growth.p{p}", partial(ratio, high, low, p), f"p{p} at 80 % against 20 %")
-add(
-    "hints.at_20.p50",
-    partial(ratio, single[0], low, 50),
-    "LATENCY against THROUGHPUT",
-)
-add(
-    "hints.at_60.p95",
-    partial(ratio, single[2], middle, 95),
-    "LATENCY against THROUGHPUT",
-)
+add("hints.at_20.p50", partial(ratio, single[0], low, 50), "LATENCY hint, 20 %")
+add("hints.at_60.p95", partial(ratio, single[2], middle, 95), "LATENCY hint, 60 %")
 with record.attempt("load.growth.tail"):
     tail = ratio_of_estimates(ratio(high, low, 95), ratio(high, low, 50))
     add("growth.tail", tail, "growth of p95 against that of the median", "larger")
