@@ -299,10 +299,25 @@ class TestAnswersAsDeployed:
         for name in rejected:
             standing = outcome.decision.standing(name)
             assert standing.status == "too inaccurate"
-            assert "in these settings" in standing.why
+            assert "in these settings" in standing.why or standing.why == phases_.UNCHECKED
         assert outcome.decision.winner in outcome.state.deployed
         assert outcome.state.rounds[-1].title == "confirmation"
         assert read_report(out / "report.json") == outcome
+
+    def test_none_wins_unchecked_where_its_precision_is_wrong_elsewhere(self, start, data, monkeypatch):
+        evaluate, checked = phases_.evaluate, []
+
+        def only_once(artifact, job, folder, seconds, deployment):
+            checked.append(deployment)
+            if len(checked) > 1:
+                raise WorkerDied("The evaluation took too long.")
+            return evaluate(artifact, job, folder, seconds, deployment)
+
+        monkeypatch.setattr(phases_, "evaluate", only_once)
+        decision = self.outcome(start, data, spoil=True).decision
+        assert len(checked) > 1
+        assert decision.winner == decision.hint
+        assert any("not checked" in sentence for sentence in decision.warnings)
 
 
 def test_more_budget_makes_what_was_cut_off(start, out, tmp_path):

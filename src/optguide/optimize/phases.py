@@ -36,6 +36,8 @@ from optguide.runtimes.openvino import OpenVINO
 
 T = TypeVar("T")
 
+UNCHECKED = "Its answers could not be checked in its own settings, where others of its precision are wrong."
+
 
 class Run:
     """One run: its state, its model and data, and the time that is left.
@@ -239,17 +241,25 @@ def _check_answers(run: Run, favourite: Callable[[], Candidate]) -> None:
     tried: set[str] = set()
     while (candidate := favourite()).name not in tried | run.state.deployed.keys():
         tried.add(candidate.name)
-        artifact = replace(judged[candidate.precision], quality=None, note="")
-        seconds = max(LEAST_EVALUATING, run.clock.until("confirmation") / 2)
-        run.view.report(candidate.name)
-        try:
-            checked = evaluate(artifact, job, run.store.folder, seconds, candidate.deployment)
-        except (Busy, StorageError):
-            raise
-        except OptGuideError:
-            continue
-        if checked.quality is not None or checked.why_not:
+        checked = _checked(run, job, replace(judged[candidate.precision], quality=None, note=""), candidate)
+        rejected = (run.state.deployed[name].precision for name in rules_of(run.state).rejected)
+        if checked is None and candidate.precision in rejected:
+            checked = replace(judged[candidate.precision], quality=None, why_not=UNCHECKED)
+        if checked is not None:
             run.save(replace(run.state, deployed={**run.state.deployed, candidate.name: checked}))
+
+
+def _checked(run: Run, job: Job, artifact: Artifact, candidate: Candidate) -> Artifact | None:
+    """The artifact, evaluated in the settings of a candidate; ``None`` where that did not succeed in time."""
+    seconds = max(LEAST_EVALUATING, run.clock.until("confirmation") / 2)
+    run.view.report(candidate.name)
+    try:
+        checked = evaluate(artifact, job, run.store.folder, seconds, candidate.deployment)
+    except (Busy, StorageError):
+        raise
+    except OptGuideError:
+        return None
+    return checked if checked.quality is not None or checked.why_not else None
 
 
 def profile_winner(run: Run, most: float = math.inf) -> None:
