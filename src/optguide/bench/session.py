@@ -82,7 +82,7 @@ class Member:
     :param name: shown as progress.
     :param results: names of the results, one for each variant of the processes, in their order.
     :param processes: names of the processes.
-    :param request: what each of them is asked for, less the length.
+    :param request: the block that each of them is asked for, without its length.
     :param linger: share of a block that is called after the timed window.
     """
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from optguide import format as fmt
 from optguide.bench.variant import Variant
-from optguide.diagnose.diagnosis import Question, Symptom, Trial
+from optguide.diagnose.diagnosis import Inquiry, Symptom, Trial
 from optguide.diagnose.subject import Subject
 
 
@@ -17,11 +17,11 @@ class Check:
 
     :param ask: says what to try, from the facts or from a measurement of its own; nothing where the reader
         has given nothing to look at.
-    :param seconds: of that measurement.
+    :param seconds: the time that this measurement takes.
     """
 
     symptom: Symptom
-    ask: Callable[[Subject], Question | None]
+    ask: Callable[[Subject], Inquiry | None]
     seconds: Callable[[Subject], float] = lambda _: 0.0
 
 
@@ -42,24 +42,24 @@ TINY_SECONDS = 1e-3
 """A shorter call is one in which Python and the handing over count."""
 
 
-def precision(subject: Subject) -> Question:
+def precision(subject: Subject) -> Inquiry:
     """A precision that was pinned, against the one that the device takes by itself."""
     keys = ("INFERENCE_PRECISION_HINT", "EXECUTION_MODE_HINT")
     effective, default = subject.facts.effective.get(keys[0], ""), subject.facts.default_precision
     if not effective or not default:
-        return Question(PRECISION, "The device does not tell its inference precision.")
+        return Inquiry(PRECISION, "The device does not tell its inference precision.")
     if effective == default:
-        return Question(PRECISION, f"It computes in {effective}, which the device takes by itself.")
+        return Inquiry(PRECISION, f"It computes in {effective}, which the device takes by itself.")
     evidence = f"It computes in {effective}, and the device would take {default}."
     variant = subject.without(f"in {default}", *keys)
     remedy = (
         f"Leave INFERENCE_PRECISION_HINT and EXECUTION_MODE_HINT to the device, which takes {default};"
         " compare the answers before."
     )
-    return Question(PRECISION, evidence, (Trial(remedy, variant, subject.goal),))
+    return Inquiry(PRECISION, evidence, (Trial(remedy, variant, subject.goal),))
 
 
-def requests(subject: Subject) -> Question:
+def requests(subject: Subject) -> Inquiry:
     """The hint against the requests in flight."""
     flying, optimal = subject.in_flight, subject.number("OPTIMAL_NUMBER_OF_INFER_REQUESTS", 1)
     hint = subject.facts.effective.get("PERFORMANCE_HINT", "")
@@ -71,7 +71,7 @@ def requests(subject: Subject) -> Question:
         one_call = _with_properties(one_call, PERFORMANCE_HINT="LATENCY")
         full = Trial(f"Keep {optimal} requests in flight, with AsyncInferQueue.", queue, "throughput")
         single = Trial("For one input at a time, say PERFORMANCE_HINT LATENCY.", one_call, "latency")
-        return Question(IDLE, evidence, (full, single) if flying == 1 else (full,))
+        return Inquiry(IDLE, evidence, (full, single) if flying == 1 else (full,))
     throughput = _with_properties(
         subject.without("THROUGHPUT hint", *_OF_STREAMS, requests=0), PERFORMANCE_HINT="THROUGHPUT"
     )
@@ -83,22 +83,22 @@ def requests(subject: Subject) -> Question:
         trials += (Trial(remedy, throughput, "throughput"),)
     if flying > optimal:
         trials += (Trial(f"Keep {optimal} in flight; those beyond wait.", queue, "latency"),)
-    return Question(IDLE, evidence, trials)
+    return Inquiry(IDLE, evidence, trials)
 
 
 _OF_STREAMS = ("PERFORMANCE_HINT", "NUM_STREAMS", "PERFORMANCE_HINT_NUM_REQUESTS")
 
 
-def copies(subject: Subject) -> Question:
+def copies(subject: Subject) -> Inquiry:
     """Handing inputs over with each call."""
     runtime, size = subject.deployed.openvino, subject.facts.input_bytes
     large = size >= LARGE
     symptom = COPIES if large else TINY
     evidence = f"A call of {fmt.quantity(1e3 * subject.facts.call, 'ms')} takes {fmt.quantity(size, 'bytes')}"
     if runtime.feed == "preset":
-        return Question(symptom, f"{evidence}, and its inputs are set beforehand.")
+        return Inquiry(symptom, f"{evidence}, and its inputs are set beforehand.")
     if not large and subject.facts.call > TINY_SECONDS:
-        return Question(symptom, f"{evidence}: handing them over is a small part of it.")
+        return Inquiry(symptom, f"{evidence}: handing them over is a small part of it.")
     if runtime.feed == "copied" and not runtime.asynchronous and large:
         remedy = (
             "Call infer(inputs, share_inputs=True), with arrays that are contiguous and of the model's type."
@@ -109,22 +109,22 @@ def copies(subject: Subject) -> Question:
         remedy = "Write inputs straight into the request's own tensors (get_input_tensor().data)."
         variant = subject.deployed.with_("inputs set beforehand", feed="preset")
         evidence += ", handed over with each call."
-    return Question(symptom, evidence, (Trial(remedy, variant, subject.goal),))
+    return Inquiry(symptom, evidence, (Trial(remedy, variant, subject.goal),))
 
 
-def shapes(subject: Subject) -> Question:
+def shapes(subject: Subject) -> Inquiry:
     """Open sizes: what a size costs that is new, and what padding costs."""
     facts = subject.facts
     if not facts.dynamic:
-        return Question(SHAPES, "Every input has one size, for which the model was compiled.")
+        return Inquiry(SHAPES, "Every input has one size, for which the model was compiled.")
     largest = ", ".join(f"{name} {list(shape)}" for name, shape in (facts.largest or {}).items())
     padded = subject.deployed.with_("padded", shapes=dict(facts.largest or {}), inputs=())
     if not facts.varied:
         static = replace(padded, name="one size", inputs=subject.deployed.inputs)
         trial = Trial(f"Compile for one size: {largest}.", static, subject.goal)
-        return Question(SHAPES, "Sizes are open, and all inputs have the same.", (trial,))
+        return Inquiry(SHAPES, "Sizes are open, and all inputs have the same.", (trial,))
     if CACHED_SHAPES in subject.properties:
-        return Question(SHAPES, f"Sizes are open, and {CACHED_SHAPES} is set.")
+        return Inquiry(SHAPES, f"Sizes are open, and {CACHED_SHAPES} is set.")
     anew = _with_properties(replace(subject.deployed, name="every size new"), **{CACHED_SHAPES: "0"})
     trials = (
         Trial(
@@ -135,14 +135,14 @@ def shapes(subject: Subject) -> Question:
         ),
         Trial(f"Pad to one size: {largest}.", padded, subject.goal, anew),
     )
-    return Question(SHAPES, "Sizes are open, and for one that is new kernels are prepared.", trials)
+    return Inquiry(SHAPES, "Sizes are open, and for one that is new kernels are prepared.", trials)
 
 
 CACHED_SHAPES = "CPU_RUNTIME_CACHE_CAPACITY"
 """Number of kernels that are kept; with none, every size that differs from the last one is new."""
 
 
-def preparing(subject: Subject) -> Question | None:
+def preparing(subject: Subject) -> Inquiry | None:
     """What comes before the call."""
     if subject.prepared is None:
         return None
@@ -152,36 +152,36 @@ def preparing(subject: Subject) -> Question | None:
         " worth what it would be if preparing took no time:"
     )
     trial = Trial(remedy, at_hand, "latency", subject.prepared)
-    return Question(PREPARING, "Each input is prepared before its call.", (trial,))
+    return Inquiry(PREPARING, "Each input is prepared before its call.", (trial,))
 
 
-def state(subject: Subject) -> Question:
+def state(subject: Subject) -> Inquiry:
     """A state that is never reset."""
     if not subject.facts.stateful:
-        return Question(STATE, "The model keeps no state.")
+        return Inquiry(STATE, "The model keeps no state.")
     if subject.deployed.openvino.steps is not None or subject.deployed.openvino.asynchronous:
-        return Question(STATE, "The model keeps a state, and --steps says how long.")
+        return Inquiry(STATE, "The model keeps a state, and --steps says how long.")
     sequence = subject.deployed.with_(f"{STEPS} steps", steps=STEPS)
     remedy = f"Reset the state between sequences: reset_state(); this is against {STEPS} calls without."
     trial = Trial(remedy, subject.deployed, "throughput", sequence)
-    return Question(STATE, "The model keeps a state from call to call.", (trial,))
+    return Inquiry(STATE, "The model keeps a state from call to call.", (trial,))
 
 
 STEPS = 32
 """Calls in which a state that grows has grown."""
 
 
-def settings(subject: Subject) -> Question:
+def settings(subject: Subject) -> Inquiry:
     """Every other property that was set, against what the device does by itself."""
     asked = [key for key in subject.properties if key not in _LOOKED_AT]
     count, cores = subject.number("INFERENCE_NUM_THREADS"), subject.processors
     evidence = f"Threads: {count}, cores: {cores}. " if count else ""
     if not asked:
-        return Question(SETTINGS, f"{evidence}No further property is set.")
+        return Inquiry(SETTINGS, f"{evidence}No further property is set.")
     trials = tuple(
         Trial(f"Leave {key} out.", subject.without(f"without {key}", key), subject.goal) for key in asked
     )
-    return Question(SETTINGS, f"{evidence}Set are {', '.join(asked)}.", trials)
+    return Inquiry(SETTINGS, f"{evidence}Set are {', '.join(asked)}.", trials)
 
 
 _LOOKED_AT = (

@@ -36,7 +36,7 @@ class Trial:
 
     :param remedy: an instruction to the reader.
     :param quantity: where it gains: in ``latency`` or ``throughput``.
-    :param base: what it is held against; the deployment where there is none.
+    :param base: the variant to compare it with; the deployment where there is none.
     """
 
     remedy: str
@@ -80,11 +80,11 @@ class Effect:
 
 
 @dataclass(frozen=True)
-class Question:
-    """What a check wants to be measured; nothing where the facts say that all is well.
+class Inquiry:
+    """The facts that a check looked at, and the trials that it asks for; none where all is well.
 
     :param evidence: the facts, as sentences.
-    :param effects: what the check has measured by itself.
+    :param effects: results that the check has measured by itself.
     """
 
     symptom: Symptom
@@ -98,7 +98,7 @@ class Finding:
     """A cause of slowness, and what its remedy gains on this machine.
 
     :param evidence: facts behind it, as sentences.
-    :param effect: of the remedy that certainly gains most.
+    :param effect: the gain of the remedy whose interval has the highest lower end.
     :param others: further remedies with their effects, as sentences.
     """
 
@@ -125,7 +125,7 @@ class Remark:
 class Diagnosis:
     """The answer to *why is it slow*.
 
-    :param findings: what every call pays first, and by what remedies gain at least.
+    :param findings: causes that every call pays for come first, then those whose remedies gain most at least.
     :param remarks: on what else was looked at, in the order of the checks.
     :param others_share: share of the machine's CPU that other processes used meanwhile (0 to 1).
     """
@@ -158,10 +158,10 @@ def ranked(findings: Sequence[Finding]) -> tuple[Finding, ...]:
     )
 
 
-def judged(question: Question, effects: Sequence[Effect], remarks: Sequence[str] = ()) -> Finding | Remark:
+def judged(question: Inquiry, effects: Sequence[Effect], remarks: Sequence[str] = ()) -> Finding | Remark:
     """The answer to a question.
 
-    :param effects: of its trials.
+    :param effects: the measured gains of its trials.
     :param remarks: on trials that have none, as sentences.
     """
     everything = [*question.effects, *effects]

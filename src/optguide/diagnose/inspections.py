@@ -18,7 +18,7 @@ from optguide.bench.variant import Variant
 from optguide.claims.on_model.processes import errors
 from optguide.diagnose import what_if
 from optguide.diagnose.checks import Check
-from optguide.diagnose.diagnosis import Effect, Question, Symptom, Trial
+from optguide.diagnose.diagnosis import Effect, Inquiry, Symptom, Trial
 from optguide.diagnose.subject import Subject
 from optguide.stats.estimate import MINIMUM_PROCESSES, MINIMUM_ROUNDS, across_processes, median_of_rounds
 
@@ -41,14 +41,14 @@ _BEGIN = {"f": "float", "b": "float"}
 """First letters of precisions that are floats: ``f32``, ``f16``, ``bf16``."""
 
 
-def quota(subject: Subject) -> Question:
+def quota(subject: Subject) -> Inquiry:
     """Threads against a CPU quota, and how long it stops them."""
     limit, count = subject.quota, subject.number("INFERENCE_NUM_THREADS")
     if math.isinf(limit):
-        return Question(THROTTLED, "No CPU quota is in force.")
+        return Inquiry(THROTTLED, "No CPU quota is in force.")
     evidence = f"The quota is {limit:g} cores, and {count} threads want to run."
     if count <= limit:
-        return Question(THROTTLED, evidence)
+        return Inquiry(THROTTLED, evidence)
     spec, processors = subject.deployed.to_dict(), min(count, subject.processors)
     arguments = {"spec": spec, "processors": processors, "windows": WINDOWS, "seconds": WINDOW_SECONDS}
     with subject.host.start(subject.deployed) as worker:
@@ -61,7 +61,7 @@ def quota(subject: Subject) -> Question:
     fitting = max(1, math.floor(limit))
     variant = subject.without(f"threads {fitting}", "INFERENCE_NUM_THREADS", threads=fitting)
     trial = Trial(f"Say INFERENCE_NUM_THREADS {fitting}, the quota rounded down.", variant, "throughput")
-    return Question(THROTTLED, evidence, (trial,), (raising,))
+    return Inquiry(THROTTLED, evidence, (trial,), (raising,))
 
 
 def stopped_shares(spec: dict[str, Any], processors: int, windows: int, seconds: float) -> list[float]:
@@ -87,10 +87,10 @@ def stopped_shares(spec: dict[str, Any], processors: int, windows: int, seconds:
     return shares
 
 
-def int8(subject: Subject) -> Question:
+def int8(subject: Subject) -> Inquiry:
     """Layers that stayed in floats in a quantized model, and whether 8 bits pay at all."""
     if not subject.facts.quantizers:
-        return Question(INT8, "The model is not quantized; optguide optimize --data tries that.")
+        return Inquiry(INT8, "The model is not quantized; optguide optimize --data tries that.")
     profile = layers([subject.deployed], seconds=LAYER_SECONDS, host=subject.host)
     evidence = _of_layers(profile, subject.deployed.name)
     model, trials = subject.deployed.model, []
@@ -109,7 +109,7 @@ def int8(subject: Subject) -> Question:
         )
         if count:
             trials.append(Trial(remedy, subject.deployed.with_(name, model=target), subject.goal))
-    return Question(INT8, evidence, tuple(trials))
+    return Inquiry(INT8, evidence, tuple(trials))
 
 
 def _of_layers(profile: LayerTimes, name: str) -> str:
@@ -129,14 +129,14 @@ def _of_layers(profile: LayerTimes, name: str) -> str:
 _COMPUTING = (*what_if.COMPUTING, "FullyConnected")
 
 
-def start(subject: Subject) -> Question:
+def start(subject: Subject) -> Inquiry:
     """From the import to the first result, and what a model cache saves of it."""
     stages, runtime = subject.facts.stages, subject.deployed.openvino
     split = {**stages, "first call": subject.facts.first}
     evidence = ", ".join(f"{stage} {fmt.duration(seconds)}" for stage, seconds in split.items())
     evidence = f"A start: {evidence}."
     if not _is_slow(subject):
-        return Question(START, f"{evidence} A model cache is set." if _has_cache(subject) else evidence)
+        return Inquiry(START, f"{evidence} A model cache is set." if _has_cache(subject) else evidence)
     plain = subject.deployed
     single = not (runtime.shapes or runtime.batch or plain.model.endswith(".blob"))
     cached = plain.with_("model cache", cache_dir=str(subject.folder / "cache"), single_call=single)
@@ -144,7 +144,7 @@ def start(subject: Subject) -> Question:
     repeats = _repeats(subject)
     starts = first_inference([plain, cached], repeats, steady=1, label="starts", host=subject.host)
     how = ", and hand compile_model the path instead of reading the model" if single else ""
-    return Question(
+    return Inquiry(
         START, evidence, (), (Effect(f"Set CACHE_DIR{how}.", "total", _saved(starts, plain, cached)),)
     )
 
@@ -170,14 +170,14 @@ def _saved(starts: ColdStart, plain: Variant, cached: Variant) -> Any:
     return across_processes(slow / quick, range(len(slow)))
 
 
-def answers(subject: Subject) -> Question:
+def answers(subject: Subject) -> Inquiry:
     """How far the precision in force moves the first output."""
     precision = subject.facts.effective.get("INFERENCE_PRECISION_HINT", "")
     if precision in ("", "f32"):
-        return Question(ANSWERS, f"It computes in {precision or 'a precision of its own'}.")
+        return Inquiry(ANSWERS, f"It computes in {precision or 'a precision of its own'}.")
     count = len(subject.deployed.inputs)
     if 0 < count < MINIMUM_ROUNDS:
-        return Question(
+        return Inquiry(
             ANSWERS, f"It takes {MINIMUM_ROUNDS} sets of inputs to judge them, and these are {count}."
         )
     spec: Mapping[str, Any] = subject.deployed.to_dict()
@@ -188,7 +188,7 @@ def answers(subject: Subject) -> Question:
         activity="comparing precisions",
     )
     error = median_of_rounds(values, "share", independent=True)
-    return Question(
+    return Inquiry(
         ANSWERS,
         f"It computes in {precision}.",
         (),

@@ -21,7 +21,7 @@ from optguide.diagnose.diagnosis import (
     Diagnosis,
     Effect,
     Finding,
-    Question,
+    Inquiry,
     Remark,
     Symptom,
     Trial,
@@ -73,7 +73,7 @@ def diagnose(
 
     :param variant: the model and how it runs.
     :param seconds: for everything, loading included.
-    :param goal: what the deployment is for; by default what its hint and its requests are for.
+    :param goal: ``latency`` or ``throughput``; by default the one that its hint and its requests serve.
     :param sizes: shapes of random inputs that the model sees in turn; none where they do not change.
     :param prepared: the same, with each input prepared before its call; none where inputs are at hand.
     :param label: activity shown as progress.
@@ -120,9 +120,9 @@ class _Course:
     def _left(self) -> float:
         return self.end - self.subject.host.clock()
 
-    def _questions(self) -> tuple[list[Question], list[Remark]]:
+    def _questions(self) -> tuple[list[Inquiry], list[Remark]]:
         """The questions whose trials fit into the time, and why others are not asked."""
-        questions: list[Question] = []
+        questions: list[Inquiry] = []
         remarks: list[Remark] = []
         variants = 1
         for check in (*INSPECTIONS, *CHECKS):
@@ -138,7 +138,7 @@ class _Course:
                 variants += len(question.trials)
         return questions, remarks
 
-    def _asked(self, check: Check, variants: int) -> Question | None:
+    def _asked(self, check: Check, variants: int) -> Inquiry | None:
         """The question of a check.
 
         :param variants: number of those that questions before it need.
@@ -187,7 +187,7 @@ def _sides(subject: Subject, trial: Trial) -> tuple[Variant, Variant]:
 
 
 def answer(
-    question: Question, screening: SessionResult | None, deciding: SessionResult | None
+    question: Inquiry, screening: SessionResult | None, deciding: SessionResult | None
 ) -> Finding | Remark:
     """Judge a question by the session that decides; remedies that did not come into it, by the first one."""
     effects: list[Effect] = []
@@ -212,7 +212,7 @@ def answer(
 def others(share: float) -> Remark:
     """What else ran on the machine.
 
-    :param share: of its CPU that other processes used.
+    :param share: the part of the CPU that other processes used.
     """
     used = fmt.quantity(share, "share")
     evidence = f"Other processes used {used} of the CPU meanwhile, and may do so beside the deployment."

@@ -71,7 +71,7 @@ class Subject:
     """The deployment that is slow.
 
     :param deployed: how the reader runs the model.
-    :param goal: what the deployment is for.
+    :param goal: ``latency`` or ``throughput``, whichever the deployment is meant to improve.
     :param folder: for files of the checks; it goes when they are done.
     :param host: where workers run.
     :param prepared: the same, with each input prepared before its call; none where inputs are at hand.
@@ -132,7 +132,7 @@ class Subject:
     def without(self, name: str, *keys: str, **changes: Any) -> Variant:
         """The deployment with some properties left to the device, and other changes.
 
-        :param name: of the new variant.
+        :param name: the name that the new variant gets.
         :param keys: properties, whichever way they were asked for.
         """
         runtime = self.deployed.openvino

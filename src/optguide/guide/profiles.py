@@ -106,7 +106,7 @@ def current() -> Profile:
 def budget(share: float = 1.0) -> Budget:
     """The budget of one session of the calling example, or so much of it; see :func:`current`.
 
-    :param share: what to multiply its seconds by.
+    :param share: factor by which its seconds are multiplied.
     """
     whole = _current(sys._getframe(1)).budget
     return replace(whole, seconds=share * whole.seconds)

@@ -34,10 +34,10 @@ F32 = {"INFERENCE_PRECISION_HINT": "f32"}
 class RightAnswers:
     """What a model answered to the questions of a task.
 
-    :param name: what readers call the model.
+    :param name: the name of the model that pages show.
     :param right: whether each answer is right; several trainings are rows of a matrix.
     :param evidence: says which file was evaluated, how and in which task, for records.
-    :param embeddings: of the texts that were searched, one row each; ``None`` for other tasks.
+    :param embeddings: one row for each text that was searched; ``None`` for other tasks.
     """
 
     name: str

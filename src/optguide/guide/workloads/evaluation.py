@@ -33,7 +33,7 @@ class RetrievalAnswers:
 def evaluate(model: Path, count: int | None, **properties: str | int) -> RetrievalAnswers:
     """The answers of an encoder with dynamic length to ``count`` pairs, or to all.
 
-    :param properties: of the device CPU; several texts are in flight unless they say otherwise.
+    :param properties: OpenVINO properties for the CPU; several texts are in flight unless they say otherwise.
     """
     folder = cached_artifact(
         answer,

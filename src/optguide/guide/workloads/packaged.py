@@ -87,7 +87,7 @@ def _checksum(*files: Path) -> str:
 class Labelled:
     """Inputs of one task, one inference each, and what the right answers are.
 
-    :param groups: what each input was made from, where several have one source, such as a photograph.
+    :param groups: the source of each input, such as a photograph, where several inputs share one.
     """
 
     inputs: Sequence[Array]
@@ -102,7 +102,7 @@ class Task:
     :param name: part of result identifiers.
     :param title: name of the model in tables and figures.
     :param description: one sentence for readers.
-    :param licence: of the weights.
+    :param licence: name of the licence under which the weights are published.
     :param files: every file that is read from a package, the weights first.
     :param convert: makes the 32-bit model.
     :param data: ``data(count, part)`` makes labelled inputs, the same in every process: part 0 tests, part 1

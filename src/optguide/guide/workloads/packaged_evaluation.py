@@ -31,7 +31,7 @@ def data(task: str, count: int, part: int = 0) -> Labelled:
 def evaluate(task: str, model: str, count: int, **properties: str) -> list[Any]:
     """What a model answers to ``count`` test inputs, kept like a model: nothing about it is timed.
 
-    :param properties: of the device CPU.
+    :param properties: OpenVINO properties for the CPU.
     """
     folder = cached_artifact(
         answer,

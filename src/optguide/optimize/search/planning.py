@@ -270,7 +270,7 @@ class _Planner:
         """As many of the candidates as there is room and time for, against the incumbent.
 
         :param seconds: per candidate, loading included; more where that is too little for six turns.
-        :param processes: of each candidate, at least.
+        :param processes: the least number of processes for each candidate.
         """
         incumbent = self.state.incumbent
         first = () if self.state.is_out(incumbent) else (incumbent,)  # a default that fails is not run again
