@@ -40,7 +40,8 @@ print("layers by device:", Counter(assigned.values()))
 # %%
 # The attribute ``affinity`` assigns by hand. Cutting a model takes two devices, and
 # AUTO may be one of them: so the price of a cut can be measured on a machine that
-# has nothing but a CPU. Here CPU and AUTO get eight pieces in turn.
+# has nothing but a CPU. Here CPU and AUTO get an eighth of the
+# layers in turn; how many pieces that makes is counted.
 
 
 def in_pieces():

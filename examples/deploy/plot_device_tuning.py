@@ -121,8 +121,8 @@ denormals = measure(small.values(), profiles.budget(0.3), control=True)
 # ------------
 #
 # The sentence encoder has weights in 32-bit floats and no KV cache; the setting for
-# the cache is there to show that. Not every kernel can quantize dynamically, those
-# for bf16 on AMX among them, so these rows pin f32.
+# the cache is there to show that. Kernels for bf16 on AMX cannot quantize
+# dynamically, so the rows on groups pin f32.
 
 f32, groups = {"INFERENCE_PRECISION_HINT": "f32"}, "DYNAMIC_QUANTIZATION_GROUP_SIZE"
 settings = {

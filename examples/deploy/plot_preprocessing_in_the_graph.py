@@ -191,8 +191,8 @@ record.figure(
     ),
     alt="One bar per way of pre-processing: latency from the photograph to the "
     "scores.",
-    caption="A photograph of 640x427 pixels through pre-processing and "
-    "ResNet-50, INT8.",
+    caption=f"A photograph of {photograph.shape[1]}x{photograph.shape[0]} pixels "
+    "through pre-processing and ResNet-50, INT8.",
 )
 pairs = {
     "int8.over_numpy": ("int8.numpy", "int8.linear"),

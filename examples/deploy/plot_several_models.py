@@ -58,7 +58,7 @@ except RuntimeError as error:
 # ``ENABLE_CPU_RESERVATION`` keeps the models of one process apart; without pinning,
 # the operating system does.
 
-half = max(1, core.get_property("CPU", "RANGE_FOR_STREAMS")[1] // 2)
+half = max(1, encoder.get_property("INFERENCE_NUM_THREADS") // 2)
 split = {"INFERENCE_NUM_THREADS": str(half)}
 reserved = split | {"ENABLE_CPU_RESERVATION": "YES"}
 unpinned = split | {"ENABLE_CPU_PINNING": "NO"}

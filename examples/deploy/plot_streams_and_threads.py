@@ -39,10 +39,11 @@ for knob, asked in (
     ("SCHEDULING_CORE_TYPE", "ECORE_ONLY"),
     ("AFFINITY", "CORE"),
 ):
-    chosen = "refused"
-    if knob in supported:
+    try:
         compiled = core.compile_model(model.ir, "CPU", {knob: asked})
         chosen = property_text(compiled.get_property(knob))
+    except RuntimeError:
+        chosen = "refused"
     if chosen == asked:
         accepted.append(knob)
     rows.append((knob, "yes" if knob in supported else "no", asked, chosen))
@@ -54,9 +55,9 @@ for knob, asked in (
 #
 # Streams and threads from one to twice as many as there are processors, beside the
 # THROUGHPUT hint. Every variant keeps as many requests in flight as the device
-# calls optimal for it. The quick profile measures the corners only. On top of the
-# hint come the switches, off and on; where the processor has no choice, the device
-# has dropped the question above.
+# calls optimal for it. The quick profile measures the corners only. The switches
+# are measured on top of the hint, off and on; those that the device did not take
+# above are left out.
 
 hint = {"PERFORMANCE_HINT": "THROUGHPUT"}
 compiled = core.compile_model(model.ir, "CPU", hint)

@@ -46,7 +46,7 @@ for info in requests["default"].profiling_info[:8]:
 
 # %%
 # ``NOT_RUN`` does not mean that nothing was computed. Most of these layers, such as
-# batch normalisation and ReLU, were fused into the convolution before them, and
+# the addition of a bias and ReLU, were fused into the convolution before them, and
 # their work is in its time.
 #
 # Precision and origin of each layer

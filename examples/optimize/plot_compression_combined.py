@@ -98,8 +98,8 @@ answers.accuracy_figure(record, right, "Pruned: half of the weights are zero.")
 # Size
 # ----
 #
-# A file with zeros is as large as one without. Packed, as it is sent over a
-# network, zeros pay and 8-bit weights do.
+# A file with zeros is as large as one without. Packed for a download, it shrinks
+# with zeros as well as with 8-bit weights.
 
 packed = {}
 for way, (path, *_) in models.items():

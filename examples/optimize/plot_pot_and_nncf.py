@@ -98,9 +98,10 @@ for tool, made in folders.items():
 right = {tool: answers.digits(NAMES[tool], paths) for tool, paths in models.items()}
 
 # %%
-# Where are the quantizers? NNCF stores most weights as integers, POT all of them
-# behind quantizers, so only quantizers of activations compare. ``x*HardSigmoid(x)``
-# is one operation to NNCF. POT knows hard-swish in another
+# Where are the quantizers? NNCF stores most weights as integers. POT does so only
+# if ``compress_model_weights`` is called, which this script does not, so all of its
+# weights are floats behind quantizers, and only quantizers of activations compare.
+# ``x*HardSigmoid(x)`` is one operation to NNCF. POT knows hard-swish in another
 # spelling only, and quantizes both factors.
 
 quantizers = {}

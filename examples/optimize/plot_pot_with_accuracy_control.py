@@ -88,7 +88,8 @@ def control_by_nncf(folder: Path, fold: int) -> None:
         subset_size=300,
         advanced_accuracy_restorer_parameters=limits,
     )
-    ov.save_model(quantized, folder / "AccuracyAwareQuantization.xml")
+    path = folder / "AccuracyAwareQuantization.xml"
+    ov.save_model(quantized, path, compress_to_fp16=False)
 
 
 folds = 3 if profiles.full() else 1

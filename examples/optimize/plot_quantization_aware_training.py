@@ -71,7 +71,7 @@ def train(module: torch.nn.Module, fold: int) -> list[np.ndarray]:
 def convert(module: torch.nn.Module, image: torch.Tensor, path: Path) -> None:
     stripped = nncf.strip(module, example_input=image)
     model = ov.convert_model(stripped, example_input=image, input=[1, 1, 8, 8])
-    ov.save_model(model, path)
+    ov.save_model(model, path, compress_to_fp16=False)
 
 
 def quantize_and_train(folder: Path, fold: int) -> None:

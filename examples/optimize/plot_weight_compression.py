@@ -3,7 +3,8 @@ Compress the weights of an encoder to 8 and 4 bits
 ==================================================
 
 Only the weights become smaller, without calibration data; layers still compute in
-floating point. Four schemes are compared in size, accuracy, latency and loading.
+floating point. Four schemes are compared in size and accuracy, three of them in
+latency, and two in loading.
 
 Install: ``pip install "optguide[frameworks,models]"``. Explained in
 :doc:`/optimize/weight-compression`.
@@ -24,7 +25,7 @@ import openvino as ov
 # One call
 # --------
 #
-# The scheme is in the arguments. Of 4-bit schemes ``group_size`` says how many
+# The scheme is in the arguments. For 4-bit schemes, ``group_size`` says how many
 # weights share a scale; smaller groups follow the weights more closely and store
 # more scales. Embeddings and the last layer keep 8 bits, unless ``all_layers`` says
 # otherwise.

@@ -298,8 +298,9 @@ class TestAnswersAsDeployed:
         assert rejected
         for name in rejected:
             standing = outcome.decision.standing(name)
-            assert standing.status == "too inaccurate"
-            assert "in these settings" in standing.why or standing.why == phases_.UNCHECKED
+            if standing.why != phases_.UNCHECKED:
+                assert standing.status == "too inaccurate"
+                assert "in these settings" in standing.why
         assert outcome.decision.winner in outcome.state.deployed
         assert outcome.state.rounds[-1].title == "confirmation"
         assert read_report(out / "report.json") == outcome

@@ -126,10 +126,14 @@ class Worker:
         """
         runner, again = self.runner, self.runner.again()
         with self._running():
-            if again is None or loops.consecutive([again], 1)[0] > OVERHEAD_CALL_NS:
+            if again is None:
+                return {}
+            length = loops.consecutive([again], 1)[0]
+            in_flight = 1 if runner.queue is None else len(runner.queue)
+            if length > OVERHEAD_CALL_NS or length * in_flight > 10 * OVERHEAD_CALL_NS:
                 return {}
             feeds, remaining = runner.feeds(), dict[str, list[float]]()
-            if feeds:
+            if feeds and not runner.varied:  # otherwise the two kinds of blocks would run other shapes
                 remaining["inputs"] = [self._without(feeds, again) for _ in range(OVERHEAD_PAIRS)]
             if runner.queue is None:
                 calls = [runner.calls[0] if feeds else again]

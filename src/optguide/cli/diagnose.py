@@ -81,6 +81,8 @@ def diagnose(model: str, budget: float, goal: Any, data: str | None, **options: 
     interval, what to do, and the page of the guide. What was looked at and is fine is listed too.
     """
     sizes = _sizes(options["shapes"])
+    if sizes and (options["inputs"] or data is not None):
+        raise OptionError("Several sizes by --shape and real inputs both give inputs.", "Leave one out.")
     options["shapes"] = () if sizes else options["shapes"]
     if read_variants([model], options)[0].openvino:  # other runtimes are refused before they miss --feed
         options["feed"] = options["feed"] or "copied"
@@ -125,7 +127,7 @@ def _sizes(texts: Sequence[str]) -> tuple[Mapping[str, tuple[int, ...]], ...]:
     )
 
 
-def _with_data(variant: Variant, data: str, folder: Path) -> tuple[Variant, Variant]:
+def _with_data(variant: Variant, data: str, folder: Path) -> tuple[Variant, Variant | None]:
     """The deployment on the reader's samples, and a loop that prepares each of them before its call.
 
     :raises OptGuideError: the samples cannot be read, or do not fit the model.
@@ -146,9 +148,17 @@ def _with_data(variant: Variant, data: str, folder: Path) -> tuple[Variant, Vari
         runner.load()
         samples = read_data(msgspec.convert(described, Settings), decode(model, SourceModel)).samples
         places = itertools.cycle(range(len(samples)))
-        return lambda: runner.answer(samples[next(places)])
 
-    return variant, Variant.from_function("prepared before each call", make)
+        def prepare_and_call() -> Any:
+            return runner.bound(samples[next(places)])()
+
+        return prepare_and_call
+
+    if variant.openvino.batch is not None:  # samples come one by one
+        return variant, None
+    return variant, Variant.from_function(
+        "prepared before each call", make, cores=variant.cores, quota=variant.quota
+    )
 
 
 def _content(diagnosis: Diagnosis, budget: float, seconds: float) -> dict[str, Any]:

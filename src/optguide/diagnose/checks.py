@@ -161,7 +161,9 @@ def state(subject: Subject) -> Inquiry:
         return Inquiry(STATE, "The model keeps no state.")
     if subject.deployed.openvino.steps is not None or subject.deployed.openvino.asynchronous:
         return Inquiry(STATE, "The model keeps a state, and --steps says how long.")
-    sequence = subject.deployed.with_(f"{STEPS} steps", steps=STEPS)
+    frames = subject.deployed.frames
+    of_sequence = None if frames is None else STEPS * frames
+    sequence = subject.deployed.with_(f"{STEPS} steps", steps=STEPS, frames=of_sequence)
     remedy = f"Reset the state between sequences: reset_state(); this is against {STEPS} calls without."
     trial = Trial(remedy, subject.deployed, "throughput", sequence)
     return Inquiry(STATE, "The model keeps a state from call to call.", (trial,))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -76,14 +75,24 @@ def stopped_shares(spec: dict[str, Any], processors: int, windows: int, seconds:
 
     runner: Any = runner_for(spec)
     runner.load()
-    runner.calls[0]()
+    feeds = runner.feeds()
+
+    def run() -> None:
+        if runner.queue is None:
+            runner.calls[0]()
+        else:  # as many requests in flight as in the deployment
+            runner.queue.start_async(feeds[0] if feeds else None)
+
+    run()
     shares = []
     for _ in range(windows):
         begun, stopped = time.perf_counter(), throttled_seconds()
         while time.perf_counter() < begun + seconds:
-            runner.calls[0]()
+            run()
         wall = time.perf_counter() - begun
         shares.append((throttled_seconds() - stopped) / (processors * wall))
+    if runner.queue is not None:
+        runner.queue.wait_all()
     return shares
 
 
@@ -180,10 +189,11 @@ def answers(subject: Subject) -> Inquiry:
         return Inquiry(
             ANSWERS, f"It takes {MINIMUM_ROUNDS} sets of inputs to judge them, and these are {count}."
         )
-    spec: Mapping[str, Any] = subject.deployed.to_dict()
+    asked = "INFERENCE_PRECISION_HINT"
+    spec = subject.without(subject.deployed.name, asked).to_dict()
     values = process.call(
         f"{errors.__module__}:{errors.__name__}",
-        {"spec": dict(spec), "draws": DRAWS},
+        {"spec": spec, "draws": DRAWS, "precision": subject.properties.get(asked)},
         seconds=2 * LOAD_SECONDS,
         activity="comparing precisions",
     )
@@ -211,6 +221,9 @@ def _seconds_of_starts(subject: Subject) -> float:
 
 
 def _seconds_of_answers(subject: Subject) -> float:
+    precision = subject.facts.effective.get("INFERENCE_PRECISION_HINT", "")
+    if precision in ("", "f32") or 0 < len(subject.deployed.inputs) < MINIMUM_ROUNDS:
+        return 0.0
     return 2 * (subject.facts.loading + DRAWS * subject.facts.call)
 
 

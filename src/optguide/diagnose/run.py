@@ -81,12 +81,12 @@ def diagnose(
     :raises Busy: another measurement is running.
     :raises OptGuideError: the deployment does not run.
     """
-    end = host.clock() + seconds
+    begun = host.clock()
     with tempfile.TemporaryDirectory(prefix="optguide-diagnose-") as folder, measuring_lock(label):
         deployed = renamed(with_sizes(variant, sizes, Path(folder)) if sizes else variant)
         subject = examine(deployed, goal or goal_of(variant), Path(folder), host=host)
         subject = replace(subject, prepared=prepared)
-        return _Course(subject, end, label).diagnosis()
+        return _Course(subject, begun, begun + seconds, label).diagnosis()
 
 
 @dataclass
@@ -94,6 +94,7 @@ class _Course:
     """The time that is left, and what is measured in it."""
 
     subject: Subject
+    begun: float
     end: float
     label: str
 
@@ -111,7 +112,7 @@ class _Course:
             self.subject.deployed,
             ranked([entry for entry in answers if isinstance(entry, Finding)]),
             (*(entry for entry in answers if isinstance(entry, Remark)), *remarks, *map(others, shares[:1])),
-            tuple(dict.fromkeys(sentence for session in sessions for sentence in session.warnings)),
+            _warnings(sessions),
             max(shares, default=0.0),
             self.subject.facts.effective,
         )
@@ -144,17 +145,23 @@ class _Course:
         :param variants: number of those that questions before it need.
         :raises NotEnoughSamples: the time does not reach for it.
         """
-        needs = {MEASURING_BEFORE: check.seconds(self.subject)}
-        if needs[MEASURING_BEFORE] <= MEASURING_BEFORE * self._left:
-            question = check.ask(self.subject)
-            count = len(question.trials) if question else 0
-            needs[SCREENING] = self._least(variants + count) if count else 0.0
-            self._require_memory(variants + count)
-        for share, seconds in needs.items():
-            if seconds > share * self._left:
-                budget = fmt.duration(seconds / share)
-                raise NotEnoughSamples(f"It takes a budget of about {budget}.")
+        if needed := check.seconds(self.subject):
+            self._require(needed, MEASURING_BEFORE)
+        question = check.ask(self.subject)
+        if question is not None and question.trials:
+            count = variants + len(question.trials)
+            self._require_memory(count)
+            self._require(self._least(count), SCREENING)
         return question
+
+    def _require(self, seconds: float, share: float) -> None:
+        """Refuse what takes more than this share of the time that is left.
+
+        :raises NotEnoughSamples: it does; the message names the budget that would do.
+        """
+        if seconds > share * self._left:
+            spent = self.subject.host.clock() - self.begun
+            raise NotEnoughSamples(f"It takes a budget of about {fmt.duration(spent + seconds / share)}.")
 
     def _require_memory(self, variants: int) -> None:
         """Refuse more workers at a time than there is memory for.
@@ -180,6 +187,12 @@ class _Course:
         return measure(
             list(variants.values()), budget, label=f"{self.label}: {doing}", host=self.subject.host
         )
+
+
+def _warnings(sessions: Sequence[SessionResult]) -> tuple[str, ...]:
+    """Warnings of sessions, except those about their budgets, which the reader has not chosen."""
+    sentences = (s for session in sessions for s in session.warnings if s != session.shortage)
+    return tuple(dict.fromkeys(sentences))
 
 
 def _sides(subject: Subject, trial: Trial) -> tuple[Variant, Variant]:

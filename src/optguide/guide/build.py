@@ -170,9 +170,10 @@ def _build(profile: str | None, names: Sequence[str], *, resume: bool) -> int:
         _checksum(existing[name]).unlink(missing_ok=True)
         _page(existing[name]).unlink(missing_ok=True)  # a page that comes out the same is not written again
     _save(replace(state, failed={name: why for name, why in state.failed.items() if name not in chosen}))
-    if not (build_dir() / "html" / "index.html").exists():
+    # Sphinx writes both last: a build that was killed before has neither, and starts again.
+    if not all((build_dir() / "html" / name).exists() for name in ("index.html", "searchindex.js")):
         _say("Building the pages, still without numbers.")
-        _pages()
+        _pages("--write-all")
     preparation.prepare([existing[name] for name in chosen], state.profile)
     by_chapter = named(state.profile).name == "full"
     groups = [
@@ -238,7 +239,11 @@ def _measure(names: list[str], existing: Mapping[str, Example]) -> None:
 def _end(existing: Mapping[str, Example]) -> int:
     """Write every page, note whether the build is complete, say what failed, and return the exit status."""
     state = _current_state()
-    missing = [name for name in _not_current(existing, state) if name not in state.failed]
+    missing = [
+        name
+        for name, example in existing.items()
+        if name not in state.failed and not is_current(example, state)
+    ]
     state = replace(state, is_measured=not missing)
     _save(state)
     _say("Building the pages.")

@@ -164,7 +164,11 @@ def make_artifacts(run: Run, precisions: Sequence[Precision] = COMPRESSED) -> No
         precisions_done = {artifact.precision for artifact in done}
         others = (artifact for artifact in present if artifact.precision not in precisions_done)
         run.save(replace(run.state, artifacts=(*done, *others)))
-    run.save(replace(run.state, resumption=replace(run.state.resumption, retry=False)))
+    deployed = run.state.deployed
+    if run.state.resumption.retry:
+        deployed = {name: checked for name, checked in deployed.items() if checked.why_not != UNCHECKED}
+    resumption = replace(run.state.resumption, retry=False)
+    run.save(replace(run.state, deployed=deployed, resumption=resumption))
 
 
 def race_candidates(run: Run, rounds: int | None = None, measure: Measure = session.measure) -> None:

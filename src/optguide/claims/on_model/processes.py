@@ -161,10 +161,13 @@ EXACTNESS = ExactnessProbe(
 )
 
 
-def errors(spec: Mapping[str, Any], draws: int) -> list[float]:
-    """The child's side: the error of every input set, or of ``draws`` random ones."""
-    exact, default = (_first_outputs({**spec, "precision": precision}, draws) for precision in ("f32", None))
-    return [_cosine_distance(a, b) for a, b in zip(exact, default, strict=True)]
+def errors(spec: Mapping[str, Any], draws: int, precision: str | None = None) -> list[float]:
+    """The child's side: the error of every input set, or of ``draws`` random ones.
+
+    :param precision: the one to hold against 32-bit floats; the device's default without it.
+    """
+    exact, other = (_first_outputs({**spec, "precision": asked}, draws) for asked in ("f32", precision))
+    return [_cosine_distance(a, b) for a, b in zip(exact, other, strict=True)]
 
 
 def _first_outputs(spec: dict[str, Any], draws: int) -> list[Any]:
