@@ -86,7 +86,7 @@ def finished(model, tmp_path_factory):
         partial(confirm_winner, most=3.0),
         partial(profile_winner, most=4.0),
     )
-    return folder, run(model, folder, phases, budget=200.0)  # six starts take their time
+    return folder, run(model, folder, phases, budget=300.0)  # six starts take their time
 
 
 @pytest.fixture(scope="module")
@@ -281,7 +281,8 @@ class TestAnswersAsDeployed:
         racing = partial(race_candidates, rounds=2, measure=self.fast)
         confirming = partial(confirm_winner, measure=self.fast)
         quantized = partial(self.quantized, spoil=spoil)
-        return start(phases=(read_model, original, quantized, racing, confirming), **data).outcome
+        phases = (read_model, original, quantized, racing, confirming)
+        return start(phases=phases, budget=3 * BUDGET, **data).outcome  # only checking takes real time
 
     def test_a_winner_is_judged_as_it_is_deployed(self, start, data):
         outcome = self.outcome(start, data, spoil=False)
