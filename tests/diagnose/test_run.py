@@ -34,6 +34,17 @@ def symptoms(outcome):
     return [finding.symptom for finding in outcome.findings]
 
 
+def pinned_to_floats(seconds):
+    """The diagnosis of a deployment that takes so long in 32-bit floats, and 5 ms by default."""
+    outcome, _ = diagnosis(
+        lambda runtime: seconds if runtime.precision == "f32" else 5 * MILLISECOND,
+        effective,
+        facts={"default_precision": "bf16"},
+        precision="f32",
+    )
+    return outcome
+
+
 @pytest.mark.parametrize("seed", range(3))
 def test_a_deployment_without_a_fault_has_no_finding(seed):
     """Although four remedies are tried: a precision, a way of handing inputs over, two settings."""
@@ -54,12 +65,7 @@ def test_a_deployment_without_a_fault_has_no_finding(seed):
 
 
 def test_a_pinned_precision_is_found_and_its_gain_is_the_true_one():
-    outcome, _ = diagnosis(
-        lambda runtime: (9 if runtime.precision == "f32" else 5) * MILLISECOND,
-        effective,
-        facts={"default_precision": "bf16"},
-        precision="f32",
-    )
+    outcome = pinned_to_floats(9 * MILLISECOND)
     (finding,) = outcome.findings
     assert finding.symptom == PRECISION
     assert finding.effect.ratio.low < 1.8 < finding.effect.ratio.high
@@ -80,12 +86,7 @@ def test_one_request_under_throughput_is_found_first():
 
 
 def test_a_gain_of_less_than_what_one_would_act_on_is_none():
-    outcome, _ = diagnosis(
-        lambda runtime: (5.1 if runtime.precision == "f32" else 5) * MILLISECOND,
-        effective,
-        facts={"default_precision": "bf16"},
-        precision="f32",
-    )
+    outcome = pinned_to_floats(5.1 * MILLISECOND)
     assert not outcome.findings
 
 

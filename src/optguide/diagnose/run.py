@@ -17,7 +17,6 @@ from optguide.bench.session import Budget, measure
 from optguide.bench.variant import Variant
 from optguide.diagnose.checks import CHECKS, Check
 from optguide.diagnose.diagnosis import (
-    MARGIN,
     Diagnosis,
     Effect,
     Finding,
@@ -214,7 +213,7 @@ def answer(
             remarks.append(f"{trial.remedy} It could not be measured: {error.message}")
             continue
         if comparison.same is None:
-            effects.append(Effect(trial.remedy, trial.quantity, comparison.ratio))
+            effects.append(_effect(trial, comparison))
         else:
             effects.append(
                 Effect(f"{trial.remedy} The device resolves both to the same:", trial.quantity, SAME)
@@ -248,4 +247,8 @@ def is_promising(screening: SessionResult | None, trial: Trial) -> bool:
         comparison = _compared(screening, trial)
     except OptGuideError:
         return False
-    return comparison.same is None and comparison.ratio.high > 1 + MARGIN
+    return comparison.same is None and _effect(trial, comparison).is_possible
+
+
+def _effect(trial: Trial, comparison: Comparison) -> Effect:
+    return Effect(trial.remedy, trial.quantity, comparison.ratio)

@@ -22,7 +22,7 @@ import subprocess
 import sys
 import time
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from itertools import groupby
@@ -227,7 +227,7 @@ def _measure(names: list[str], existing: Mapping[str, Example]) -> None:
         settings = {BUILD_VARIABLE: state.build, PROFILE_VARIABLE: state.profile}
         status = _sphinx(**settings, **{EXAMPLES_VARIABLE: " ".join(names), "OPTGUIDE_PAGES_ONLY": "0"})
         state = _current_state()
-        names = [name for name in names if name not in state.failed and not is_current(existing[name], state)]
+        names = _missing(names, existing, state)
         if names and state.running not in names:
             raise Failure(f"The examples could not be run: Sphinx ended with status {status}.", _REMEDY)
         if names:
@@ -239,11 +239,7 @@ def _measure(names: list[str], existing: Mapping[str, Example]) -> None:
 def _end(existing: Mapping[str, Example]) -> int:
     """Write every page, note whether the build is complete, say what failed, and return the exit status."""
     state = _current_state()
-    missing = [
-        name
-        for name, example in existing.items()
-        if name not in state.failed and not is_current(example, state)
-    ]
+    missing = _missing(existing, existing, state)
     state = replace(state, is_measured=not missing)
     _save(state)
     _say("Building the pages.")
@@ -256,6 +252,11 @@ def _end(existing: Mapping[str, Example]) -> int:
     if state.failed:
         print("Measure what failed again: nox -s docs -- --resume", file=sys.stderr)
     return 1 if state.failed else 0
+
+
+def _missing(names: Iterable[str], existing: Mapping[str, Example], state: BuildState) -> list[str]:
+    """Those of ``names`` that have neither been measured by this build nor failed."""
+    return [name for name in names if name not in state.failed and not is_current(existing[name], state)]
 
 
 def _not_current(existing: Mapping[str, Example], state: BuildState) -> list[str]:

@@ -112,8 +112,7 @@ def _warnings(outcome: Outcome, *, confirmed: bool) -> Iterator[str]:
         )
     judged = _artifact(state, decision.standings[0].candidate.precision)
     checked = state.deployed.get(decision.winner)
-    is_unchecked = checked is None or (checked.quality is None and bool(checked.file))
-    if told_apart(outcome) and judged and judged.quality and is_unchecked:
+    if told_apart(outcome) and judged and judged.quality and (checked is None or checked.is_unchecked):
         yield "The winner's answers were not checked in its own settings, only those of its precision."
     shares = [played.others_share for played in state.rounds if played.others_share is not None]
     (limit,) = (limit for limit in LIMITS if limit.witness == "others_share")

@@ -82,6 +82,11 @@ class Artifact:
     why_not: str = ""
     note: str = ""
 
+    @property
+    def is_unchecked(self) -> bool:
+        """Whether there is a file, and its answers could not be checked; a broken file is not named."""
+        return bool(self.file and self.why_not)
+
 
 @dataclass(frozen=True)
 class Speed:

@@ -166,7 +166,7 @@ def make_artifacts(run: Run, precisions: Sequence[Precision] = COMPRESSED) -> No
         run.save(replace(run.state, artifacts=(*done, *others)))
     deployed = run.state.deployed
     if run.state.resumption.retry:
-        deployed = {name: checked for name, checked in deployed.items() if checked.why_not != UNCHECKED}
+        deployed = {name: checked for name, checked in deployed.items() if not checked.is_unchecked}
     resumption = replace(run.state.resumption, retry=False)
     run.save(replace(run.state, deployed=deployed, resumption=resumption))
 

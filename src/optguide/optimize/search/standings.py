@@ -258,7 +258,7 @@ class Judgement:
 
 def _not_right(artifact: Artifact | None, where: str = "") -> Reason:
     if artifact is not None and artifact.why_not:
-        return "accuracy not shown" if artifact.file else "too inaccurate", artifact.why_not
+        return "accuracy not shown" if artifact.is_unchecked else "too inaccurate", artifact.why_not
     quality = artifact.quality if artifact else None
     if quality is None or quality.loss is None or quality.kept in ("kept", "not judged"):
         return "accuracy not shown", "Nothing judged how right its answers are."
