@@ -56,10 +56,7 @@ def function(reference: str, error: type[OptGuideError]) -> Callable[..., Any]:
 
 
 def called(reference: str, error: type[OptGuideError]) -> Any:
-    """Call the function that ``reference`` names, without arguments, and return its result.
-
-    :raises error: it does not exist or raises.
-    """
+    """Call the function that ``reference`` names, without arguments, and return its result."""
     chosen = function(reference, error)
     try:
         with contextlib.redirect_stdout(sys.stderr):  # standard output is the command's own

@@ -131,7 +131,6 @@ def _run(arguments: Sequence[str], timeout: float) -> subprocess.CompletedProces
 
 
 def _json(path: Path) -> dict[str, Any]:
-    """The file's content; empty where the tool failed before writing it."""
     return dict(json.loads(path.read_text("utf-8"))) if path.exists() else {}
 
 

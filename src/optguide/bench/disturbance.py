@@ -52,7 +52,6 @@ class RoundConditions:
 class Spoiling:
     """What follows for a session.
 
-    :param rounds: to be left out.
     :param competitor: the activity that spoiled so many rounds that none is left out; empty otherwise.
     """
 

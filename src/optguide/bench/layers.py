@@ -39,7 +39,6 @@ _MADE_UP = re.compile(r"[A-Za-z]+_\d+(_.*)?|\d+")
 class LayerTime:
     """One layer of a compiled model.
 
-    :param name: name in the compiled model.
     :param kind: type of operation, such as ``Convolution``; ``Reorder`` rewrites data for the next layer.
     :param precision: precision of its computation, such as ``bf16`` or ``u8``.
     :param time: per inference, in microseconds; zero where it takes less than one.
@@ -83,7 +82,6 @@ class Round:
     :param times: layer name to microseconds per inference.
     :param latency: microseconds per inference as the caller sees it, while layers are counted.
     :param calls: counted inferences.
-    :param generation: number of the variant's worker that counted them.
     """
 
     times: Mapping[str, float]
@@ -98,12 +96,9 @@ class LayerTimes:
 
     :param rounds: by variant name, one entry per round in which all took their turn.
     :param described: by variant name and layer name, its ``kind``, ``precision`` and ``origin``.
-    :param failures: by variant name.
     :param effective: by variant name, properties as the device resolved them.
-    :param versions: versions of the packages that executed the models.
     :param others_share: share of the machine's CPU that other processes used meanwhile (0 to 1); NaN where
         the system does not tell.
-    :param inputs: by variant name, description of the model's inputs.
     """
 
     rounds: Mapping[str, tuple[Round, ...]]
@@ -231,13 +226,8 @@ def layers(
 
     A variant that fails is reported in ``failures`` and the others are counted all the same.
 
-    :param variants: variants of the runtime OpenVINO, with different names.
     :param seconds: for counted inferences, shared by all variants; loading comes on top, up to about twice
         as much. Where inferences are so long that six rounds do not fit, up to four times as much.
-    :param seed: seed for the order of turns.
-    :raises Busy: another measurement is running.
-    :raises OptionError: nothing to count, or two variants of one name.
-    :raises OptGuideError: every variant failed; the first one's error.
     """
     require_unique_names(variants, "A profile of layers")
     if not seconds > 0:
@@ -262,7 +252,6 @@ class _Counting:
         self.sets = 1
 
     def run(self, label: str) -> None:
-        """Take turns with one set of processes after the other."""
         rotation = self.rotation
         with rotation.held(label, self.seconds):
             count = 0
@@ -283,7 +272,6 @@ class _Counting:
         return self.spent >= (PATIENCE if enough else OVERTIME) * self.seconds
 
     def result(self) -> LayerTimes:
-        """What is known of every variant that did not fail."""
         alive = self.rotation.alive
         return LayerTimes(
             {name: tuple(self.rounds[name]) for name in alive},

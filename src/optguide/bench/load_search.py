@@ -44,7 +44,6 @@ class LoadSearch:
     :param capacity: by variant name, requests per second in a closed loop.
     :param curves: by variant name, points by rising rate.
     :param seconds: for each rate.
-    :param failures: by variant name.
     """
 
     capacity: Mapping[str, Estimate]
@@ -66,8 +65,6 @@ def search_load(
     A variant that fails in the closed loop is reported in ``failures`` and gets no curve.
 
     :param seconds: for each rate; what :func:`length` says where it is ``None``.
-    :raises Busy: another measurement is running.
-    :raises OptGuideError: every variant failed, or one failed under load.
     """
     with measuring_lock(label):
         closed = measure(

@@ -175,8 +175,6 @@ def poisson(rate: float, seconds: float, seed: int) -> list[int]:
     The number of arrivals is the expected one, and given their number the arrivals of a Poisson process are
     independent and uniform (W. Feller, vol. II, I.3). A drawn number would put a short schedule several per
     cent beside the rate, which near capacity decides whether a queue lasts or drains.
-
-    :param rate: mean arrivals per second.
     """
     count = round(rate * seconds)
     times = np.random.default_rng(seed).uniform(0, seconds * 1e9, count)

@@ -54,7 +54,6 @@ class WatchedProcess:
     Whatever crashes, hangs or is killed there is an error here. It runs :func:`optguide.bench.worker.main`.
 
     :param name: subject of the errors' sentences, such as ``The worker of 'a'``.
-    :param interpreter: Python executable.
     :param environment: all of its environment variables; those of this process by default.
     """
 
@@ -183,8 +182,6 @@ class WorkerProcess(WatchedProcess):
     Variants of one process are addressed by their ``slot``, from zero in the order given here. A request
     without a slot is about the first. All of them run under the interpreter and the environment variables of
     the first, and within its limits.
-
-    :param variants: variants to load, one per slot.
     """
 
     def __init__(self, *variants: Variant) -> None:
@@ -212,10 +209,7 @@ class WorkerProcess(WatchedProcess):
         return stages
 
     def first_call(self, slot: int = 0) -> FirstCall:
-        """Outputs on the first input set, and what they tell.
-
-        :raises OutputError: they are NaN, infinite or constant.
-        """
+        """Outputs on the first input set, and what they tell."""
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder) / "outputs.npz"
             reply = self.ask(LOAD_SECONDS, do="check", slot=slot, path=str(path))
@@ -269,10 +263,7 @@ class _FunctionProcess(WatchedProcess):
 
 
 def _limit(pid: int, variant: Variant, stack: ExitStack) -> None:
-    """Do to a process that has just started what a container would; undone when ``stack`` closes.
-
-    :raises EnvironmentMissing: the system does not let this process do so.
-    """
+    """Do to a process that has just started what a container would; undone when ``stack`` closes."""
     if variant.cores is not None:
         process = psutil.Process(pid)
         try:

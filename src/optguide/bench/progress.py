@@ -37,10 +37,7 @@ class Update(Protocol):
 
 
 class Overview:
-    """What a run shows: its phase, the leader, what is running, and the time left.
-
-    :param expected_seconds: its budget.
-    """
+    """What a run shows: its phase, the leader, what is running, and the time left."""
 
     def __init__(self, label: str, expected_seconds: float) -> None:
         self.label = label
@@ -95,11 +92,7 @@ _outer: Overview | None = None
 
 @contextmanager
 def overview(label: str, expected_seconds: float) -> Iterator[Overview]:
-    """Show one display for a whole run; sessions that run inside report into it.
-
-    :param label: name of the run, such as ``optimize model.xml``.
-    :param expected_seconds: its budget, for the time left.
-    """
+    """Show one display for a whole run; sessions that run inside report into it."""
     global _outer  # noqa: PLW0603 - the display is one per process, as the terminal is
     console = Console(stderr=True, file=sys.__stderr__)
     shown = (
@@ -144,7 +137,6 @@ class _Lines(Overview):
             self._print(f"{self.left}; {self.status}")
 
     def finish(self) -> None:
-        """Say how long it took."""
         self._print(f"done in {duration(self.elapsed)}")
 
     def _print(self, text: str) -> None:
@@ -154,10 +146,7 @@ class _Lines(Overview):
 
 @contextmanager
 def reporting(label: str, expected_seconds: float) -> Iterator[Update]:
-    """Show the progress of one session, or report it into the overview that is open.
-
-    :param expected_seconds: the budget, for the time left.
-    """
+    """Show the progress of one session, or report it into the overview that is open."""
 
     def update(done: float, activity: str) -> None:
         view.report(f"{activity}, {min(done, 1.0):.0%}")

@@ -103,12 +103,7 @@ class Rotation:
 
     @contextmanager
     def held(self, label: str, seconds: float) -> Iterator[None]:
-        """Keep the machine for this rotation and show its progress.
-
-        :param seconds: expected duration.
-        :raises Busy: another measurement is running.
-        :raises OptGuideError: every member failed; the first one's error.
-        """
+        """Keep the machine for this rotation and show its progress."""
         with self.host.held(label, seconds) as self._update:
             yield
         if not self.alive:
@@ -215,10 +210,7 @@ class Rotation:
 
     @contextmanager
     def isolated(self, name: str) -> Iterator[None]:
-        """Give up a member if this fails, and end its process, whose threads would disturb the others.
-
-        :raises OptGuideError: what failed, where members do not fail alone.
-        """
+        """Give up a member if this fails, and end its process, whose threads would disturb the others."""
         try:
             yield
         except OptGuideError as error:

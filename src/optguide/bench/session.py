@@ -79,7 +79,6 @@ def measure(
 class Member:
     """What has one turn in a round: a process, or several that are called at the same time.
 
-    :param name: shown as progress.
     :param results: names of the results, one for each variant of the processes, in their order.
     :param processes: names of the processes.
     :param request: the block that each of them is asked for, without its length.
@@ -104,7 +103,6 @@ class ClosedLoop:
     :param processes: variants by process; one that fails takes its members with it.
     :param compared: results whose ratios to the first are to become as narrow as the budget asks; of none,
         the whole budget is spent.
-    :param twin: name of the A/A control's result.
     """
 
     def __init__(
@@ -129,11 +127,7 @@ class ClosedLoop:
         self.conditions: list[RoundConditions] = []
 
     def run(self, label: str, decided: Callable[[SessionResult], bool | None] | None = None) -> SessionResult:
-        """Measure until the plan is fulfilled; ``decided`` as for :func:`measure`.
-
-        :raises Busy: another measurement is running.
-        :raises OptGuideError: every member failed; the first one's error.
-        """
+        """Measure until the plan is fulfilled; ``decided`` as for :func:`measure`."""
         questions = self.budget.questions
         decided = decided or (questions.decided if questions else None)
         with self.rotation.held(label, self.budget.seconds):

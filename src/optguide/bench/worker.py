@@ -208,10 +208,7 @@ class Worker:
 
 
 def _oddities(outputs: list[Any]) -> list[str]:
-    """What is odd about outputs that may be meant so, in sentences.
-
-    :raises OutputError: an output holds NaN or nothing but infinity.
-    """
+    """What is odd about outputs that may be meant so, in sentences."""
     sentences, fields = [], []
     for index, array in enumerate(outputs):
         if not np.issubdtype(array.dtype, np.number) or not array.size:

@@ -163,10 +163,7 @@ class Chance:
 
 
 def missing_needs(claim: Claim, machine: Machine) -> tuple[str, ...]:
-    """Sentences about what the claim needs and the machine does not have.
-
-    :raises ClaimError: it needs something that is not understood.
-    """
+    """Sentences about what the claim needs and the machine does not have."""
     return tuple(_missing(need) for need in claim.needs if not machine.supports(need))
 
 

@@ -101,7 +101,6 @@ def _refuse_without_model(options: Mapping[str, Any]) -> None:
 
 
 def _show_recorded(folder: Path | None, *, as_json: bool) -> None:
-    """Print the claims with the verdicts of the guide's last build."""
     records = load_records(_build_folder(folder) if folder else None)
     if not records.by_example:
         raise RecordsError(f"There are no records in {records.folder}.", "Run `nox -s docs` to measure.")
@@ -144,11 +143,7 @@ def _recorded_verdicts(records: Records, measured_on: Machine) -> list[Verdict]:
 
 
 def _try_on_model(model: str, options: Mapping[str, Any], *, as_json: bool) -> None:
-    """Measure what decides the claims that make sense for any model, and print the verdicts.
-
-    :raises OptionError: a budget in which none could be tried.
-    :raises OptGuideError: the call has to change, or the model cannot be measured at all.
-    """
+    """Measure what decides the claims that make sense for any model, and print the verdicts."""
     budget = BUDGET if options["budget"] is None else options["budget"]
     variant, int8 = _checked(model, options)
     with machine_held(f"optguide claims {variant.name}", options["wait"]):
@@ -182,10 +177,7 @@ def _try_on_model(model: str, options: Mapping[str, Any], *, as_json: bool) -> N
 
 
 def _checked(model: str, options: Mapping[str, Any]) -> tuple[Variant, str | None]:
-    """The model with OpenVINO's defaults, and its 8-bit form.
-
-    :raises UserError: a file, a shape or the kind of a model that cannot work.
-    """
+    """The model with OpenVINO's defaults, and its 8-bit form."""
     int8 = None if options["int8"] is None else str(options["int8"])
     for file in (model, *([int8] if int8 else [])):
         if Path(file).suffix.lower() == ".pt2":
@@ -214,7 +206,6 @@ def _others_share(verdicts: Sequence[Verdict]) -> float:
 def _content(
     facts: Mapping[str, Any], verdicts: Sequence[Verdict], without: Sequence[str] = ()
 ) -> dict[str, Any]:
-    """The JSON form: facts about the measurement, and each verdict ``without`` some keys."""
     chance = Chance.of(verdicts)
     claims = [verdict.to_dict() for verdict in verdicts]
     return {
@@ -226,11 +217,7 @@ def _content(
 
 
 def _print(title: str, verdicts: Sequence[Verdict], where: str, *, named: bool = False) -> None:
-    """The table and its summary.
-
-    :param where: measured on which machine, and when or how long.
-    :param named: add the identifier of each claim and the page that discusses it.
-    """
+    """The table and its summary."""
     rows = []
     for verdict in verdicts:
         note = (f"{verdict.id}, on the page {verdict.page}",) if named else ()

@@ -110,7 +110,6 @@ def _variant_row(run: SessionRun, name: str) -> list[str]:
 
 
 def _ratio_cells(latency: Comparison, throughput: Comparison) -> list[output.Cell]:
-    """Ratios of latency and throughput with their verdicts, and of CPU time as the second witness."""
     return [
         output.comparison_cell(latency),
         output.comparison_cell(throughput),

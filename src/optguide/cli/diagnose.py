@@ -106,10 +106,7 @@ def diagnose(model: str, budget: float, goal: Any, data: str | None, **options: 
 
 
 def _sizes(texts: Sequence[str]) -> tuple[Mapping[str, tuple[int, ...]], ...]:
-    """Shapes of several sets of inputs, where ``--shape`` names an input again; empty where it does not.
-
-    :raises OptionError: two inputs are given several shapes, and not as many of them.
-    """
+    """Shapes of several sets of inputs, where ``--shape`` names an input again; empty where it does not."""
     shapes: dict[str, list[str]] = {}
     for text in texts:
         for name, sizes in assign([text], "--shape").items():
@@ -128,10 +125,7 @@ def _sizes(texts: Sequence[str]) -> tuple[Mapping[str, tuple[int, ...]], ...]:
 
 
 def _with_data(variant: Variant, data: str, folder: Path) -> tuple[Variant, Variant | None]:
-    """The deployment on the reader's samples, and a loop that prepares each of them before its call.
-
-    :raises OptGuideError: the samples cannot be read, or do not fit the model.
-    """
+    """The deployment on the reader's samples, and a loop that prepares each of them before its call."""
     if variant.inputs:
         raise OptionError("--inputs and --data both give inputs.", "Leave one of them out.")
     settings = Settings(model=variant.model, data=data, shapes=variant.openvino.shapes)

@@ -90,10 +90,7 @@ def first_inference(variants: tuple[str, ...], repeats: int, cache: bool, **opti
 
 @contextmanager
 def _cached(variants: Sequence[Variant]) -> Iterator[tuple[list[Variant], list[str]]]:
-    """The OpenVINO variants with caches that have been filled, and warnings about those that stayed empty.
-
-    :raises OptionError: there is none, or one has a cache of its own.
-    """
+    """The OpenVINO variants with caches that have been filled, and warnings about those that stayed empty."""
     cacheable = [variant for variant in variants if isinstance(variant.runtime, OpenVINO)]
     if variants and not cacheable:
         raise OptionError("Only OpenVINO has a model cache.", "Leave out --cache.")
@@ -114,7 +111,6 @@ def _cached(variants: Sequence[Variant]) -> Iterator[tuple[list[Variant], list[s
 
 
 def _print(times: ColdStart, names: Sequence[str]) -> None:
-    """Stages, memory and ratios to the first variant."""
     repeats = len(times.runs[names[0]])
     output.table(
         f"From a fresh process to the first result: median of {repeats} starts (95 % interval)",
@@ -174,7 +170,6 @@ def _ratio_row(times: ColdStart, first: str, name: str) -> list[output.Cell]:
 
 
 def _content(times: ColdStart, measured: Sequence[Variant]) -> dict[str, Any]:
-    """The JSON form, with every start."""
     return {
         "machine": Machine.current().to_dict(),
         "repeats": len(times.runs[measured[0].name]),

@@ -106,10 +106,7 @@ def _highest(curve: Sequence[LoadPoint], limit: LatencyLimit) -> LoadPoint | Non
 
 
 def _rates(single: Sequence[float], listed: str | None) -> tuple[float, ...] | None:
-    """The rates of the options; ``None`` where the command is to find rates itself.
-
-    :raises OptionError: rates that cannot be offered, or two ways to give them.
-    """
+    """The rates of the options; ``None`` where the command is to find rates itself."""
     if single and listed is not None:
         raise OptionError("Rates come from --rate or from --rates, not from both.", "Leave out one of them.")
     if not single and (listed is None or listed.strip() == AUTO):
@@ -221,7 +218,6 @@ def _rate(rate: float) -> str:
 
 
 def _content(run: LoadSearch, limit: LatencyLimit | None, variants: Sequence[Variant]) -> dict[str, Any]:
-    """The JSON form, complete."""
     described = {variant.name: variant.to_dict(evidence=True) for variant in variants}
     return {
         "machine": Machine.current().to_dict(),

@@ -170,10 +170,7 @@ def _run(model: str | None, folder: Path, options: dict[str, Any]) -> WrittenRep
 
 
 def _settings(model: str, options: dict[str, Any]) -> Settings:
-    """The settings that the options describe.
-
-    :raises OptionError: a value that is no shape, or two shapes of one input.
-    """
+    """The settings that the options describe."""
     variant = to_variant("model", model, canonical(common_settings({"shapes": options["shapes"]})))
     limit = LatencyLimit(*options["slo"]) if options["slo"] else None
     of_the_same_name = ("data", "metric", "max_drop", "goal", "budget", "device", "allow_pickle", "claims")
@@ -187,7 +184,6 @@ def _settings(model: str, options: dict[str, Any]) -> Settings:
 
 
 def _check(settings: Settings, folder: Path) -> None:
-    """Refuse what cannot work before waiting for the machine."""
     check_model(
         settings.model,
         "torch" if is_reference(settings.model) else "openvino",
@@ -197,10 +193,7 @@ def _check(settings: Settings, folder: Path) -> None:
 
 
 def _refuse_beside_resume(ctx: click.Context) -> None:
-    """A run goes on as it began, so what would change it is refused rather than ignored.
-
-    :raises OptionError: an option that the run has decided already.
-    """
+    """A run goes on as it began, so what would change it is refused rather than ignored."""
     refused = [
         parameter
         for parameter in ctx.command.params
@@ -217,7 +210,6 @@ def _refuse_beside_resume(ctx: click.Context) -> None:
 
 
 def _stem(model: str) -> str:
-    """The name of a model's file or function."""
     path = Path(model)
     return model.rpartition(":")[2] if ":" in path.name and not path.exists() else path.stem
 
@@ -255,7 +247,6 @@ def _resume_command(folder: Path) -> str:
 
 
 def _print_candidates(outcome: Outcome) -> None:
-    """Those that were measured, the winner first, and why each of them lost."""
     standings = outcome.decision.standings
     measured = [s for s in standings if s.speed is not None or s.status == "winner"]
     rows = [_row(standing, outcome.decision.winner) for standing in measured[:ROWS]]

@@ -18,10 +18,7 @@ CommandFunction = TypeVar("CommandFunction", bound=Callable[..., Any])
 
 @dataclass
 class CommandState:
-    """What the entry point has to know about the command line.
-
-    :param debug: whether errors show tracebacks.
-    """
+    """What the entry point has to know about the command line."""
 
     debug: bool = False
 
@@ -64,10 +61,7 @@ PERCENTILES = {"p50": 50, "p95": 95, "p99": 99}
 
 
 def parse_length(text: str) -> float:
-    """Seconds, more than none.
-
-    :raises OptionError: a text that is no duration, or none at all.
-    """
+    """Seconds, more than none."""
     seconds = parse_duration(text)
     if not seconds > 0:
         raise OptionError(f"{text!r} is no time at all.", "Give more, such as 10s.")

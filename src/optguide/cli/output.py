@@ -186,10 +186,7 @@ def input_lines(inputs: Mapping[str, InputDescription]) -> None:
 
 
 def verdict(word: str, text: str | None = None) -> Text:
-    """A verdict in its colour.
-
-    :param text: text to print in place of the word itself.
-    """
+    """A verdict in its colour."""
     return Text(text or word, style=_STYLES.get(word, ""))
 
 

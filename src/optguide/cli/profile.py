@@ -68,7 +68,6 @@ def profile(variants: tuple[str, ...], top: int, budget: float, **options: Any) 
 
 
 def _print(times: LayerTimes, top: int) -> None:
-    """The slowest layers of each variant, and kinds of layers."""
     names = list(times.rounds)
     for name in names:
         output.table(
@@ -126,7 +125,6 @@ def _ratio_rows(times: LayerTimes, first: str, name: str) -> list[list[output.Ce
 
 
 def _kinds(times: LayerTimes, first: str, name: str) -> list[str]:
-    """The kinds of layers of two variants, each kind once."""
     return list(dict.fromkeys(kind.kind for variant in (first, name) for kind in times.kinds(variant)))
 
 
@@ -169,7 +167,6 @@ def _end_of(name: str) -> str:
 
 
 def _content(times: LayerTimes, variants: Sequence[Variant], budget: float) -> dict[str, Any]:
-    """The JSON form, with every layer."""
     names = list(times.rounds)
     return {
         "machine": Machine.current().to_dict(),

@@ -41,7 +41,6 @@ def read_variants(
     :param options: values of :func:`optguide.cli.options.settings_options`.
     :param single_calls: why a command has no use for several requests in flight, where it has none: ``"A
         first inference is a single call"``.
-    :raises UserError: a setting, a model or an input file that cannot work.
     """
     specs, common = parse(texts), common_settings(options)
     if single_calls and any("requests" in settings for settings in (common, *(s.settings for s in specs))):
@@ -56,11 +55,7 @@ def subject(variants: Sequence[Variant]) -> str:
 
 @contextmanager
 def machine_held(label: str, wait: float) -> Iterator[None]:
-    """Hold the measuring lock, and print who holds it where that means waiting.
-
-    :param label: the measurement's name for others who find the machine held.
-    :raises Busy: another measurement still runs after ``wait`` seconds.
-    """
+    """Hold the measuring lock, and print who holds it where that means waiting."""
     if wait and (current := holder()):
         click.echo(
             f"Waiting up to {fmt.duration(wait)} for process {current.pid} to end its measurement"
@@ -72,10 +67,7 @@ def machine_held(label: str, wait: float) -> Iterator[None]:
 
 
 def busy_warnings(others_share: float) -> list[str]:
-    """A warning where other processes used so much of the machine that the numbers are theirs too.
-
-    :param others_share: CPU time of other processes as a share of the whole machine's (0 to 1).
-    """
+    """A warning where other processes used so much of the machine that the numbers are theirs too."""
     (limit,) = (limit for limit in LIMITS if limit.witness == "others_share")
     if not others_share > limit.noisy:
         return []
@@ -226,15 +218,7 @@ def run_session(
     *,
     control: bool = False,
 ) -> SessionRun:
-    """Measure ``variants`` in one session.
-
-    :param label: the measurement's name, for progress and for others who find the machine held.
-    :param options: values of :func:`optguide.cli.options.session_options`.
-    :param control: whether the first variant takes part a second time.
-    :raises OptionError: no budget.
-    :raises Busy: another measurement is running.
-    :raises OptGuideError: every variant failed.
-    """
+    """Measure ``variants`` in one session."""
     budget = Budget(options["budget"], options["precision"], overhead=True)
     with machine_held(f"optguide {label}", options["wait"]):
         start = time.perf_counter()

@@ -34,11 +34,7 @@ _OPTIONS = (*(key for key in OpenVINO.keys if key != "shape"), "frames")
 
 @dataclass(frozen=True)
 class Spec:
-    """One variant as it was written.
-
-    :param model: path or reference.
-    :param settings: its own settings, by name.
-    """
+    """One variant as it was written."""
 
     model: str
     settings: Mapping[str, str]
@@ -105,10 +101,7 @@ def keys() -> dict[str, tuple[str, ...]]:
 
 
 def assign(pairs: Sequence[str], where: str) -> dict[str, str]:
-    """Split ``KEY=VALUE`` texts.
-
-    :raises OptionError: one has no key or value, or a key comes twice.
-    """
+    """Split ``KEY=VALUE`` texts."""
     settings: dict[str, str] = {}
     for pair in pairs:
         key, equals, value = (part.strip() for part in pair.partition("="))
@@ -123,10 +116,7 @@ def assign(pairs: Sequence[str], where: str) -> dict[str, str]:
 
 
 def canonical(settings: Mapping[str, str]) -> dict[str, str]:
-    """``settings`` with the shorthands for properties written out; an empty value takes a property back.
-
-    :raises OptionError: a name that is no setting.
-    """
+    """``settings`` with the shorthands for properties written out; an empty value takes a property back."""
     written_out: dict[str, str] = {}
     for key, value in settings.items():
         if not (_is_property(key) or _head(key) in keys()) or key in ("shape", "shape."):
@@ -153,8 +143,6 @@ def for_runtime(runtime: str, common: Mapping[str, str], own: Mapping[str, str])
 
     OpenVINO's device and properties in the common settings concern OpenVINO variants only. Whatever changes
     the work that is done has to hold for all variants or for none, so it is refused here.
-
-    :raises OptionError: the runtime is unknown or lacks a setting.
     """
     names = runtime_names()
     if runtime not in names:
@@ -188,10 +176,7 @@ def _head(key: str) -> str:
 
 
 def to_variant(name: str, model: str, settings: Mapping[str, str]) -> Variant:
-    """The variant that canonical ``settings`` describe.
-
-    :raises OptionError: a value that cannot be used.
-    """
+    """The variant that canonical ``settings`` describe."""
     runtime, _ = named(settings.get("runtime", "openvino"))
     frames = parse_number("frames", settings["frames"]) if "frames" in settings else None
     inputs = _files(settings["inputs"]) if "inputs" in settings else ()
@@ -214,10 +199,7 @@ def _is_property(key: str) -> bool:
 
 
 def parse(texts: Sequence[str]) -> tuple[Spec, ...]:
-    """Read the arguments of a command.
-
-    :raises OptionError: one is not understood.
-    """
+    """Read the arguments of a command."""
     specs: list[Spec] = []
     for text in texts:
         model, tail = _split(text)
@@ -266,11 +248,7 @@ def common_settings(options: Mapping[str, Any]) -> dict[str, str]:
 
 
 def build(specs: Sequence[Spec], common: Mapping[str, str], *, allow_pickle: bool) -> list[Variant]:
-    """Variants with short names that tell them apart; models and inputs are checked first.
-
-    :param common: settings of all variants.
-    :raises UserError: a setting, model or input file that cannot work.
-    """
+    """Variants with short names that tell them apart; models and inputs are checked first."""
     everywhere = canonical(common)
     variants = []
     for spec, name in zip(specs, labels(specs), strict=True):

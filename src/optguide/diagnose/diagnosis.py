@@ -83,7 +83,6 @@ class Effect:
 class Inquiry:
     """The facts that a check looked at, and the trials that it asks for; none where all is well.
 
-    :param evidence: the facts, as sentences.
     :param effects: results that the check has measured by itself.
     """
 
@@ -97,7 +96,6 @@ class Inquiry:
 class Finding:
     """A cause of slowness, and what its remedy gains on this machine.
 
-    :param evidence: facts behind it, as sentences.
     :param effect: the gain of the remedy whose interval has the highest lower end.
     :param others: further remedies with their effects, as sentences.
     """
@@ -159,11 +157,7 @@ def ranked(findings: Sequence[Finding]) -> tuple[Finding, ...]:
 
 
 def judged(question: Inquiry, effects: Sequence[Effect], remarks: Sequence[str] = ()) -> Finding | Remark:
-    """The answer to a question.
-
-    :param effects: the measured gains of its trials.
-    :param remarks: on trials that have none, as sentences.
-    """
+    """The answer to a question."""
     everything = [*question.effects, *effects]
     shown = [effect for effect in everything if effect.is_shown]
     best = max(shown, key=lambda effect: effect.ratio.low, default=None)

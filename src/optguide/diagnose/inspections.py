@@ -67,8 +67,6 @@ def stopped_shares(spec: dict[str, Any], processors: int, windows: int, seconds:
     """The child's side: share of each window for which the quota stopped a thread, on average.
 
     The system adds up the stops of all processors.
-
-    :param processors: on which threads want to run.
     """
     from optguide.machine.cgroup import throttled_seconds
     from optguide.runtimes import runner_for

@@ -75,9 +75,6 @@ def diagnose(
     :param goal: ``latency`` or ``throughput``; by default the one that its hint and its requests serve.
     :param sizes: shapes of random inputs that the model sees in turn; none where they do not change.
     :param prepared: the same, with each input prepared before its call; none where inputs are at hand.
-    :param label: activity shown as progress.
-    :param host: where the workers run.
-    :raises Busy: another measurement is running.
     :raises OptGuideError: the deployment does not run.
     """
     begun = host.clock()
@@ -139,11 +136,7 @@ class _Course:
         return questions, remarks
 
     def _asked(self, check: Check, variants: int) -> Inquiry | None:
-        """The question of a check.
-
-        :param variants: number of those that questions before it need.
-        :raises NotEnoughSamples: the time does not reach for it.
-        """
+        """The question of a check."""
         if needed := check.seconds(self.subject):
             self._require(needed, MEASURING_BEFORE)
         question = check.ask(self.subject)
@@ -154,19 +147,13 @@ class _Course:
         return question
 
     def _require(self, seconds: float, share: float) -> None:
-        """Refuse what takes more than this share of the time that is left.
-
-        :raises NotEnoughSamples: it does; the message names the budget that would do.
-        """
+        """Refuse what takes more than this share of the time that is left."""
         if seconds > share * self._left:
             spent = self.subject.host.clock() - self.begun
             raise NotEnoughSamples(f"It takes a budget of about {fmt.duration(spent + seconds / share)}.")
 
     def _require_memory(self, variants: int) -> None:
-        """Refuse more workers at a time than there is memory for.
-
-        :raises NotEnoughSamples: there are.
-        """
+        """Refuse more workers at a time than there is memory for."""
         needed = variants * self.subject.facts.memory
         if needed > MEMORY * psutil.virtual_memory().available:
             raise NotEnoughSamples(f"It takes {fmt.quantity(needed / MEMORY, 'bytes')} of free memory.")
@@ -222,10 +209,7 @@ def answer(
 
 
 def others(share: float) -> Remark:
-    """What else ran on the machine.
-
-    :param share: the part of the CPU that other processes used.
-    """
+    """What else ran on the machine."""
     used = fmt.quantity(share, "share")
     evidence = f"Other processes used {used} of the CPU meanwhile, and may do so beside the deployment."
     return Remark(OTHERS, evidence, decided=share <= OTHERS_SHARE)

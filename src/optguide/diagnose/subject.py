@@ -70,10 +70,8 @@ class Facts:
 class Subject:
     """The deployment that is slow.
 
-    :param deployed: how the reader runs the model.
     :param goal: ``latency`` or ``throughput``, whichever the deployment is meant to improve.
     :param folder: for files of the checks; it goes when they are done.
-    :param host: where workers run.
     :param prepared: the same, with each input prepared before its call; none where inputs are at hand.
     """
 
@@ -132,7 +130,6 @@ class Subject:
     def without(self, name: str, *keys: str, **changes: Any) -> Variant:
         """The deployment with some properties left to the device, and other changes.
 
-        :param name: the name that the new variant gets.
         :param keys: properties, whichever way they were asked for.
         """
         runtime = self.deployed.openvino
@@ -145,10 +142,7 @@ class Subject:
 def examine(
     deployed: Variant, goal: Goal, folder: Path, *, host: Host = THIS_MACHINE, machine: Machine | None = None
 ) -> Subject:
-    """Load the deployment and see what the device makes of it.
-
-    :raises OptGuideError: the model, its inputs or the device cannot be used.
-    """
+    """Load the deployment and see what the device makes of it."""
     with host.start(deployed) as worker:
         reply = worker.load()
         (first,) = worker.ask(GRACE_SECONDS * 5, do="consecutive", count=1)["durations_ns"]

@@ -77,7 +77,6 @@ def limited_group(cores: float, membership: Path = MEMBERSHIP, mount: Path = MOU
 
     :param cores: CPU time per second of wall time.
     :param membership: as for :func:`cpu_quota`, and so is ``mount``.
-    :raises EnvironmentMissing: this process may not make such a group.
     """
     group = _made(cores, membership, mount)
     try:

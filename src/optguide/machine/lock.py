@@ -31,8 +31,6 @@ REMEDY = "It holds the lock of measurements: free some space or let its owner re
 class Holder:
     """Who holds the lock.
 
-    :param pid: process that measures.
-    :param purpose: its purpose, as given to :func:`measuring_lock`.
     :param since: when it got the lock, with time zone.
     """
 

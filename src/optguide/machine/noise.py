@@ -31,7 +31,6 @@ class NoiseLimit:
     :param witness: field of :class:`NoiseProbe`.
     :param quiet: largest value of a quiet machine.
     :param noisy: values above it make the machine noisy.
-    :param unit: unit of the values, as :func:`optguide.format.quantity` takes it.
     :param sentence: the finding where a value is above ``quiet``, with ``{}`` for the value.
     """
 

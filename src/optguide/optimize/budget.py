@@ -36,7 +36,6 @@ has a use for is the reader's."""
 class Clock:
     """The seconds of a budget.
 
-    :param budget: seconds for everything.
     :param spent: seconds that an earlier part of the same run has used.
     :param claims: whether the last phase takes part; without it the others have its time.
     """
@@ -79,9 +78,6 @@ def larger_budget(budget: float, seconds: float, share: float = MAKING) -> str:
     """The budget that would leave a precision so much time, as a sentence for those that were cut off.
 
     It holds for a new run, and for one that is resumed when all of ``budget`` is gone.
-
-    :param seconds: the time that making or evaluating the precision would take.
-    :param share: the share of the time left that it gets.
     """
     minutes = math.ceil((budget + seconds / (share * SHARES["making"])) / 60)
     return f"With --budget {minutes}m it would have {math.ceil(seconds)} s."

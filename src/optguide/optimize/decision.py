@@ -95,7 +95,6 @@ def _delivered(state: State, winner: str, same: Collection[str]) -> Mapping[str,
 
 
 def _warnings(outcome: Outcome, *, confirmed: bool) -> Iterator[str]:
-    """Reasons not to take the numbers at face value."""
     state, decision = outcome.state, outcome.decision
     if not told_apart(outcome):
         if state.ended == "interrupted":
@@ -160,7 +159,6 @@ def sentences(outcome: Outcome) -> Iterator[str]:
 
 
 def _choice(outcome: Outcome) -> Iterator[str]:
-    """What to use, and why."""
     decision = outcome.decision
     if decision.winner == decision.default:
         yield f"Keep OpenVINO's default: {_why_default(outcome)}."
@@ -224,7 +222,6 @@ def _limited(outcome: Outcome, name: str) -> Estimate | None:
 
 
 def _gains(outcome: Outcome) -> Iterator[str]:
-    """Over what the reader might have had without looking."""
     state, decision = outcome.state, outcome.decision
     framework = decision.delivered.get("framework")
     faster = inverse(framework) if framework is not None and framework.high < 1 else None

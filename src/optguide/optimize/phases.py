@@ -74,11 +74,7 @@ class Run:
         )
 
     def variant(self, candidate: Candidate) -> Variant:
-        """How to run a candidate.
-
-        :raises InputError: samples of different shapes cannot be stacked to its batch.
-        :raises ModelError: there is no model of its precision.
-        """
+        """How to run a candidate."""
         artifact = next(a for a in self.state.artifacts if a.precision == candidate.precision)
         if not artifact.file:
             raise ModelError(artifact.why_not or "It could not be made.")
@@ -139,10 +135,7 @@ def read_model(run: Run) -> None:
 
 
 def make_artifacts(run: Run, precisions: Sequence[Precision] = COMPRESSED) -> None:
-    """The model in every precision that can be made, and what it loses.
-
-    :param precisions: to make beside the original.
-    """
+    """The model in every precision that can be made, and what it loses."""
     state, prepared = run.state, run.prepared
     run.view.enter("making precisions")
 
@@ -172,11 +165,7 @@ def make_artifacts(run: Run, precisions: Sequence[Precision] = COMPRESSED) -> No
 
 
 def race_candidates(run: Run, rounds: int | None = None, measure: Measure = session.measure) -> None:
-    """The race.
-
-    :param rounds: at most; as many as there is time for by default.
-    :raises WorkerError: no candidate could be measured.
-    """
+    """The race."""
     run.view.enter("racing")
     seconds = run.clock.until("racing")
     before = run.state.race
@@ -208,10 +197,7 @@ def race_candidates(run: Run, rounds: int | None = None, measure: Measure = sess
 
 
 def confirm_winner(run: Run, most: float = math.inf, measure: Measure = session.measure) -> None:
-    """The confirmation run, whose numbers are reported, of candidates whose answers are right as deployed.
-
-    :param most: seconds that it may take.
-    """
+    """The confirmation run, whose numbers are reported, of candidates whose answers are right as deployed."""
     state = run.state
     if state.race:
         _check_answers(run, lambda: provisional_winner(run.context(measure), state.race))
@@ -233,10 +219,7 @@ def confirm_winner(run: Run, most: float = math.inf, measure: Measure = session.
 
 
 def _check_answers(run: Run, favourite: Callable[[], Candidate]) -> None:
-    """Evaluate the favourite in its own settings, those of ``deploy.py``, and where it is wrong the next one.
-
-    :param favourite: the candidate that wins by what is in the state.
-    """
+    """Evaluate the favourite in its own settings, as in ``deploy.py``, and where it is wrong the next one."""
     judged = {artifact.precision: artifact for artifact in run.state.artifacts}
     job = Job(run.state.settings, run.prepared.subject, run.prepared.metric)
     if job.metric is None or "f32" not in judged or judged["f32"].quality is None:
@@ -267,10 +250,7 @@ def _checked(run: Run, job: Job, artifact: Artifact, candidate: Candidate) -> Ar
 
 
 def profile_winner(run: Run, most: float = math.inf) -> None:
-    """What is measured of the winner and the default beside their speed.
-
-    :param most: seconds that the load curves may take.
-    """
+    """What is measured of the winner and the default beside their speed."""
     last, decision = run.state.confirmation, decide(run.state)
     names = profiled_beside(decision.winner)
     if last is None or set(names) - last.speeds.keys():

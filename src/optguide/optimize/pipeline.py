@@ -33,7 +33,6 @@ def begin(settings: Settings, folder: Path, *, phases: Sequence[Phase] = PHASES)
 
     :param folder: for the report; new or empty.
     :raises UserError: the model, the data, the metric, the device or the folder cannot be used.
-    :raises StorageError: the folder cannot be written.
     :raises KeyboardInterrupt: interrupted before there was anything to report.
     """
     _refuse_nothing(settings.budget)
@@ -121,10 +120,7 @@ def _is_measured(state: State) -> bool:
 
 
 def _conduct(store: Store, phases: Sequence[Phase]) -> WrittenReport:
-    """Take the phases as far as they go, and report what is known then.
-
-    :raises OptGuideError: nothing is known that could be reported.
-    """
+    """Take the phases as far as they go, and report what is known then."""
     settings = store.state.settings
     clock = Clock(settings.budget, store.state.seconds, claims=settings.claims)
     ended: Ended

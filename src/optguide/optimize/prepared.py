@@ -26,12 +26,9 @@ CHECKING = 0.05
 class Prepared:
     """A model with its data.
 
-    :param work: folder for the files with inputs.
     :param space: deployments to try, where they are known already.
     :ivar metric: what judges answers; ``None`` for random data, which judge nothing.
     :ivar space: what there is to try, from what the device makes of the hint.
-    :raises InputError: the data do not fit the model.
-    :raises ModelError: the device does not take the model.
     """
 
     def __init__(
@@ -46,10 +43,7 @@ class Prepared:
         self.space = space or self._look()
 
     def inputs(self, batch: int | None) -> tuple[str, ...]:
-        """Files with inputs of a batch, written when they are first needed.
-
-        :raises InputError: samples of different shapes cannot be stacked to the batch.
-        """
+        """Files with inputs of a batch, written when they are first needed."""
         if batch not in self._inputs:
             self._inputs[batch] = write_inputs(self.data, self.subject, self._folder, batch)
         return self._inputs[batch]

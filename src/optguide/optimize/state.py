@@ -41,11 +41,7 @@ class Store:
 
     @classmethod
     def begin(cls, folder: Path, state: State) -> Store:
-        """Start a run in a folder that is new or empty.
-
-        :raises OptionError: there is something in it, or it is a file.
-        :raises StorageError: it cannot be written.
-        """
+        """Start a run in a folder that is new or empty."""
         check_new(folder)
         store = cls(folder, state)
         with storage_errors(folder):
@@ -55,11 +51,7 @@ class Store:
 
     @classmethod
     def reopen(cls, folder: Path) -> Store:
-        """Go on with a run.
-
-        :raises OptionError: the folder holds none.
-        :raises RecordsError: its state cannot be read, or another version wrote it.
-        """
+        """Go on with a run."""
         file = folder / _FOLDER / _FILE
         try:
             content = file.read_bytes()
@@ -79,10 +71,7 @@ class Store:
         return cls(folder, state)
 
     def update(self, state: State) -> None:
-        """Put ``state`` in the place of the last one, and write it.
-
-        :raises StorageError: the disk is full or the folder cannot be written; the old state is still there.
-        """
+        """Put ``state`` in the place of the last one, and write it."""
         write_file(self.work / _FILE, encode_json(state, lossless=True))
         self.state = state
 
@@ -103,10 +92,7 @@ def now() -> str:
 
 
 def check_new(folder: Path) -> None:
-    """Refuse a folder in which a run would overwrite something, or mix with another one.
-
-    :raises OptionError: it is a file, or not empty.
-    """
+    """Refuse a folder in which a run would overwrite something, or mix with another one."""
     if not folder.exists() and not folder.is_symlink():
         return
     if not folder.is_dir():

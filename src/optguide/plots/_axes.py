@@ -45,10 +45,7 @@ def axis_label(quantity: str, unit: str) -> str:
 
 
 def written(interval: Estimated, *, ends: bool = True) -> str:
-    """A value as the pages write it, but in its own unit: numbers in one column are compared by eye.
-
-    :param ends: write the interval too.
-    """
+    """A value as the pages write it, but in its own unit: numbers in one column are compared by eye."""
     number = Span(interval.value, interval.low, interval.high, interval.unit)
     if interval.unit in ("ratio", "share", "points"):
         return estimate(number) if ends else quantity(number.value, number.unit)
@@ -179,10 +176,7 @@ def log_label(label: str) -> str:
 
 
 def log_axis(axis: Axis, low: float, high: float, *, unit: str = "") -> None:
-    """A log scale from ``low`` to ``high``, both positive, with plain numbers at any range.
-
-    :param unit: written behind each number.
-    """
+    """A log scale from ``low`` to ``high``, both positive, with plain numbers at any range."""
     letter = "x" if axis is axis.axes.xaxis else "y"
     axis.axes.set(**{f"{letter}scale": "log", f"{letter}lim": (low, high)})
     span = high / low
@@ -293,10 +287,7 @@ def row_figure(
 def row_text(
     axes: Axes, row: float, name: str, value: str, *, strong: bool = False, head: float = 0.5
 ) -> None:
-    """Write a row's name and value above its mark, the name shortened to the space there is.
-
-    :param head: share of a shortened name that its beginning gets.
-    """
+    """Write a row's name and value above its mark, the name shortened to the space there is."""
     weight = "bold" if strong else "normal"
     room = TEXT_WIDTH - text_width(value, weight) - FONT_SIZE
     # A patch rather than a halo hides the grid: a halo writes every letter's outline into the SVG anew.

@@ -137,7 +137,6 @@ def _dominates(point: Point, other: Point) -> bool:
 
 
 def _groups(marks: Sequence[_Mark]) -> list[str]:
-    """The groups in the order in which they first appear."""
     return list(dict.fromkeys(mark.group for mark in marks if mark.group))
 
 
@@ -224,7 +223,6 @@ def _lines(axes: Axes, marks: Sequence[_Mark]) -> list[tuple[float, float, float
 
 
 def _list(figure: Figure, axes: Axes, marks: Sequence[_Mark], chosen: _Mark | None = None) -> None:
-    """Number, mark, name and values of every point."""
     axes.set_axis_off()
     axes.set_ylim(len(marks) + 1, 0)
     # Lines start at the figure's margin, not at that of the plot, which leaves room for its tick labels.

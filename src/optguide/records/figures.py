@@ -25,11 +25,6 @@ class StagedFigure:
 
     The files live in a temporary folder of this process and vanish with it: copy what should stay.
 
-    :param name: unique within the example.
-    :param light_path: the SVG for light pages.
-    :param dark_path: the SVG for dark pages.
-    :param alt: description for readers who do not see it.
-    :param caption: text below it.
     :param example: ``chapter/name`` of the example that drew it.
     """
 
@@ -67,11 +62,7 @@ def take_new_figures() -> list[StagedFigure]:
 def stage(
     example: str, name: str, draw: Callable[[], Drawing], *, alt: str, caption: str
 ) -> tuple[StagedFigure, Drawing]:
-    """Draw in both modes and keep the files until the record is published.
-
-    :returns: the staged figure and the light drawing, which is left open.
-    :raises StorageError: the files cannot be written.
-    """
+    """Draw in both modes and keep the files until the record is published."""
     import matplotlib.pyplot as plt
 
     with storage_errors(Path(tempfile.gettempdir())):

@@ -130,10 +130,7 @@ class Record:
 
 
 def check_id(identifier: str) -> str:
-    """Return ``identifier`` if it is one.
-
-    :raises ClaimError: it is not made of lower-case parts with dots between them.
-    """
+    """Return ``identifier`` if it is one."""
     if not _ID.fullmatch(identifier):
         raise ClaimError(
             f"{identifier!r} is no result identifier.",
@@ -143,10 +140,7 @@ def check_id(identifier: str) -> str:
 
 
 def check_pattern(pattern: str) -> str:
-    """Return ``pattern`` if it is an identifier, or one with ``*`` for some of its characters.
-
-    :raises ClaimError: it is neither.
-    """
+    """Return ``pattern`` if it is an identifier, or one with ``*`` for some of its characters."""
     if not _PATTERN.fullmatch(pattern):
         raise ClaimError(
             f"{pattern!r} is no result identifier and no pattern of them.",
@@ -161,10 +155,7 @@ def encode(record: Record) -> bytes:
 
 
 def decode(data: bytes, file: Path) -> Record:
-    """The record in ``data``, which was read from ``file``.
-
-    :raises RecordsError: corrupt data or another schema.
-    """
+    """The record in ``data``, which was read from ``file``."""
     return decode_json(data, Record, kind="record", file=file, schema=SCHEMA, remedy=REBUILD)
 
 
@@ -239,10 +230,7 @@ def result_of(
 
 
 def plain(value: Any, name: str) -> Any:
-    """``value`` as JSON has it: tuples as lists, paths as readers should see them.
-
-    :raises RecordsError: a type that JSON has not, or a number that is not finite.
-    """
+    """``value`` as JSON has it: tuples as lists, paths as readers should see them."""
     match value:
         case None | bool() | int():
             return value

@@ -39,10 +39,7 @@ def _by_name() -> dict[str, tuple[type[Runtime], Mapping[str, Any]]]:
 
 
 def named(name: str) -> tuple[type[Runtime], Mapping[str, Any]]:
-    """The class of the runtime called ``name``, and the settings that the name implies.
-
-    :raises OptionError: there is no such runtime.
-    """
+    """The class of the runtime called ``name``, and the settings that the name implies."""
     try:
         return _by_name()[name]
     except KeyError:
@@ -53,7 +50,6 @@ def runner_for(spec: Mapping[str, Any]) -> Runner[Any]:
     """The runner for a variant, not yet loaded.
 
     :param spec: the result of :meth:`optguide.bench.variant.Variant.to_dict`, also read back from JSON.
-    :raises OptionError: there is no such runtime.
     """
     runtime, _ = named(spec["runtime"])
     return runtime.from_dict(spec).runner(dict(spec))

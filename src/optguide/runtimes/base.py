@@ -113,10 +113,7 @@ class Runtime(ABC):
         return {key: value for key, value in asdict(self).items() if key not in self.names[self.name]}
 
     def check_model(self, model: str) -> None:  # noqa: B027 - most runtimes have nothing to refuse
-        """Refuse a model that these settings do not suit.
-
-        :raises OptionError: they do not.
-        """
+        """Refuse a model that these settings do not suit."""
 
     @abstractmethod
     def runner(self, spec: dict[str, Any]) -> Runner[Any]:
@@ -132,8 +129,6 @@ Settings = TypeVar("Settings", bound=Runtime)
 class Runner(ABC, Generic[Settings]):
     """One variant, loaded in this process.
 
-    :ivar settings: settings of the runtime.
-    :ivar spec: the whole variant, as plain data.
     :ivar stages: seconds spent in ``import``, ``read`` and ``compile``.
     :ivar sets: input sets, by the name of the port; none for a function.
     :ivar calls: one callable per input set; each runs one inference and returns its outputs.
@@ -210,10 +205,7 @@ class Runner(ABC, Generic[Settings]):
         raise NotImplementedError
 
     def answer(self, arrays: Arrays) -> Outputs:
-        """The outputs for ``arrays``, as plain ones.
-
-        :raises InputError: the model does not take them.
-        """
+        """The outputs for ``arrays``, as plain ones."""
         try:
             return as_arrays(self.bound(arrays)())
         except self.refusals as error:
@@ -264,10 +256,7 @@ class Runner(ABC, Generic[Settings]):
             self.notes.append(sentence)
 
     def _settled(self, port: Port, shape: Shape | None) -> Port:
-        """``port`` with the shape that random inputs get: an open batch is one, other sizes have to be given.
-
-        :raises InputError: they are not.
-        """
+        """``port`` with the shape of random inputs: an open batch is one, other sizes have to be given."""
         chosen = port if shape is None else replace(port, shape=shape)
         closed = chosen.closed(alone=len(self.ports) == 1)
         if closed != chosen:
@@ -280,8 +269,6 @@ class Runner(ABC, Generic[Settings]):
         Rows that are no batch can come out as they went in, as time steps do. So a first dimension that
         inputs and outputs share counts only if the first row of the inputs changes no other row of the
         outputs.
-
-        :param outputs: on the first input set.
         """
         if self.spec["frames"] is not None:
             return self.spec["frames"], "given"
@@ -329,10 +316,7 @@ def as_arrays(result: Any) -> Outputs:
 
 @contextmanager
 def installed(package: str, remedy: str = 'Run: pip install "optguide[frameworks]".') -> Iterator[None]:
-    """Import inside; a missing module is reported as the ``package`` that is not installed.
-
-    :raises EnvironmentMissing: the import fails.
-    """
+    """Import inside; a missing module is reported as the ``package`` that is not installed."""
     try:
         yield
     except ImportError as error:
@@ -351,7 +335,6 @@ def parse_number(key: str, value: str, also: Sequence[str] = ()) -> int:
     """The whole number from 1 in ``value``.
 
     :param also: texts that the setting takes besides numbers, for the message.
-    :raises OptionError: it is none.
     """
     if not value.isdecimal() or int(value) < 1:
         words = ["a whole number from 1", *also]

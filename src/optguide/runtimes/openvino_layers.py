@@ -40,7 +40,6 @@ class LayerCounter:
 
         :return: microseconds per inference by layer (``times``) and for the caller (``latency_us``), the
             number of counted inferences (``calls``), and kind, precision and origin by layer (``layers``).
-        :raises ModelError: the device counts nothing.
         """
         self._infer(discard)
         before = self._sums()

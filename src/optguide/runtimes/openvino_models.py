@@ -37,8 +37,6 @@ SUFFIX = ".blob"
 def read_model(core: Any, path: Path, config: Mapping[str, str] | None = None) -> Any:
     """The ``openvino.Model`` in a file or in the folder of a SavedModel.
 
-    :param core: an ``openvino.Core``.
-    :param config: properties for reading.
     :raises ModelError: it cannot be read, or has no outputs.
     :raises EnvironmentMissing: PyTorch, which reads ``.pt2`` files, is not installed.
     """
@@ -181,10 +179,7 @@ def _with_batch(port: Port, batch: int) -> str:
 
 
 def _reshape(model: Any, shapes: Mapping[int, Any], request: str) -> None:
-    """Give inputs, by their place, other shapes.
-
-    :param request: name of the change in the error.
-    """
+    """Give inputs, by their place, other shapes."""
     if not shapes:
         return
     from openvino import PartialShape

@@ -71,10 +71,7 @@ class TorchRunner(Runner[PyTorch]):
         return partial(self._run, self._runnable, *self._arguments(arrays))
 
     def _argument_names(self, module: Any) -> list[str]:
-        """Arrays that go by position, then those that go by name; all by position where no name fits.
-
-        :raises InputError: some arrays have the name of an argument of ``forward``, and others have not.
-        """
+        """Arrays that go by position, then those that go by name; all by position where no name fits."""
         try:
             parameters = list(inspect.signature(module.forward).parameters)
         except (AttributeError, TypeError, ValueError):  # written in C, or no module

@@ -30,7 +30,6 @@ FILE = "own_model.toml"
 class _ModelClaim(Strict, frozen=True):
     """One table of the file: a claim of the guide, with conditions that any model can be held against.
 
-    :param id: identifier of a claim of the guide.
     :param conditions: in place of the guide's, which look at what its examples record.
     :param statement: in place of the guide's, where that names models of the guide.
     """
@@ -44,8 +43,6 @@ def load(file: Path | None = None, folder: Path | None = None) -> tuple[Claim, .
     """The claims that can be tried on any model: the guide's, with conditions on that model's results.
 
     :param file: ``conf/own_model.toml`` of the checkout by default, or what was installed with the package.
-    :param folder: folder with the guide's claims, see :func:`optguide.claims.load`.
-    :raises ClaimError: the file is missing or not valid, or names a claim that the guide does not make.
     """
     guide = {claim.id: claim for claim in claims.load(folder)}
     model_claims = read(file or shipped(FILE), lambda table: _convert(table, guide))
@@ -56,10 +53,7 @@ def load(file: Path | None = None, folder: Path | None = None) -> tuple[Claim, .
 
 
 def select(candidates: Sequence[Claim], only: Sequence[str]) -> tuple[Claim, ...]:
-    """The ``candidates`` whose identifiers are in ``only``, in their order.
-
-    :raises ClaimError: an identifier that none of them has.
-    """
+    """The ``candidates`` whose identifiers are in ``only``, in their order."""
     ids = [claim.id for claim in candidates]
     for name in only:
         if name not in ids:
@@ -94,12 +88,9 @@ def evaluate_model(
     :param seconds: for everything. Probes that no longer fit leave their claims *not tried*.
     :param int8: file of the same model in 8 bits; claims about it are not measurable without.
     :param only: identifiers of the claims to try; all of them by default.
-    :param label: activity shown as progress and to other processes that wait for the machine.
     :param on_verdict: called with each verdict as soon as it is known.
     :return: in the order of ``conf/own_model.toml``.
     :raises ClaimError: ``only`` names a claim that cannot be tried on any model.
-    :raises Busy: another measurement is running.
-    :raises OptGuideError: the model, its inputs or the device cannot be used at all.
     """
     end = time.monotonic() + seconds
     candidates = load()
@@ -130,7 +121,6 @@ class _Evaluation:
         self.obstacles: dict[str, str] = {}
 
     def run(self, label: str) -> None:
-        """Give every claim its verdict."""
         self._exclude()
         for index, probe in enumerate(PROBES):
             results = self._requested(probe)

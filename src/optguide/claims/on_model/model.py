@@ -74,12 +74,7 @@ class ModelUnderTest:
 
 
 def examine(plain: Variant, int8: str | None, folder: Path) -> ModelUnderTest:
-    """Load the model once and see what it is.
-
-    :param plain: with OpenVINO's defaults.
-    :param folder: for files of the probes.
-    :raises OptGuideError: the model, its inputs or the device cannot be used.
-    """
+    """Load the model once and see what it is."""
     throughput = {"PERFORMANCE_HINT": "THROUGHPUT"}
     spec = plain.with_(plain.name, properties=throughput, requests=0).to_dict()
     facts = process.call(

@@ -61,11 +61,9 @@ def measured(result: Callable[[], Result]) -> Result | str:
 class Ratio:
     """How much better one variant is than another; variants are named by their keys.
 
-    :param result: identifier.
     :param quantity: ``latency``, ``throughput``, or a stage of the start.
     :param obstacle: why it means nothing for a model, if so.
     :param label: name of the ratio in sentences; made of both variants' names where empty.
-    :param above: the word for a ratio above one.
     """
 
     result: str
@@ -81,9 +79,7 @@ class Ratio:
 class Probe(ABC):
     """One short measurement. Only the results that are asked for are measured and returned.
 
-    :param title: activity shown as progress.
     :param variants: made for a model, by key.
-    :param ratios: only the variants that the requested ones need are measured.
     """
 
     title: str
@@ -101,8 +97,6 @@ class Probe(ABC):
         """All of ``results``, or why there is none.
 
         :param seconds: for everything, loading included.
-        :param label: activity shown as progress.
-        :raises OptGuideError: nothing could be measured.
         """
 
     def run(self, results: Collection[str], model: ModelUnderTest, seconds: float, label: str) -> Outcomes:
@@ -178,8 +172,6 @@ def calling(style: CallStyle, plain: Variant, frames: int) -> Variant:
     """A variant that calls the compiled model of ``plain`` from Python in one of these ways.
 
     The runner that measures all other variants loads the model, so shapes, inputs and errors are the same.
-
-    :param frames: inputs that one inference processes.
     """
     spec = plain.to_dict()
 

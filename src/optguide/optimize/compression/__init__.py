@@ -45,10 +45,7 @@ COMPRESSED: tuple[Precision, ...] = (
 class Compression:
     """Makes and evaluates the precisions of one model.
 
-    :param folder: the run's folder.
     :param remaining: seconds left for all that is still to be made.
-    :param report: is called with what is being done.
-    :param precisions: to make beside the original.
     """
 
     job: Job
@@ -62,9 +59,6 @@ class Compression:
 
         The original comes first: all others are compared with its answers, and a metric that cannot be
         computed shows before anything else is made.
-
-        :raises UserError: the metric cannot be computed.
-        :raises StorageError: the disk is full.
         """
         by_precision = {artifact.precision: artifact for artifact in existing}
         for precision in (*ORIGINAL, *self.precisions):
@@ -132,9 +126,7 @@ def make(precision: Precision, job: Job, folder: Path, seconds: float) -> Artifa
     from it by NNCF, with the calibration samples where they need any.
 
     :param folder: the run's folder, to which ``Artifact.file`` is relative.
-    :param seconds: limit, after which the attempt is given up.
     :return: without a file, and with the reason, where the model cannot be made.
-    :raises StorageError: the run's folder cannot be written.
     """
     if precision in ORIGINAL:
         return _artifact(precision, job.model.file, folder)

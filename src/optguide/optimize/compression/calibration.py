@@ -49,7 +49,6 @@ _AGAIN = "Start from the original model."
 def quantizable(model: object) -> None:
     """Raise for a model that ``nncf.quantize`` cannot quantize, or would spoil.
 
-    :param model: an ``openvino.Model``.
     :raises ModelError: another object, a model that is quantized or compressed already, or one without a
         layer that computes with weights.
     """
@@ -105,7 +104,6 @@ def checked(model: object, samples: Iterable[Any]) -> list[Any]:
 
     :param model: an ``openvino.Model``, whose dynamic dimensions take any size.
     :raises InputError: no samples, or one that does not fit the model or holds NaN or infinity.
-    :raises ModelError: ``model`` is none.
     """
     graph = _graph(model)
     if isinstance(samples, str | bytes | Mapping) or not isinstance(samples, Iterable):

@@ -49,8 +49,6 @@ def compress(*, precision: str, job: Mapping[str, Any]) -> str:
     """Write ``<precision>.xml`` beside the model's file and say in sentences how it was made.
 
     :raises ModelError: there is nothing to compress, or it is compressed already.
-    :raises EnvironmentMissing: NNCF is not installed.
-    :raises StorageError: the folder cannot be written.
     """
     no_telemetry()
     if find_spec("nncf") is None:
@@ -110,9 +108,7 @@ class AccuracyControl:
     It uses the calibration samples. Those of the evaluation take no part: samples that decided which layers
     are restored are no test of that decision.
 
-    :param original: the 32-bit model, compiled.
     :param indexes: positions of the calibration samples to validate with.
-    :param folder: where the original's answers are kept.
     :ivar scale: what a drop of one means in the metric's own unit.
     """
 

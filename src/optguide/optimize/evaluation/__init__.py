@@ -65,10 +65,7 @@ def evaluate(
     is returned without its file.
 
     :param folder: the run's folder, to which ``artifact.file`` is relative.
-    :param seconds: limit for answering and scoring together.
-    :param deployment: the settings under which it answers.
     :raises UserError: labels, outputs or the user's metric do not fit, which shows with 32-bit floats.
-    :raises StorageError: the run's folder cannot be written.
     """
     if not artifact.file:
         return artifact

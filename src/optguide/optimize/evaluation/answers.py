@@ -40,7 +40,6 @@ class Answers:
     """What a model answers to samples, and what would be right.
 
     :param outputs: for each sample, one array per output of the model.
-    :param labels: one per sample, or ``None``.
     :param checksums: one per sample, to pair answers of different processes.
     """
 
@@ -114,9 +113,6 @@ def store(folder: Path, answers: Iterable[tuple[int, list[Array]]]) -> None:
     """Write checksums and outputs into ``folder``, which appears with all of them or not at all.
 
     Those beyond some 2 GB are left out: that many are enough, and a run must not fill the disk.
-
-    :raises NotEnoughSamples: there are none.
-    :raises StorageError: the disk is full or the folder cannot be written.
     """
     checksums: list[int] = []
     shapes: list[list[tuple[int, ...]]] = []

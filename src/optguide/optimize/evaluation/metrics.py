@@ -151,10 +151,7 @@ def _named(name: str, data: Data, model: SourceModel) -> Metric:
 
 
 def _labelled_metric(labels: Array, model: SourceModel) -> Metric:
-    """The metric for labelled data where none is named.
-
-    :raises OptionError: labels fit no output, or it is open whether they are classes or values.
-    """
+    """The metric for labelled data where none is named."""
     if labels.dtype.kind not in "iubf":
         raise OptionError(f"No metric of its own takes labels of type {labels.dtype}.", _NAMES)
     if _are_classes(labels, model) and class_outputs(model):
@@ -172,7 +169,6 @@ def _labelled_metric(labels: Array, model: SourceModel) -> Metric:
 
 
 def _are_classes(labels: Array, model: SourceModel) -> bool:
-    """Whether labels are one integer per input."""
     return labels.dtype.kind in "iub" and labels.shape[1:] in ((), (1,), (model.batch,))
 
 
@@ -260,10 +256,7 @@ def score(metric: Metric, answers: Answers, original: Answers) -> Scores:
 
 
 def _numbers(values: list[float]) -> Scores:
-    """One number per sample.
-
-    :raises OutputError: a value is not finite, because outputs hold NaN or infinity.
-    """
+    """One number per sample."""
     scores = np.array(values)
     if not np.isfinite(scores).all():
         first = int(np.flatnonzero(~np.isfinite(scores))[0])
@@ -336,7 +329,6 @@ def _least_cosine(outputs: list[Array], floats: list[Array], index: int) -> floa
 
 
 def _absolute_error(output: Array, label: Array, index: int) -> float:
-    """Mean absolute difference from the label."""
     if output.size != label.size:
         raise InputError(
             f"The label of sample {index} has the shape {list(label.shape)}, and the output has "

@@ -55,10 +55,7 @@ def evaluated(
 ) -> Quality:
     """How right the answers of a model are, and what it loses against 32-bit floats.
 
-    :param original: the answers of 32-bit floats.
     :param other: the model's answers to the same samples; ``None`` evaluates the original, which has no loss.
-    :param max_drop: as in :class:`~optguide.optimize.candidate.Settings`.
-    :param seconds: limit for resampling a metric of all samples.
     :raises NotEnoughSamples: fewer than two, or a metric that gives too few numbers for an interval.
     :raises OptionError: the metric raises, or returns NaN or something of another length.
     :raises InputError: labels or outputs that the metric cannot compare.
@@ -97,7 +94,6 @@ def evaluated(
 def _by_sample(
     metric: Metric, before: Array, after: Array, *, in_points: bool
 ) -> tuple[Estimate, Estimate | None]:
-    """Value and loss of a metric that gives a result for each sample."""
     if in_points:
         return accuracy(after), compare_accuracy("32-bit floats", before, metric.name, after).drop
     return _mean(after, metric), _relative_loss(before, after, metric)
@@ -135,7 +131,6 @@ def _kept(loss: Estimate, limit: float, *, in_points: bool) -> tuple[Kept, str]:
 
 
 def _identical(original: Answers, other: Answers) -> bool:
-    """Whether all outputs are bit for bit the same."""
     return all(
         before.dtype == after.dtype and before.shape == after.shape and before.tobytes() == after.tobytes()
         for outputs in zip(original.outputs, other.outputs, strict=True)
@@ -331,5 +326,4 @@ def _labels(answers: Answers) -> Array:
 
 
 def _chosen(metric: Metric, answers: Answers) -> Array:
-    """The class that each row of the answers chooses."""
     return np.concatenate([chosen_classes(outputs[metric.output]) for outputs in answers.outputs])

@@ -110,10 +110,7 @@ def encode(value: object) -> dict[str, Any]:
 
 
 def decode(data: Mapping[str, Any], kind: type[T]) -> T:
-    """What :func:`encode` was given.
-
-    :raises msgspec.ValidationError: ``data`` is something else.
-    """
+    """What :func:`encode` was given."""
     return msgspec.convert(data, kind, dec_hook=lambda path, text: path(text))
 
 
@@ -201,7 +198,6 @@ def write_ir(model: Any, file: Path) -> None:
     """Write an ``openvino.Model`` with its weights as they are; ``file`` appears last, and complete.
 
     :param file: the ``.xml``; its ``.bin`` lies beside it.
-    :raises StorageError: the folder cannot be written.
     """
     import openvino
 

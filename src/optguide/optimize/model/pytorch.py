@@ -28,7 +28,6 @@ def converted(settings: Settings) -> tuple[Any, bool]:
 
     :return: the model, and whether the module takes the same inputs by position.
     :raises ModelError: the function does not exist, raises or returns something else; conversion fails.
-    :raises EnvironmentMissing: PyTorch is not installed.
     """
     try:
         import torch

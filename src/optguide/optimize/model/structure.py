@@ -85,10 +85,7 @@ def unbounded_below(model: openvino.Model) -> str:
 
 
 def _is_constant(value: Any, depth: int = 8) -> bool:
-    """Whether an input holds weights: a constant, perhaps unpacked and reshaped on the way.
-
-    :param depth: operations to look back; unpacking takes fewer.
-    """
+    """Whether an input holds weights: a constant, perhaps unpacked and reshaped on the way."""
     op = value.get_node()
     kind = op.get_type_name()
     if kind == "Constant":

@@ -65,8 +65,6 @@ def read_report(file: Path) -> Outcome:
 
     An estimate whose interval has no end on one side is written with ``null`` there, and that is read back as
     an open end; ``docs/reference/report.md`` describes every field.
-
-    :raises RecordsError: corrupt data or another schema.
     """
     read = partial(
         decode_json,
@@ -95,7 +93,6 @@ def write_report(
     A winner whose model cannot be written costs the files to deploy it, and the report says so.
 
     :param model: IR of the winner's precision; ``None`` where there is none.
-    :param inputs: the ``.npz`` files the winner was measured with.
     :raises StorageError: the disk is full or the folder cannot be written.
     """
     with storage_errors(folder):

@@ -81,10 +81,7 @@ class Headline:
 
 @dataclass(frozen=True)
 class ConfirmationRow:
-    """A row of the session that decides.
-
-    :param roles: names that the reader knows it by: the winner, the default.
-    """
+    """A row of the session that decides."""
 
     name: str
     roles: tuple[str, ...]
@@ -172,11 +169,7 @@ def _roles(outcome: Outcome, name: str) -> tuple[str, ...]:
 
 @dataclass(frozen=True)
 class Whisker:
-    """An interval on the axis that all rows share, in pixels from its left end.
-
-    :param cut: ends that lie outside and are drawn as arrow heads: ``left``, ``right``.
-    :param outside: the value itself does.
-    """
+    """An interval on the axis that all rows share, in pixels from its left end."""
 
     low: float
     value: float
@@ -188,11 +181,7 @@ class Whisker:
 
 @dataclass(frozen=True)
 class CandidateRow:
-    """A candidate on the page.
-
-    :param look: class of its badge.
-    :param mark: the same for those who see no colours.
-    """
+    """A candidate on the page."""
 
     standing: Standing
     look: str

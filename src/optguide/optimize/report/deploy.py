@@ -43,7 +43,6 @@ class WinnerInputs:
 
     :param sets: for each set of inputs, the shape of every array by name.
     :param file: a set to try the model with, relative to the report; empty where there is none.
-    :param batch: inputs that one inference processes.
     :param stateful: the model keeps a state, which has to be reset before each inference.
     """
 
@@ -86,9 +85,7 @@ class WinnerInputs:
 class CrossCheck:
     """A command, to be run where the model is.
 
-    :param arguments: without the name of the tool.
     :param configuration: content of :data:`CONFIGURATION`; empty where the command does not read it.
-    :param notes: sentences about what the tool does differently.
     """
 
     arguments: tuple[str, ...]
@@ -126,11 +123,7 @@ def write_files(
 ) -> DeployedFiles:
     """Write everything that runs ``candidate`` into ``folder``.
 
-    :param model: IR of the winner's precision.
-    :param name: the reader's name of the model; never trusted.
     :param machine: where the candidate was fastest, in one line.
-    :raises StorageError: the disk is full or the folder cannot be written.
-    :raises OptGuideError: the model cannot be read, or does not take the batch.
     """
     placed = place_model(model, folder, candidate.deployment.batch)
     files = [folder / MODEL, folder / WEIGHTS]
@@ -163,9 +156,6 @@ def place_model(model: Path, folder: Path, batch: int | None) -> WinnerInputs:
     """Write ``model.xml`` and ``model.bin`` into ``folder``, with the winner's batch in their shapes.
 
     A process of its own reads the model, so that one which takes OpenVINO down leaves the report.
-
-    :raises StorageError: the disk is full or the folder cannot be written; what was there is unchanged.
-    :raises OptGuideError: the model cannot be read, or does not take the batch.
     """
     with storage_errors(folder), tempfile.TemporaryDirectory(prefix=".model-", dir=folder) as name:
         draft = Path(name) / MODEL

@@ -42,8 +42,6 @@ class Picture:
     """A figure as two images inside the page.
 
     :param light: SVG as a ``data:`` address.
-    :param dark: the same for dark pages.
-    :param alt: description for readers who do not see it.
     :param width: in CSS pixels, as is ``height``.
     """
 

@@ -31,7 +31,6 @@ def page(outcome: Outcome, *, out: str, deployed: deploy.DeployedFiles | None) -
     """The page as HTML.
 
     :param out: folder for the command that repeats the run.
-    :param deployed: files written beside the page; ``None`` where there is no winner's model.
     """
     machine = Machine.from_dict(outcome.state.machine)
     devices = {f"Device {device.name}": device.full_name for device in machine.devices}
@@ -112,12 +111,10 @@ def _load_row(name: str, sample: LoadSample) -> dict[str, Any]:
 
 
 def _estimate(estimate: Estimate | None) -> str:
-    """Value and interval; a dash where there is none."""
     return fmt.estimate(estimate) if estimate is not None else MISSING
 
 
 def _about(outcome: Outcome) -> str:
-    """Model and task in one line below the name of the model."""
     settings, subject = outcome.state.settings, outcome.state.subject
     limit = f"limit: {settings.limit}" if settings.limit else ""
     parts = (subject.framework, f"goal: {settings.goal}", limit, f"device {settings.device}")

@@ -69,10 +69,7 @@ def race(
     :param seconds: for what is still to be run, loading included; a round that has begun is finished.
     :param rounds: rounds that were run before, without the confirmation; they are not repeated.
     :param most: rounds to run beside those; as many as there is time for by default.
-    :param record: called with every round as it ends.
-    :param progress: called with the title of a round as it begins.
     :returns: all rounds, those given first.
-    :raises Busy: another measurement holds the machine.
     """
     done = list(rounds)
     end = context.clock() + seconds
@@ -119,12 +116,9 @@ def confirm(
 ) -> RaceRound:
     """Measure default, hint, provisional winner and its open rivals in one long session.
 
-    :param seconds: for the session, loading included.
     :param beside: candidates to measure with them that cannot win here, such as 32-bit floats, as far as
         they fit into memory.
-    :param references: the model in its own framework, as far as it fits.
     :returns: a round called :data:`CONFIRMATION` whose incumbent is the winner; ratios are against it.
-    :raises Busy: another measurement holds the machine.
     """
     rules, fitting = context.rules, context.fitting
     required = [provisional_winner(context, rounds), rules.base, rules.hint, rules.default]
@@ -148,8 +142,6 @@ def _run(plan: RoundPlan, context: SearchContext, choose: Choose, seed: int) -> 
 
     Its ratios are all against the incumbent after it, each paired by round, also where that one has just
     taken the lead. A candidate that fails is reported, and so are all if the session as a whole fails.
-
-    :raises Busy: another measurement holds the machine.
     """
     begun, rules = context.clock(), context.rules
     failures: dict[str, str] = {}
@@ -198,7 +190,6 @@ def speed_of(result: SessionResult, name: str, limit: LatencyLimit | None = None
     """What a session measured of one variant.
 
     :param limit: latency limit whose percentile is computed beside the usual ones.
-    :raises NotEnoughSamples: it was so slow that there is not even a rate.
     """
     throughput = result.throughput(name)
     latency: dict[str, Estimate] = {}
@@ -213,8 +204,6 @@ def _fastest(candidates: Sequence[Candidate], rules: Rules) -> Choose:
     """The rule of the race: of those shown to be faster than the incumbent the fastest takes over.
 
     Where there is a latency limit, whoever does not exceed it is ahead of whoever does.
-
-    :param candidates: the incumbent so far first.
     """
 
     def choose(result: SessionResult, speeds: Mapping[str, Speed]) -> str:

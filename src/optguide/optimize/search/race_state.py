@@ -31,8 +31,6 @@ _CAUTION: tuple[Precision, ...] = (
 class Rules:
     """What a race is about.
 
-    :param hint: the hint for the goal and nothing else.
-    :param precisions: precisions that may win.
     :param rejected: names of candidates whose answers are wrong in their own settings.
     """
 
@@ -122,7 +120,6 @@ class RaceState:
 
     :param ratios: by name, how much better than the incumbent. Of a candidate that raced an earlier incumbent
         it is the product of two ratios, with both intervals in it.
-    :param speeds: by name, from the last round.
     :param seen: names of those that had their turn, also if they failed.
     :param voids: rounds that ended before there was an interval.
     """
@@ -136,10 +133,7 @@ class RaceState:
 
     @classmethod
     def of(cls, rounds: Sequence[RaceRound], rules: Rules, candidates: Iterable[Candidate]) -> RaceState:
-        """Go through the rounds in order.
-
-        :param candidates: every one that may have taken part.
-        """
+        """Go through the rounds in order."""
         by_name = {candidate.name: candidate for candidate in candidates}
         state = cls(rules, rules.base)
         for race_round in rounds:

@@ -26,8 +26,6 @@ class Judgement:
     """Who won and how every candidate fared, by what was measured.
 
     :param candidates: all of the run, see :func:`optguide.optimize.search.planning.entrants`.
-    :param rounds: rounds of the race, with the confirmation run if there was one.
-    :param artifacts: the model of every precision, or why there is none.
     :param deployed: candidates whose answers were checked in their own settings, by name.
     """
 
@@ -155,7 +153,6 @@ class Judgement:
         return f"{text.estimate(ratio)} {MEASURES[self.rules.goal]}"
 
     def _victory(self) -> str:
-        """Why the winner won."""
         rules, state, winner = self.rules, self.state, self.winner
         if not state.speeds:
             return "Nothing was measured, so what OpenVINO does by itself stays."
@@ -187,7 +184,6 @@ class Judgement:
         return f"Nothing was shown to be better than {base}."
 
     def _status(self, candidate: Candidate) -> Reason:
-        """What became of a candidate that did not win."""
         if candidate.name in self.rules.rejected:
             return _not_right(self.deployed.get(candidate.name), " in these settings")
         artifact = next((a for a in self.artifacts if a.precision == candidate.precision), None)
