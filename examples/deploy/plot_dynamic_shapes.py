@@ -23,7 +23,7 @@ import numpy as np
 import openvino as ov
 
 from optguide import Recording, Variant, measure, plots
-from optguide.bench.traces import trace
+from optguide.bench.cold_start import trace
 from optguide.guide import profiles, workloads
 from optguide.guide.workloads import retrieval
 from optguide.stats.comparison import paired

@@ -5,9 +5,9 @@ import sys
 import pytest
 
 from optguide import errors
+from optguide.bench.cold_start import Trace, trace
 from optguide.bench.process import WorkerProcess
 from optguide.bench.rotation import Host
-from optguide.bench.traces import Trace, trace
 from optguide.bench.variant import Variant
 
 

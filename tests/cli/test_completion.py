@@ -9,7 +9,7 @@ import sys
 
 import pytest
 
-from optguide.cli.completion import joined
+from optguide.cli.options import joined
 from optguide.openvino_release import CPU_PROPERTIES
 
 CODE = "from optguide.cli import cli; cli.main(prog_name='optguide')"

@@ -1,9 +1,13 @@
-"""First-inference latency and memory: from a fresh process to the first result, stage by stage.
+"""Single calls of fresh processes: from the start to the first result, and call by call from there on.
 
-Every run is a new process, and the variants' runs take turns in shuffled order. Runs of fresh processes count
-as independent observations: nothing that one of them leaves behind reaches the next. The operating system's
-file cache is warm from the second run on; dropping it needs administrator rights, so a first start after
-boot is slower than anything measured here.
+:func:`first_inference` times every stage of a start, with the memory that it takes. Every run is a new
+process, and the variants' runs take turns in shuffled order. Runs of fresh processes count as independent
+observations: nothing that one of them leaves behind reaches the next. The operating system's file cache is
+warm from the second run on; dropping it needs administrator rights, so a first start after boot is slower
+than anything measured here.
+
+Sessions discard what happens once, such as the work for a shape that was never seen before. :func:`trace`
+discards nothing; its variants take turns in chunks of calls, so that slow changes of the machine meet all.
 """
 
 from __future__ import annotations
@@ -26,7 +30,7 @@ from optguide.errors import NotEnoughSamples, OptGuideError, OptionError
 from optguide.stats.comparison import Comparison, paired
 from optguide.stats.estimate import Estimate, median_of_rounds
 
-__all__ = ["FOOTPRINTS", "STAGES", "ColdStart", "first_inference"]
+__all__ = ["FOOTPRINTS", "STAGES", "ColdStart", "Trace", "first_inference", "trace"]
 
 Footprint = Mapping[str, int | None]
 """Bytes by kind; ``None`` where the system does not tell."""
@@ -46,8 +50,8 @@ MOMENTS = ("load", "first")
 
 MEGABYTE = 1e6
 
-SECONDS_PER_RUN = 2.0
-"""A guess, for the progress bar only."""
+SECONDS_PER_RUN, SECONDS_PER_CALL = 2.0, 0.01
+"""Guesses, for the progress bar only."""
 
 
 @dataclass(frozen=True)
@@ -213,3 +217,75 @@ def _staged(
         "steady": float(np.median(later[1:])) / 1e6,
     }
     return reply, milliseconds, {"load": loaded, "first": used}
+
+
+@dataclass(frozen=True)
+class Trace:
+    """The calls of one fresh process, in order.
+
+    :param milliseconds: duration of each call.
+    :param memory: pairs of calls so far and resident megabytes (of a million bytes), from before any call on;
+        the peak so far where the system does not tell what is resident now.
+    """
+
+    milliseconds: tuple[float, ...]
+    memory: tuple[tuple[int, float], ...]
+
+    def growth(self, start: int) -> Estimate:
+        """Memory after later chunks of calls as a multiple of that after the first ``start``; their median.
+
+        :raises OptionError: memory was not looked at after so many calls.
+        :raises NotEnoughSamples: fewer than six chunks follow.
+        """
+        sizes = dict(self.memory)
+        if start not in sizes:
+            raise OptionError(
+                f"Memory was not looked at after {start} calls.", f"Use one of {', '.join(map(str, sizes))}."
+            )
+        later = [size / sizes[start] for calls, size in self.memory if calls > start]
+        return median_of_rounds(later, "ratio")
+
+
+def trace(
+    variants: Sequence[Variant],
+    calls: int,
+    *,
+    every: int,
+    host: Host = THIS_MACHINE,
+) -> Mapping[str, Trace]:
+    """Call each variant ``calls`` times in a fresh process of its own.
+
+    A function goes on where it stopped; a variant with several input sets starts again in every chunk.
+
+    :param every: calls of one chunk; memory is looked at after each.
+    :raises Busy: another measurement is running.
+    :raises OptGuideError: a variant failed.
+    """
+    if not 1 <= every <= calls:
+        raise OptionError(f"{calls} calls have no chunks of {every}.", "Use at least one call per chunk.")
+    require_unique_names(variants, "A trace")
+    names = [variant.name for variant in variants]
+    rotation = Rotation({v.name: (v,) for v in variants}, isolating=False, host=host)
+    durations: dict[str, list[float]] = {name: [] for name in names}
+    memory: dict[str, list[tuple[int, float]]] = {}
+
+    def load(name: str, worker: WorkerProcess) -> None:
+        worker.load()
+        memory[name] = [(0, _resident(worker))]
+
+    def turn(name: str, *, chunk: int) -> None:
+        worker = rotation.workers[name]
+        reply = worker.ask(GRACE_SECONDS * chunk, do="consecutive", count=chunk)
+        durations[name] += [nanoseconds / 1e6 for nanoseconds in reply["durations_ns"]]
+        memory[name].append((len(durations[name]), _resident(worker)))
+
+    with rotation.held("call by call", SECONDS_PER_CALL * calls * len(names)), rotation.generation(load):
+        for start in range(0, calls, every):
+            rotation.visit(partial(turn, chunk=min(every, calls - start)), done=start / calls)
+    return {name: Trace(tuple(durations[name]), tuple(memory[name])) for name in names}
+
+
+def _resident(worker: WorkerProcess) -> float:
+    sizes = worker.ask(GRACE_SECONDS, do="memory")
+    now = sizes["rss"] if sizes["rss"] is not None else sizes["peak_rss"]
+    return float(now) / MEGABYTE

@@ -8,14 +8,15 @@ condition holds or fails only where the whole interval lies on one side of its b
 from __future__ import annotations
 
 from optguide.claims.model import MARGINS, Claim, Condition, Source, load
-from optguide.claims.reasons import ConditionState, is_read_back
 from optguide.claims.verdicts import (
     BUILD_OUTCOMES,
     Chance,
     ClaimOutcome,
+    ConditionState,
     Verdict,
     decide,
     evaluate,
+    is_read_back,
     judge,
     missing_needs,
 )

@@ -12,9 +12,8 @@ import sys
 
 import click
 
-from optguide.cli.completion import words_of_bash
 from optguide.cli.errors import exit_status_of
-from optguide.cli.options import CommandState, debug_option
+from optguide.cli.options import CommandState, debug_option, words_of_bash
 from optguide.errors import OptionError
 
 __all__ = ["cli", "main"]

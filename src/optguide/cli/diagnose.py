@@ -17,8 +17,7 @@ from rich.text import Text
 from optguide import format as fmt
 from optguide.bench.variant import Variant
 from optguide.cli import output
-from optguide.cli.completion import complete_variant
-from optguide.cli.options import common_options, settings_options, time_option
+from optguide.cli.options import common_options, complete_variant, settings_options, time_option
 from optguide.cli.session import busy_warnings, machine_held, read_variants
 from optguide.cli.variants import assign
 from optguide.diagnose import Diagnosis, Finding, Remark

@@ -9,8 +9,7 @@ import click
 from optguide import format as fmt
 from optguide.bench.load import PERCENTILES
 from optguide.cli import output
-from optguide.cli.completion import complete_variant
-from optguide.cli.options import session_options, settings_options
+from optguide.cli.options import complete_variant, session_options, settings_options
 from optguide.cli.session import SessionRun, read_variants, run_session
 from optguide.errors import NotEnoughSamples
 from optguide.stats.estimate import samples_needed

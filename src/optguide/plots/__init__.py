@@ -12,9 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from optguide.plots.comparing import bars, heat_map, ratios, steps
-    from optguide.plots.latency import latency_throughput, load_curve
+    from optguide.plots.curves import latency_throughput, load_curve, memory, sweep
     from optguide.plots.parts import layer_profile, stages, timeline
-    from optguide.plots.sweeps import memory, sweep
     from optguide.plots.themes import style
     from optguide.plots.trade_off import frontier, pareto
     from optguide.plots.verdict import verdict_interval_svg
@@ -39,9 +38,8 @@ __all__ = [
 
 _NAMES = {
     "comparing": ("bars", "heat_map", "ratios", "steps"),
-    "latency": ("latency_throughput", "load_curve"),
+    "curves": ("latency_throughput", "load_curve", "memory", "sweep"),
     "parts": ("layer_profile", "stages", "timeline"),
-    "sweeps": ("memory", "sweep"),
     "themes": ("style",),
     "trade_off": ("frontier", "pareto"),
     "verdict": ("verdict_interval_svg",),
