@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import json
 import os
 import runpy
@@ -48,10 +49,21 @@ nox.options.sessions = ["lint", "tests"]
 
 
 def install(session: nox.Session, *what: str) -> None:
-    """Install ``what`` at the locked versions, settle the build folder and silence all telemetry."""
-    session.install("-c", str(LOCK), *what)
-    if EXTRAS in what:
-        session.install("--no-deps", "-r", str(PACKAGED))
+    """Install ``what`` at the locked versions, settle the build folder and silence all telemetry.
+
+    It is left out where it was done from the same files before, so a build that is repeated needs no network.
+    """
+    files = (ROOT / "pyproject.toml", *sorted(REQUIREMENTS.glob("*.txt")))
+    digest = hashlib.sha256(b"\0".join(file.read_bytes() for file in files)).hexdigest()
+    stamp = Path(session.virtualenv.location) / "optguide-installed"
+    done = stamp.read_text("utf-8").splitlines() if stamp.exists() else []
+    request = " ".join(what)
+    if done[:1] != [digest] or request not in done:
+        stamp.unlink(missing_ok=True)
+        session.install("-c", str(LOCK), *what)
+        if EXTRAS in what:
+            session.install("--no-deps", "-r", str(PACKAGED))
+        stamp.write_text("\n".join([*(done if done[:1] == [digest] else [digest]), request]), "utf-8")
     session.env.update(SETTINGS)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import multiprocessing.util
 import shutil
 import signal
 import sys
@@ -52,6 +53,7 @@ def temporary_folder(tmp_path_factory):
     for a real measurement nor stop one, and several runs of pytest do not meet.
     """
     tmp_path_factory.getbasetemp()  # stays where pytest keeps it
+    multiprocessing.util.get_temp_dir()  # stays until this process ends, which removes it
     folder = tempfile.mkdtemp(prefix="optguide-tests-")
     patch = pytest.MonkeyPatch()
     patch.setenv("TMPDIR", folder)

@@ -131,3 +131,35 @@ def test_a_kill_between_any_two_steps_leaves_one_build(sessions, monkeypatch, re
         monkeypatch.setattr(Path, "rename", rename)
         sessions.settle()
         assert in_place(sessions) == {"new"}, steps
+
+
+def test_what_was_installed_from_the_same_files_is_not_installed_again(sessions, tmp_path):
+    calls = []
+    session = SimpleNamespace(
+        virtualenv=SimpleNamespace(location=str(tmp_path)), env={}, install=lambda *what: calls.append(what)
+    )
+    names = sessions.install.__globals__
+    names.update(ROOT=tmp_path, REQUIREMENTS=tmp_path)
+    project = tmp_path / "pyproject.toml"
+
+    def installed(*what):
+        calls.clear()
+        sessions.install(session, *what)
+        return bool(calls)
+
+    project.write_text("one")
+    assert installed("-e", ".")
+    assert not installed("-e", ".")
+    assert installed("more")  # by another session in the same folder
+    assert not installed("-e", ".")
+    project.write_text("two")
+    assert installed("more")
+    project.write_text("one")
+    assert installed("-e", ".")
+    project.write_text("two")
+    session.install = lambda *what: 1 / 0
+    with pytest.raises(ZeroDivisionError):
+        sessions.install(session, "-e", ".")
+    project.write_text("one")
+    session.install = lambda *what: calls.append(what)
+    assert installed("-e", ".")  # whatever the one that failed has left

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from matplotlib.colors import to_hex
+from matplotlib.colors import to_hex, to_rgb
 from matplotlib.patches import Rectangle
 
 from optguide import plots
@@ -79,7 +79,9 @@ def luminance(colour):
 def test_text_keeps_its_contrast_on_every_fill(mode):
     with plots.style(mode) as colours:
         (axes,) = draw().axes
-        fills = [to_hex(p.get_facecolor()) for p in axes.patches if p.get_fill() and p.get_facecolor()[3]]
+        faces = [p.get_facecolor() for p in axes.patches if p.get_fill() and p.get_facecolor()[3]]
+        page = to_rgb(colours.background)
+        fills = [to_hex([a * c + (1 - a) * p for c, p in zip(face, page, strict=True)]) for *face, a in faces]
     assert len(set(fills)) > 2
     for fill in fills:
         dark, light = sorted((luminance(fill), luminance(colours.ink)))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import math
+import re
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -317,6 +318,23 @@ def test_light_and_dark_differ_and_only_in_colour(name):
             assert figure.get_facecolor()[3] == 0
     assert pages["light"][0] != pages["dark"][0]
     assert pages["light"][1:] == pages["dark"][1:]
+
+
+@pytest.mark.parametrize("name", FIGURES)
+def test_a_darkened_figure_is_the_one_drawn_for_the_dark_page(name):
+    def saved(mode):
+        with plots.style(mode):
+            buffer = io.StringIO()
+            drawn(FIGURES[name](3)).savefig(buffer, format="svg", metadata={"Date": None})
+        return buffer.getvalue()
+
+    def without_ids(svg):
+        return re.sub(r'(["#]\w+?)[0-9a-f]{10}d?\b', r"\1", svg)
+
+    light = saved("light")
+    assert without_ids(plots.darkened(light)) == without_ids(saved("dark")) != without_ids(light)
+    ids = [set(re.findall(r' id="(\w*[0-9a-f]{10}d?)"', svg)) for svg in (light, plots.darkened(light))]
+    assert not set.intersection(*ids)
 
 
 def test_the_style_ends_with_its_context():

@@ -7,6 +7,7 @@ from matplotlib.figure import Figure as Drawing
 
 from optguide import records
 from optguide.errors import ClaimError, RecordsError, StorageError
+from optguide.plots.themes import LIGHT
 from optguide.records import Recording, take_new_figures
 
 TEXTS = {"alt": "One line that rises.", "caption": "Rising."}
@@ -82,8 +83,7 @@ def test_light_drawing_is_returned_and_settings_are_restored(tmp_path):
 
     drawing = Recording("measure/x", declares=[], root=tmp_path).figure("speed", draw, **TEXTS)
     assert isinstance(drawing, Drawing)
-    dark, light = colours
-    assert dark != light
+    assert colours == [LIGHT.ink]
     assert dict(mpl.rcParams) == settings
 
 

@@ -3,9 +3,9 @@
 ``python -m optguide.guide.build`` is what ``nox -s docs`` runs. Its state is ``records/build.json``, beside
 the records that belong to it, so that they are moved and replaced together:
 
-1. The pages are built without numbers, so that there is something to read.
-2. :mod:`optguide.guide.preparation` makes everything that takes long and is not timed, on all cores.
-3. The examples run, alone on the machine. In a full build the pages show each chapter when it is done; a
+1. The pages are built without numbers, so that there is something to read. Meanwhile
+   :mod:`optguide.guide.preparation` makes everything that takes long and is not timed, on all cores.
+2. The examples run, alone on the machine. In a full build the pages show each chapter when it is done; a
    quick one is over so soon that all examples run in one process and the pages are written once.
 
 A build that is stopped at any point goes on with ``--resume``: an example is left out if it has been measured
@@ -23,6 +23,7 @@ import sys
 import time
 import uuid
 from collections.abc import Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from itertools import groupby
@@ -170,11 +171,10 @@ def _build(profile: str | None, names: Sequence[str], *, resume: bool) -> int:
         _checksum(existing[name]).unlink(missing_ok=True)
         _page(existing[name]).unlink(missing_ok=True)  # a page that comes out the same is not written again
     _save(replace(state, failed={name: why for name, why in state.failed.items() if name not in chosen}))
-    # Sphinx writes both last: a build that was killed before has neither, and starts again.
-    if not all((build_dir() / "html" / name).exists() for name in ("index.html", "searchindex.js")):
-        _say("Building the pages, still without numbers.")
-        _pages("--write-all")
-    preparation.prepare([existing[name] for name in chosen], state.profile)
+    with ThreadPoolExecutor(1) as threads:  # nothing is timed yet, and Sphinx seldom uses every core
+        early = threads.submit(_pages_without_numbers)
+        preparation.prepare([existing[name] for name in chosen], state.profile)
+        early.result()
     by_chapter = named(state.profile).name == "full"
     groups = [
         list(group) for _, group in groupby(chosen, key=lambda name: by_chapter and existing[name].chapter)
@@ -184,6 +184,14 @@ def _build(profile: str | None, names: Sequence[str], *, resume: bool) -> int:
         if group is not groups[-1]:
             _sphinx(OPTGUIDE_PAGES_ONLY="1")  # what is wrong with a page is said at the end
     return _end(existing)
+
+
+def _pages_without_numbers() -> None:
+    """Write something to read where there is nothing yet."""
+    # Sphinx writes both last: a build that was killed before has neither, and starts again.
+    if not all((build_dir() / "html" / name).exists() for name in ("index.html", "searchindex.js")):
+        _say("Building the pages, still without numbers.")
+        _pages("--write-all", "-D", "ogp_image=none")  # cards are drawn once, with numbers
 
 
 def _own_extensions() -> None:

@@ -8,21 +8,22 @@ before it begins to record. A target that fails is left to the example, which sa
 
 from __future__ import annotations
 
-import json
+import multiprocessing
 import os
-import subprocess
 import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
+from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
 from doit.cmd_base import ModuleTaskLoader
 from doit.doit_cmd import DoitMain
 
+from optguide.bench.worker import die_with_parent
 from optguide.errors import Failure, OptGuideError, StorageError, described
 from optguide.guide import environments, workloads
 from optguide.guide.examples import Example, preparing_part
@@ -34,6 +35,11 @@ from optguide.records.recording import PROFILE_VARIABLE
 from optguide.storage import storage_errors
 
 __all__ = ["prepare"]
+
+_get = multiprocessing.get_context
+_SERVER = _get("spawn") if sys.platform == "win32" else _get("forkserver")
+"""Starts a process for each target, forked from one that has imported what takes seconds to import."""
+_SERVER.set_forkserver_preload([__name__, "openvino", "torch", "nncf", "sklearn.datasets"])
 
 _EXTENSION = "torch-extension"
 
@@ -121,6 +127,7 @@ def prepare(examples: Sequence[Example], profile: str) -> dict[str, str]:
     if not needed:
         return {}
     (build_dir() / "models").mkdir(parents=True, exist_ok=True)
+    workloads.no_telemetry()  # the server imports what would send some
     run = _Preparation(profile, len(needed))
     settings = {
         "dep_file": str(build_dir() / "models" / ".prepared.db"),
@@ -219,26 +226,21 @@ def _is_there(name: str, profile: str, task: Any, values: Mapping[str, Any]) -> 
 
 def _make(name: str, run: _Preparation) -> dict[str, Any]:
     """Make one target in a process of its own, and return what later tells that it is there."""
-    command = [sys.executable, "-m", "optguide.guide.preparation", name]
-    done = subprocess.run(
-        command,
-        capture_output=True,
-        text=True,
-        errors="replace",
-        check=False,
-        env={**os.environ, PROFILE_VARIABLE: run.profile},
-    )
-    if done.returncode:
-        lines = done.stderr.strip().splitlines() or [f"it ended with status {done.returncode}"]
-        run.failures[name] = impersonal(lines[-1])
-        run.storage = run.storage or (lines[-1] if done.returncode == _DISK else "")
+    receiver, sender = _SERVER.Pipe(duplex=False)
+    settings = {**os.environ, PROFILE_VARIABLE: run.profile}
+    process = _SERVER.Process(target=_make_here, args=(name, settings, sender))
+    process.start()
+    sender.close()
+    try:
+        folders, reason, is_storage = receiver.recv()
+    except EOFError:
+        process.join()
+        folders, reason, is_storage = [], f"it ended with status {process.exitcode}", False
+    if reason:
+        run.failures[name] = impersonal(reason)
+        run.storage = run.storage or (reason if is_storage else "")
         return {}
-    folders = json.loads(done.stdout.splitlines()[-1])
     return {"folders": folders, "profile": run.profile, "packages": _packages()}
-
-
-_DISK = 74
-"""Exit status of a process that could not write (EX_IOERR of sysexits.h)."""
 
 
 def _packages() -> list[str]:
@@ -253,8 +255,27 @@ def _needs(example: Example) -> tuple[str, ...]:
     return (*models, *sorted(example.environments))
 
 
-def _make_here(name: str) -> list[str]:
-    """Make ``name`` in this process; returns the folders below ``build/models`` that it needs."""
+def _make_here(name: str, settings: Mapping[str, str], sender: Connection) -> None:
+    """Make ``name`` in this process, and send the folders that it needs, or why it cannot be made.
+
+    :param settings: all environment variables; the server of this process may have begun under others.
+    """
+    die_with_parent()
+    os.environ.clear()
+    os.environ.update(settings)
+    output = os.open(os.devnull, os.O_RDWR)
+    for stream in (0, 1, 2):
+        os.dup2(output, stream)  # what scripts and libraries print
+    try:
+        with storage_errors(build_dir()):
+            _run(name)
+        sender.send((sorted(folder.name for folder in artifacts.used()), "", False))
+    except Exception as error:  # an example's script may raise anything
+        reason = str(error) if isinstance(error, OptGuideError) else described(error)
+        sender.send(([], reason.strip().splitlines()[-1], isinstance(error, StorageError)))
+
+
+def _run(name: str) -> None:
     if name in environments.NAMES:
         environments.create(name)
     elif name in MODELS:
@@ -264,23 +285,3 @@ def _make_here(name: str) -> list[str]:
         script = Path("examples", chapter, f"plot_{stem}.py").absolute()
         code = compile(preparing_part(script), str(script), "exec")
         exec(code, {"__name__": "__main__", "__file__": str(script)})  # noqa: S102  # the guide's own script
-    return sorted(folder.name for folder in artifacts.used())
-
-
-def main(arguments: Sequence[str]) -> int:
-    """Make the one target that is named and print, as JSON, the folders it needs."""
-    try:
-        with storage_errors(build_dir()):
-            folders = _make_here(arguments[0])
-    except StorageError as error:
-        print(error, file=sys.stderr)
-        return _DISK
-    except Exception as error:  # an example's script may raise anything
-        print(error if isinstance(error, OptGuideError) else described(error), file=sys.stderr)
-        return 1
-    print(f"\n{json.dumps(folders)}")  # a line of its own, whatever an example has printed
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))

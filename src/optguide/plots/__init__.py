@@ -2,7 +2,7 @@
 
 One function per figure. Each takes numbers with their intervals, draws every interval it was given, and
 returns a :class:`matplotlib.figure.Figure` that pyplot does not know about. Colours and font sizes come from
-:func:`style`, so the same call gives the figure of the light and of the dark page.
+:func:`style`; :func:`darkened` makes the SVG of the dark page from that of the light one.
 """
 
 from __future__ import annotations
@@ -14,12 +14,13 @@ if TYPE_CHECKING:
     from optguide.plots.comparing import bars, heat_map, ratios, steps
     from optguide.plots.curves import latency_throughput, load_curve, memory, sweep
     from optguide.plots.parts import layer_profile, stages, timeline
-    from optguide.plots.themes import style
+    from optguide.plots.themes import darkened, style
     from optguide.plots.trade_off import frontier, pareto
     from optguide.plots.verdict import verdict_interval_svg
 
 __all__ = [
     "bars",
+    "darkened",
     "frontier",
     "heat_map",
     "latency_throughput",
@@ -40,7 +41,7 @@ _NAMES = {
     "comparing": ("bars", "heat_map", "ratios", "steps"),
     "curves": ("latency_throughput", "load_curve", "memory", "sweep"),
     "parts": ("layer_profile", "stages", "timeline"),
-    "themes": ("style",),
+    "themes": ("darkened", "style"),
     "trade_off": ("frontier", "pareto"),
     "verdict": ("verdict_interval_svg",),
 }

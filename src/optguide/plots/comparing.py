@@ -8,7 +8,7 @@ from typing import Any
 
 from matplotlib.artist import Artist
 from matplotlib.axes import Axes
-from matplotlib.colors import LinearSegmentedColormap, Normalize, to_hex
+from matplotlib.colors import Normalize, to_rgb
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
@@ -233,12 +233,11 @@ def _overlap(first: Estimated, other: Estimated) -> bool:
 
 
 def _colours(values: Sequence[float]) -> Any:
-    """From the value to the fill: the larger, the further from the page's own colour."""
-    colours = palette()
-    ramp = LinearSegmentedColormap.from_list("page", [colours.background, colours.series[0]])
+    """From the value to the fill: the larger, the less of the page shows through."""
+    colour = to_rgb(palette().series[0])
     scale = Normalize(min(values, default=0.0), max(values, default=1.0))
     flat = not values or min(values) == max(values)
-    return lambda value: to_hex(ramp(0.3 if flat else 0.06 + (_DEEPEST - 0.06) * float(scale(value))))
+    return lambda value: (*colour, 0.3 if flat else 0.06 + (_DEEPEST - 0.06) * float(scale(value)))
 
 
 def _fill(axes: Axes, row: int, column: int, estimate: Estimated | None, colour: Any) -> None:

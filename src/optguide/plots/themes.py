@@ -10,10 +10,11 @@ Colours and hatches of kinds of work, and their legend.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from functools import wraps
 from typing import Any, Literal, ParamSpec
 
@@ -65,6 +66,12 @@ DARK = Palette(
     accent="#e8702a",
 )
 
+_DARK_OF = {
+    light: dark
+    for lights, darks in zip(astuple(LIGHT), astuple(DARK), strict=True)
+    for light, dark in (zip(lights, darks, strict=True) if isinstance(lights, tuple) else [(lights, darks)])
+}
+
 _active: ContextVar[Palette | None] = ContextVar("optguide_palette", default=None)
 
 
@@ -87,6 +94,15 @@ def style(mode: Mode) -> Iterator[Palette]:
             yield colours
     finally:
         _active.reset(token)
+
+
+def darkened(svg: str) -> str:
+    """A figure of the light page in the colours of the dark one: drawing it again would take as long as once.
+
+    :param svg: what was saved in the light style. Its ids become others, so that a page can hold both.
+    """
+    recoloured = re.sub(r"#[0-9a-f]{6}\b", lambda colour: _DARK_OF.get(colour[0], colour[0]), svg)
+    return re.sub(r'(["#]\w+?[0-9a-f]{10})\b', r"\1d", recoloured)
 
 
 def themed(draw: Callable[P, Figure]) -> Callable[P, Figure]:

@@ -1,4 +1,4 @@
-"""Figures of an example, drawn for light and for dark pages before the record is published."""
+"""Figures of an example, saved for light and for dark pages before the record is published."""
 
 from __future__ import annotations
 
@@ -15,8 +15,6 @@ from optguide.storage import storage_errors
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure as Drawing
-
-    from optguide.plots.themes import Mode
 
 
 @dataclass(frozen=True)
@@ -62,32 +60,23 @@ def take_new_figures() -> list[StagedFigure]:
 def stage(
     example: str, name: str, draw: Callable[[], Drawing], *, alt: str, caption: str
 ) -> tuple[StagedFigure, Drawing]:
-    """Draw in both modes and keep the files until the record is published."""
-    import matplotlib.pyplot as plt
-
-    with storage_errors(Path(tempfile.gettempdir())):
-        folder = Path(tempfile.mkdtemp(dir=_temporary().name))
-    dark, light = folder / f"{name}.dark.svg", folder / f"{name}.light.svg"
-    # Light comes last, so that it is pyplot's current figure afterwards.
-    plt.close(_save(draw, "dark", dark))
-    drawing = _save(draw, "light", light)
-    staged = StagedFigure(name, light, dark, alt, caption, example)
-    _new.append(staged)
-    return staged, drawing
-
-
-def _save(draw: Callable[[], Drawing], mode: Mode, path: Path) -> Drawing:
-    """Draw and save an SVG that depends on nothing but what is drawn."""
+    """Draw, save for light and for dark pages, and keep the files until the record is published."""
     import matplotlib as mpl
 
     from optguide import plots
 
+    with storage_errors(Path(tempfile.gettempdir())):
+        folder = Path(tempfile.mkdtemp(dir=_temporary().name))
+    dark, light = folder / f"{name}.dark.svg", folder / f"{name}.light.svg"
     # A salt of its own keeps the ids of several SVGs apart where a page holds them inline.
-    with plots.style(mode), mpl.rc_context({"svg.hashsalt": path.name}):
+    with plots.style("light"), mpl.rc_context({"svg.hashsalt": name}):
         drawing = draw()
-        with storage_errors(path.parent):
-            drawing.savefig(path, format="svg", metadata={"Date": None})
-    return drawing
+        with storage_errors(folder):
+            drawing.savefig(light, format="svg", metadata={"Date": None})
+            dark.write_text(plots.darkened(light.read_text("utf-8")), "utf-8")
+    staged = StagedFigure(name, light, dark, alt, caption, example)
+    _new.append(staged)
+    return staged, drawing
 
 
 @functools.cache

@@ -19,7 +19,6 @@ from optguide.stats.estimate import Estimate
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-    from optguide.plots.themes import Mode
 
 MOST = 18
 """Configurations one figure names."""
@@ -229,15 +228,14 @@ def _load_point(sample: LoadSample) -> LoadPoint:
 
 
 def _drawn(draw: Callable[[], Figure], *, alt: str, caption: str) -> Picture:
-    light, dark = _svg(draw, "light"), _svg(draw, "dark")
-    width, height = (round(96 * inches) for inches in light[1])
-    return Picture(light[0], dark[0], alt, caption, width, height)
-
-
-def _svg(draw: Callable[[], Figure], mode: Mode) -> tuple[str, tuple[float, float]]:
-    with plots.style(mode):
+    with plots.style("light"):
         figure = draw()
         buffer = io.BytesIO()
         figure.savefig(buffer, format="svg", metadata={"Date": None})
-    encoded = base64.b64encode(buffer.getvalue()).decode("ascii")
-    return f"data:image/svg+xml;base64,{encoded}", tuple(figure.get_size_inches())
+    light = buffer.getvalue().decode()
+    width, height = (round(96 * inches) for inches in figure.get_size_inches())
+    return Picture(_address(light), _address(plots.darkened(light)), alt, caption, width, height)
+
+
+def _address(svg: str) -> str:
+    return f"data:image/svg+xml;base64,{base64.b64encode(svg.encode()).decode('ascii')}"
