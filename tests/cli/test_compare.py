@@ -1,6 +1,7 @@
 """``optguide compare`` from end to end, and what it says when one variant fails."""
 
 import json
+import sys
 import threading
 import time
 from dataclasses import replace
@@ -9,6 +10,7 @@ import numpy as np
 import psutil
 import pytest
 
+from optguide import isolated
 from optguide.bench.result import TWIN, SessionResult
 from optguide.bench.series import Block, Series
 from optguide.bench.session import Budget
@@ -18,6 +20,17 @@ from optguide.errors import WorkerDied
 from tests.cli.json_shapes import golden, keys
 
 SHORT = ("--budget", "500ms")
+
+
+def installed_release(package, version):
+    """A complete environment whose interpreter is the one that runs the tests; returns it."""
+    environment = isolated.release(package, version)
+    python = environment.folder / "bin" / "python"
+    python.parent.mkdir(parents=True)
+    python.write_text(f'#!/bin/sh\nexec "{sys.executable}" "$@"\n')
+    python.chmod(0o755)
+    (environment.folder / "optguide-requirements").write_text(environment.identity)
+    return python
 
 
 def test_a_model_against_itself_under_other_settings(optguide, ir):
@@ -165,3 +178,30 @@ def test_what_a_call_does_besides_the_inference_is_said_where_it_matters(millise
 def test_a_busy_machine_is_a_warning():
     (said,) = session({"m": 10}, others_share=0.6, twin=False).warnings
     assert said.startswith("Others use 60 % of the machine's CPU.")
+
+
+def test_releases_take_turns_each_under_its_own_interpreter(optguide, ir, tmp_path, monkeypatch):
+    monkeypatch.setattr(isolated, "RELEASES", tmp_path)
+    older, newer = (installed_release("openvino", version) for version in ("2025.4", "2026.4"))
+    found = optguide("compare", f"{ir}@openvino=2025.4", "@openvino=2026.4", *SHORT, "--no-control", "--json")
+    assert found.status == 0
+    variants = json.loads(found.out)["variants"]
+    assert [one["name"] for one in variants] == ["openvino=2025.4", "openvino=2026.4"]
+    assert [one["variant"]["interpreter"] for one in variants] == [str(older), str(newer)]
+    assert all(one["versions"]["openvino"] for one in variants)
+
+
+def test_a_release_of_another_runtime_is_refused(optguide, ir):
+    found = optguide("compare", ir, "@onnxruntime=1.20", *SHORT)
+    assert found.status == 2
+    assert "The runtime openvino has no setting onnxruntime." in found.err
+
+
+def test_releases_are_listed_and_pruned(optguide, tmp_path, monkeypatch):
+    monkeypatch.setattr(isolated, "RELEASES", tmp_path)
+    assert "No release is installed" in optguide("environments").out
+    python = installed_release("openvino", "2025.4")
+    assert "openvino-2025.4" in optguide("environments").out
+    listed = json.loads(optguide("environments", "--prune", "--json").out)
+    assert list(listed["folders"]) == [str(python.parent.parent)]
+    assert not python.exists()

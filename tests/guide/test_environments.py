@@ -10,6 +10,7 @@ import pytest
 
 from optguide.errors import EnvironmentMissing, Failure, OptionError, StorageError
 from optguide.guide import environments
+from optguide.isolated import IsolatedEnvironment
 from optguide.openvino_release import TELEMETRY_OFF
 from optguide.paths import repository
 
@@ -37,7 +38,7 @@ def test_missing_environment_names_the_session(requirements):
 
 
 def test_created_once_and_again_when_the_requirements_change(requirements, monkeypatch):
-    python = environments.create("tensorflow")
+    python = environments.environment("tensorflow").create()
     assert python == environments.python_of("tensorflow")
     code = "import sys; print(sys.prefix)"
     done = subprocess.run([python, "-c", code], capture_output=True, text=True, check=True)
@@ -45,13 +46,13 @@ def test_created_once_and_again_when_the_requirements_change(requirements, monke
 
     marker = python.parent / "marker"
     marker.touch()
-    environments.create("tensorflow")
+    environments.environment("tensorflow").create()
     assert marker.exists()
 
     requirements.write_text("# changed\n")
     with pytest.raises(EnvironmentMissing):
         environments.python_of("tensorflow")
-    environments.create("tensorflow")
+    environments.environment("tensorflow").create()
     assert not marker.exists()
     assert environments.python_of("tensorflow") == python
 
@@ -63,7 +64,7 @@ def _script(tmp_path, code):
 
 
 def test_a_script_runs_inside_and_apart_from_this_process(requirements, tmp_path, monkeypatch):
-    python = environments.create("pot")
+    python = environments.environment("pot").create()
     (tmp_path / "leftover.py").touch()
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
     script = _script(
@@ -75,7 +76,7 @@ def test_a_script_runs_inside_and_apart_from_this_process(requirements, tmp_path
 
 
 def test_a_script_that_fails_says_why_and_how_to_repair_the_environment(requirements, tmp_path):
-    environments.create("pot")
+    environments.environment("pot").create()
     script = _script(tmp_path, "print('started')\nimport openvino.tools.pot")
     with pytest.raises(Failure, match="No module named 'openvino'") as caught:
         environments.run("pot", script)
@@ -85,7 +86,7 @@ def test_a_script_that_fails_says_why_and_how_to_repair_the_environment(requirem
 
 
 def test_an_environment_whose_python_is_damaged_is_a_failure(requirements, tmp_path):
-    python = environments.create("pot")
+    python = environments.environment("pot").create()
     python.unlink()
     python.write_text("")
     with pytest.raises(Failure, match="cannot be started") as caught:
@@ -94,7 +95,7 @@ def test_an_environment_whose_python_is_damaged_is_a_failure(requirements, tmp_p
 
 
 def test_a_script_that_hangs_is_ended(requirements, tmp_path):
-    environments.create("pot")
+    environments.environment("pot").create()
     with pytest.raises(Failure, match=r"did not end within 0\.5 s"):
         environments.run("pot", _script(tmp_path, "import time; time.sleep(60)"), timeout=0.5)
 
@@ -102,7 +103,7 @@ def test_a_script_that_hangs_is_ended(requirements, tmp_path):
 def test_failed_installation_is_not_taken_for_an_environment(requirements):
     requirements.write_text("./does-not-exist\n")
     with pytest.raises(EnvironmentMissing, match="could not be installed") as caught:
-        environments.create("openvino-older")
+        environments.environment("openvino-older").create()
     assert "does-not-exist" in caught.value.detail
     with pytest.raises(EnvironmentMissing):
         environments.python_of("openvino-older")
@@ -112,28 +113,28 @@ def test_an_index_that_is_down_is_named_then_and_later(requirements, monkeypatch
     monkeypatch.setenv("PIP_RETRIES", "1")
     requirements.write_text("--index-url http://127.0.0.1:9/simple\nnumpy==1.0\n")
     with pytest.raises(EnvironmentMissing, match="pip's index cannot be reached"):
-        environments.create("pot")
+        environments.environment("pot").create()
     with pytest.raises(EnvironmentMissing, match="pot is not installed: pip's index cannot be reached"):
         environments.python_of("pot")
     requirements.write_text("# nothing to install\n")
-    assert environments.create("pot") == environments.python_of("pot")
+    assert environments.environment("pot").create() == environments.python_of("pot")
 
 
 def test_full_disk_is_one_sentence(requirements, tmp_path, monkeypatch):
-    def install(name, folder):
-        folder.mkdir()
-        (folder / "optguide-requirements").symlink_to("/dev/full")
+    def install(environment):
+        environment.folder.mkdir()
+        (environment.folder / "optguide-requirements").symlink_to("/dev/full")
 
-    monkeypatch.setattr(environments, "_install", install)
+    monkeypatch.setattr(IsolatedEnvironment, "_install", install)
     with pytest.raises(StorageError, match=r"envs cannot be written: No space left"):
-        environments.create("tensorflow")
+        environments.environment("tensorflow").create()
 
 
 def test_command_goes_on_after_a_failure(requirements, monkeypatch, capsys):
-    def install(name, folder):
-        raise EnvironmentMissing(f"No wheel for {name}.")
+    def install(environment):
+        raise EnvironmentMissing(f"No wheel for {environment.folder.name}.")
 
-    monkeypatch.setattr(environments, "_install", install)
+    monkeypatch.setattr(IsolatedEnvironment, "_install", install)
     assert environments.main([]) == 1
     assert capsys.readouterr().err == "".join(f"No wheel for {name}.\n" for name in environments.NAMES)
 
@@ -155,7 +156,7 @@ def test_requirements_are_locked(name):
 
 def test_python_that_is_too_new_is_named_before_anything_is_installed(requirements, monkeypatch):
     monkeypatch.setattr(environments, "_NEWEST_PYTHON", {"pot": (3, 9)})
-    for ask in (environments.python_of, environments.create):
+    for ask in (environments.python_of, environments.environment):
         with pytest.raises(EnvironmentMissing, match=r"pot have no wheel for Python 3\.\d+") as caught:
             ask("pot")
         assert caught.value.remedy == "Run the guide with Python 3.9 to have it."

@@ -25,6 +25,7 @@ Examples:
   optguide measure model.xml --budget 30s
   optguide compare model.xml model.onnx@runtime=onnxruntime --threads 2
   optguide compare model.xml @INFERENCE_PRECISION_HINT=f32 @hint=throughput
+  optguide compare model.xml@openvino=2025.4 @openvino=2026.4
   optguide load model.xml --slo p99=50ms
 
 \b
@@ -46,6 +47,10 @@ COMMANDS = {
     "diagnose": (
         "optguide.cli.diagnose:diagnose",
         "Say why a model is slow as you run it, and what would make it faster here.",
+    ),
+    "environments": (
+        "optguide.cli.environments:environments",
+        "List the releases that variants such as MODEL@openvino=2025.4 have installed.",
     ),
     "first-inference": (
         "optguide.cli.first_inference:first_inference",

@@ -19,12 +19,15 @@ Examples:
   optguide compare fp32.xml int8.xml
   optguide compare model.xml @INFERENCE_PRECISION_HINT=f32 @hint=throughput,requests=4
   optguide compare model.xml model.onnx@runtime=onnxruntime --threads 2 --precision-hint f32
+  optguide compare model.xml@openvino=2025.4 @openvino=2026.4
   optguide compare model.xml @device=GPU @device=AUTO:GPU,CPU --inputs real.npz
 
 \b
 Settings of a variant, besides OpenVINO's properties in capitals:
   device, hint, precision-hint, requests, batch, threads, inputs, shape.<input>, frames, feed, steps
                 as the options above, which hold for all variants
+  openvino, onnxruntime, torch
+                the release that runs it, such as openvino=2025.4; installed once, apart from this one
   runtime       {", ".join(runtime_names())}; the first is the default
   name          what the tables call it
 """

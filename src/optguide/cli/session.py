@@ -191,6 +191,7 @@ class SessionRun:
         keys = dict.fromkeys(key for one in series for key in one.effective if verbose or key in RELEVANT)
         rows = [[key, *(one.effective.get(key, output.MISSING) for one in series)] for key in keys]
         if self.others:
+            rows += [[name, *versions] for name, versions in self._releases().items()]
             differing = [row for row in rows if len(set(row[1:])) > 1]
             columns = ("Property", self.first, *self.others)
             output.table("Effective properties that differ", columns, differing)
@@ -207,8 +208,17 @@ class SessionRun:
             f"{result.rounds} rounds in {fmt.duration(result.seconds)} ({result.ended}), with loading"
             f" {fmt.duration(self.seconds)}. CPU used by other processes meanwhile: {others}."
         )
-        versions = [one.versions for one in result.series.values()]
-        output.machine_line({name: text for runtimes in versions for name, text in runtimes.items()})
+        alike = {name: set(versions) - {output.MISSING} for name, versions in self._releases().items()}
+        output.machine_line({name: texts.pop() for name, texts in alike.items() if len(texts) == 1})
+
+    def _releases(self) -> dict[str, list[str]]:
+        """Versions of each package that executed a model, by the order of the variants."""
+        versions = [self.result.series[name].versions for name in (self.first, *self.others)]
+        packages = dict.fromkeys(package for runtimes in versions for package in runtimes)
+        return {
+            name: [runtimes.get(name, output.MISSING).partition("-")[0] for runtimes in versions]
+            for name in packages
+        }
 
 
 def run_session(

@@ -17,9 +17,12 @@ from dataclasses import dataclass
 from pathlib import Path, PurePath
 from typing import Any
 
+import click
+
 from optguide import references
 from optguide.bench.variant import Variant
 from optguide.errors import OptionError
+from optguide.isolated import release
 from optguide.runtimes import named, runtime_classes
 from optguide.runtimes.base import Runtime, parse_number
 from optguide.runtimes.models import check_inputs, check_model
@@ -28,7 +31,7 @@ from optguide.runtimes.openvino import OpenVINO
 _OF_ALL = ("name", "inputs", "frames", "runtime")
 """Settings that variants of every runtime have."""
 
-_OPTIONS = (*(key for key in OpenVINO.keys if key != "shape"), "frames")
+_OPTIONS = (*(key for key in OpenVINO.keys if key not in ("shape", OpenVINO.distribution)), "frames")
 """Settings that are options of their own names."""
 
 
@@ -180,7 +183,18 @@ def to_variant(name: str, model: str, settings: Mapping[str, str]) -> Variant:
     runtime, _ = named(settings.get("runtime", "openvino"))
     frames = parse_number("frames", settings["frames"]) if "frames" in settings else None
     inputs = _files(settings["inputs"]) if "inputs" in settings else ()
-    return Variant(name, model, runtime.from_texts(settings), inputs, frames=frames)
+    interpreter = _interpreter(runtime.distribution, settings)
+    return Variant(name, model, runtime.from_texts(settings), inputs, interpreter, frames=frames)
+
+
+def _interpreter(distribution: str, settings: Mapping[str, str]) -> str | None:
+    """Python with the release that ``settings`` name, which is installed first where it is missing."""
+    if distribution not in settings:
+        return None
+    environment = release(distribution, settings[distribution])
+    if not environment.is_complete:
+        click.echo(f"Installing {distribution} {settings[distribution]}, once for all runs.", err=True)
+    return str(environment.create())
 
 
 def _files(text: str) -> tuple[str, ...]:

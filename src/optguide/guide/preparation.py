@@ -277,7 +277,7 @@ def _make_here(name: str, settings: Mapping[str, str], sender: Connection) -> No
 
 def _run(name: str) -> None:
     if name in environments.NAMES:
-        environments.create(name)
+        environments.environment(name).create()
     elif name in MODELS:
         MODELS[name][0]()
     else:

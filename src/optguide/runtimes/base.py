@@ -32,6 +32,7 @@ class Runtime(ABC):
     :cvar reads_references: whether a model may be a Python function, ``package.module:function``.
     :cvar needs_inputs: why no random inputs can be drawn, as a clause; empty where they can.
     :cvar packages: distributions whose versions are facts about a number.
+    :cvar distribution: the package whose release a variant may name on the command line; empty where none.
     :cvar on_command_line: whether a command line can name all that the runtime needs.
     :cvar keys: settings on the command line, each with values that are worth offering. ``shape`` stands for
         ``shape.<input>``.
@@ -42,6 +43,7 @@ class Runtime(ABC):
     reads_references: ClassVar[bool] = False
     needs_inputs: ClassVar[str] = ""
     packages: ClassVar[tuple[str, ...]] = ()
+    distribution: ClassVar[str] = ""
     on_command_line: ClassVar[bool] = True
     keys: ClassVar[Mapping[str, tuple[str, ...]]] = {}
 

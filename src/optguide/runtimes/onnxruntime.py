@@ -27,7 +27,8 @@ class ONNXRuntime(Runtime):
     names: ClassVar = {"onnxruntime": {}}
     formats: ClassVar = {".onnx": "ONNX"}
     packages: ClassVar = ("onnxruntime", "onnx")
-    keys: ClassVar = {"threads": (), "shape": ()}
+    distribution: ClassVar = "onnxruntime"
+    keys: ClassVar = {"threads": (), "shape": (), "onnxruntime": ()}
 
     threads: int | None = None
     shapes: Mapping[str, tuple[int, ...]] = field(default_factory=dict)

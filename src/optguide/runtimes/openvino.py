@@ -65,6 +65,7 @@ class OpenVINO(Runtime):
         "": "the folder of a TensorFlow SavedModel",
     }
     packages: ClassVar = ("openvino", "openvino-tokenizers", "nncf")
+    distribution: ClassVar = "openvino"
     keys: ClassVar = {
         "device": ("CPU", "GPU", "NPU", "AUTO"),
         "hint": tuple(_HINTS),
@@ -75,6 +76,7 @@ class OpenVINO(Runtime):
         "shape": (),
         "feed": ("each", "copied", "preset"),
         "steps": (),
+        "openvino": (),
     }
 
     device: str = "CPU"

@@ -36,7 +36,8 @@ class PyTorch(Runtime):
     reads_references: ClassVar = True
     needs_inputs: ClassVar = "a PyTorch module does not declare their shapes"
     packages: ClassVar = ("torch",)
-    keys: ClassVar = {"threads": ()}
+    distribution: ClassVar = "torch"
+    keys: ClassVar = {"threads": (), "torch": ()}
 
     compile: bool = False
     threads: int | None = None

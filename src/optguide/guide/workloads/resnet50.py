@@ -58,14 +58,15 @@ def resnet50_savedmodel() -> Workload:
     :raises OutputError: TensorFlow's result differs from PyTorch's.
     :raises StorageError: the files cannot be written.
     """
-    tensorflow = environments.identity("tensorflow")
+    tensorflow = environments.environment("tensorflow")
+    tensorflow.python()  # raises where it is missing
     original = resnet50()
     conversion = Recipe(
         "resnet50_savedmodel",
         lambda folder: _make_savedmodel(original, folder),
         sources=(Path(__file__), _TENSORFLOW_SCRIPT),
         packages=("numpy",),
-        ingredients=(key(recipe()), tensorflow),
+        ingredients=(key(recipe()), tensorflow.identity),
     )
     return replace(original, savedmodel=ensure(conversion) / "savedmodel")
 
