@@ -2,21 +2,12 @@
 Shorten a cold start: model cache, exported model, mapped weights
 =================================================================
 
-What an installed program can do about its start: a model cache, mapped or copied
-weights, a compiled model that is shipped beside it, AUTO, and threads. Time and
-memory are measured in fresh processes.
+Learn what an installed program can do about its start: keep a model cache, or ship
+a compiled model beside the program, and map weights instead of copying them.
 
 Explained in :doc:`/deploy/first-inference-deployed`. Install: ``pip install
 "optguide[frameworks,models]"``.
 """
-
-# %%
-# Keeping what was compiled
-# -------------------------
-#
-# The cache is a folder that OpenVINO looks after. ``CACHE_MODE`` says whether it
-# stores the weights with the compiled graph, or goes on to take them from the
-# model's own file.
 
 import shutil
 
@@ -28,87 +19,93 @@ from optguide.bench.cold_start import STAGES
 from optguide.guide import profiles, workloads
 from optguide.paths import build_dir
 
-resnet50 = workloads.resnet50()
-image = dict(np.load(resnet50.inputs))
-core = ov.Core()
+# %%
+# A model cache
+# -------------
+#
+# The cache is a folder that OpenVINO looks after. ``CACHE_MODE`` says whether an
+# entry holds the weights, or leaves them in the model's own file.
+
+resnet50, core = workloads.resnet50(), ov.Core()
+image = np.load(resnet50.inputs)["pixel_values"]
 folder = build_dir() / "caches" / "first_inference_deployed"
 shutil.rmtree(folder, ignore_errors=True)
 
 sizes = {}
 for mode in ("OPTIMIZE_SPEED", "OPTIMIZE_SIZE"):
-    cache = {"CACHE_DIR": folder / mode, "CACHE_MODE": mode}
-    core.compile_model(resnet50.ir, "CPU", cache)
+    settings = {"CACHE_DIR": folder / mode, "CACHE_MODE": mode}
+    core.compile_model(resnet50.ir, "CPU", settings)
     entry = (folder / mode).iterdir()
     sizes[mode.lower()] = sum(path.stat().st_size for path in entry)
 
 # %%
-# An exported model is a file that the program looks after. Importing it gives the
-# same model, with the very same outputs:
+# An exported model
+# -----------------
+#
+# The program looks after this file itself. Imported, it gives the very same
+# outputs.
 
 compiled = core.compile_model(resnet50.ir, "CPU")
 blob = folder / "resnet50.blob"
 blob.write_bytes(compiled.export_model().getvalue())
 sizes["export_model"] = blob.stat().st_size
-
-print({name: f"{size / 1e6:.1f} MB" for name, size in sizes.items()})
 imported = core.import_model(blob.read_bytes(), "CPU")
 assert np.array_equal(imported(image)[0], compiled(image)[0])
 
 # %%
-# The file can also be mapped instead of copied. The compiled model then uses those
-# pages for as long as it lives, and nothing in OpenVINO holds on to them: without
-# ``content``, the next call crashes the process.
+# It can also be mapped instead of copied. Keep ``content`` for as long as the model
+# is in use: nothing in OpenVINO does, and without it the next call crashes the
+# process.
 
 content = ov.Tensor(np.memmap(blob, np.uint8, mode="c"), shared_memory=True)
 mapped = core.import_model(content, "CPU")
 assert np.array_equal(mapped(image)[0], compiled(image)[0])
 
 # %%
-# Fresh processes
-# ---------------
+# Starts in fresh processes
+# -------------------------
 #
-# All variants but the imported ones hand the path to ``compile_model``, so that
-# reading is part of compiling. Two change the threads: all of them, or only those
-# for compiling, by a property of its own.
+# With ``single_call`` the path goes to ``compile_model``, so that a model in the
+# cache is not read at all.
 
-plain = Variant(
-    "plain", resnet50.ir, OpenVINO(single_call=True), (resnet50.inputs,)
-)
+way = OpenVINO(single_call=True)
+plain = Variant("plain", resnet50.ir, way, (resnet50.inputs,))
+cached = plain.with_("cached", cache_dir=str(folder / "OPTIMIZE_SPEED"))
 copying = {"properties": {"ENABLE_MMAP": "NO"}}
-speed = {"cache_dir": str(folder / "OPTIMIZE_SPEED")}
-mode = {"CACHE_MODE": "OPTIMIZE_SIZE"}
-size = {"cache_dir": str(folder / "OPTIMIZE_SIZE"), "properties": mode}
-one_compiler = {"COMPILATION_NUM_THREADS": "1"}
-exported = {"model": str(blob), "single_call": False}
-ways = {
-    "plain": plain,
-    "copied": plain.with_("weights copied", **copying),
-    "cached": plain.with_("cached", **speed),
-    "imported": plain.with_("blob imported", **copying, **exported),
-    "one_compiler": plain.with_("one compiler", properties=one_compiler),
-    "small": plain.with_("cached without weights", **size),
-    "mapped": plain.with_("blob mapped", **exported),
-    "auto": plain.with_("AUTO", device="AUTO"),
-    "one_thread": plain.with_("one inference thread", threads=1),
-}
-ways = ways if profiles.full() else dict(list(ways.items())[:5])
-repeats = profiles.current().repeats
-blobs = set(folder.rglob("*.blob"))
-starts = first_inference(list(ways.values()), repeats, steady=1)
-assert set(folder.rglob("*.blob")) == blobs, (
-    "a cache was not found and filled again"
-)
+blob = {"model": str(blob), "single_call": False}
+imported = plain.with_("imported", **blob, **copying)
+ways = {"plain": plain, "cached": cached, "imported": imported}
+pairs = {"cache": (plain, cached), "importing": (plain, imported)}
+if profiles.full():
+    copied = plain.with_("copied", **copying)
+    cache = {"cache_dir": str(folder / "OPTIMIZE_SIZE")}
+    mode = {"CACHE_MODE": "OPTIMIZE_SIZE"}
+    small = plain.with_("small", properties=mode, **cache)
+    ways |= {"copied": copied, "small": small}
+    pairs |= {"mapping": (copied, plain), "cache_mode": (small, cached)}
+starts = first_inference(list(ways.values()), profiles.current().repeats, steady=1)
 
 # %%
-# What it came to
-# ---------------
+# Time and memory up to the first result
+# --------------------------------------
 #
-# Ratios are paired by round. Above one, the second variant of a pair is quicker, or
-# needs less memory. Resident memory counts the pages of mapped files, which the
-# system can drop, or share with another process that maps them. What belongs to no
-# file is private. The two tell different stories about mapping.
+# Resident memory counts pages of mapped files, which the system can drop or share.
+# Private memory belongs to no file.
 
 record = Recording("deploy/first_inference_deployed", declares=("deployed.*",))
+record.starts("deployed", starts, ways, ("load", "total", "peak", "private"))
+for stage in ("load", "total"):
+    gains = {f"{gain}.{stage}": pair for gain, pair in pairs.items()}
+    record.ratios("deployed.gain", starts, gains, stage)
+for name, size in sizes.items():
+    record.values("deployed.size", {name: (size, "bytes", f"{name}: size on disk")})
+share = sizes["optimize_size"] / sizes["optimize_speed"]
+entry = {"ratio": (share, "ratio", "OPTIMIZE_SIZE against OPTIMIZE_SPEED")}
+record.values("deployed.size", entry, above="larger")
+if profiles.full():
+    for kind in ("peak", "private"):
+        pair = {kind: (copied, plain)}
+        record.ratios("deployed.saved", starts, pair, kind, above="smaller")
 rows = [
     (name, {s: starts.estimate(name, s) for s in STAGES[:4]}, starts.estimate(name))
     for name in starts.runs
@@ -117,34 +114,8 @@ record.figure(
     "stages",
     lambda: plots.stages(rows, quantity="Time to the first result"),
     alt="Stacked bars, one per variant: import, read, compile, first inference.",
-    caption="From a fresh process to the first result of ResNet-50. Where "
-    "nothing is read, reading is part of compiling. The whisker is the "
-    "interval of the total.",
+    caption="From a fresh process to the first result of ResNet-50.",
 )
-record.starts("deployed", starts, ways, ("load", "total", "peak", "private"))
-pairs = {
-    "mapping": ("copied", "plain"),
-    "cache": ("plain", "cached"),
-    "importing": ("plain", "imported"),
-    "cache_mode": ("small", "cached"),
-    "mapped_blob": ("plain", "mapped"),
-    "auto": ("plain", "auto"),
-    "threads": ("one_thread", "plain"),
-    "compilation_threads": ("one_compiler", "plain"),
-}
-for gain, (before, after) in pairs.items():
-    if {before, after} <= ways.keys():
-        for stage in ("load", "total"):
-            pair = {f"{gain}.{stage}": (ways[before], ways[after])}
-            record.ratios("deployed.gain", starts, pair, stage)
-for kind in ("peak", "private"):
-    pair = {kind: (ways["copied"], plain)}
-    record.ratios("deployed.saved", starts, pair, kind, above="smaller")
-for name, size in sizes.items():
-    record.values("deployed.size", {name: (size, "bytes", f"{name}: size on disk")})
-share = sizes["optimize_size"] / sizes["optimize_speed"]
-ratio = {"ratio": (share, "ratio", "OPTIMIZE_SIZE against OPTIMIZE_SPEED")}
-record.values("deployed.size", ratio, above="larger")
-left_out = ("small", "mapped", "auto", "one_thread", "gain")
+left_out = ("copied", "small", "saved", "gain.mapping", "gain.cache_mode")
 profiles.full_only(record, *(f"deployed.{part}.*" for part in left_out))
 record.publish()

@@ -2,23 +2,16 @@
 Time inference and the pre- and post-processing around it
 =========================================================
 
-Around every inference there is other work: a file is decoded, a picture resized,
-numbers are scaled and copied, an answer is picked. This example times each step of
-an image pipeline, and what a faster model does for it.
+Learn how much of an image pipeline is inference, what a faster model does for the
+whole of it, and how to move pre-processing into the model.
 
 Explained in :doc:`/measure/pre-and-post-processing`. Install: ``pip install
 "optguide[frameworks,models]"``.
 """
 
-# %%
-# The pipeline
-# ------------
-#
-# Six steps, as they stand in many applications: Pillow decodes and resizes, NumPy
-# scales, OpenVINO infers. ``request.infer()`` is the only one that a benchmark of
-# the model sees.
-
 import io
+from dataclasses import replace
+from functools import partial
 
 import numpy as np
 import openvino as ov
@@ -27,13 +20,21 @@ from PIL import Image
 
 from optguide import Recording, Variant, measure, plots
 from optguide.guide import profiles, workloads
-from optguide.stats.estimate import across_processes
+from optguide.paths import build_dir
 
-MEAN = np.array([123.675, 116.28, 103.53], dtype=np.float32)
-DEVIATION = np.array([58.395, 57.12, 57.375], dtype=np.float32)
+# %%
+# The steps of the pipeline
+# -------------------------
+#
+# Pillow decodes and resizes, NumPy scales, OpenVINO infers. ``request.infer()`` is
+# the only step that a benchmark of the model sees.
+
+jpeg = workloads.sample_image().read_bytes()
+mean = np.array([123.675, 116.28, 103.53], np.float32)
+deviation = np.array([58.395, 57.12, 57.375], np.float32)
 
 
-def decode(jpeg):
+def decode():
     return Image.open(io.BytesIO(jpeg)).convert("RGB")
 
 
@@ -41,160 +42,91 @@ def resize(picture):
     return picture.resize((224, 224), Image.Resampling.BILINEAR)
 
 
-def normalise(picture):
-    pixels = np.asarray(picture, dtype=np.float32)
-    return ((pixels - MEAN) / DEVIATION).transpose(
-        2, 0, 1
-    )  # a view: HWC becomes CHW in the copy
+def scale(picture):
+    pixels = (np.asarray(picture, np.float32) - mean) / deviation
+    return pixels.transpose(2, 0, 1)
 
 
-def copy(request, pixels):
-    request.input_tensors[0].data[0] = pixels
-
-
-def top_k(request, k=5):
-    scores = request.output_tensors[0].data[0]
-    best = np.argpartition(scores, -k)[-k:]
-    return best[np.argsort(-scores[best])]
+def pipeline(request, scale=scale):
+    request.input_tensors[0].data[0] = scale(resize(decode()))
+    request.infer()
+    return np.argsort(-request.output_tensors[0].data[0])[:5]
 
 
 # %%
-# ``PrePostProcessor`` can move the scaling into the model: it adds the conversion
-# from 8-bit pixels, mean, deviation and the change of layout to the graph, and the
-# request takes the resized picture as it is. The weights are random, so the answers
-# mean nothing, but both ways have to find the same.
+# Scaling in the model
+# --------------------
+#
+# ``PrePostProcessor`` adds type, mean, deviation and layout to the graph. The
+# request then takes 8-bit pixels as they are, and finds the same classes.
 
-JPEG = workloads.sample_image().read_bytes()
-DEFAULT, INT8 = workloads.resnet50().ir, workloads.resnet50_int8().ir
+default, int8 = workloads.resnet50().ir, workloads.resnet50_int8().ir
+steps = PrePostProcessor(ov.Core().read_model(int8))
+steps.input().tensor().set_element_type(ov.Type.u8).set_layout(ov.Layout("NHWC"))
+steps.input().preprocess().convert_element_type(ov.Type.f32)
+steps.input().preprocess().mean(mean.tolist()).scale(deviation.tolist())
+steps.input().model().set_layout(ov.Layout("NCHW"))
+scaling = build_dir() / "caches" / "scaling-inside.xml"
+ov.save_model(steps.build(), scaling, compress_to_fp16=False)
 
 
 def request_of(model):
-    return ov.Core().compile_model(model, "CPU").create_infer_request()
+    request = ov.Core().compile_model(model, "CPU").create_infer_request()
+    request.input_tensors[0].data[:] = 0
+    return request
 
 
-def with_scaling(model):
-    steps = PrePostProcessor(ov.Core().read_model(model))
-    steps.input().tensor().set_element_type(ov.Type.u8).set_layout(
-        ov.Layout("NHWC")
-    )
-    floats = steps.input().preprocess().convert_element_type(ov.Type.f32)
-    floats.mean(MEAN.tolist()).scale(DEVIATION.tolist())
-    steps.input().model().set_layout(ov.Layout("NCHW"))
-    return steps.build()
-
-
-def run(request, scale=normalise):
-    copy(request, scale(resize(decode(JPEG))))
-    request.infer()
-    return top_k(request)
-
-
-print("scaled by NumPy:     classes", *run(request_of(DEFAULT)))
-print(
-    "scaled in the model: classes",
-    *run(request_of(with_scaling(DEFAULT)), scale=np.asarray),
-)
+print("scaled by NumPy:     classes", *pipeline(request_of(int8)))
+print("scaled in the model: classes", *pipeline(request_of(scaling), np.asarray))
 
 # %%
-# A variant per step
-# ------------------
+# One variant per step, and the whole
+# -----------------------------------
 #
-# Each step becomes a variant that does only this, over and over, on inputs prepared
-# beforehand. The whole pipeline is a variant too: a step that runs alone finds its
-# data in the caches, and only the whole can tell what that hides.
+# A variant's function prepares, and returns what is then repeated and timed.
 
-
-def make(step, model, scale=normalise):
-    request = request_of(model() if callable(model) else model)
-    picture = decode(JPEG)
-    small = resize(picture)
-    pixels = scale(small)
-    run(request, scale)
-    return {
-        "decode": lambda: decode(JPEG),
-        "resize": lambda: resize(picture),
-        "normalise": lambda: normalise(small),
-        "copy": lambda: copy(request, pixels),
-        "infer": request.infer,
-        "top_k": lambda: top_k(request),
-        "pipeline": lambda: run(request, scale),
-    }[step]
-
-
-around = ("decode", "resize", "normalise", "copy", "top_k")
-variants = {step: (step, DEFAULT) for step in around}
-for name, model in (("default", DEFAULT), ("int8", INT8)):
-    variants[f"infer.{name}"] = ("infer", model)
-    variants[name] = ("pipeline", model)
-variants["in_model"] = ("pipeline", lambda: with_scaling(INT8), np.asarray)
-result = measure(
-    [
-        Variant.from_function(name, lambda a=a: make(*a))
-        for name, a in variants.items()
-    ],
-    profiles.budget(1.2),
-)
+picture = decode()
+small = resize(picture)
+functions = {
+    "decode": lambda: decode,
+    "resize": lambda: partial(resize, picture),
+    "normalise": lambda: partial(scale, small),
+    "infer.default": lambda: request_of(default).infer,
+    "infer.int8": lambda: request_of(int8).infer,
+    "default": lambda: partial(pipeline, request_of(default)),
+    "int8": lambda: partial(pipeline, request_of(int8)),
+    "in_model": lambda: partial(pipeline, request_of(scaling), np.asarray),
+}
+variants = [Variant.from_function(*item) for item in functions.items()]
+result = measure(variants, profiles.budget(1.2))
 
 # %%
-# What it comes to
-# ----------------
-#
-# Shares of the pipeline, and how far the steps account for it, are ratios within
-# each round. So is the last one: what INT8 gains for the model, as a benchmark
-# reports it, over what it gains for the pipeline.
+# Shares of the pipeline, and gains
+# ---------------------------------
 
 record = Recording("measure/pre_and_post_processing", declares=("pipeline.*",))
+times = {name: result.latency(name) for name in functions}
+for name, time in times.items():
+    record.values("pipeline", {f"{name}.latency": (time, name)})
 bars = []
 for name in ("default", "int8"):
-    times = {
-        s: result.latency(s) for s in (*around[:4], f"infer.{name}", around[4])
-    }
-    bars.append((name, times, result.latency(name)))
+    share = result.ratio(f"infer.{name}", name)
+    low, high = 1 - share.high, 1 - share.low
+    rest = replace(share, value=1 - share.value, low=low, high=high, unit="share")
+    record.values(f"pipeline.{name}", {"rest_share": (rest, "All but inference")})
+    parts = ("decode", "resize", "normalise", f"infer.{name}")
+    bars.append((name, {part: times[part] for part in parts}, times[name]))
+gains = {"infer.latency": ("infer.default", "infer.int8")}
+gains |= {"pipeline.latency": ("default", "int8"), "in_model": ("int8", "in_model")}
+record.ratios("pipeline.gain", result, gains)
+promised = ("default", "infer.default", "int8", "infer.int8", "latency")
+entry = (result.interaction(*promised), "gain of the model against the pipeline's")
+record.values("pipeline.gain", {"overstated": entry}, above="larger")
 record.figure(
     "models",
     lambda: plots.stages(bars),
     alt="Two stacked bars of the same steps, with default precision and with INT8.",
-    caption="The same pipeline around two models. Bars are steps measured one by "
-    "one, whiskers the whole pipeline as measured.",
+    caption="Bars: steps measured one by one. Whiskers: the whole pipeline, with "
+    "copying the pixels and picking the answer.",
 )
-
-
-def by_round(name):
-    return np.array([np.median(b.latencies_ms) for b in result.series[name].blocks])
-
-
-def over(top, bottom, unit="ratio"):
-    generations = [block.generation for block in result.series["default"].blocks]
-    return across_processes(top / bottom, generations).scaled(1, unit)
-
-
-for name in variants:
-    record.values("pipeline", {f"{name}.latency": (result.latency(name), name)})
-rest = sum(by_round(step) for step in around)
-for name in ("default", "int8"):
-    whole, alone = by_round(name), by_round(f"infer.{name}")
-    shares = {
-        "infer_share": (
-            over(alone, whole, "share"),
-            "infer, share of the pipeline",
-        ),
-        "rest_share": (
-            over(rest, whole, "share"),
-            "other steps, share of the pipeline",
-        ),
-        "accounted": (
-            over(rest + alone, whole),
-            "sum of the steps over the pipeline",
-        ),
-    }
-    record.values(f"pipeline.{name}", shares)
-gains = {
-    "infer.latency": ("infer.default", "infer.int8"),
-    "pipeline.latency": ("default", "int8"),
-    "in_model": ("int8", "in_model"),
-}
-record.ratios("pipeline.gain", result, gains)
-model, pipeline = (by_round(a) / by_round(b) for a, b in list(gains.values())[:2])
-entry = (over(model, pipeline), "gain of infer over gain of the pipeline")
-record.values("pipeline.gain", {"overstated": entry}, above="larger")
 record.publish()
