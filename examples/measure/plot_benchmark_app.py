@@ -12,6 +12,7 @@ Explained in :doc:`/measure/benchmark-app`. Install: ``pip install
 import json
 import random
 import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -34,7 +35,8 @@ from optguide.stats.comparison import paired
 
 resnet50 = workloads.resnet50()
 with TemporaryDirectory() as folder:
-    command = ["benchmark_app", "-m", resnet50.ir, "-hint", "throughput", "-t", "1"]
+    command = [Path(sys.executable).with_name("benchmark_app"), "-m", resnet50.ir]
+    command += ["-hint", "throughput", "-t", "1"]
     command += ["-report_type", "no_counters", "-json_stats"]
     command += ["-report_folder", folder]
     subprocess.run(command, check=True, capture_output=True)

@@ -109,8 +109,6 @@ session = measure([variant], profiles.budget(0.6), control=True)
 record = Recording("measure/credible_numbers", declares=("credible.*",))
 medians = {way: median_of_rounds(values, "ratio") for way, values in ratios.items()}
 for way, values in ratios.items():
-    entry = {"ratio": (medians[way], way)}
-    record.values(f"credible.{way}", entry, above="faster")
     record.values(f"credible.{way}", {"scatter": (scatter(values), way)})
 for condition in ("as_is", "disturbed"):
     wide, narrow = (ratios[f"{condition}.{name}.wall"] for name in orders)

@@ -74,9 +74,8 @@ pairs = {
 }
 
 # %%
-# The full profile also has ``torch.compile``, and two runtimes that live in
-# environments of their own: TensorFlow, and an older OpenVINO. That one gets the
-# ONNX file, since it need not be able to read a newer IR.
+# The full profile also has ``torch.compile``, and TensorFlow, which lives in an
+# environment of its own.
 
 record = Recording("measure/frameworks", declares=("frameworks.*",))
 if profiles.full():
@@ -86,11 +85,6 @@ if profiles.full():
     compiled = eager.with_("torch.compile", compile=True)
     runtimes["torch_compile"] = compiled
     pairs["f32_over.torch_compile"] = (compiled, openvino)
-    with record.attempt("frameworks.*old*"):
-        python = str(environments.python_of("openvino-older"))
-        older = from_onnx.with_("older OpenVINO", interpreter=python)
-        runtimes["openvino_older"] = older
-        pairs["new_over_old"] = (older, from_onnx)
     with record.attempt("frameworks.*tensorflow*"):
         python = str(environments.python_of("tensorflow"))
         tf = optguide.TensorFlow(threads=threads)
@@ -118,6 +112,6 @@ record.figure(
     alt="Forest plot: the runtime named first against the other.",
     caption="Latency of the runtime named first against the other.",
 )
-left_out = ("*compile*", "*tensorflow*", "*old*", "*onnx.*", "*onnx")
+left_out = ("*compile*", "*tensorflow*", "*onnx.*", "*onnx")
 profiles.full_only(record, *(f"frameworks.{pattern}" for pattern in left_out))
 record.publish()

@@ -21,7 +21,7 @@ from optguide import (
     Variant,
     highest_rate,
     limit_rate,
-    load_curves,
+    load_curve,
     measure,
     plots,
 )
@@ -77,61 +77,52 @@ capacity = closed.throughput(several.name).value
 limit = float(f"{3 * closed.latency(one.name).value:.2g}")
 
 # %%
-# The same arrivals for both, at four rates
-# -----------------------------------------
-
-shares = (20, 60, 80, 110)
-rates = [capacity * share / 100 for share in shares]
-curves = load_curves([one, several], rates, seconds=profiles.current().load_seconds)
-
-# %%
-# How the percentiles grow
-# ------------------------
+# Four rates
+# ----------
 #
 # A rate at which the backlog kept growing has no latency: it would tell how long it
 # was measured, and nothing else.
 
+shares = (20, 60, 80, 110)
+rates = [capacity * share / 100 for share in shares]
+curve = load_curve(several, rates, seconds=profiles.current().load_seconds)
+
+# %%
+# How the percentiles grow
+# ------------------------
+
 record = Recording("measure/latency_under_load", declares=("load.*",))
 record.session("load.closed", closed, {"throughput_hint": several})
-record.values("load", {"limit": (limit, "ms", "Limit: three times the median")})
-for part, variant in (("latency_hint", one), ("throughput_hint", several)):
-    curve = curves[variant.name]
-    kept = (partial(limit_rate, curve, 95, limit), f"{variant.name}: highest rate")
-    record.values(f"load.{part}", {"kept": kept})
-    for share, point in zip(shares, curve, strict=True):
-        for p in (50, 95):
-            entry = (
-                partial(point.latency, p),
-                f"{variant.name}: p{p} at {share} %",
-            )
-            record.values(f"load.{part}.at_{share}", {f"p{p}": entry})
+kept = {
+    "limit": (limit, "ms", "Limit: three times the median"),
+    "throughput_hint.kept": (partial(limit_rate, curve, 95, limit), "Highest rate"),
+}
+record.values("load", kept)
+for share, point in zip(shares, curve, strict=True):
+    for p in (50, 95):
+        entry = {f"p{p}": (partial(point.latency, p), f"p{p} at {share} %")}
+        record.values(f"load.throughput_hint.at_{share}", entry)
 
 
 def ratio(top, bottom, p):
     return ratio_of_estimates(top(p), bottom(p))
 
 
-low, middle, high, _ = curves[several.name]
-single_low, single_middle, *_ = curves[one.name]
+low, _, high, _ = curve
 growth = {p: partial(ratio, high.latency, low.latency, p) for p in (50, 95)}
-light = partial(ratio, single_low.latency, low.latency, 50)
-heavy = partial(ratio, single_middle.latency, middle.latency, 95)
 unreported = partial(ratio, high.latency, high.service_time, 95)
 longer = {
     "growth.p50": (growth[50], "p50 at 80 % against 20 %"),
     "growth.p95": (growth[95], "p95 at 80 % against 20 %"),
     "unreported.at_80": (unreported, "p95 since due against what requests report"),
-    "hints.at_20.p50": (light, "LATENCY hint against THROUGHPUT, p50 at 20 %"),
-    "hints.at_60.p95": (heavy, "LATENCY hint against THROUGHPUT, p95 at 60 %"),
 }
-others = [p.disturbed for curve in curves.values() for p in curve if p.disturbed]
+others = [point.disturbed for point in curve if point.disturbed]
 evidence = {"disturbed": others[0]} if others else {}  # decides no claim then
 record.values("load", longer, above="longer", evidence=evidence)
 with record.attempt("load.growth.tail"):
     tail = ratio_of_estimates(growth[95](), growth[50]())
     entry = {"growth.tail": (tail, "growth of the p95 against that of the median")}
     record.values("load", entry, above="larger", evidence=evidence)
-curve = curves[several.name]
 highest = highest_rate(curve, 95, limit)
 record.figure(
     "throughput-hint",

@@ -103,4 +103,4 @@ def test_a_model_is_made_after_what_it_is_made_from():
 def test_one_example_needs_only_its_own():
     example = examples(ROOT / "examples")["measure/frameworks"]
     names = {target.name for target in preparation.targets([example])}
-    assert names == {"tensorflow", "openvino-older", "resnet50", "resnet50_savedmodel"}
+    assert names == {"tensorflow", "resnet50", "resnet50_savedmodel"}
