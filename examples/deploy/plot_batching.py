@@ -75,7 +75,7 @@ print("batches of", sizes)
 def ways(model, pixels, n):
     one, batch = ({"pixel_values": (size, 3, pixels, pixels)} for size in (1, n))
     plain = Variant("one at a time", model=model, runtime=OpenVINO(shapes=one))
-    limit = {**hint, "PERFORMANCE_HINT_NUM_REQUESTS": n}
+    limit = hint | {"PERFORMANCE_HINT_NUM_REQUESTS": n}
     return {
         "one_1": plain,
         f"batch_{n}": plain.with_("batch", shapes=batch),
