@@ -64,7 +64,7 @@ def test_what_is_no_time_is_refused(minutes):
 def test_only_the_full_profile_has_no_gaps(monkeypatch, tmp_path, profile, gaps):
     monkeypatch.setenv("OPTGUIDE_PROFILE", profile)
     recording = Recording("measure/x", declares=("x.*",), root=tmp_path)
-    recording.add_value("x.size", 3, "count")
+    recording.add("x.size", 3)
     profiles.full_only(recording, "x.resnet50.*", "x.late")
     recording.publish()
     assert len(records.load(tmp_path).unavailable) == gaps

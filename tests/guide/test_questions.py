@@ -33,7 +33,7 @@ def guide(tmp_path, monkeypatch):
     monkeypatch.setenv(BUILD_VARIABLE, "this")
     recording = Recording("measure/some", declares=["some.*"])
     ratio = Estimate(1.5, 1.4, 1.6, "ratio", 9)
-    recording.add_comparison("some.gain", Comparison("one", "two", "latency", ratio))
+    recording.add("some.gain", Comparison("one", "two", "latency", ratio), above="faster")
     recording.publish()
     return tmp_path
 

@@ -29,7 +29,7 @@ def line(height=2.0):
 
 def recording(root, *figures, example="measure/x"):
     made = Recording(example, declares=["x.*"], root=root)
-    made.add_value("x.count", 1, "count")
+    made.add("x.count", 1)
     for name, draw in figures:
         made.figure(name, draw, **TEXTS)
     return made

@@ -50,7 +50,7 @@ def edit(path, **changes):
 
 def test_published_results_can_be_read_back():
     recording = recorded()
-    recording.add_value("x.size", 1024, "bytes", label="File")
+    recording.add("x.size", 1024, unit="bytes", label="File")
     path = recording.publish()
     found = records.load()
     assert path == found.path_of("measure/x")
@@ -85,7 +85,7 @@ def test_builds_without_an_id_get_different_ones(monkeypatch):
 
 def test_publish_prints_every_result(capsys):
     recording = recorded()
-    recording.add_value("x.size", 3, "count")
+    recording.add("x.size", 3)
     recording.unavailable("x.gpu", "there is no GPU")
     recording.publish()
     lines = capsys.readouterr().out.splitlines()
@@ -122,8 +122,8 @@ def test_a_ratio_of_another_direction_keeps_what_is_known_of_the_comparison():
 def test_comparison_records_both_ratios():
     ratio, cpu = Estimate(1.9, 1.8, 2.0, "ratio", 30), Estimate(1.95, 1.9, 2.0, "ratio", 30)
     recording = Recording("measure/x", declares=["x.gain", "x.gain.cpu", "x.plain"])
-    recording.add_comparison("x.gain", Comparison("f32", "bf16", "latency", ratio, cpu))
-    recording.add_comparison("x.plain", Comparison("f32", "bf16", "latency", ratio), label="Gain")
+    recording.add("x.gain", Comparison("f32", "bf16", "latency", ratio, cpu), above="faster")
+    recording.add("x.plain", Comparison("f32", "bf16", "latency", ratio), label="Gain", above="faster")
     recording.publish()
     found = records.load()
     assert found.get("x.gain").label == "bf16 against f32"
@@ -307,7 +307,7 @@ def test_tables_with_ragged_rows_or_taken_names_are_refused():
 def test_failed_publication_keeps_the_older_record(monkeypatch):
     recorded().publish()
     recording = recorded()
-    recording.add_value("x.size", 1, "count")
+    recording.add("x.size", 1)
     monkeypatch.setattr("os.fsync", lambda _: (_ for _ in ()).throw(OSError(28, "No space left on device")))
     with pytest.raises(StorageError):
         recording.publish()

@@ -34,7 +34,7 @@ match os.environ.get("{name}"):
     case "die":
         os.kill(os.getpid(), 9)
 record = Recording("{chapter}/{name}", declares=("{name}.*",))
-record.add_value("{name}.value", 4.0, "count")
+record.add("{name}.value", 4.0)
 record.publish()
 '''
 CLAIM = """

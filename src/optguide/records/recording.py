@@ -9,7 +9,6 @@ import sys
 import uuid
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
 from datetime import UTC, datetime
 from fnmatch import fnmatchcase
 from functools import partial
@@ -95,58 +94,37 @@ class Recording:
     def add(
         self,
         id: str,  # noqa: A002 - the word that pages and claims use for it
-        measured: Estimate | Comparison,
+        measured: Estimate | Comparison | float,
         *,
+        unit: str = "count",
         label: str = "",
         evidence: Mapping[str, Any] | None = None,
         above: str = "",
     ) -> None:
-        """Record an estimate, or the ratio of a comparison with what is known of it.
+        """Record an estimate, a number without spread, or the ratio of a comparison with what is known of it.
 
-        :param label: name in tables; the identifier by default.
+        The ratio of CPU times of a comparison that says what is *faster* goes under ``id.cpu``.
+
+        :param unit: of a number without spread, such as ``bytes``.
+        :param label: name in tables; the identifier by default, and of a comparison its two variants.
         :param evidence: JSON that explains the value; paths are kept relative to the checkout.
         :param above: the word for a ratio above one, such as ``"longer"``: pages then say
             "1.22x longer", or "1.22x shorter" of its reciprocal.
         :raises ClaimError: ``id`` is no identifier.
         :raises RecordsError: ``id`` was given before, or a number is not finite.
         """
-        self._check_new(check_id(id))
         if isinstance(measured, Comparison):
-            evidence = {**comparison_evidence(measured), **(evidence or {})}
-            measured = measured.ratio
+            label = label or f"{measured.b} against {measured.a}"
+            evidence = comparison_evidence(measured) | dict(evidence or {})
+            self.add(id, measured.ratio, label=label, evidence=evidence, above=above)
+            if measured.cpu_ratio is not None and above == "faster":
+                label = f"{label}, CPU time"
+                self.add(f"{id}.cpu", measured.cpu_ratio, label=label, evidence=evidence, above=above)
+            return
+        if isinstance(measured, int | float):
+            measured = Estimate(measured, measured, measured, unit, 1, "counted")
+        self._check_new(check_id(id))
         self._results[id] = result_of(measured, id, label=label, evidence=evidence, above=above)
-
-    def add_value(
-        self,
-        id: str,  # noqa: A002
-        value: float,
-        unit: str,
-        *,
-        label: str = "",
-        n: int = 1,
-        above: str = "",
-    ) -> None:
-        """Record a quantity without spread, such as bytes on disk; the errors are those of :meth:`add`."""
-        self.add(id, Estimate(value, value, value, unit, n, "counted"), label=label, above=above)
-
-    def add_comparison(
-        self,
-        id: str,  # noqa: A002
-        comparison: Comparison,
-        *,
-        label: str = "",
-        evidence: Mapping[str, Any] | None = None,
-    ) -> None:
-        """Record a ratio under ``id``, and the ratio of CPU times under ``id.cpu`` where there is one.
-
-        Above one, ``b`` is *faster*: shorter latency, higher throughput or less CPU time. The errors are
-        those of :meth:`add`.
-        """
-        label = label or f"{comparison.b} against {comparison.a}"
-        self.add(id, comparison, label=label, evidence=evidence, above="faster")
-        if comparison.cpu_ratio is not None:
-            witness = replace(comparison, ratio=comparison.cpu_ratio)
-            self.add(f"{id}.cpu", witness, label=f"{label}, CPU time", evidence=evidence, above="faster")
 
     def values(
         self,
@@ -174,13 +152,11 @@ class Recording:
         for key, (quantity, *unit, label) in entries.items():
             with self.attempt(f"{prefix}.{key}") as identifier:
                 value = quantity() if callable(quantity) else quantity
-                if isinstance(value, int | float):
-                    self.add_value(identifier, value, *(unit or ("count",)), label=label, above=above)
-                elif isinstance(value, Comparison) and above in ("", "faster"):
-                    self.add_comparison(identifier, value, label=label, evidence=evidence)
-                else:
-                    self.add(identifier, value, label=label, evidence=evidence, above=above)
-                rows[label] = value.ratio if isinstance(value, Comparison) else value
+                compared = isinstance(value, Comparison)
+                word = above or ("faster" if compared else "")
+                unit_name = (*unit, "count")[0]
+                self.add(identifier, value, unit=unit_name, label=label, evidence=evidence, above=word)
+                rows[label] = value.ratio if compared else value
         return rows
 
     def session(
@@ -210,14 +186,14 @@ class Recording:
         before = f"{title}, " if title else ""
         for part, variant in parts.items():
             name = _name_of(variant)
-            for suffix, words, estimate in _quantities(result, name, percentiles):
-                label = f"{before}{name}: {words}"
-                with self.attempt(f"{prefix}.{part}.{suffix}") as identifier:
-                    self.add(identifier, estimate(), label=label, evidence=_evidence(result, name))
+            entries: dict[str, Entry] = {
+                f"{part}.{suffix}": (estimate, f"{before}{name}: {words}")
+                for suffix, words, estimate in _quantities(result, name, percentiles)
+            }
+            self.values(prefix, entries, evidence=_evidence(result, name))
         with self.attempt(f"{prefix}.control") as identifier:
-            if result.control is not None:
-                label = f"{before}{result.control.a} against itself"
-                self.add_comparison(identifier, result.control, label=label)
+            if control := result.control:
+                self.add(identifier, control, label=f"{before}{control.a} against itself", above="faster")
 
     def starts(
         self,
@@ -236,11 +212,12 @@ class Recording:
         :raises OptionError: there was no such variant or stage; the other errors are those of :meth:`values`.
         """
         for part, variant in parts.items():
-            evidence = {"variant": variant.to_dict(evidence=True)}
+            entries: dict[str, Entry] = {}
             for stage in stages:
                 estimate = result.memory if stage in FOOTPRINTS else result.estimate
-                entry = (partial(estimate, variant.name, stage), f"{variant.name}: {stage}")
-                self.values(prefix, {f"{part}.{stage}": entry}, evidence=evidence)
+                label = f"{variant.name}: {stage}"
+                entries[f"{part}.{stage}"] = (partial(estimate, variant.name, stage), label)
+            self.values(prefix, entries, evidence={"variant": variant.to_dict(evidence=True)})
 
     def ratios(  # the last three have defaults and are given by name
         self,
@@ -269,22 +246,15 @@ class Recording:
             self._leave_out(f"{prefix}.{key}" for key in pairs)
             return {}
         before = f"{title}, " if title else ""
-        rows = {}
+        memory = getattr(result, "compare_memory", None) if quantity in FOOTPRINTS else None
+        forward = above in (("faster", "more") if quantity == "throughput" else FALLING)
+        entries: dict[str, Entry] = {}
         for key, pair in pairs.items():
             a, b = map(_name_of, pair)
-            label = f"{before}{b} against {a}"
-            with self.attempt(f"{prefix}.{key}") as identifier:
-                memory = getattr(result, "compare_memory", None) if quantity in FOOTPRINTS else None
-                compare = memory or result.compare
-                if above == "faster":
-                    comparison = compare(a, b, quantity)
-                    self.add_comparison(identifier, comparison, label=f"{label}, {quantity}")
-                else:
-                    forward = above in (("faster", "more") if quantity == "throughput" else FALLING)
-                    comparison = compare(*((a, b) if forward else (b, a)), quantity)
-                    self.add(identifier, comparison, label=f"{label}, {quantity}", above=above)
-                rows[label] = comparison.ratio
-        return rows
+            compare = partial(memory or result.compare, *((a, b) if forward else (b, a)), quantity)
+            entries[key] = (compare, f"{before}{b} against {a}, {quantity}")
+        rows = self.values(prefix, entries, above=above)
+        return {label.removesuffix(f", {quantity}"): ratio for label, ratio in rows.items()}
 
     def unavailable(self, pattern: str, reason: str) -> None:
         """State that this machine cannot measure what ``pattern`` matches, and why.
@@ -456,7 +426,10 @@ def _quantities(
 
 
 def _evidence(result: SessionResult, name: str) -> dict[str, Any]:
-    series, share = result.series[name], result.others_share
+    """What explains the numbers of a variant; nothing for one that failed."""
+    series, share = result.series.get(name), result.others_share
+    if series is None:
+        return {}
     return {
         "variant": series.variant.to_dict(evidence=True),
         "effective": series.effective,

@@ -170,14 +170,14 @@ def add_answers(
             evidence=evidence.evidence if evidence else None,
         )
         if "size" in also:
-            record.add_value(f"{prefix}.{part}.size", model.size, "bytes", label=f"{name}: weights")
+            record.add(f"{prefix}.{part}.size", model.size, unit="bytes", label=f"{name}: weights")
         if model is original:
             continue
         record.add(f"{prefix}.{part}.drop", original.loss(model), label=f"{name}: accuracy drop")
         if "size" in also:
             smaller = original.size / model.size
             label = f"{name}: size against {original.name}"
-            record.add_value(f"{prefix}.{part}.smaller", smaller, "ratio", label=label, above="smaller")
+            record.add(f"{prefix}.{part}.smaller", smaller, unit="ratio", label=label, above="smaller")
         if "similarity" in also:
             label = f"{name}: cosine to the embedding of {original.name}"
             record.add(f"{prefix}.{part}.similarity", original.similarity(model), label=label)

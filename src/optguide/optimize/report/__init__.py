@@ -151,9 +151,9 @@ def add_outcome(record: Recording, prefix: str, outcome: Outcome) -> None:
     else:
         record.unavailable(f"{prefix}.loss", "the winner is the original, or nothing could judge it")
     untried = sum(standing.status == "not tried" for standing in decision.standings)
-    record.add_value(f"{prefix}.candidates", len(decision.standings), "count", label="candidates")
-    record.add_value(f"{prefix}.untried", untried, "count", label="candidates that were not tried")
-    record.add_value(f"{prefix}.seconds", state.seconds, "s", label="time of the whole run")
+    record.add(f"{prefix}.candidates", len(decision.standings), label="candidates")
+    record.add(f"{prefix}.untried", untried, label="candidates that were not tried")
+    record.add(f"{prefix}.seconds", state.seconds, unit="s", label="time of the whole run")
     topic = prefix.rpartition(".")[2]
     record.table(
         f"{topic}-precisions",
