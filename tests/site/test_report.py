@@ -7,9 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from optguide.optimize.report import decision
+from optguide.optimize.report import decision, page
 from optguide.optimize.report.deploy import DeployedFiles, WinnerInputs, cross_check
-from optguide.optimize.report.page import page
 
 pytestmark = pytest.mark.browser
 

@@ -8,7 +8,7 @@ processes and measures several of each variant.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -36,7 +36,6 @@ def measure(
     budget: Budget | None = None,
     *,
     control: bool = False,
-    decided: Callable[[SessionResult], bool | None] | None = None,
     seed: int = 0,
     label: str = "measuring",
     host: Host = THIS_MACHINE,
@@ -46,9 +45,6 @@ def measure(
     A variant that fails is reported in ``failures`` and the others are measured all the same.
 
     :param control: add a second worker of the first variant, the A/A control.
-    :param decided: asked after every set of workers from the sixth on; where it says that the question is
-        decided, the session ends. The intervals of the result it is given are of 99.9 %, so that looking
-        often does not add up.
     :param seed: seed for the order of turns.
     :param label: activity shown as progress and to other processes that wait for the machine.
     :param host: where the workers run.
@@ -63,7 +59,7 @@ def measure(
         raise OptionError(f"{twin!r} is the name of the A/A control.", "Give the variant another name.")
     everyone = [*measured, measured[0].with_(twin)] if twin else measured
     processes = {variant.name: (variant,) for variant in everyone}
-    session = ClosedLoop(
+    return ClosedLoop(
         [Member.of(variant) for variant in everyone],
         processes,
         budget or Budget(),
@@ -71,8 +67,7 @@ def measure(
         twin=twin,
         seed=seed,
         host=host,
-    )
-    return session.run(label, decided)
+    ).run(label)
 
 
 @dataclass(frozen=True)
@@ -126,14 +121,13 @@ class ClosedLoop:
         self.blocks: dict[str, list[Block]] = {name: [] for member in members for name in member.results}
         self.conditions: list[RoundConditions] = []
 
-    def run(self, label: str, decided: Callable[[SessionResult], bool | None] | None = None) -> SessionResult:
-        """Measure until the plan is fulfilled; ``decided`` as for :func:`measure`."""
+    def run(self, label: str) -> SessionResult:
+        """Measure until the plan is fulfilled."""
         questions = self.budget.questions
-        decided = decided or (questions.decided if questions else None)
         with self.rotation.held(label, self.budget.seconds):
             self._generation()
             while self._alive() and (
-                self.plan.wants_generation(self.spent, answered=self._answered(decided)) or self._extended()
+                self.plan.wants_generation(self.spent, answered=self._answered()) or self._extended()
             ):
                 self.ended = "budget spent"
                 self._generation()
@@ -260,13 +254,13 @@ class ClosedLoop:
             return [replace(block, cpu_seconds=math.nan) for block in blocks] if shared else blocks
         return []
 
-    def _answered(self, decided: Callable[[SessionResult], bool | None] | None) -> bool:
-        """Whether every interval is as narrow as the budget asks for, or the caller's question is decided."""
+    def _answered(self) -> bool:
+        """Whether every interval is as narrow as the budget asks for, or its questions are decided."""
         if self.spent.generations < MINIMUM_ROUNDS:
             return False
         if self.widest <= self.budget.precision:
             self.ended = "precision reached"
-        elif decided and decided(self.result(interim=True)):
+        elif self.budget.questions and self.budget.questions.decided(self.result(interim=True)):
             self.ended = "decided"
         return self.ended != "budget spent"
 

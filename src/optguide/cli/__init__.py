@@ -16,8 +16,6 @@ from optguide.cli.errors import exit_status_of
 from optguide.cli.options import CommandState, debug_option, words_of_bash
 from optguide.errors import OptionError
 
-__all__ = ["cli", "main"]
-
 EPILOG = """\b
 Examples:
   optguide optimize model.onnx --data samples.npz

@@ -18,10 +18,11 @@ from optguide.claims import Chance, Verdict, evaluate, on_model
 from optguide.claims import load as load_claims
 from optguide.cli import output
 from optguide.cli.options import common_options, device_option, inputs_option, shape_option, time_option
-from optguide.cli.session import busy_warnings, machine_held
+from optguide.cli.session import machine_held
 from optguide.cli.variants import Spec, build, common_settings
 from optguide.errors import ModelError, OptionError, RecordsError
 from optguide.machine import Machine
+from optguide.machine.noise import busy_warnings
 from optguide.records import Records
 from optguide.records import load as load_records
 from optguide.runtimes.models import check_model

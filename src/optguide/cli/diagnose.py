@@ -18,12 +18,13 @@ from optguide import format as fmt
 from optguide.bench.variant import Variant
 from optguide.cli import output
 from optguide.cli.options import common_options, complete_variant, settings_options, time_option
-from optguide.cli.session import busy_warnings, machine_held, read_variants
+from optguide.cli.session import machine_held, read_variants
 from optguide.cli.variants import assign
 from optguide.diagnose import Diagnosis, Finding, Remark
 from optguide.diagnose import diagnose as run_diagnosis
 from optguide.errors import OptionError
 from optguide.machine import Machine
+from optguide.machine.noise import busy_warnings
 from optguide.optimize.candidate import Settings
 from optguide.optimize.data import read_data, write_inputs
 from optguide.optimize.model import SourceModel, decode, encode, read_source_model

@@ -17,9 +17,10 @@ from optguide.bench.cold_start import first_inference as measure_starts
 from optguide.bench.variant import Variant
 from optguide.cli import output
 from optguide.cli.options import common_options, models_argument, settings_options
-from optguide.cli.session import busy_warnings, machine_held, read_variants, subject
+from optguide.cli.session import machine_held, read_variants, subject
 from optguide.errors import OptionError
 from optguide.machine import Machine
+from optguide.machine.noise import busy_warnings
 from optguide.runtimes.openvino import OpenVINO
 
 EPILOG = """\b

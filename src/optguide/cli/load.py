@@ -15,9 +15,10 @@ from optguide.bench.load_search import LoadSearch, length, search_load, seconds_
 from optguide.bench.variant import Variant
 from optguide.cli import output
 from optguide.cli.options import LATENCY_LIMIT, common_options, models_argument, settings_options, time_option
-from optguide.cli.session import busy_warnings, machine_held, read_variants, subject
+from optguide.cli.session import machine_held, read_variants, subject
 from optguide.errors import NotEnoughSamples, OptionError
 from optguide.machine import Machine
+from optguide.machine.noise import busy_warnings
 from optguide.stats.estimate import Estimate, samples_needed
 
 EPILOG = """\b

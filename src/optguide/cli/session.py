@@ -22,7 +22,7 @@ from optguide.cli.variants import build, common_settings, parse
 from optguide.errors import OptionError
 from optguide.machine import Machine
 from optguide.machine.lock import holder, measuring_lock
-from optguide.machine.noise import LIMITS
+from optguide.machine.noise import busy_warnings
 from optguide.stats.estimate import Estimate
 
 RELEVANT = (
@@ -64,17 +64,6 @@ def machine_held(label: str, wait: float) -> Iterator[None]:
         )
     with measuring_lock(label, wait):
         yield
-
-
-def busy_warnings(others_share: float) -> list[str]:
-    """A warning where other processes used so much of the machine that the numbers are theirs too."""
-    (limit,) = (limit for limit in LIMITS if limit.witness == "others_share")
-    if not others_share > limit.noisy:
-        return []
-    return [
-        f"{limit.sentence.format(fmt.quantity(others_share, limit.unit))} Latencies and throughputs are those"
-        " of a busy machine."
-    ]
 
 
 WORTH_SAYING = 0.05

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 
 from optguide import format as fmt
 from optguide.bench.variant import Variant
+from optguide.claims.on_model.probes import LARGE
 from optguide.diagnose.diagnosis import Inquiry, Symptom, Trial
 from optguide.diagnose.subject import Subject
 
@@ -34,9 +35,6 @@ SETTINGS = Symptom("A setting that costs", "deploy/streams-and-threads")
 SHAPES = Symptom("Slow whenever the input size changes", "deploy/dynamic-shapes")
 PREPARING = Symptom("The application is slow, the model is fast", "measure/pre-and-post-processing")
 STATE = Symptom("Slower from call to call", "deploy/dynamic-shapes")
-
-LARGE = 2**20
-"""Bytes of inputs from which on copying them is looked at as such."""
 
 TINY_SECONDS = 1e-3
 """A shorter call is one in which Python and the handing over count."""

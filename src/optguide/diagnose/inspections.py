@@ -14,7 +14,7 @@ from optguide.bench.cold_start import ColdStart, first_inference
 from optguide.bench.layers import LayerTimes, layers
 from optguide.bench.process import LOAD_SECONDS
 from optguide.bench.variant import Variant
-from optguide.claims.on_model.processes import errors
+from optguide.claims.on_model.model import DRAWN, precision_error
 from optguide.diagnose import what_if
 from optguide.diagnose.checks import Check
 from optguide.diagnose.diagnosis import Effect, Inquiry, Symptom, Trial
@@ -33,8 +33,6 @@ WINDOWS, WINDOW_SECONDS = 8, 0.5
 """In which stops are counted; a quota is granted anew every tenth of a second."""
 
 LAYER_SECONDS = 4.0
-DRAWS = 12
-"""Random input sets whose answers are compared."""
 
 _BEGIN = {"f": "float", "b": "float"}
 """First letters of precisions that are floats: ``f32``, ``f16``, ``bf16``."""
@@ -188,14 +186,8 @@ def answers(subject: Subject) -> Inquiry:
             ANSWERS, f"It takes {MINIMUM_ROUNDS} sets of inputs to judge them, and these are {count}."
         )
     asked = "INFERENCE_PRECISION_HINT"
-    spec = subject.without(subject.deployed.name, asked).to_dict()
-    values = process.call(
-        f"{errors.__module__}:{errors.__name__}",
-        {"spec": spec, "draws": DRAWS, "precision": subject.properties.get(asked)},
-        seconds=2 * LOAD_SECONDS,
-        activity="comparing precisions",
-    )
-    error = median_of_rounds(values, "share", independent=True)
+    variant = subject.without(subject.deployed.name, asked)
+    error = precision_error(variant, subject.properties.get(asked))
     return Inquiry(
         ANSWERS,
         f"It computes in {precision}.",
@@ -222,7 +214,7 @@ def _seconds_of_answers(subject: Subject) -> float:
     precision = subject.facts.effective.get("INFERENCE_PRECISION_HINT", "")
     if precision in ("", "f32") or 0 < len(subject.deployed.inputs) < MINIMUM_ROUNDS:
         return 0.0
-    return 2 * (subject.facts.loading + DRAWS * subject.facts.call)
+    return 2 * (subject.facts.loading + DRAWN * subject.facts.call)
 
 
 INSPECTIONS = (

@@ -15,6 +15,7 @@ from optguide.bench.result import SessionResult
 from optguide.bench.rotation import THIS_MACHINE, Host
 from optguide.bench.session import Budget, measure
 from optguide.bench.variant import Variant
+from optguide.claims.on_model.probe import CALLS_PER_TURN, PRECISION, SECONDS_PER_VARIANT
 from optguide.diagnose.checks import CHECKS, Check
 from optguide.diagnose.diagnosis import (
     Diagnosis,
@@ -47,15 +48,6 @@ OTHERS = Symptom("Two models slow each other down", "deploy/several-models")
 
 MEMORY = 0.7
 """Share of the free memory that all workers together may take."""
-
-PRECISION = 0.01
-"""Sessions end early at this half-width: a gain of 5 % is to be told from none."""
-
-CALLS_PER_TURN = 3.0
-"""Calls that a turn takes at least: those that are discarded, and one that counts."""
-
-SECONDS_PER_VARIANT = 1.0
-"""Of measuring; with less hardly any interval decides anything."""
 
 
 def diagnose(

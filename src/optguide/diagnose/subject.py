@@ -16,7 +16,6 @@ from optguide.bench.rotation import THIS_MACHINE, Host
 from optguide.bench.variant import Variant
 from optguide.diagnose.what_if import quantizers
 from optguide.machine import Machine
-from optguide.runtimes.devices import named
 
 Goal = Literal["latency", "throughput"]
 
@@ -82,12 +81,6 @@ class Subject:
     machine: Machine
     host: Host = THIS_MACHINE
     prepared: Variant | None = None
-
-    @property
-    def on_cpu(self) -> bool:
-        """Whether the device is the CPU under its own name."""
-        device = self.deployed.openvino.device
-        return named(device) == ("CPU",) == (device,)
 
     @property
     def properties(self) -> Mapping[str, str]:

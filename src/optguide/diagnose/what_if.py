@@ -26,11 +26,6 @@ def quantizers(model: Any) -> int:
     return sum(node.get_type_name() == "FakeQuantize" for node in model.get_ops())
 
 
-def islands(model: Any) -> list[str]:
-    """Names of the layers that compute in floats because an input of theirs is not quantized."""
-    return [node.get_friendly_name() for node in _computing(model) if any(_open_inputs(node))]
-
-
 def write(source: str, target: str, change: str) -> int:
     """Write the model in ``source``, changed, to ``target``; the number of changes.
 

@@ -109,6 +109,18 @@ class NoiseProbe:
         }
 
 
+def busy_warnings(others_share: float) -> list[str]:
+    """A warning where other processes used so much of the machine that the numbers are theirs too.
+
+    :param others_share: CPU time of other processes as a share of the whole machine's (0 to 1).
+    """
+    (limit,) = (limit for limit in LIMITS if limit.witness == "others_share")
+    if not others_share > limit.noisy:
+        return []
+    used = limit.sentence.format(quantity(others_share, limit.unit))
+    return [f"{used} Latencies and throughputs are those of a busy machine."]
+
+
 def probe(seconds: float = 2.0) -> NoiseProbe:
     """Repeat a fixed piece of work on one core and watch who disturbs it.
 

@@ -11,9 +11,9 @@ from dataclasses import replace
 
 from optguide.bench.load import LatencyLimit
 from optguide.format import duration, estimate, interval, quantity
-from optguide.machine.noise import LIMITS
-from optguide.optimize.candidate import DEFAULT, F32, MEASURES, Candidate, Precision, hint_for
-from optguide.optimize.outcome import Artifact, Decision, Outcome, State, Status
+from optguide.machine.noise import busy_warnings
+from optguide.optimize.candidate import DEFAULT, F32, MEASURES, Candidate, hint_for
+from optguide.optimize.outcome import Decision, Outcome, State, Status
 from optguide.optimize.search.planning import entrants
 from optguide.optimize.search.race_state import Rules, inverse, is_rejected, may_win
 from optguide.optimize.search.standings import Judgement
@@ -109,21 +109,18 @@ def _warnings(outcome: Outcome, *, confirmed: bool) -> Iterator[str]:
             "No confirmation run measured the winner again, so its numbers are those of the race: the best of"
             " many looks better than it is."
         )
-    judged = _artifact(state, decision.standings[0].candidate.precision)
+    judged = state.artifact(decision.standings[0].candidate.precision)
     checked = state.deployed.get(decision.winner)
     if told_apart(outcome) and judged and judged.quality and (checked is None or checked.is_unchecked):
         yield "The winner's answers were not checked in its own settings, only those of its precision."
     shares = [played.others_share for played in state.rounds if played.others_share is not None]
-    (limit,) = (limit for limit in LIMITS if limit.witness == "others_share")
-    if shares and shares[-1] > limit.noisy:
-        share = limit.sentence.format(quantity(shares[-1], limit.unit))
-        yield f"{share} Latencies and throughputs are those of a busy machine."
+    yield from busy_warnings(shares[-1] if shares else 0.0)
     if 0 < state.subject.judged < FEWEST_SAMPLES:
         yield (
             f"The number of samples left to judge accuracy is {state.subject.judged}, which shows nothing:"
             f" give {2 * FEWEST_SAMPLES} or more, of which half calibrate."
         )
-    original = _artifact(state, "f32")
+    original = state.artifact("f32")
     if original and original.quality and original.quality.note:
         yield original.quality.note
     for name, why in state.unmeasured.items():
@@ -247,7 +244,7 @@ def _accuracy(outcome: Outcome) -> Iterator[str]:
     state, winner = outcome.state, outcome.decision.winner
     standing = outcome.decision.standing(winner)
     precision = standing.candidate.precision if standing else "f32"
-    artifact = state.deployed.get(winner) or _artifact(state, precision)
+    artifact = state.deployed.get(winner) or state.artifact(precision)
     quality = artifact.quality if artifact else None
     if not state.subject.samples:
         yield (
@@ -279,10 +276,6 @@ def _tried(outcome: Outcome) -> Iterator[str]:
             f"{measured} of {len(standings)} candidates were measured, and the run took"
             f" {duration(outcome.state.seconds)}; those that did not win: {lost}."
         )
-
-
-def _artifact(state: State, precision: Precision) -> Artifact | None:
-    return next((artifact for artifact in state.artifacts if artifact.precision == precision), None)
 
 
 def _verb(outcome: Outcome) -> str:

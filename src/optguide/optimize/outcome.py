@@ -190,6 +190,10 @@ class State:
     unmeasured: Mapping[str, str] = field(default_factory=dict)
     errors: tuple[str, ...] = ()
 
+    def artifact(self, precision: Precision) -> Artifact | None:
+        """The model in a precision; ``None`` where the run has not come to it."""
+        return next((artifact for artifact in self.artifacts if artifact.precision == precision), None)
+
     @property
     def race(self) -> tuple[RaceRound, ...]:
         """The rounds before the confirmation run."""

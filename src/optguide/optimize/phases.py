@@ -75,9 +75,9 @@ class Run:
 
     def variant(self, candidate: Candidate) -> Variant:
         """How to run a candidate."""
-        artifact = next(a for a in self.state.artifacts if a.precision == candidate.precision)
-        if not artifact.file:
-            raise ModelError(artifact.why_not or "It could not be made.")
+        artifact = self.state.artifact(candidate.precision)
+        if artifact is None or not artifact.file:
+            raise ModelError((artifact and artifact.why_not) or "It could not be made.")
         inputs = self.prepared.inputs(candidate.deployment.batch)
         return candidate.variant(str(self.store.folder / artifact.file), inputs, self.state.settings.device)
 
@@ -300,8 +300,8 @@ def try_claims(run: Run, evaluate: Callable[..., tuple[Verdict, ...]] = evaluate
     file = Path(settings.model) if onnx else run.prepared.subject.file
     runtime = OpenVINO(device=settings.device, shapes=settings.shapes if onnx else {})
     model = Variant(file.stem, model=str(file), inputs=run.prepared.inputs(None), runtime=runtime)
-    int8 = next((a.file for a in state.artifacts if a.precision == "int8" and a.file), None)
-    int8_file = str(run.store.folder / int8) if int8 else None
+    int8 = state.artifact("int8")
+    int8_file = str(run.store.folder / int8.file) if int8 and int8.file else None
     verdicts = run.optional(
         "verdicts",
         run.clock.until("claims"),

@@ -152,10 +152,10 @@ def _report(run: Run) -> WrittenReport:
     if not state.settings.claims:
         state = replace(state, verdicts=())
     candidate = decision.standings[0].candidate
-    file = next((a.file for a in state.artifacts if a.precision == candidate.precision), "")
+    artifact = state.artifact(candidate.precision)
     return write_report(
         Outcome(state, decision),
         run.store.folder,
-        model=run.store.folder / file if file else run.prepared.subject.file,
+        model=run.store.folder / artifact.file if artifact and artifact.file else run.prepared.subject.file,
         inputs=run.prepared.inputs(candidate.deployment.batch),
     )

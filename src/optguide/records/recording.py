@@ -152,11 +152,10 @@ class Recording:
         for key, (quantity, *unit, label) in entries.items():
             with self.attempt(f"{prefix}.{key}") as identifier:
                 value = quantity() if callable(quantity) else quantity
-                compared = isinstance(value, Comparison)
-                word = above or ("faster" if compared else "")
+                word = above or ("faster" if isinstance(value, Comparison) else "")
                 unit_name = (*unit, "count")[0]
                 self.add(identifier, value, unit=unit_name, label=label, evidence=evidence, above=word)
-                rows[label] = value.ratio if compared else value
+                rows[label] = value.ratio if isinstance(value, Comparison) else value
         return rows
 
     def session(

@@ -12,7 +12,6 @@ from optguide.errors import OptionError
 if TYPE_CHECKING:
     from optguide.runtimes.base import Runner, Runtime
 
-__all__ = ["RUNTIMES", "named", "runner_for", "runtime_classes"]
 
 RUNTIMES = (
     "optguide.runtimes.openvino:OpenVINO",

@@ -7,12 +7,11 @@ import pytest
 from optguide.bench.cold_start import STAGES, ColdStart
 from optguide.bench.process import WorkerProcess
 from optguide.bench.variant import Variant
+from optguide.claims.on_model import model as examined
 from optguide.claims.on_model import probe as probing
-from optguide.claims.on_model import processes
-from optguide.claims.on_model.model import examine
+from optguide.claims.on_model.model import errors, examine
 from optguide.claims.on_model.probe import SessionProbe
-from optguide.claims.on_model.probes import PROBES
-from optguide.claims.on_model.processes import ERROR, EXACTNESS, STARTS, errors
+from optguide.claims.on_model.probes import ERROR, EXACTNESS, PROBES, STARTS
 from optguide.errors import WorkerDied
 from optguide.records import Result
 from optguide.stats.comparison import Comparison
@@ -131,7 +130,7 @@ def test_an_ir_is_started_once_for_both_of_its_names(model):
 
 
 def test_starts_fill_the_cache_before_they_count(model, monkeypatch):
-    filled, real = [], processes.first_inference
+    filled, real = [], probing.first_inference
 
     def start(variants, repeats, **options):
         if repeats == 1:
@@ -140,7 +139,7 @@ def test_starts_fill_the_cache_before_they_count(model, monkeypatch):
         stages = dict.fromkeys(STAGES, 1.0)
         return ColdStart({variant.name: (stages,) * repeats for variant in variants}, {})
 
-    monkeypatch.setattr(processes, "first_inference", start)
+    monkeypatch.setattr(probing, "first_inference", start)
     found = STARTS.run(["model.start.cached_over_compiled"], model, 0.1, "test")
     assert isinstance(found["model.start.cached_over_compiled"], Result)
     (blobs,) = filled
@@ -186,7 +185,7 @@ def test_the_one_named_first_is_the_better_one(model, monkeypatch):
         names = [variant.name for variant in variants]
         return ColdStart({name: (slow if name == "weights copied" else quick,) * 6 for name in names}, {})
 
-    monkeypatch.setattr(processes, "first_inference", starts)
+    monkeypatch.setattr(probing, "first_inference", starts)
     found = STARTS.run(list(STARTS.results), model, 60.0, "test")
     expected = {"mapped_over_copied": 4.0, "first_over_steady": 4.0, "second_over_steady": 2.0}
     for name, value in expected.items():
@@ -216,6 +215,4 @@ def test_a_failed_session_gives_all_results_its_reason(model, monkeypatch):
     ],
 )
 def test_the_error_is_one_minus_the_cosine(a, b, error):
-    assert processes._cosine_distance(np.array(a, np.float32), np.array(b, np.float32)) == pytest.approx(
-        error
-    )
+    assert examined._cosine_distance(np.array(a, np.float32), np.array(b, np.float32)) == pytest.approx(error)

@@ -8,7 +8,8 @@ import pytest
 from optguide.errors import InputError, StorageError, UserError
 from optguide.optimize.candidate import Settings
 from optguide.optimize.data import read_data, write_inputs
-from optguide.optimize.model import Port, SourceModel
+from optguide.optimize.model import SourceModel
+from optguide.runtimes.ports import Port
 
 VECTOR = Port("x", "float32", (None, 4))
 

@@ -10,7 +10,8 @@ import pytest
 from optguide.errors import EnvironmentMissing, InputError
 from optguide.optimize.candidate import Settings
 from optguide.optimize.data import read_data
-from optguide.optimize.model import Port, SourceModel
+from optguide.optimize.model import SourceModel
+from optguide.runtimes.ports import Port
 
 VECTOR = Port("x", "float32", (None, 4))
 

@@ -9,7 +9,8 @@ import pytest
 from optguide.errors import InputError
 from optguide.optimize.candidate import Settings
 from optguide.optimize.data import read_data
-from optguide.optimize.model import Port, SourceModel
+from optguide.optimize.model import SourceModel
+from optguide.runtimes.ports import Port
 
 Image = pytest.importorskip("PIL.Image")
 

@@ -9,7 +9,8 @@ from optguide.errors import InputError, OptionError
 from optguide.optimize.candidate import Settings
 from optguide.optimize.data import read_data
 from optguide.optimize.evaluation.metrics import resolve
-from optguide.optimize.model import Port, SourceModel
+from optguide.optimize.model import SourceModel
+from optguide.runtimes.ports import Port
 
 COUNT, CLASSES = 12, 10
 INDEXES = np.array([3, 0, 9, 1, 5, 7, 2, 2, 8, 4, 6, 0])

@@ -8,7 +8,8 @@ from optguide.optimize.candidate import Settings
 from optguide.optimize.data import Data
 from optguide.optimize.data.labels import classes
 from optguide.optimize.evaluation.metrics import resolve
-from optguide.optimize.model import Port, SourceModel
+from optguide.optimize.model import SourceModel
+from optguide.runtimes.ports import Port
 
 SCORES = Port("scores", "float32", (1, 10))
 BOXES = Port("boxes", "float32", (1, None, 4))

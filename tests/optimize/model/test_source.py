@@ -14,7 +14,6 @@ from optguide.errors import EnvironmentMissing, InputError, ModelError, StorageE
 from optguide.optimize.candidate import Settings
 from optguide.optimize.data import read_data
 from optguide.optimize.model import (
-    Port,
     SourceModel,
     decode,
     encode,
@@ -22,6 +21,7 @@ from optguide.optimize.model import (
     read_source_model,
 )
 from optguide.runtimes.onnxruntime import ONNXRuntime
+from optguide.runtimes.ports import Port
 from optguide.runtimes.torch import PyTorch
 
 WIDTH = 16

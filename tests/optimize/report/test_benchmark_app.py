@@ -12,9 +12,9 @@ import pytest
 
 from optguide.bench.benchmark_app import _RUN
 from optguide.optimize.candidate import Candidate
-from optguide.optimize.model import Port
 from optguide.optimize.report import deploy
 from optguide.optimize.report.deploy import WinnerInputs
+from optguide.runtimes.ports import Port
 from tests.optimize.outcomes import CANDIDATES, HINTED, MIXED, SYNC, TUNED
 
 X = WinnerInputs((Port("x", "float32", (1, 16)),), ({"x": (1, 16)},))

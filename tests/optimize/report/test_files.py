@@ -11,9 +11,9 @@ import numpy as np
 import pytest
 
 from optguide.errors import StorageError
-from optguide.optimize.model import Port
 from optguide.optimize.report import deploy, figures, read_report, write_report
 from optguide.optimize.report.deploy import WinnerInputs
+from optguide.runtimes.ports import Port
 from tests.optimize.outcomes import CANDIDATES, FAILED, HOSTILE, RICH, SYNC, TUNED, changed, hostile
 
 X = WinnerInputs((Port("x", "float32", (1, 16)),), ({"x": (1, 16)},))

@@ -13,11 +13,10 @@ import pytest
 from bs4 import BeautifulSoup
 
 from optguide.cli.optimize import optimize
-from optguide.optimize.model import Port
-from optguide.optimize.report import decision, figures
+from optguide.optimize.report import command, decision, figures, page
 from optguide.optimize.report.decision import when
 from optguide.optimize.report.deploy import DeployedFiles, WinnerInputs, cross_check
-from optguide.optimize.report.page import command, page
+from optguide.runtimes.ports import Port
 from optguide.stats.estimate import Estimate
 from tests.optimize.outcomes import (
     DEFAULT,
@@ -115,19 +114,19 @@ def test_a_gain_is_what_its_interval_shows(low, high, state):
 
 def test_the_final_session_decides_and_names_roles():
     rows = decision.confirmation_rows(RICH)
-    assert [row.name for row in rows][:2] == [WINNER.name, DEFAULT.name]
-    assert rows[0].roles == ("winner",)
-    assert rows[-1].roles == ("the model's own framework",)
+    assert [name for name, _, _ in rows][:2] == [WINNER.name, DEFAULT.name]
+    assert rows[0][1] == ("winner",)
+    assert rows[-1][1] == ("the model's own framework",)
 
 
 def test_without_a_final_session_rows_come_from_the_standings():
     rows = decision.confirmation_rows(INTERRUPTED)
-    assert [row.name for row in rows] == [WINNER.name, DEFAULT.name, HINT.name]
-    assert rows[1].speed == RICH.state.rounds[0].speeds[DEFAULT.name]
+    assert [name for name, _, _ in rows] == [WINNER.name, DEFAULT.name, HINT.name]
+    assert rows[1][2] == RICH.state.rounds[0].speeds[DEFAULT.name]
 
 
 def test_the_default_as_winner_has_both_roles():
-    assert decision.confirmation_rows(KEPT)[0].roles == ("winner", "OpenVINO's default")
+    assert decision.confirmation_rows(KEPT)[0][1] == ("winner", "OpenVINO's default")
 
 
 def test_every_candidate_has_its_status_and_its_reason(soups):
@@ -156,7 +155,7 @@ def test_no_ratio_is_between_what_the_device_makes_the_same_of():
 
 def test_the_winner_is_the_first_candidate():
     shuffled = changed(RICH, standings=RICH.decision.standings[::-1])
-    assert decision.candidate_rows(shuffled)[0].standing.candidate == WINNER
+    assert decision.candidate_rows(shuffled)[0][0].candidate == WINNER
 
 
 def test_intervals_are_drawn_in_place():

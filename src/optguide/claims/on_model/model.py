@@ -16,6 +16,7 @@ from optguide.bench.variant import Variant
 from optguide.machine import Machine
 from optguide.runtimes.devices import named
 from optguide.runtimes.openvino_models import read_model
+from optguide.stats.estimate import Estimate, median_of_rounds
 
 CALLS = 3
 """Inferences whose median is the time of one, after those that check the outputs."""
@@ -122,3 +123,50 @@ def examine_here(spec: dict[str, Any], folder: str) -> dict[str, Any]:
         "input_bytes": sum(array.nbytes for array in arrays.values()),
         "batch": answered["frames"],
     }
+
+
+DRAWN = 12
+"""Sets of random inputs, where the reader gives none; six bound a median."""
+
+
+def precision_error(variant: Variant, precision: str | None = None) -> Estimate:
+    """How far a precision moves the first output from that of 32-bit floats: the median over the inputs.
+
+    The error is one minus the cosine of the two outputs, as a share.
+
+    :param precision: the one to hold against 32-bit floats; the device's default without it.
+    """
+    values = process.call(
+        f"{__name__}:errors",
+        {"spec": variant.to_dict(), "draws": DRAWN, "precision": precision},
+        seconds=2 * LOAD_SECONDS,
+        activity=f"comparing precisions of {variant.name}",
+    )
+    return median_of_rounds(values, "share", independent=True)
+
+
+def errors(spec: Mapping[str, Any], draws: int, precision: str | None = None) -> list[float]:
+    """The child's side of :func:`precision_error`: of every input set, or of ``draws`` random ones."""
+    exact, other = (_first_outputs({**spec, "precision": asked}, draws) for asked in ("f32", precision))
+    return [_cosine_distance(a, b) for a, b in zip(exact, other, strict=True)]
+
+
+def _first_outputs(spec: dict[str, Any], draws: int) -> list[Any]:
+    from optguide.runtimes import runner_for
+    from optguide.runtimes.inputs import random_inputs
+
+    runner: Any = runner_for(spec)
+    runner.load()
+    sets = runner.sets if spec["inputs"] else [random_inputs(runner.ports, seed) for seed in range(draws)]
+    return [runner.answer(arrays)[0] for arrays in sets]
+
+
+def _cosine_distance(a: Any, b: Any) -> float:
+    """One minus the cosine of two outputs; one where one of them is zero, or no number."""
+    import numpy as np
+
+    x, y = (np.asarray(array, dtype=np.float64).ravel() for array in (a, b))
+    if not (np.isfinite(x).all() and np.isfinite(y).all()):
+        return 1.0
+    norms = float(np.linalg.norm(x) * np.linalg.norm(y))
+    return max(0.0, 1.0 - float(x @ y) / norms) if norms else float(bool((x != y).any()))

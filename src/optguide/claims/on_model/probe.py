@@ -1,6 +1,7 @@
-"""A probe: one short measurement of the reader's model, whose results decide conditions of claims.
+"""Probes: short measurements of the reader's model, whose results decide conditions of claims.
 
-Most compare variants pairwise; in a :class:`SessionProbe` these take turns in an interleaved session.
+Most compare variants pairwise; in a :class:`SessionProbe` these take turns in an interleaved session. Starts,
+and the exactness of a precision, need fresh processes instead.
 """
 
 from __future__ import annotations
@@ -11,16 +12,18 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, Literal
+from typing import Any
 
+from optguide.bench.cold_start import ColdStart, first_inference
 from optguide.bench.result import SessionResult
 from optguide.bench.session import Budget, measure
 from optguide.bench.variant import Variant
-from optguide.claims.on_model.model import ModelUnderTest
+from optguide.claims.on_model.model import DRAWN, ModelUnderTest, precision_error
 from optguide.errors import OptGuideError
 from optguide.records import Result
 from optguide.records.model import comparison_evidence, result_of
 from optguide.runtimes.openvino import OpenVINO
+from optguide.stats.comparison import paired
 from optguide.stats.estimate import MINIMUM_ROUNDS
 
 PRECISION = 0.01
@@ -31,6 +34,12 @@ SECONDS_PER_VARIANT = 1.0
 
 CALLS_PER_TURN = 3.0
 """Inferences that a turn takes at least: those that are discarded, and one that counts."""
+
+STEADY_CALLS = 10
+"""Calls after the second, whose median is what steady means."""
+
+MOST_STARTS = 15
+"""Of each variant; more make intervals narrower by little."""
 
 Outcomes = Mapping[str, Result | str]
 """Results by identifier, or why there is none, in one sentence."""
@@ -87,24 +96,30 @@ class Probe(ABC):
     ratios: tuple[Ratio, ...]
 
     @abstractmethod
-    def minimum_seconds(self, results: Collection[str], model: ModelUnderTest) -> float:
-        """An estimate of the seconds that it needs to yield ``results``, loading included."""
+    def least(self, variants: Mapping[str, Variant], model: ModelUnderTest) -> float:
+        """An estimate of the seconds that measuring these variants takes at least, loading included."""
 
     @abstractmethod
     def measure(
-        self, results: Collection[str], model: ModelUnderTest, seconds: float, label: str
-    ) -> Outcomes:
-        """All of ``results``, or why there is none.
+        self, variants: Mapping[str, Variant], model: ModelUnderTest, seconds: float, label: str
+    ) -> Callable[[Ratio], Result]:
+        """Measure these variants; what it returns gives the result of a ratio, or raises why there is none.
 
         :param seconds: for everything, loading included.
         """
 
+    def minimum_seconds(self, results: Collection[str], model: ModelUnderTest) -> float:
+        """An estimate of the seconds that it needs to yield ``results``, loading included."""
+        return self.least(self.needed(results, model), model)
+
     def run(self, results: Collection[str], model: ModelUnderTest, seconds: float, label: str) -> Outcomes:
-        """The same, where a failure is the reason why there are no results."""
+        """All of ``results``, where a failure is the reason why there is none."""
         try:
-            return self.measure(results, model, seconds, f"{label}: {self.title}")
+            variants = self.needed(results, model)
+            result = self.measure(variants, model, seconds, f"{label}: {self.title}")
         except OptGuideError as error:
             return dict.fromkeys(results, error.message)
+        return {ratio.result: measured(partial(result, ratio)) for ratio in self.requested(results)}
 
     @property
     def results(self) -> Collection[str]:
@@ -128,24 +143,19 @@ class Probe(ABC):
 class SessionProbe(Probe):
     """Variants that take turns in one session."""
 
-    def minimum_seconds(self, results: Collection[str], model: ModelUnderTest) -> float:
+    def least(self, variants: Mapping[str, Variant], model: ModelUnderTest) -> float:
         """Loading once, and six rounds or a second for each variant."""
-        variants = self.needed(results, model).values()
-        inferences = MINIMUM_ROUNDS * sum(_inferences(variant, model) for variant in variants)
+        inferences = MINIMUM_ROUNDS * sum(_inferences(variant, model) for variant in variants.values())
         measuring = max(SECONDS_PER_VARIANT * len(variants), inferences * model.inference)
         return model.loading * len(variants) + measuring
 
     def measure(
-        self, results: Collection[str], model: ModelUnderTest, seconds: float, label: str
-    ) -> Outcomes:
+        self, variants: Mapping[str, Variant], model: ModelUnderTest, seconds: float, label: str
+    ) -> Callable[[Ratio], Result]:
         """Measure the variants and compare them."""
-        variants = self.needed(results, model)
-        budget = Budget(max(seconds, self.minimum_seconds(results, model)), PRECISION)
+        budget = Budget(max(seconds, self.least(variants, model)), PRECISION)
         session = measure(list(variants.values()), budget, label=label)
-        return {
-            ratio.result: measured(partial(_compared, session, variants, ratio))
-            for ratio in self.requested(results)
-        }
+        return partial(_compared, session, variants)
 
 
 def _compared(session: SessionResult, variants: Mapping[str, Variant], ratio: Ratio) -> Result:
@@ -165,13 +175,72 @@ def _inferences(variant: Variant, model: ModelUnderTest) -> float:
     return CALLS_PER_TURN * (variant.runtime.batch or 1) * max(1.0, in_flight / model.requests)
 
 
-CallStyle = Literal["infer", "start and wait", "inputs copied", "inputs shared"]
+class StartProbe(Probe):
+    """Fresh processes of a few variants, in turn: from the import to the first result and a little beyond.
+
+    A ratio of a variant with itself compares a stage of its starts with the steady calls of the same starts.
+    """
+
+    def least(self, variants: Mapping[str, Variant], model: ModelUnderTest) -> float:
+        """Six starts of each variant, and one more that fills the cache."""
+        filling = 1 if "cached" in variants else 0
+        return (filling + MINIMUM_ROUNDS * len(_distinct(variants))) * _seconds_per_start(model)
+
+    def measure(
+        self, variants: Mapping[str, Variant], model: ModelUnderTest, seconds: float, label: str
+    ) -> Callable[[Ratio], Result]:
+        """Start the variants as often as time allows."""
+        distinct = _distinct(variants)
+        affordable = seconds / (len(distinct) * _seconds_per_start(model))
+        repeats = int(min(MOST_STARTS, max(MINIMUM_ROUNDS, affordable)))
+        if cached := variants.get("cached"):
+            first_inference([cached], 1, steady=1, label=f"{label}, filling the cache")
+        starts = first_inference(distinct, repeats, steady=STEADY_CALLS, label=label)
+        return partial(_gain, starts, variants)
 
 
-def calling(style: CallStyle, plain: Variant, frames: int) -> Variant:
-    """A variant that calls the compiled model of ``plain`` from Python in one of these ways.
+def _distinct(variants: Mapping[str, Variant]) -> list[Variant]:
+    """Each once: a model that is an IR already is its own IR."""
+    return list({variant.name: variant for variant in variants.values()}.values())
+
+
+def _seconds_per_start(model: ModelUnderTest) -> float:
+    return model.loading + (2 + STEADY_CALLS) * model.inference
+
+
+def _gain(starts: ColdStart, variants: Mapping[str, Variant], ratio: Ratio) -> Result:
+    base, better = variants[ratio.base].name, variants[ratio.better].name
+    if base != better:
+        comparison = starts.compare(base, better, ratio.quantity)
+        gain, evidence = comparison.ratio, comparison_evidence(comparison)
+    else:
+        gain = paired(starts.values(base, ratio.quantity), starts.values(base, "steady"), independent=True)
+        evidence = {}
+    return result_of(gain, ratio.label, label=ratio.label, evidence=evidence, above=ratio.above)
+
+
+class ExactnessProbe(Probe):
+    """How far the default precision moves the first output from that of 32-bit floats, input by input."""
+
+    def least(self, _variants: Mapping[str, Variant], model: ModelUnderTest) -> float:
+        """Loading both precisions, and all inferences."""
+        return 2 * (model.loading + (len(model.plain.inputs) or DRAWN) * model.inference)
+
+    def measure(
+        self, _variants: Mapping[str, Variant], model: ModelUnderTest, _seconds: float, _label: str
+    ) -> Callable[[Ratio], Result]:
+        """Compute the outputs in both precisions. Nothing is timed."""
+        inputs = "these" if model.plain.inputs else "random"
+        label = f"default precision, error of the first output on {inputs} inputs"
+        error = precision_error(model.plain)
+        return lambda _: result_of(error, "the error", label=label)
+
+
+def calling(name: str, plain: Variant, frames: int, *, waiting: bool = False) -> Variant:
+    """A variant that calls the compiled model of ``plain`` from Python: by infer(), or by start and wait.
 
     The runner that measures all other variants loads the model, so shapes, inputs and errors are the same.
+    Both read the results as views, so that they differ in nothing but the waiting.
     """
     spec = plain.to_dict()
 
@@ -182,20 +251,13 @@ def calling(style: CallStyle, plain: Variant, frames: int) -> Variant:
         runner: Any = runner_for(spec)
         runner.load()
         sets = itertools.cycle([runner.handed_over(arrays) for arrays in runner.sets])
-        compiled, request = runner.compiled, runner.compiled.create_infer_request()
+        request = runner.compiled.create_infer_request()
 
         def start_and_wait() -> Any:
             request.start_async(next(sets))
             request.wait()
             return request.results
 
-        calls = {
-            # Both read the results as views, so that they differ in nothing but the waiting.
-            "infer": lambda: request.infer(next(sets), share_outputs=True),
-            "start and wait": start_and_wait,
-            "inputs copied": lambda: compiled(next(sets), share_inputs=False),
-            "inputs shared": lambda: compiled(next(sets), share_inputs=True),
-        }
-        return calls[style]
+        return start_and_wait if waiting else lambda: request.infer(next(sets), share_outputs=True)
 
-    return Variant.from_function(style, make, frames=frames)
+    return Variant.from_function(name, make, frames=frames)

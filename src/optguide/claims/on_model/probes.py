@@ -10,11 +10,20 @@ import numpy as np
 from optguide.bench.streams import corners
 from optguide.bench.variant import Variant
 from optguide.claims.on_model.model import ModelUnderTest
-from optguide.claims.on_model.probe import Probe, Ratio, SessionProbe, calling, on_the_cpu, unless
-from optguide.claims.on_model.processes import EXACTNESS, STARTS
+from optguide.claims.on_model.probe import (
+    ExactnessProbe,
+    Probe,
+    Ratio,
+    SessionProbe,
+    StartProbe,
+    calling,
+    on_the_cpu,
+    unless,
+)
 from optguide.machine import Machine
 from optguide.runtimes.inputs import from_files, save
 from optguide.runtimes.onnxruntime import ONNXRuntime
+from optguide.stats.estimate import MINIMUM_ROUNDS
 
 BATCH = 4
 LARGE = 2**20
@@ -83,9 +92,9 @@ def _requests(model: ModelUnderTest) -> Mapping[str, Variant]:
 def _calls(model: ModelUnderTest) -> Mapping[str, Variant]:
     return {
         "infer": calling("infer", model.plain, model.batch),
-        "wait": calling("start and wait", model.plain, model.batch),
-        "copied": calling("inputs copied", model.plain, model.batch),
-        "shared": calling("inputs shared", model.plain, model.batch),
+        "wait": calling("start and wait", model.plain, model.batch, waiting=True),
+        "copied": model.plain.with_("inputs copied", feed="copied"),
+        "shared": model.plain.with_("inputs shared", feed="each"),
     }
 
 
@@ -142,10 +151,58 @@ def _runtimes(model: ModelUnderTest) -> Mapping[str, Variant]:
     }
 
 
+def _starts(model: ModelUnderTest) -> dict[str, Variant]:
+    plain = model.plain
+    ir = plain if plain.model == model.ir else plain.with_("IR", model=model.ir)
+    return {
+        "plain": plain,
+        "cached": plain.with_("model cache", cache_dir=str(model.folder / "cache")),
+        "ir": ir,
+        "copied": ir.with_("weights copied", properties={"ENABLE_MMAP": "NO"}),
+    }
+
+
+def _about_exactness(model: ModelUnderTest) -> str:
+    """Another device, or too few inputs."""
+    count = len(model.plain.inputs)
+    if 0 < count < MINIMUM_ROUNDS:
+        return f"It takes {MINIMUM_ROUNDS} sets of inputs to judge it, and this is {count}."
+    return on_the_cpu(model)
+
+
 def _of_hints(call: str, better: str, base: str) -> Ratio:
     quantity = "latency" if call == "sync" else "throughput"
     return Ratio(f"model.{call}.{better}_over_{base}", f"{call}.{better}", f"{call}.{base}", quantity)
 
+
+ERROR = "model.default.error"
+
+EXACTNESS = ExactnessProbe(
+    "exactness", lambda _: {}, (Ratio(ERROR, "default", "f32", "error", _about_exactness),)
+)
+
+_IS_ONNX = unless(
+    lambda model: model.suffix == ".onnx", "The model is no ONNX file, so no start converts one."
+)
+
+
+def _start(name: str, better: str, base: str, stage: str, label: str) -> Ratio:
+    obstacle = _IS_ONNX if name == "ir_over_onnx" else lambda _: ""
+    above = "longer" if better == base else "faster"  # one call against others of the same start
+    return Ratio(f"model.start.{name}", better, base, stage, obstacle, label, above)
+
+
+STARTS = StartProbe(
+    "fresh processes",
+    _starts,
+    (
+        _start("cached_over_compiled", "cached", "plain", "total", "model cache against compiling anew"),
+        _start("mapped_over_copied", "ir", "copied", "load", "weights mapped against copied, loading"),
+        _start("ir_over_onnx", "ir", "plain", "total", "IR against ONNX, first inference"),
+        _start("first_over_steady", "plain", "plain", "first", "first call against steady ones"),
+        _start("second_over_steady", "plain", "plain", "second", "second call against steady ones"),
+    ),
+)
 
 PROBES: tuple[Probe, ...] = (
     SessionProbe(

@@ -22,7 +22,7 @@ import numpy.typing as npt
 
 from optguide.errors import InputError, ModelError
 from optguide.optimize.data.samples import array_of, converted, parts_of
-from optguide.optimize.model import Port
+from optguide.runtimes.ports import Port
 
 Array = npt.NDArray[np.generic]
 

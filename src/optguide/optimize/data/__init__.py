@@ -35,8 +35,6 @@ from optguide.optimize.model import SourceModel
 from optguide.references import is_reference
 from optguide.runtimes.inputs import random_inputs, save
 
-__all__ = ["Data", "read_data", "write_inputs"]
-
 RANDOM_SAMPLES = 8
 
 MOST_CALIBRATION = 300

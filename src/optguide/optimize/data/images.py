@@ -23,7 +23,8 @@ from numpy.typing import NDArray
 from optguide.errors import EnvironmentMissing, InputError
 from optguide.optimize.data.labels import class_names, labels_beside, read_text
 from optguide.optimize.data.samples import Mapped, RawSamples, natural_key
-from optguide.optimize.model import Port, SourceModel
+from optguide.optimize.model import SourceModel
+from optguide.runtimes.ports import Port
 
 if TYPE_CHECKING:
     from PIL import Image

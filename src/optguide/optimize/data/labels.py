@@ -22,8 +22,9 @@ from numpy.typing import NDArray
 
 from optguide.errors import InputError
 from optguide.optimize.data.samples import RawSamples, array_of, load_npy
-from optguide.optimize.model import Port, SourceModel
+from optguide.optimize.model import SourceModel
 from optguide.references import is_reference
+from optguide.runtimes.ports import Port
 
 MOST_CLASSES = 100_000
 """An output with more numbers per sample holds no scores of classes."""

@@ -13,7 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from optguide.errors import Failure, InputError, described
-from optguide.optimize.model import Port, SourceModel
+from optguide.optimize.model import SourceModel
+from optguide.runtimes.ports import Port
 
 T = TypeVar("T")
 T_co = TypeVar("T_co", covariant=True)

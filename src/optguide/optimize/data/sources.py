@@ -33,9 +33,10 @@ from optguide.optimize.data.samples import (
     natural_key,
     unlike_inputs,
 )
-from optguide.optimize.model import Port, SourceModel
+from optguide.optimize.model import SourceModel
 from optguide.references import called
 from optguide.runtimes.inputs import from_files
+from optguide.runtimes.ports import Port
 
 LABELS = "labels"
 """Name of the array of labels in an ``.npz``, unless an input of the model has that name."""

@@ -22,9 +22,10 @@ from optguide.optimize.candidate import Settings
 from optguide.optimize.data import Data
 from optguide.optimize.data.labels import class_outputs, classes
 from optguide.optimize.evaluation.answers import Answers, Array
-from optguide.optimize.model import Port, SourceModel
+from optguide.optimize.model import SourceModel
 from optguide.optimize.model.structure import classifies, is_probability
 from optguide.quiet import no_telemetry
+from optguide.runtimes.ports import Port
 
 if TYPE_CHECKING:
     import openvino

@@ -30,17 +30,6 @@ from optguide.storage import storage_errors
 
 T = TypeVar("T")
 
-__all__ = [
-    "OUT_REMEDY",
-    "Port",
-    "SourceModel",
-    "batch_of",
-    "decode",
-    "encode",
-    "read_as_json",
-    "read_source_model",
-    "write_ir",
-]
 
 OUT_REMEDY = "Free some space there, or name another folder with --out."
 """What to do where the run's folder cannot be written."""

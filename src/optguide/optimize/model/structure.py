@@ -25,7 +25,6 @@ from optguide.runtimes.openvino_models import ports_of, set_batch
 if TYPE_CHECKING:
     import openvino
 
-__all__ = ["attends", "batchable", "classifies", "is_probability", "unbounded_below"]
 
 _RESHAPING = frozenset({"Convert", "Reshape", "Squeeze", "Transpose", "Unsqueeze"})
 _CHOOSING = frozenset({"LogSoftmax", "Softmax"})

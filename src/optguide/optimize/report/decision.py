@@ -79,15 +79,6 @@ class Headline:
     gains: tuple[Gain, ...]
 
 
-@dataclass(frozen=True)
-class ConfirmationRow:
-    """A row of the session that decides."""
-
-    name: str
-    roles: tuple[str, ...]
-    speed: Speed
-
-
 def winner_of(outcome: Outcome) -> Standing | None:
     """The winner, where it was measured or could at least be deployed."""
     standing = outcome.decision.standing(outcome.decision.winner)
@@ -143,8 +134,10 @@ def _gains(outcome: Outcome) -> Iterator[Gain]:
             yield Gain(*value_and_interval(ratio), f"{MEASURES[goal]} {other}", state)
 
 
-def confirmation_rows(outcome: Outcome) -> tuple[ConfirmationRow, ...]:
-    """The winner and what it is held against: from the final session, else from the last one of each."""
+def confirmation_rows(outcome: Outcome) -> list[tuple[str, tuple[str, ...], Speed]]:
+    """Name, roles and speed of the winner and what it is held against: from the final session, else from the
+    last one of each. A role is a name that the reader knows it by: the winner, the default.
+    """
     state, decision = outcome.state, outcome.decision
     named = (decision.winner, decision.default, decision.hint)
     measured = {
@@ -154,7 +147,7 @@ def confirmation_rows(outcome: Outcome) -> tuple[ConfirmationRow, ...]:
     if decision.speed_of_framework is not None:
         speeds[state.framework] = decision.speed_of_framework
     names = sorted(speeds, key=lambda name: (name != decision.winner, name != decision.default))
-    return tuple(ConfirmationRow(name, _roles(outcome, name), speeds[name]) for name in names)
+    return [(name, _roles(outcome, name), speeds[name]) for name in names]
 
 
 def _roles(outcome: Outcome, name: str) -> tuple[str, ...]:
@@ -179,32 +172,16 @@ class Whisker:
     outside: bool
 
 
-@dataclass(frozen=True)
-class CandidateRow:
-    """A candidate on the page."""
-
-    standing: Standing
-    look: str
-    mark: str
-    whisker: Whisker | None
-
-
-def candidate_rows(outcome: Outcome) -> tuple[CandidateRow, ...]:
+def candidate_rows(outcome: Outcome) -> list[tuple[Standing, Whisker | None]]:
     """Every candidate that had its turn, the winner first."""
     tried = [standing for standing in outcome.decision.standings if standing.status != "not tried"]
     ordered = sorted(tried, key=lambda standing: standing.candidate.name != outcome.decision.winner)
-    drawn = zip(ordered, whiskers([standing.ratio for standing in ordered]), strict=True)
-    return tuple(CandidateRow(standing, *STATUSES[standing.status], whisker) for standing, whisker in drawn)
+    return list(zip(ordered, whiskers([standing.ratio for standing in ordered]), strict=True))
 
 
 def same_as_winner(outcome: Outcome) -> frozenset[str]:
     """Names of the winner and of what the device resolves to its configuration: no ratio is between them."""
     return frozenset(s.candidate.name for s in outcome.decision.standings if s.speed and s.ratio is None)
-
-
-def untried(outcome: Outcome) -> tuple[str, ...]:
-    """Names of the candidates the budget did not reach."""
-    return tuple(s.candidate.name for s in outcome.decision.standings if s.status == "not tried")
 
 
 def whiskers(ratios: Sequence[Estimate | None]) -> tuple[Whisker | None, ...]:

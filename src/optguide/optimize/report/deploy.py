@@ -22,9 +22,10 @@ import msgspec
 
 from optguide.bench import process
 from optguide.optimize.candidate import Candidate, Deployment
-from optguide.optimize.model import Port, batch_of
+from optguide.optimize.model import batch_of
 from optguide.runtimes.inputs import from_files
 from optguide.runtimes.openvino_models import ports_of, set_batch
+from optguide.runtimes.ports import Port
 from optguide.storage import storage_errors, write_file
 
 MODEL, WEIGHTS, SCRIPT, CONFIGURATION = "model.xml", "model.bin", "deploy.py", "benchmark_app.json"
