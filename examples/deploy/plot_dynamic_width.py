@@ -25,6 +25,7 @@ import openvino as ov
 from optguide import OpenVINO, Recording, Variant, measure, plots
 from optguide.guide import profiles, workloads
 from optguide.guide.workloads import packaged_evaluation as evaluation
+from optguide.guide.workloads.answers import RightAnswers
 from optguide.guide.workloads.packaged_tasks import TASKS
 
 reader = TASKS["lines"].workload()
@@ -88,16 +89,18 @@ answers = {
     "own": task.answers(dynamic, lines),
     "padded": task.answers(static, [padded(line, widest) for line in lines]),
 }
-right = {part: evaluation.correct("lines", read) for part, read in answers.items()}
+right = {
+    part: RightAnswers(part, evaluation.correct("lines", read))
+    for part, read in answers.items()
+}
 record.session("width", result, variants)
 pairs = {"own": ("padded, width fixed", "own width")}
 pairs["fixed"] = ("padded, width open", "padded, width fixed")
 gains = record.ratios("width.gain", result, pairs)
-for part, share in right.items():
-    entry = {"accuracy": (evaluation.share("lines", share), f"{part}: accuracy")}
-    record.values(f"width.{part}", entry)
-lost = evaluation.loss("lines", right["own"], right["padded"])
-record.values("width.padded", {"drop": (lost, "Loss by padding")})
+for part, model in right.items():
+    record.values(f"width.{part}", {"accuracy": (model.accuracy, f"{part}: accuracy")})
+lost = (right["own"].loss(right["padded"]), "Loss by padding")
+record.values("width.padded", {"drop": lost})
 record.figure(
     "gains",
     lambda: plots.ratios(gains.items(), quantity="Latency"),

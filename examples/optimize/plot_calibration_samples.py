@@ -2,8 +2,8 @@
 Calibrate INT8 with few, many and wrong samples
 ===============================================
 
-``nncf.quantize`` takes the ranges of all tensors from samples. How many does it
-need, and what happens if they are not what the model will see?
+How many samples ``nncf.quantize`` needs to take the ranges of all tensors from, and
+what happens if they are not what the model will see.
 
 Explained in :doc:`/optimize/post-training-quantization`. Install:
 ``pip install "optguide[frameworks,models]"``.
@@ -24,17 +24,43 @@ import nncf
 import openvino as ov
 
 # %%
-# Images
-# ------
+# How many?
+# ---------
+#
+# A sentence encoder is calibrated with more and more texts.
+
+encoder = workloads.sentences_dynamic().ir
+
+
+def quantize_encoder(folder: Path, count: int) -> None:
+    model = ov.Core().read_model(encoder)
+    texts = retrieval.tokens(retrieval.calibration(count))
+    quantized = nncf.quantize(
+        model,
+        nncf.Dataset(texts),
+        subset_size=count,
+        model_type=nncf.ModelType.TRANSFORMER,
+    )
+    ov.save_model(quantized, folder / "model.xml", compress_to_fp16=False)
+
+
+queries = None if profiles.full() else 100
+original = answers.texts("32-bit floats", encoder, queries)
+texts = {}
+for count in (10, 100, 300, 500) if profiles.full() else (10, 300, 500):
+    model = workloads.cached_artifact(quantize_encoder, count=count) / "model.xml"
+    texts[count] = answers.texts(f"{count} texts", model, queries, {})
+
+# %%
+# Which ones?
+# -----------
 #
 # A network reads handwritten digits. It is calibrated with images that it was
 # trained on, and with wrong ones: pixels from 0 to 255 where it expects 0 to 1,
 # random pixels, and no digit other than 1. NNCF takes all of them without a word.
 
 
-def quantize_digits(
-    folder: Path, fold: int, count: int, kind: str = "right"
-) -> None:
+def quantize_digits(folder: Path, fold: int, kind: str, count: int) -> None:
     model = ov.Core().read_model(workloads.digits(fold).ir)
     digits, random = data(fold), np.random.default_rng(fold)
     images = random.permutation(digits.train_images)
@@ -49,84 +75,38 @@ def quantize_digits(
     ov.save_model(quantized, folder / "model.xml", compress_to_fp16=False)
 
 
-# %%
-# Texts
-# -----
-
-
-def quantize_encoder(folder: Path, count: int) -> None:
-    model = ov.Core().read_model(workloads.sentences_dynamic().ir)
-    texts = retrieval.tokens(retrieval.calibration(count))
-    quantized = nncf.quantize(
-        model,
-        nncf.Dataset(texts),
-        subset_size=count,
-        model_type=nncf.ModelType.TRANSFORMER,
-    )
-    ov.save_model(quantized, folder / "model.xml", compress_to_fp16=False)
-
-
-# %%
-# Accuracy
-# --------
-#
-# All quantized models run in the device's default precision, the originals in f32.
-
-
-def digits_int8(count: int, kind: str = "right") -> answers.RightAnswers:
+folds = FOLDS if profiles.full() else 1
+network = [workloads.digits(fold).ir for fold in range(folds)]
+right = {"f32": answers.digits("32-bit floats", network)}
+counts = {"right": 300, "more": 1000, "pixels": 100, "noise": 100, "ones": 100}
+for kind, count in counts.items():
     folders = workloads.cross_validated(
-        quantize_digits, folds=FOLDS, count=count, kind=kind
+        quantize_digits, folds=folds, kind=kind, count=count
     )
     models = [folder / "model.xml" for folder in folders]
-    return answers.digits(f"{count} samples, {kind}", models, {})
-
-
-def encoder_int8(count: int) -> answers.RightAnswers:
-    model = workloads.cached_artifact(quantize_encoder, count=count) / "model.xml"
-    return answers.texts(f"{count} texts", model, some, {})
-
-
-some = None if profiles.full() else 100
-texts = {count: encoder_int8(count) for count in (10, 300, 500)}
-digits = {count: digits_int8(count) for count in (1, 10, 100, 300, 1000)}
-wrong = {kind: digits_int8(100, kind) for kind in ("pixels", "noise", "ones")}
-encoder = answers.texts("32-bit floats", workloads.sentences_dynamic().ir, some)
-originals = [workloads.digits(fold).ir for fold in range(FOLDS)]
-network = answers.digits("32-bit floats", originals)
-record = Recording(
-    "optimize/calibration_samples", declares=("ptq.more.*", "ptq.bad.*")
-)
-
-# %%
-# How many samples?
-# -----------------
-
-losses = {
-    "sentences": [(count, encoder.loss(one)) for count, one in texts.items()],
-    "digits": [(count, network.loss(one)) for count, one in digits.items()],
-}
-record.figure(
-    "samples",
-    lambda: plots.sweep(
-        losses, x_label="Samples (count)", quantity="Accuracy drop", log_x=True
-    ),
-    alt="Accuracy drop against the number of calibration samples, with intervals.",
-    caption="Accuracy that quantization costs; lower is better.",
-)
+    right[kind] = answers.digits(f"{count} images, {kind}", models, {})
 
 # %%
 # What is recorded:
 
-more = {
-    "sentences": (
-        texts[500].loss(texts[300]),
-        "texts: drop from 500 samples to 300",
+record = Recording(
+    "optimize/calibration_samples", declares=("ptq.more.*", "ptq.bad.*")
+)
+losses = [(count, original.loss(one)) for count, one in texts.items()]
+record.figure(
+    "samples",
+    lambda: plots.sweep(
+        {"encoder": losses}, x_label="Texts (count)", quantity="Loss", log_x=True
     ),
-    "digits": (digits[1000].loss(digits[300]), "digits: drop from 1000 to 300"),
+    alt="Loss of accuracy against the number of calibration texts, with intervals.",
+    caption="Accuracy that quantization costs the encoder; lower is better.",
+)
+more = {
+    "sentences": (texts[500].loss(texts[300]), "drop from 500 texts to 300"),
+    "digits": (right["more"].loss(right["right"]), "drop from 1000 images to 300"),
 }
 record.values("ptq.more", more)
-bad = {
-    kind: (network.loss(one), f"{one.name}: drop") for kind, one in wrong.items()
-}
-record.values("ptq.bad", bad)
+for kind in ("right", "pixels", "noise", "ones"):
+    drop = (right["f32"].loss(right[kind]), f"{right[kind].name}: drop")
+    record.values("ptq.bad", {kind: drop})
 record.publish()

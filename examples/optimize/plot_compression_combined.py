@@ -2,8 +2,8 @@
 Prune and quantize a network in one training
 ============================================
 
-Half of the weights become zero and all of them 8 bits wide, in one training, with
-the original network as a teacher and without. The goal is a small download.
+How to make half of the weights zero and all of them 8 bits wide in one training,
+for a small download, and what either step brings alone.
 
 Explained in :doc:`/optimize/compression-combined`. Install:
 ``pip install "optguide[frameworks,models]"``.
@@ -22,7 +22,6 @@ workloads.no_telemetry()
 import nncf
 import openvino as ov
 import torch
-from torch.nn.functional import kl_div, log_softmax
 
 # %%
 # Prune, quantize, train, convert
@@ -31,15 +30,10 @@ from torch.nn.functional import kl_div, log_softmax
 # :func:`nncf.prune` and :func:`nncf.quantize` both return a module with something
 # put in, so one can follow the other. Pruning comes first: the quantizers then see
 # the activations of the network that remains.
-#
-# The teacher is the network before both. Its answers are softer than labels, and
-# say which mistakes are near: the loss gets a term for how far the two are apart.
 
 
-def restrict(
-    folder: Path, fold: int, prune=False, quantize=False, teach=False
-) -> None:
-    module, teacher, digits = build(fold), build(fold), data(fold)
+def restrict(folder: Path, fold: int, prune: bool, quantize: bool) -> None:
+    module, digits = build(fold), data(fold)
     images = torch.tensor(digits.train_images)
     if prune:
         mode = nncf.PruneMode.UNSTRUCTURED_MAGNITUDE_GLOBAL
@@ -47,13 +41,6 @@ def restrict(
     if quantize:
         calibration = nncf.Dataset(images[:300].split(1))
         module = nncf.quantize(module, calibration, subset_size=300)
-
-    def distance(batch: torch.Tensor, logits: torch.Tensor) -> torch.Tensor:
-        with torch.no_grad():
-            target = log_softmax(teacher(batch) / 3, dim=1)
-        answer = log_softmax(logits / 3, dim=1)
-        return 9 * kl_div(answer, target, reduction="batchmean", log_target=True)
-
     train(
         module,
         digits.train_images,
@@ -61,7 +48,6 @@ def restrict(
         epochs=6,
         rate=3e-3,
         seed=fold,
-        extra_loss=distance if teach else None,
     )
     stripped = nncf.strip(module, example_input=images[:1])
     model = ov.convert_model(stripped, example_input=images[:1], input=[1, 1, 8, 8])
@@ -69,30 +55,31 @@ def restrict(
 
 
 # %%
-# One restriction alone, both, and both with the teacher, each for several networks
-# that hold out other images:
+# One step alone, and both, each for several networks that hold out other images:
 
-both = {"prune": True, "quantize": True}
-ways = {
-    "pruned": ("pruned", {"prune": True}),
-    "int8": ("quantized", {"quantize": True}),
-    "both": ("pruned and quantized", both),
-    "taught": ("both, with a teacher", {**both, "teach": True}),
+NAMES = {
+    "fp32": "original",
+    "pruned": "pruned",
+    "int8": "quantized",
+    "both": "pruned and quantized",
 }
 folds = 3 if profiles.full() else 1
 models = {"fp32": [workloads.digits(fold).ir for fold in range(folds)]}
-names = {"fp32": "original"}
-for way, (name, options) in ways.items():
-    folders = workloads.cross_validated(restrict, folds=folds, **options)
-    names[way], models[way] = name, [folder / "model.xml" for folder in folders]
+for way in ("pruned", "int8", "both"):
+    folders = workloads.cross_validated(
+        restrict, folds=folds, prune=way != "int8", quantize=way != "pruned"
+    )
+    models[way] = [folder / "model.xml" for folder in folders]
 record = Recording("optimize/compression_combined", declares=("combined.*",))
 
 # %%
-# Accuracy
-# --------
+# Accuracy, and speed with f32 pinned, so that zeros and 8 bits are the only
+# differences:
 
-right = {way: answers.digits(names[way], paths) for way, paths in models.items()}
-answers.accuracy_figure(record, right, "Pruned: half of the weights are zero.")
+right = {way: answers.digits(NAMES[way], paths) for way, paths in models.items()}
+f32 = OpenVINO(precision="f32")
+variants = {way: Variant(NAMES[way], models[way][0], f32) for way in models}
+result = measure(variants.values(), profiles.budget(0.5), label="compressed digits")
 
 # %%
 # Size
@@ -101,32 +88,16 @@ answers.accuracy_figure(record, right, "Pruned: half of the weights are zero.")
 # A file with zeros is as large as one without. Packed for a download, it shrinks
 # with zeros as well as with 8-bit weights.
 
-packed = {}
 for way, (path, *_) in models.items():
-    weights = path.with_suffix(".bin").read_bytes()
-    packed[way] = len(compress(weights, level=9))
-    print(f"{names[way]}: {len(weights)} bytes, packed {packed[way]}")
-
-# %%
-# Speed
-# -----
-#
-# All pin f32, so that zeros and 8 bits are the only differences.
-
-f32 = OpenVINO(precision="f32")
-variants = [Variant(names[way], paths[0], f32) for way, paths in models.items()]
-result = measure(variants, profiles.budget(0.5), label="compressed digits")
+    packed = len(compress(path.with_suffix(".bin").read_bytes(), level=9))
+    entry = (packed, "bytes", f"{NAMES[way]}: weights, packed by zlib")
+    record.values(f"combined.{way}", {"packed": entry})
 
 # %%
 # What is recorded:
 
+answers.accuracy_figure(record, right, "Pruned: half of the weights are zero.")
 answers.add_answers(record, "combined", right, also=["size"])
-teacher = (right["taught"].loss(right["both"]), "points that the teacher brings")
-record.values("combined", {"teacher": teacher})
-for way, size in packed.items():
-    label = f"{names[way]}: weights, packed by zlib"
-    record.values(f"combined.{way}", {"packed": (size, "bytes", label)})
-record.session("combined", result, names)
-speed = {"speed": (names["int8"], names["both"])}
-record.ratios("combined", result, speed)
+record.session("combined", result, variants)
+record.ratios("combined", result, {"speed": (variants["int8"], variants["both"])})
 record.publish()

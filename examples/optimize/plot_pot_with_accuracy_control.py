@@ -2,9 +2,8 @@
 Limit the loss of accuracy with POT and NNCF
 ============================================
 
-POT's ``AccuracyAwareQuantization`` and NNCF's ``quantize_with_accuracy_control``
-take layers back to floats until no more accuracy is lost than allowed. Both get the
-same networks, images and limits.
+How POT's ``AccuracyAwareQuantization`` translates to NNCF's
+``quantize_with_accuracy_control``, and how accurate the models of both are.
 
 Explained in :doc:`/optimize/pot-and-nncf`. Install:
 ``pip install "optguide[frameworks,models]"`` and, for POT, its environment.
@@ -73,20 +72,18 @@ def validate(model: ov.CompiledModel, samples) -> tuple[float, list[float]]:
 def control_by_nncf(folder: Path, fold: int) -> None:
     model, digits = ov.Core().read_model(workloads.digits(fold).onnx), data(fold)
     images, labels = digits.test_images[::6], digits.test_labels[::6]
-    calibration = nncf.Dataset([image[None] for image in images])
-    limits = nncf.AdvancedAccuracyRestorerParameters(
-        max_num_iterations=5, ranking_subset_size=60
-    )
     quantized = nncf.quantize_with_accuracy_control(
         model,
-        calibration,
+        nncf.Dataset([image[None] for image in images]),
         validation_dataset=nncf.Dataset(list(zip(images, labels, strict=True))),
         validation_fn=validate,
         max_drop=0.001,
         target_device=nncf.TargetDevice.CPU,
         preset=nncf.QuantizationPreset.PERFORMANCE,
         subset_size=300,
-        advanced_accuracy_restorer_parameters=limits,
+        advanced_accuracy_restorer_parameters=nncf.AdvancedAccuracyRestorerParameters(
+            max_num_iterations=5, ranking_subset_size=60
+        ),
     )
     path = folder / "AccuracyAwareQuantization.xml"
     ov.save_model(quantized, path, compress_to_fp16=False)
@@ -100,32 +97,17 @@ try:
     folders["pot"] = workloads.cross_validated(control_by_pot, folds=folds)
 except EnvironmentMissing as error:
     missing = str(error)
-record = Recording("optimize/pot_with_accuracy_control", declares=("pot.aware.*",))
 
 # %%
 # Accuracy on half of the held-out images, none of which has steered the search:
 
+record = Recording("optimize/pot_with_accuracy_control", declares=("pot.aware.*",))
 half = slice(1, None, 2)
-models = {"fp32": [workloads.digits(fold).onnx for fold in range(folds)]}
+originals = [workloads.digits(fold).onnx for fold in range(folds)]
+right = {"fp32": answers.digits("FP32", originals, images=half)}
 for tool, made in folders.items():
-    models[tool] = [folder / "AccuracyAwareQuantization.xml" for folder in made]
-right = {
-    tool: answers.digits(tool.upper(), paths, images=half)
-    for tool, paths in models.items()
-}
-
-# %%
-# Where the first try keeps the limit there is no search, and all quantizers are
-# left:
-
-for tool in folders:
-    for path in models[tool]:
-        kinds = [op.get_type_name() for op in ov.Core().read_model(path).get_ops()]
-        print(tool.upper(), kinds.count("FakeQuantize"), "quantizers")
-
-# %%
-# What is recorded:
-
+    models = [folder / "AccuracyAwareQuantization.xml" for folder in made]
+    right[tool] = answers.digits(tool.upper(), models, images=half)
 answers.accuracy_figure(record, right, "At a limit of a tenth of a point.")
 answers.add_answers(record, "pot.aware", right, title="with accuracy control")
 if missing:

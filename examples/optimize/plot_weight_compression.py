@@ -2,17 +2,16 @@
 Compress the weights of an encoder to 8 and 4 bits
 ==================================================
 
-Only the weights become smaller, without calibration data; layers still compute in
-floating point. Four schemes are compared in size and accuracy, three of them in
-latency, and two in loading.
+How to make weights smaller without any data, and what three schemes do to the size,
+the accuracy and the latency of a sentence encoder.
 
-Install: ``pip install "optguide[frameworks,models]"``. Explained in
-:doc:`/optimize/weight-compression`.
+Explained in :doc:`/optimize/weight-compression`. Install:
+``pip install "optguide[frameworks,models]"``.
 """
 
 from pathlib import Path
 
-from optguide import OpenVINO, Recording, Variant, first_inference, measure, plots
+from optguide import OpenVINO, Recording, Variant, measure
 from optguide.guide import profiles, workloads
 from optguide.guide.workloads import answers
 
@@ -43,7 +42,6 @@ Mode = nncf.CompressWeightsMode
 schemes = {
     "int8": {"mode": Mode.INT8_ASYM},
     "int4_sym": {"mode": Mode.INT4_SYM, "group_size": 128},
-    "int4_asym": {"mode": Mode.INT4_ASYM, "group_size": 64},
     "int4_all": {"mode": Mode.INT4_ASYM, "group_size": 64, "all_layers": True},
 }
 models = {"f32": encoder} | {
@@ -52,9 +50,6 @@ models = {"f32": encoder} | {
 }
 
 # %%
-# What the files hold
-# -------------------
-#
 # The weights stay compressed in the file and in memory, and layers unpack them.
 
 for part, path in models.items():
@@ -65,8 +60,8 @@ for part, path in models.items():
     print(f"{part}: {megabytes:.1f} MB, embeddings in", largest.get_element_type())
 
 # %%
-# Accuracy: find the text that a sentence belongs to
-# --------------------------------------------------
+# Accuracy
+# --------
 #
 # Each first sentence of a docstring looks for the rest of its own among all others.
 # Layers compute in 32-bit floats and quantize no inputs, so that only weights
@@ -76,7 +71,6 @@ NAMES = {
     "f32": "32-bit floats",
     "int8": "INT8",
     "int4_sym": "INT4 symmetric, groups of 128",
-    "int4_asym": "INT4 asymmetric, groups of 64",
     "int4_all": "INT4 in all layers",
 }
 exact = {"INFERENCE_PRECISION_HINT": "f32", "DYNAMIC_QUANTIZATION_GROUP_SIZE": "0"}
@@ -86,56 +80,30 @@ right = {
     for part, path in models.items()
 }
 record = Recording("optimize/weight_compression", declares=("weights.*",))
+answers.add_answers(record, "weights", right, also=["size", "similarity"])
 
 # %%
 # Speed
 # -----
 #
 # Unpacking costs instructions and saves traffic to memory. Which of them wins
-# depends on how many tokens share one unpacking: 128 are tried, and 8. The
-# precision is the device's default. A smaller file may also be loaded sooner.
+# depends on how many tokens share one unpacking: 128 are tried, and 8.
 
-
-def variants(tokens: int, *parts: str) -> dict[str, Variant]:
-    inputs = ("input_ids", "attention_mask", "token_type_ids")
-    runtime = OpenVINO(shapes=dict.fromkeys(inputs, (1, tokens)))
-    return {part: Variant(NAMES[part], models[part], runtime) for part in parts}
-
-
-timed = ("f32", "int8", "int4_sym", "int4_all")
-long, short = variants(128, *timed), variants(8, *timed)
-half = profiles.budget(0.5)
-arithmetic = measure(list(long.values()), half, label="compressed, 128 tokens")
-memory = measure(list(short.values()), half, label="compressed, 8 tokens")
-
-loading = variants(128, "f32", "int8", "int4_all")
-starts = first_inference(
-    list(loading.values()), 6, steady=1, label="loading weights"
-)
-
-# %%
-# What is recorded
-# ----------------
-
-answers.add_answers(record, "weights", right, also=("size", "similarity"))
-pairs = {f"gain.{part}": (NAMES["f32"], NAMES[part]) for part in timed[1:]}
+inputs = ("input_ids", "attention_mask", "token_type_ids")
+pairs = {f"gain.{part}": (NAMES["f32"], NAMES[part]) for part in schemes}
 gains = {}
-for topic, result, tokens in (("long", arithmetic, 128), ("short", memory, 8)):
-    title = f"{tokens} tokens"
-    record.session(f"weights.{topic}", result, long, title=title)
+for topic, tokens in (("long", 128), ("short", 8)):
+    title, shapes = f"{tokens} tokens", dict.fromkeys(inputs, (1, tokens))
+    original = Variant(NAMES["f32"], encoder, OpenVINO(shapes=shapes))
+    variants = {
+        part: original.with_(NAMES[part], model=models[part]) for part in NAMES
+    }
+    result = measure(variants.values(), profiles.budget(0.5), label=title)
+    record.session(f"weights.{topic}", result, variants, title=title)
     gains |= record.ratios(f"weights.{topic}", result, pairs, title=title)
-for part, one in loading.items():
-    label = f"{one.name}: first result"
-    record.values("weights.load", {part: (starts.estimate(one.name), label)})
-    if part != "f32":
-        gain = starts.compare(NAMES["f32"], one.name)
-        record.values(
-            "weights.load.gain", {part: (gain, f"{label}, against 32-bit")}
-        )
-record.figure(
-    "gains",
-    lambda: plots.ratios(list(gains.items()), quantity="Latency"),
-    alt="Latency of compressed weights against 32-bit ones, by length.",
-    caption="An inference with compressed weights against one with 32-bit weights.",
+answers.gains_figure(
+    record,
+    gains,
+    "Compressed weights against 32-bit ones.",
 )
 record.publish()

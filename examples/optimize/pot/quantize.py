@@ -4,16 +4,13 @@ Runs in an environment of its own, created by ``nox -s environments -- pot``::
 
     python quantize.py FOLDER
 
-``job.json`` there names an ONNX model, an algorithm of POT with its parameters, and
-how often to run it; ``data.npz`` holds images and labels. The quantized model goes
-to the folder, and ``seconds.json`` says what each run took, by the clock and of the
-CPU.
+``job.json`` there names an ONNX model and an algorithm of POT with its parameters;
+``data.npz`` holds inputs and labels. The quantized model goes to the folder.
 """
 
 import json
 import os
 import sys
-import time
 from pathlib import Path
 
 import numpy as np
@@ -71,15 +68,8 @@ ov.save_model(ov.convert_model(job["model"]), original, compress_to_fp16=False)
 os.chdir(folder)  # AccuracyAwareQuantization leaves files in the current folder
 
 files = {"model": str(original), "weights": str(original.with_suffix(".bin"))}
-seconds = []
-for _ in range(job["runs"]):
-    model = load_model({"model_name": "model", **files})
-    engine = IEEngine(
-        {"device": "CPU"}, Images(data["images"], data["labels"]), Accuracy()
-    )
-    pipeline = create_pipeline([job["algorithm"]], engine)
-    start = time.perf_counter(), time.process_time()
-    quantized = pipeline.run(model)
-    seconds.append((time.perf_counter() - start[0], time.process_time() - start[1]))
+model = load_model({"model_name": "model", **files})
+loader = Images(data["images"], data["labels"])
+engine = IEEngine({"device": "CPU"}, loader, Accuracy())
+quantized = create_pipeline([job["algorithm"]], engine).run(model)
 save_model(quantized, str(folder), model_name=job["algorithm"]["name"])
-(folder / "seconds.json").write_text(json.dumps(seconds), encoding="utf-8")

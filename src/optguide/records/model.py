@@ -14,11 +14,11 @@ from optguide import format as fmt
 from optguide.errors import ClaimError, RecordsError
 from optguide.format import OPPOSITES, directed
 from optguide.paths import build_dir, impersonal, shown
+from optguide.stats.estimate import Estimate
 from optguide.storage import decode_json, encode_json
 
 if TYPE_CHECKING:
     from optguide.stats.comparison import Comparison
-    from optguide.stats.estimate import Estimate
 
 SCHEMA = 1
 """Version of the JSON form. Raise it whenever an older reader would misunderstand a newer file."""
@@ -54,6 +54,11 @@ class Result:
     label: str = ""
     evidence: Mapping[str, Any] = field(default_factory=dict)
     above: str = ""
+
+    @property
+    def estimate(self) -> Estimate:
+        """The quantity alone, for figures and tables."""
+        return Estimate(self.value, self.low, self.high, self.unit, self.n, self.method)
 
     @property
     def text(self) -> str:

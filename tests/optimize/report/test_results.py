@@ -23,6 +23,7 @@ def test_every_identifier_is_a_result_or_has_a_reason(outcome):
     assert identifiers(record.add) | identifiers(record.unavailable) == OVER | counts | {"choose.loss"}
     assert identifiers(record.add) & identifiers(record.unavailable) == set()
     assert identifiers(record.table) == {"choose-precisions", "choose-candidates"}
+    assert identifiers(record.figure) == {"candidates"}
 
 
 def test_the_default_that_wins_is_not_compared_with_itself():

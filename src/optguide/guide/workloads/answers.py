@@ -1,4 +1,4 @@
-"""Which answers of a model are right, for the guide's two tasks that have right answers.
+"""Which answers of a model are right, for the guide's tasks that have right answers.
 
 Trained and quantized files depend on no code in here, so changing how models are evaluated makes none of
 them anew.
@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from optguide import plots
-from optguide.guide.workloads import evaluation
+from optguide.guide.workloads import evaluation, packaged_evaluation
 from optguide.guide.workloads.digits import correct
 from optguide.records.model import EvaluatedModel
 from optguide.stats import accuracy
@@ -38,12 +38,14 @@ class RightAnswers:
     :param right: whether each answer is right; several trainings are rows of a matrix.
     :param evidence: says which file was evaluated, how and in which task, for records.
     :param embeddings: one row for each text that was searched; ``None`` for other tasks.
+    :param groups: the source of each question, such as a photograph, where several questions share one.
     """
 
     name: str
     right: npt.NDArray[np.bool_]
     evidence: EvaluatedModel | None = None
     embeddings: npt.NDArray[np.float32] | None = None
+    groups: npt.NDArray[np.int64] | None = None
 
     @property
     def size(self) -> int:
@@ -57,16 +59,26 @@ class RightAnswers:
 
     @property
     def accuracy(self) -> Estimate:
-        """Share of right answers."""
-        return accuracy.accuracy(self.right)
+        """Share of right answers. Questions of one source count as one together."""
+        if self.groups is None:
+            return accuracy.accuracy(self.right)
+        if self.right.all() or not self.right.any():
+            return accuracy.accuracy(self.right[self._first_of_each_source])
+        return accuracy.over_groups(self.right, self.groups, "share")
 
     def loss(self, other: RightAnswers) -> Estimate:
-        """Percentage points that ``other`` loses against this model, paired by question."""
-        return accuracy.compare_accuracy(self.name, self.right, other.name, other.right).drop
+        """Percentage points that ``other`` loses against this model, paired by question or source."""
+        before, after = self.right, other.right
+        if self.groups is not None:
+            if (before != after).any():
+                return accuracy.over_groups(100 * (before * 1.0 - after), self.groups, "points")
+            before, after = before[self._first_of_each_source], after[self._first_of_each_source]
+        return accuracy.compare_accuracy(self.name, before, other.name, after).drop
 
-    def exact_loss(self, other: RightAnswers) -> float:
-        """The same of these questions alone: a plain fact without an interval."""
-        return round(100 * float(self.right.mean() - other.right.mean()), 6)
+    @property
+    def _first_of_each_source(self) -> npt.NDArray[np.int64]:
+        """The place of one question of each source: where all agree, only so many tell something."""
+        return np.unique(self.groups, return_index=True)[1]
 
     def cosines(self, other: RightAnswers) -> npt.NDArray[np.float32]:
         """Cosine of each text's embedding and that of ``other``; 1 where they point the same way.
@@ -121,18 +133,21 @@ def texts(
     return RightAnswers(name, answer.hits, _evidence("sentences", model, properties), answer.bodies)
 
 
-def stored(task: str, names: Mapping[str, str], folders: Sequence[Path], key: str) -> dict[str, RightAnswers]:
-    """Answers that an example has saved beside its models, of all folders together.
+def packaged(
+    name: str, task: str, model: Path, count: int, properties: Mapping[str, str] = F32
+) -> RightAnswers:
+    """Answers to ``count`` test inputs of a task of :mod:`optguide.guide.workloads.packaged_tasks`.
 
-    :param names: models by their file: the answers of ``plain.xml`` are in ``plain.npz``.
-    :param key: the array to take from each file.
+    As many inferences are in flight as the hint among ``properties`` asks for.
     """
-    models = {}
-    for part, name in names.items():
-        right = [np.load(folder / f"{part}.npz")[key].astype(bool) for folder in folders]
-        evidence = EvaluatedModel(task, folders[0] / f"{part}.xml")
-        models[part] = RightAnswers(name, np.concatenate(right), evidence)
-    return models
+    answers = packaged_evaluation.evaluate(task, str(model), count, **properties)
+    groups = np.array(packaged_evaluation.data(task, count).groups, np.int64)
+    return RightAnswers(
+        name,
+        packaged_evaluation.correct(task, answers),
+        _evidence(task, model, properties),
+        groups=groups if groups.size else None,
+    )
 
 
 def _evidence(task: str, model: Path, properties: Mapping[str, str]) -> EvaluatedModel:
@@ -146,7 +161,6 @@ def add_answers(
     *,
     title: str = "",
     also: Collection[Literal["size", "similarity"]] = (),
-    comparable: bool = True,
 ) -> None:
     """Record ``prefix.part.accuracy`` of all models, and ``prefix.part.drop`` of all but the first.
 
@@ -154,13 +168,11 @@ def add_answers(
     :param title: beginning of all labels.
     :param also: ``size`` of the weights, and how many times ``smaller`` than the first; ``similarity`` of
         embeddings to those of the first.
-    :param comparable: whether all questions of the task were asked, as elsewhere; only then are the files
-        among those that the comparison of all methods measures.
     """
     before = f"{title}, " if title else ""
     original, *_ = models.values()
     for part, model in models.items():
-        name, evidence = f"{before}{model.name}", model.evidence if comparable else None
+        name, evidence = f"{before}{model.name}", model.evidence
         if evidence:
             evidence = replace(evidence, original=model is original)
         record.add(
@@ -192,4 +204,14 @@ def accuracy_figure(record: Recording, models: Mapping[str, RightAnswers], capti
         lambda: plots.bars(rows, "share", quantity="Accuracy", reference=original),
         alt=f"Accuracy, one bar with its interval for each of {', '.join(name for name, _ in rows)}.",
         caption=f"{caption} The line is {original}.",
+    )
+
+
+def gains_figure(record: Recording, gains: Mapping[str, Estimate], caption: str) -> Drawing:
+    """Record the figure ``gains``: what :meth:`Recording.ratios` has returned, one row for each ratio."""
+    return record.figure(
+        "gains",
+        lambda: plots.ratios(list(gains.items())),
+        alt=f"How many times faster, with intervals: {', '.join(gains)}.",
+        caption=caption,
     )

@@ -18,8 +18,6 @@ from optguide.guide.workloads import packaged_tasks
 from optguide.guide.workloads.artifacts import cached_artifact
 from optguide.guide.workloads.packaged import Labelled, digest
 from optguide.machine import Machine
-from optguide.stats import accuracy
-from optguide.stats.estimate import Estimate
 
 
 @cache
@@ -63,31 +61,6 @@ def correct(task: str, answers: Sequence[Any]) -> NDArray[np.bool_]:
     pairs = zip(answers, data(task, len(answers)).labels, strict=True)
     is_right = packaged_tasks.TASKS[task].is_right
     return np.array([answer is not None and is_right(answer, label) for answer, label in pairs], np.bool_)
-
-
-def share(task: str, right: NDArray[np.bool_]) -> Estimate:
-    """The accuracy of answers to test inputs. Crops of a photograph count as one sample together."""
-    groups = np.array(data(task, len(right)).groups)
-    if not groups.size:
-        return accuracy.accuracy(right)
-    if right.all() or not right.any():
-        return accuracy.accuracy(right[_first(groups)])
-    return accuracy.over_groups(right, groups, "share")
-
-
-def loss(task: str, before: NDArray[np.bool_], after: NDArray[np.bool_]) -> Estimate:
-    """What the second answers lose of the accuracy of the first, in points, paired by input or photograph."""
-    groups = np.array(data(task, len(before)).groups)
-    if groups.size and (before != after).any():
-        return accuracy.over_groups(100 * (before.astype(np.float64) - after), groups, "points")
-    if groups.size:  # where none differs, only as many samples as there are sources tell something
-        before, after = before[_first(groups)], after[_first(groups)]
-    return accuracy.compare_accuracy("before", before, "after", after).drop
-
-
-def _first(groups: NDArray[np.int64]) -> NDArray[np.int64]:
-    """The place of the first sample of each group."""
-    return np.unique(groups, return_index=True)[1]
 
 
 def sources() -> tuple[tuple[str, ...], list[tuple[str, ...]]]:

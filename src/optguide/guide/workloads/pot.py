@@ -13,26 +13,24 @@ import numpy.typing as npt
 from optguide.guide import environments
 
 
-def run_pot(
+def run_pot(  # the last two are arrays of one length
     folder: Path,
     script: str,
     model: Path,
     algorithm: Mapping[str, Any],
-    images: npt.NDArray[np.float32],
+    images: npt.NDArray[Any],
     labels: npt.NDArray[np.int64],
-    runs: int = 1,
-) -> list[tuple[float, float]]:
-    """Write the quantized model into ``folder``; return the seconds of each run, by the clock and of the CPU.
+) -> None:
+    """Write the quantized model into ``folder``, as IR under the algorithm's name.
 
     :param script: text of ``examples/optimize/pot/quantize.py``.
+    :param model: an ONNX file.
     :param algorithm: POT's name and parameters of the algorithm.
     :raises EnvironmentMissing: the environment was not created.
     :raises Failure: POT failed.
     """
     np.savez(folder / "data.npz", images=images, labels=labels)
-    job = {"model": str(model), "algorithm": algorithm, "runs": runs}
+    job = {"model": str(model), "algorithm": algorithm}
     (folder / "job.json").write_text(json.dumps(job), encoding="utf-8")
     (folder / "quantize.py").write_text(script, encoding="utf-8")
     environments.run("pot", folder / "quantize.py", folder)
-    seconds = json.loads((folder / "seconds.json").read_text(encoding="utf-8"))
-    return [(clock, cpu) for clock, cpu in seconds]

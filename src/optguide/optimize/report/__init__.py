@@ -21,6 +21,7 @@ from typing import Any
 import msgspec
 
 from optguide import format as fmt
+from optguide import plots
 from optguide.errors import OptGuideError, StorageError
 from optguide.machine import Machine
 from optguide.optimize.candidate import PRECISIONS, Settings
@@ -128,7 +129,7 @@ def write_report(
 
 
 def add_outcome(record: Recording, prefix: str, outcome: Outcome) -> None:
-    """Record what a run delivered and lost, and tables of what it tried.
+    """Record what a run delivered and lost, tables of what it tried, and the figure ``candidates``.
 
     The identifiers are ``prefix.over_default``, ``over_hint``, ``over_f32`` and ``over_framework`` (ratios),
     ``prefix.loss``, ``prefix.candidates``, ``prefix.untried`` and ``prefix.seconds``. The tables are called
@@ -176,6 +177,13 @@ def add_outcome(record: Recording, prefix: str, outcome: Outcome) -> None:
             if standing.speed is not None and "p50" in standing.speed.latency
         ],
         caption=f"{which} that were measured, the winner first, each from its last session.",
+    )
+    points = figures.points_of(outcome)
+    record.figure(
+        "candidates",
+        lambda: plots.frontier(points, chosen=figures.winner_name(outcome)),
+        alt=f"Throughput against latency of {len(points)} configurations.",
+        caption="Configurations that came farthest; the ring is the winner.",
     )
 
 
