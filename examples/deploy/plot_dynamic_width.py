@@ -98,7 +98,9 @@ pairs = {"own": ("padded, width fixed", "own width")}
 pairs["fixed"] = ("padded, width open", "padded, width fixed")
 gains = record.ratios("width.gain", result, pairs)
 for part, model in right.items():
-    record.values(f"width.{part}", {"accuracy": (model.accuracy, f"{part}: accuracy")})
+    record.values(
+        f"width.{part}", {"accuracy": (model.accuracy, f"{part}: accuracy")}
+    )
 lost = (right["own"].loss(right["padded"]), "Loss by padding")
 record.values("width.padded", {"drop": lost})
 record.figure(

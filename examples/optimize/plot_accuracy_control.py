@@ -16,9 +16,8 @@ import numpy as np
 
 from optguide import OpenVINO, Recording, Variant, measure
 from optguide.guide import profiles, workloads
-from optguide.guide.workloads import answers
+from optguide.guide.workloads import answers, packaged_tasks
 from optguide.guide.workloads import packaged_evaluation as evaluation
-from optguide.guide.workloads.packaged_tasks import TASKS
 
 workloads.no_telemetry()
 
@@ -34,12 +33,12 @@ import openvino as ov
 # with one. The files that calibrate are not those that choose the layers, and
 # others test the choice.
 
-classifier = TASKS["files"].workload()
+classifier = packaged_tasks.TASKS["files"].workload()
 LIMIT = 0.01
 
 
 def validate(model: ov.CompiledModel, samples) -> tuple[float, list[float]]:
-    read = TASKS["files"].read
+    read = packaged_tasks.TASKS["files"].read
     right = [float(read(model(x)[0]) == label) for x, label in samples]
     return float(np.mean(right)), right
 
@@ -66,7 +65,7 @@ def quantize(folder: Path, source: str, count: int) -> None:
         np.save(folder / f"{name}.npy", validate(compiled, held_out)[1])
 
 
-count = 500 if profiles.full() else 200
+count = 300 if profiles.full() else 40
 folder = workloads.cached_artifact(quantize, source=str(classifier.ir), count=count)
 
 # %%
@@ -87,8 +86,9 @@ print(quantizers)
 # All answer in 32-bit floats where they are not quantized, as NNCF judged them.
 
 NAMES = {"fp32": "FP32", "plain": "INT8, plain", "controlled": "INT8, controlled"}
+tests = 2000 if profiles.full() else 200
 right = {
-    part: answers.packaged(name, "files", folder / f"{part}.xml", count)
+    part: answers.packaged(name, "files", folder / f"{part}.xml", tests)
     for part, name in NAMES.items()
 }
 record = Recording("optimize/accuracy_control", declares=("control.*",))

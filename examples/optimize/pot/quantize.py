@@ -25,18 +25,18 @@ from openvino.tools.pot import (
 )
 
 
-class Images(DataLoader):
-    """Images in batches of one, as the model takes them, each with its label."""
+class Samples(DataLoader):
+    """Inputs in batches of one, as the model takes them, each with its label."""
 
-    def __init__(self, images, labels):
+    def __init__(self, inputs, labels):
         super().__init__({})
-        self.images, self.labels = images, labels
+        self.inputs, self.labels = inputs, labels
 
     def __len__(self):
-        return len(self.images)
+        return len(self.inputs)
 
     def __getitem__(self, index):
-        return self.images[index : index + 1], self.labels[index]
+        return self.inputs[index], self.labels[index]
 
 
 class Accuracy(Metric):
@@ -63,13 +63,15 @@ class Accuracy(Metric):
 folder = Path(sys.argv[1])
 job = json.loads((folder / "job.json").read_text(encoding="utf-8"))
 data = np.load(folder / "data.npz")
+inputs = data["inputs"]
 original = folder / "original.xml"  # POT reads IR, and only that of its own release
-ov.save_model(ov.convert_model(job["model"]), original, compress_to_fp16=False)
+converted = ov.convert_model(job["model"], input=list(inputs[0].shape))
+ov.save_model(converted, original, compress_to_fp16=False)
 os.chdir(folder)  # AccuracyAwareQuantization leaves files in the current folder
 
 files = {"model": str(original), "weights": str(original.with_suffix(".bin"))}
 model = load_model({"model_name": "model", **files})
-loader = Images(data["images"], data["labels"])
+loader = Samples(inputs, data["labels"])
 engine = IEEngine({"device": "CPU"}, loader, Accuracy())
 quantized = create_pipeline([job["algorithm"]], engine).run(model)
 save_model(quantized, str(folder), model_name=job["algorithm"]["name"])

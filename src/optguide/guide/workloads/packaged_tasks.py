@@ -230,7 +230,8 @@ def _edges(content: bytes) -> Array:
 
 
 @cache
-def _file_labels() -> list[str]:
+def file_labels() -> list[str]:
+    """The types of files, in the order of the classifier's outputs."""
     config = json.loads(MAGIKA_CONFIG.locate()[0].read_text("utf-8"))
     return list(config["target_labels_space"])
 
@@ -381,7 +382,7 @@ TASKS = {
             (MAGIKA, MAGIKA_CONFIG),
             _file_classifier,
             files,
-            lambda output: _file_labels()[_class(output)],
+            lambda output: file_labels()[_class(output)],
         ),
         Task(
             "tones",

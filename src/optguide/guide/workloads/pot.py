@@ -8,29 +8,26 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from optguide.guide import environments
+from optguide.guide.workloads.packaged_evaluation import data
+from optguide.guide.workloads.packaged_tasks import MAGIKA, file_labels
 
 
-def run_pot(  # the last two are arrays of one length
-    folder: Path,
-    script: str,
-    model: Path,
-    algorithm: Mapping[str, Any],
-    images: npt.NDArray[Any],
-    labels: npt.NDArray[np.int64],
-) -> None:
-    """Write the quantized model into ``folder``, as IR under the algorithm's name.
+def run_pot(folder: Path, script: str, algorithm: Mapping[str, Any], count: int) -> None:
+    """Quantize the classifier of files with POT: the model gets the algorithm's name in ``folder``.
 
     :param script: text of ``examples/optimize/pot/quantize.py``.
-    :param model: an ONNX file.
     :param algorithm: POT's name and parameters of the algorithm.
-    :raises EnvironmentMissing: the environment was not created.
+    :param count: this many of the files that do not test calibrate the model, and validate it where the
+        algorithm does that.
+    :raises EnvironmentMissing: POT's environment was not created, or the classifier's package is missing.
     :raises Failure: POT failed.
     """
-    np.savez(folder / "data.npz", images=images, labels=labels)
-    job = {"model": str(model), "algorithm": algorithm}
+    files, types = data("files", count, part=1), file_labels()
+    labels = [types.index(label) for label in files.labels]
+    np.savez(folder / "data.npz", inputs=np.stack(files.inputs), labels=labels)
+    job = {"model": str(MAGIKA.locate()[0]), "algorithm": algorithm}
     (folder / "job.json").write_text(json.dumps(job), encoding="utf-8")
     (folder / "quantize.py").write_text(script, encoding="utf-8")
     environments.run("pot", folder / "quantize.py", folder)
