@@ -63,7 +63,7 @@ class RightAnswers:
         if self.groups is None:
             return accuracy.accuracy(self.right)
         if self.right.all() or not self.right.any():
-            return accuracy.accuracy(self.right[self._first_of_each_source])
+            return accuracy.accuracy(self.right[_first_of_each(self.groups)])
         return accuracy.over_groups(self.right, self.groups, "share")
 
     def loss(self, other: RightAnswers) -> Estimate:
@@ -72,13 +72,9 @@ class RightAnswers:
         if self.groups is not None:
             if (before != after).any():
                 return accuracy.over_groups(100 * (before * 1.0 - after), self.groups, "points")
-            before, after = before[self._first_of_each_source], after[self._first_of_each_source]
+            first = _first_of_each(self.groups)
+            before, after = before[first], after[first]
         return accuracy.compare_accuracy(self.name, before, other.name, after).drop
-
-    @property
-    def _first_of_each_source(self) -> npt.NDArray[np.int64]:
-        """The place of one question of each source: where all agree, only so many tell something."""
-        return np.unique(self.groups, return_index=True)[1]
 
     def cosines(self, other: RightAnswers) -> npt.NDArray[np.float32]:
         """Cosine of each text's embedding and that of ``other``; 1 where they point the same way.
@@ -95,6 +91,11 @@ class RightAnswers:
     def similarity(self, other: RightAnswers) -> Estimate:
         """Mean of :meth:`cosines`."""
         return accuracy.mean_of_samples(self.cosines(other), "")
+
+
+def _first_of_each(groups: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+    """The place of one question of each source: where all agree, only so many tell something."""
+    return np.unique(groups, return_index=True)[1]
 
 
 def digits(
