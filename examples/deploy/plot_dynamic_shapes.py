@@ -1,10 +1,9 @@
 """
-Infer on texts of any length: dynamic, padded, in buckets
-=========================================================
+Take texts of any length: dynamic, padded, or in buckets
+========================================================
 
-Texts have any length, and a sentence encoder has to take them: padded to one
-length, padded to the next of a few lengths, or as they are. All ways encode the
-same texts in turn, and then every length for the first time.
+You learn how to compile a model for any length, for one length, and for a few
+lengths, and which of these encodes texts of real lengths fastest.
 
 Explained in :doc:`/deploy/dynamic-shapes`. Install: ``pip install
 "optguide[frameworks,models]"``.
@@ -17,170 +16,110 @@ Explained in :doc:`/deploy/dynamic-shapes`. Install: ``pip install
 # ``reshape`` takes a number, a range, or -1 for each dimension: static, bounded, or
 # dynamic.
 
-import itertools
-
 import numpy as np
 import openvino as ov
 
-from optguide import Recording, Variant, measure, plots
-from optguide.bench.cold_start import trace
+from optguide import Recording, Variant, measure
 from optguide.guide import profiles, workloads
 from optguide.guide.workloads import retrieval
-from optguide.stats.comparison import paired
 
 encoder = str(workloads.sentences_dynamic().ir)
 
 
-def compiled(length, settings):
+def compiled(length, **settings):
     core = ov.Core()
     model = core.read_model(encoder)
     model.reshape({port: [1, length] for port in model.inputs})
     return core.compile_model(model, "CPU", settings)
 
 
-# %%
-# The texts are first sentences of docstrings, and what follows them. One from each
-# sixteenth of the sorted lengths stands for all, in an order that mixes short and
-# long. Padding changes no result, since the attention mask says which tokens are
-# real. What is left is rounding:
+for length in (128, (1, 128), -1):
+    print(length, "->", compiled(length).input(0).partial_shape)
 
-pairs = [text for pair in retrieval.pairs(100) for text in pair]
-tokens = sorted(retrieval.tokens(pairs), key=lambda text: text["input_ids"].size)
-texts = tokens[len(tokens) // 32 :: len(tokens) // 16][:16]
-texts = [texts[place] for place in np.random.default_rng(0).permutation(16)]
-print("tokens:", *(text["input_ids"].size for text in texts))
+# %%
+# Padding
+# -------
+#
+# The texts are docstrings, chosen evenly from the sorted lengths. Padding changes
+# no answer, since the attention mask says which tokens are real.
+
+docstrings = [text for pair in retrieval.pairs(100) for text in pair]
+tokens = sorted(
+    retrieval.tokens(docstrings), key=lambda text: text["input_ids"].size
+)
+parts = 8 if profiles.full() else 4
+texts = tokens[len(tokens) // (2 * parts) :: len(tokens) // parts][:parts]
 
 
 def padded(text, width):
     missing = width - text["input_ids"].size
     return {
-        name: np.pad(tokens, ((0, 0), (0, missing)))
-        for name, tokens in text.items()
+        name: np.pad(values, ((0, 0), (0, missing)))
+        for name, values in text.items()
     }
 
 
-largest = {}
-for precision, settings in (
-    ("f32", {"INFERENCE_PRECISION_HINT": "f32"}),
-    ("default", {}),
-):
-    static, dynamic = compiled(128, settings), compiled(-1, settings)
-    outputs = [
-        (static(padded(t, 128))[0].copy(), dynamic(t)[0].copy()) for t in texts
-    ]
-    largest[precision] = max(
-        np.abs(a - b).max() / np.abs(b).max() for a, b in outputs
-    )
-print("largest difference:", largest)
+static = compiled(128, INFERENCE_PRECISION_HINT="f32")
+dynamic = compiled(-1, INFERENCE_PRECISION_HINT="f32")
+difference = max(
+    np.abs(static(padded(text, 128))[0] - dynamic(text)[0]).max() for text in texts
+)
+print("largest difference by padding:", difference)
 
 # %%
 # Ways to take them
 # -----------------
 #
-# A way says which models are compiled, and to which widths texts are padded, if at
-# all. ``same`` gives padded texts to a dynamic model, so that nothing but the kind
-# of shape differs from ``static``.
+# A call encodes all texts. ``padded for a dynamic model`` differs from
+# ``padded`` in nothing but the kind of shape.
 
 
-def encode(lengths, widths, texts, settings, warm):
-    models = [compiled(length, settings) for length in lengths]
-
-    def one(text):
-        if not widths:
-            return models[0](text)[0]
-        place = next(i for i, w in enumerate(widths) if w >= text["input_ids"].size)
-        return models[place % len(models)](padded(text, widths[place]))[0]
-
-    for text in texts if warm else ():
-        one(text)
-    turn = itertools.cycle(texts)
-    return lambda: one(next(turn))
+def as_they_are(length):
+    model = compiled(length)
+    return lambda: [model(text)[0] for text in texts]
 
 
-widths = (32, 64, 96, 128)
+def all_padded(length):
+    model = compiled(length)
+    return lambda: [model(padded(text, 128))[0] for text in texts]
+
+
+def in_buckets(widths):
+    models = {width: compiled(width) for width in widths}
+    bucket = [min(w for w in widths if w >= t["input_ids"].size) for t in texts]
+    return lambda: [
+        models[width](padded(text, width))[0]
+        for text, width in zip(texts, bucket, strict=True)
+    ]
+
+
 ways = {
-    "static": ((128,), (128,)),
-    "same": ((-1,), (128,)),
-    "buckets": (widths, widths),
-    "bounded": (((1, 128),), ()),
-    "dynamic": ((-1,), ()),
-    "uncached": ((-1,), ()),
+    "static": ("padded", lambda: all_padded(128)),
+    "same": ("padded for a dynamic model", lambda: all_padded(-1)),
+    "buckets": ("in buckets", lambda: in_buckets((32, 64, 96, 128))),
+    "bounded": ("bounded", lambda: as_they_are((1, 128))),
+    "dynamic": ("dynamic", lambda: as_they_are(-1)),
 }
-
-
-def variant(name, texts, warm):
-    settings = {"CPU_RUNTIME_CACHE_CAPACITY": "0"} if name == "uncached" else {}
-    arguments = (*ways[name], texts, settings, warm)
-    return Variant.from_function(name, lambda: encode(*arguments))
-
-
-seen = [variant(name, texts, True) for name in ways if name != "uncached"]
-result = measure(seen, profiles.budget(0.55 if profiles.full() else 1))
+variants = {
+    part: Variant.from_function(name, make, frames=len(texts))
+    for part, (name, make) in ways.items()
+}
+result = measure(variants.values(), profiles.budget(0.6))
 
 # %%
-# Every length for the first time
-# -------------------------------
-#
-# The CPU prepares kernels for a shape and keeps them in a cache that
-# ``CPU_RUNTIME_CACHE_CAPACITY`` limits. Each text is encoded twice in a row, and
-# all of them a second time. So a length is new, then the same as in the call
-# before, and later it comes back. The first text is left out: it also pays for what
-# is prepared once, for all lengths.
-
-stream = retrieval.tokens(pairs[: 32 if profiles.full() else 16])
-twice = [text for text in stream for _ in range(2)]
-names = ("buckets", "dynamic", "uncached")
-names = ("static", "bounded", *names) if profiles.full() else names
-fresh = [variant(name, twice, False) for name in names]
-traces = trace(fresh, 2 * len(twice), every=len(twice) // 8)
-lengths = [text["input_ids"].size for text in stream]
-places = {length: 2 * i for i, length in reversed([*enumerate(lengths)])}
-del places[lengths[0]]
-
-
-def times(name, later):
-    return [traces[name].milliseconds[place + later] for place in places.values()]
-
-
-# %%
-# What it comes to
-# ----------------
+# What it came to
+# ---------------
 
 record = Recording("deploy/dynamic_shapes", declares=("shapes.*",))
-bars = [(name, result.throughput(name)) for name in result.series]
-record.figure(
-    "throughput",
-    lambda: plots.bars(bars, "inferences/s", quantity="Texts", reference="static"),
-    alt="One bar per way of taking texts of any length: texts per second.",
-    caption="Texts per second, one after another, once every length has been seen.",
-)
-record.session(
-    "shapes", result, {n: n for n in result.series}, percentiles=(50, 95)
-)
-gains = {
+record.session("shapes", result, variants)
+pairs = {
     "static": ("same", "static"),
     "dynamic": ("static", "dynamic"),
     "bounded": ("dynamic", "bounded"),
     "over_buckets": ("buckets", "dynamic"),
 }
-record.ratios("shapes.gain", result, gains, "throughput")
-for precision, difference in largest.items():
-    entry = (float(difference), "share", f"padding, {precision}")
-    record.values("shapes.padding", {precision: entry})
-for name in names:
-    same = {"new": (times(name, 0), times(name, 1))}
-    same["back"] = (times(name, len(twice)), times(name, len(twice) + 1))
-    for key, (first, again) in same.items():
-        entry = (
-            paired(first, again),
-            f"{name}: {key} length against the same again",
-        )
-        record.values(f"shapes.{name}", {key: entry}, above="longer")
-    growth = (traces[name].growth(len(twice)), f"{name}: memory, second time")
-    record.values(f"shapes.{name}", {"growth": growth}, above="more")
-cache = paired(times("uncached", len(twice)), times("dynamic", len(twice)))
-record.values(
-    "shapes.gain", {"cache": (cache, "without the cache")}, above="longer"
-)
-profiles.full_only(record, "shapes.static.*", "shapes.bounded.*")
+pairs = {key: (variants[a], variants[b]) for key, (a, b) in pairs.items()}
+caption = "Texts per second, once every length has been seen."
+record.ratios("shapes.gain", result, pairs, "throughput", caption=caption)
+record.values("shapes.padding", {"f32": (float(difference), "share", "by padding")})
 record.publish()

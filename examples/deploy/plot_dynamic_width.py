@@ -22,7 +22,7 @@ from pathlib import Path
 import numpy as np
 import openvino as ov
 
-from optguide import OpenVINO, Recording, Variant, measure, plots
+from optguide import OpenVINO, Recording, Variant, measure
 from optguide.guide import profiles, workloads
 from optguide.guide.workloads import packaged_evaluation as evaluation
 from optguide.guide.workloads.answers import RightAnswers
@@ -96,17 +96,11 @@ right = {
 record.session("width", result, variants)
 pairs = {"own": ("padded, width fixed", "own width")}
 pairs["fixed"] = ("padded, width open", "padded, width fixed")
-gains = record.ratios("width.gain", result, pairs)
+caption = "Lines at their own width against padding; fixed against open width."
+record.ratios("width.gain", result, pairs, caption=caption)
 for part, model in right.items():
-    record.values(
-        f"width.{part}", {"accuracy": (model.accuracy, f"{part}: accuracy")}
-    )
+    entry = {"accuracy": (model.accuracy, f"{part}: accuracy")}
+    record.values(f"width.{part}", entry)
 lost = (right["own"].loss(right["padded"]), "Loss by padding")
 record.values("width.padded", {"drop": lost})
-record.figure(
-    "gains",
-    lambda: plots.ratios(gains.items(), quantity="Latency"),
-    alt="Latency of lines at their own width and padded, as ratios.",
-    caption="Lines at their own width against padding; fixed against open width.",
-)
 record.publish()

@@ -57,6 +57,14 @@ def test_the_owner_of_a_result_declares_it(folder):
     assert owner(existing, "elsewhere.time") is None
 
 
+def test_of_several_examples_the_one_with_the_longest_pattern_owns_a_result(folder):
+    script = folder / "deploy" / "plot_batching.py"
+    script.write_text(SCRIPT.replace("some.*", "some.part.*"))
+    existing = examples(folder)
+    assert owner(existing, "some.part.time").name == "deploy/batching"
+    assert owner(existing, "some.time").name == "measure/frameworks"
+
+
 def test_chapters_and_examples_can_be_named_as_files_are(folder):
     existing = examples(folder)
     assert select(existing, []) == list(existing)

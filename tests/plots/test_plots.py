@@ -105,21 +105,6 @@ OTHERS = {
         quantity="Latency",
         references={LONG: number(30.0)},
     ),
-    "heat_map": lambda n: plots.heat_map(
-        [[number(50.0 + i + j) if i or j else None for j in range(n)] for i in range(n)],
-        [f"{LONG} {i}" for i in range(n)],
-        range(n),
-        row_label="Streams (count)",
-        column_label="Threads (count)",
-        quantity="Latency",
-    ),
-    "timeline": lambda n: plots.timeline(
-        {f"{LONG} {i}": {LONG: [(0, 2, "read"), (2, 3, "infer")], "b": []} for i in range(n)}
-    ),
-    "memory": lambda n: plots.memory(
-        {f"{LONG} {i}": [(j, 100 + i * j) for j in range(n)] for i in range(min(n, 6))},
-        x_label="Calls (count)",
-    ),
 }
 FIGURES = ROWED | OTHERS
 

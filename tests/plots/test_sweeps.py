@@ -122,24 +122,3 @@ def test_names_of_lines_that_end_together_do_not_touch():
     assert not [pair for pair in combinations(boxes, 2) if pair[0].overlaps(pair[1])]
     assert all(box.x1 <= figure.bbox.x1 + 1 and box.y0 >= 0 and box.y1 <= figure.bbox.y1 for box in boxes)
     assert figure.axes[0].bbox.width > 0.55 * figure.bbox.width
-
-
-def test_memory_is_drawn_as_steps_from_zero_and_named():
-    readings = {"dynamic": [(0, 200.0), (10, 260.0)], "padded": [(0, 201.0), (10, 259.0)]}
-    with plots.style("dark"):
-        figure = plots.memory(readings, x_label="Calls (count)")
-        figure.draw_without_rendering()
-        (axes,) = figure.axes
-        boxes = [text.get_window_extent() for text in axes.texts]
-    steps = [line for line in axes.lines if line.get_drawstyle() == "steps-post"]
-    assert [list(line.get_ydata()) for line in steps] == [[200, 260], [201, 259]]
-    assert len({line.get_linestyle() for line in steps}) == 2
-    assert axes.get_ylim()[0] == 0
-    assert axes.get_ylabel() == "Resident memory (MB)"
-    assert {text.get_text() for text in axes.texts} == {"dynamic", "padded"}
-    assert not [pair for pair in combinations(boxes, 2) if pair[0].overlaps(pair[1])]
-
-
-def test_memory_can_be_zoomed():
-    (axes,) = plots.memory({"a": [(0, 200), (1, 210)]}, x_label="Time (s)", from_zero=False).axes
-    assert axes.get_ylim()[0] > 190

@@ -169,6 +169,14 @@ def test_a_ratio_with_a_failed_variant_is_unavailable_with_the_reason(recording,
     assert unavailable == dict.fromkeys(("x.gain", "x.back"), "There is no device GPU here.")
 
 
+def test_ratios_with_a_caption_become_a_figure(recording, tmp_path):
+    session = Session()
+    session.series["a"] = session.series["Fast one"]
+    recording.ratios("x", session, {"gain": ("a", "Fast one")}, caption="What is faster.")
+    figure = published(recording, tmp_path).by_example["measure/x"].figures["ratios"]
+    assert (figure.alt, figure.caption) == ("Forest plot: Fast one against a.", "What is faster.")
+
+
 def test_ratios_of_names_the_session_does_not_have_are_refused(recording):
     with pytest.raises(OptionError, match="no variant 'Fats one'"):
         recording.ratios("x", Session(), {"gain": ("Fast one", "Fats one")})

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from functools import cache
+from operator import itemgetter
 from pathlib import Path
 from typing import TypeGuard
 
@@ -78,15 +79,14 @@ def select(existing: Mapping[str, Example], names: Iterable[str]) -> list[str]:
 
 
 def owner(existing: Mapping[str, Example], identifier: str) -> Example | None:
-    """The example that declares to record ``identifier``; ``None`` where none does."""
-    return next(
-        (
-            example
-            for example in existing.values()
-            if any(fnmatchcase(identifier, pattern) for pattern in example.declares)
-        ),
-        None,
-    )
+    """The example that declares to record ``identifier``; of several, the one with the longest pattern."""
+    matches = [
+        (len(pattern), example)
+        for example in existing.values()
+        for pattern in example.declares
+        if fnmatchcase(identifier, pattern)
+    ]
+    return max(matches, key=itemgetter(0))[1] if matches else None
 
 
 def preparing_part(script: Path) -> ast.Module:

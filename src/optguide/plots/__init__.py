@@ -11,9 +11,9 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from optguide.plots.comparing import bars, heat_map, ratios, steps
-    from optguide.plots.curves import latency_throughput, load_curve, memory, sweep
-    from optguide.plots.parts import layer_profile, stages, timeline
+    from optguide.plots.comparing import bars, ratios, steps
+    from optguide.plots.curves import latency_throughput, load_curve, sweep
+    from optguide.plots.parts import layer_profile, stages
     from optguide.plots.themes import darkened, style
     from optguide.plots.trade_off import frontier, pareto
     from optguide.plots.verdict import verdict_interval_svg
@@ -22,25 +22,22 @@ __all__ = [
     "bars",
     "darkened",
     "frontier",
-    "heat_map",
     "latency_throughput",
     "layer_profile",
     "load_curve",
-    "memory",
     "pareto",
     "ratios",
     "stages",
     "steps",
     "style",
     "sweep",
-    "timeline",
     "verdict_interval_svg",
 ]
 
 _NAMES = {
-    "comparing": ("bars", "heat_map", "ratios", "steps"),
-    "curves": ("latency_throughput", "load_curve", "memory", "sweep"),
-    "parts": ("layer_profile", "stages", "timeline"),
+    "comparing": ("bars", "ratios", "steps"),
+    "curves": ("latency_throughput", "load_curve", "sweep"),
+    "parts": ("layer_profile", "stages"),
     "themes": ("darkened", "style"),
     "trade_off": ("frontier", "pareto"),
     "verdict": ("verdict_interval_svg",),

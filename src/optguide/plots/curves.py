@@ -1,4 +1,4 @@
-"""Lines over what was turned up or went on: load, samples, batch, threads, epochs, calls."""
+"""Lines over what was turned up or went on: load, samples, batch, threads, epochs."""
 
 from __future__ import annotations
 
@@ -13,7 +13,6 @@ from optguide.format import Estimated
 from optguide.plots._axes import (
     TEXT_WIDTH,
     arms,
-    axis_label,
     bounds,
     curve,
     fit,
@@ -73,44 +72,6 @@ def sweep(
         if points:
             shift = (index - (len(ordered) - 1) / 2) * _DODGE
             names.append(_draw_series(axes, name, points, index, shift))
-    name_lines(axes, names)
-    return figure
-
-
-@themed
-def memory(
-    series: Mapping[str, Sequence[tuple[float, float]]],
-    *,
-    x_label: str,
-    quantity: str = "Resident memory",
-    unit: str = "MB",
-    from_zero: bool = True,
-) -> Figure:
-    """Readings of memory as steps, one line per variant, named at its end.
-
-    :param series: name to readings (x, memory), in the order of x. Names stand beside the ends of the lines;
-        the part that does not fit on two lines of 15 letters is left out.
-    :param x_label: label of the horizontal axis, with its unit: ``"Calls (count)"``, ``"Time (s)"``.
-    :param quantity: label of the vertical axis, without the unit.
-    :param unit: unit of the readings.
-    :param from_zero: show the memory from zero, so that heights compare; else only the range of the readings.
-    """
-    figure, axes = _figure(list(series), least=3.6)
-    axes.set_xlabel(x_label)
-    axes.set_ylabel(axis_label(quantity, unit))
-    for axis in (axes.xaxis, axes.yaxis):
-        linear_axis(axis, unit)
-    names: list[LineName] = []
-    for index, (name, readings) in enumerate(series.items()):
-        if readings:
-            colour = palette().series[index % len(palette().series)]
-            places, values = zip(*readings, strict=True)
-            line = _LINES[index % len(_LINES)]
-            axes.step(places, values, where="post", color=colour, linestyle=line, linewidth=2.2)
-            names.append(LineName(name, places[-1], values[-1], colour))
-    axes.margins(x=0.0)
-    if from_zero:
-        axes.set_ylim(0, axes.get_ylim()[1])
     name_lines(axes, names)
     return figure
 

@@ -1,4 +1,4 @@
-"""What a time is made of: stages of a start, steps of a pipeline, layers of a model, work that overlaps."""
+"""What a time is made of: stages of a start, steps of a pipeline, layers of a model."""
 
 from __future__ import annotations
 
@@ -12,14 +12,10 @@ from optguide.format import Estimated
 from optguide.format import quantity as digits
 from optguide.plots._axes import (
     MIDDLE,
-    TEXT_WIDTH,
     Span,
-    axis_label,
     bar,
     bounds,
-    fit,
     halo,
-    linear_axis,
     reach_from_zero,
     row_figure,
     row_text,
@@ -27,16 +23,12 @@ from optguide.plots._axes import (
     whisker,
     written,
 )
-from optguide.plots.themes import WIDTH, Looks, add_legend, looks_of, palette, themed
-
-Work = tuple[float, float, str]
+from optguide.plots.themes import add_legend, looks_of, palette, themed
 
 _INT8 = (2, "..")
 _PRECISIONS = {"f32": (0, ""), "fp32": (0, ""), "bf16": (1, "///"), "i8": _INT8, "u8": _INT8, "int8": _INT8}
 """Index of the series' colour, and hatch."""
 _OTHER = (3, "xx")
-_LANE = 0.32  # inches
-_NAME_WIDTH = 110  # points for the name of a lane
 
 
 @themed
@@ -117,40 +109,3 @@ def layer_profile(
 def _total(times: Sequence[Estimated]) -> Span:
     lows, highs = zip(*map(bounds, times), strict=True)
     return Span(sum(time.value for time in times), sum(lows), sum(highs), times[0].unit)
-
-
-@themed
-def timeline(panels: Mapping[str, Mapping[str, Sequence[Work]]], *, unit: str = "ms") -> Figure:
-    """Work as bars on lanes, one panel per way of working, all on the same time axis.
-
-    :param panels: title to lanes, top to bottom: name of the lane to its work (start, end, kind of work).
-        Kinds are colours and hatches, in the order in which they first appear.
-    :param unit: unit of starts and ends.
-    """
-    work = [span for lanes in panels.values() for spans in lanes.values() for span in spans]
-    looks = looks_of(dict.fromkeys(kind for _, _, kind in work))
-    heights = [_LANE * max(len(lanes), 1) + 0.1 for lanes in panels.values()] or [_LANE]
-    size = (WIDTH, 0.6 + sum(heights) + 0.35 * len(heights) + 0.25 * -(-len(looks) // 3))
-    figure = Figure(figsize=size, layout="constrained")
-    grid = figure.subplots(len(heights), 1, sharex=True, squeeze=False, height_ratios=heights)[:, 0]
-    for axes, (title, lanes) in zip(grid, panels.items(), strict=False):
-        _lanes(axes, title, lanes, looks)
-    grid[-1].set_xlabel(axis_label("Time", unit))
-    edges = [0.0, *(edge for start, end, _ in work for edge in (start, end))]
-    grid[-1].set_xlim(min(edges), max(edges) or 1.0)
-    linear_axis(grid[-1].xaxis, unit)
-    add_legend(figure, looks)
-    return figure
-
-
-def _lanes(axes: Axes, title: str, lanes: Mapping[str, Sequence[Work]], looks: Looks) -> None:
-    axes.set_ylim(max(len(lanes), 1), 0)
-    axes.set_title(fit(title, TEXT_WIDTH - _NAME_WIDTH, "bold"), loc="left", weight="bold", pad=3)
-    axes.set_yticks([lane + 0.5 for lane in range(len(lanes))], [fit(name, _NAME_WIDTH) for name in lanes])
-    axes.tick_params(axis="y", length=0, labelcolor=palette().ink)
-    axes.spines["left"].set_visible(False)
-    axes.grid(axis="x")
-    for lane, spans in enumerate(lanes.values()):
-        for start, end, kind in spans:
-            colour, hatch = looks[kind]
-            bar(axes, lane + 0.5, end - start, colour, hatch, left=start, height=0.74)

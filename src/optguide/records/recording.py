@@ -15,6 +15,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
+from optguide import plots
 from optguide.errors import (
     ClaimError,
     DeviceError,
@@ -218,7 +219,7 @@ class Recording:
                 entries[f"{part}.{stage}"] = (partial(estimate, variant.name, stage), label)
             self.values(prefix, entries, evidence={"variant": variant.to_dict(evidence=True)})
 
-    def ratios(  # the last three have defaults and are given by name
+    def ratios(
         self,
         prefix: str,
         result: SessionResult | ColdStart | Literal[False],
@@ -227,6 +228,7 @@ class Recording:
         *,
         above: str = "faster",
         title: str = "",
+        caption: str = "",
     ) -> dict[str, Estimate]:
         """Record, for each pair ``(a, b)`` of variants of one session, how ``b`` compares with ``a``.
 
@@ -238,6 +240,7 @@ class Recording:
         :param result: the session; false where the profile leaves it out, which is then the reason.
         :param pairs: last part of the identifier to the two variants, or to their names.
         :param title: beginning of all labels, where an example has several sessions.
+        :param caption: text below the figure ``ratios``, a forest plot of them; without it there is none.
         :returns: the ratios by label, for a figure.
         :raises OptionError: the session had no such variant; the other errors are those of :meth:`values`.
         """
@@ -253,7 +256,11 @@ class Recording:
             compare = partial(memory or result.compare, *((a, b) if forward else (b, a)), quantity)
             entries[key] = (compare, f"{before}{b} against {a}, {quantity}")
         rows = self.values(prefix, entries, above=above)
-        return {label.removesuffix(f", {quantity}"): ratio for label, ratio in rows.items()}
+        rows = {label.removesuffix(f", {quantity}"): ratio for label, ratio in rows.items()}
+        if caption:
+            draw = partial(plots.ratios, [*rows.items()], quantity=quantity.capitalize(), above=above)
+            self.figure("ratios", draw, alt=f"Forest plot: {', '.join(rows)}.", caption=caption)
+        return rows
 
     def unavailable(self, pattern: str, reason: str) -> None:
         """State that this machine cannot measure what ``pattern`` matches, and why.

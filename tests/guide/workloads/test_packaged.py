@@ -12,7 +12,7 @@ import pytest
 from optguide.errors import EnvironmentMissing, ModelError
 from optguide.guide.workloads.packaged import PackagedFile, digest
 from optguide.guide.workloads.packaged_evaluation import correct, data
-from optguide.guide.workloads.packaged_tasks import TASKS
+from optguide.guide.workloads.packaged_tasks import SILERO, SILERO_TWO_RATES, TASKS
 
 REQUIREMENTS = Path(__file__).parents[3] / "conf" / "requirements" / "packaged.txt"
 
@@ -47,7 +47,7 @@ def test_versions_are_those_that_are_installed_for_the_guide():
     pinned = dict(
         line.split("==") for line in REQUIREMENTS.read_text().splitlines() if line and line[0] != "#"
     )
-    files = [file for task in TASKS.values() for file in task.files]
+    files = [SILERO, SILERO_TWO_RATES, *(file for task in TASKS.values() for file in task.files)]
     assert {file.distribution: file.version for file in files} == pinned
 
 

