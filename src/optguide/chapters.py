@@ -8,6 +8,7 @@ CHAPTERS: dict[str, tuple[str, ...]] = {
         "benchmark_app",
         "first_inference",
         "frameworks",
+        "across_releases",
         "pre_and_post_processing",
         "credible_numbers",
         "where_the_time_goes",

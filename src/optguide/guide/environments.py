@@ -18,7 +18,7 @@ from optguide.paths import build_dir, impersonal, repository, shown
 
 __all__ = ["NAMES", "environment", "python_of", "run"]
 
-NAMES = ("tensorflow", "openvino-older", "pot")
+NAMES = ("tensorflow", "openvino-older", "openvino-2025", "pot")
 
 _REMEDY = "Run: nox -s environments"
 
