@@ -2,7 +2,7 @@
 Compare releases of OpenVINO on this machine
 ============================================
 
-Did the upgrade make the model slower? Releases from the last one with POT to the
+Did the upgrade make the model slower? The last releases of 2024 and 2025 and the
 current one take turns in one session, each in an environment of its own: latency,
 throughput, the first inference, and what the answers differ by.
 
@@ -35,7 +35,7 @@ print(ov.get_version().partition("-")[0], answer.ravel()[:3])
 """
 
 record = Recording("measure/across_releases", declares=("releases.*",))
-older = {"2023_3": "pot", "2024_6": "openvino-older", "2025_4": "openvino-2025"}
+older = {"2024_6": "openvino-older", "2025_4": "openvino-2025"}
 pythons = {"current": sys.executable}
 for part, name in older.items():
     with record.attempt(f"releases.*{part}*"):

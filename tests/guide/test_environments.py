@@ -163,7 +163,12 @@ def test_python_that_is_too_new_is_named_before_anything_is_installed(requiremen
     assert not (requirements.parent / "build").exists()
 
 
-IMPORTS = [("tensorflow", "tensorflow"), ("openvino-older", "openvino"), ("pot", "openvino.tools.pot")]
+IMPORTS = [
+    ("tensorflow", "tensorflow"),
+    ("openvino-older", "openvino"),
+    ("openvino-2025", "openvino"),
+    ("pot", "openvino.tools.pot"),
+]
 
 
 @pytest.mark.parametrize(("name", "module"), IMPORTS)
@@ -178,5 +183,10 @@ def test_real_environment_imports(name, module):
     done = subprocess.run(
         [python, "-I", "-c", code], capture_output=True, text=True, check=True, env=environment
     )
-    expected = {"tensorflow": "2.21.0", "openvino-older": "2024.6.0", "pot": "2023.3.0"}
+    expected = {
+        "tensorflow": "2.21.0",
+        "openvino-older": "2024.6.0",
+        "openvino-2025": "2025.4.1",
+        "pot": "2023.3.0",
+    }
     assert done.stdout.split()[-1] == expected[name]
