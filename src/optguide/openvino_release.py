@@ -63,6 +63,9 @@ same."""
 LOCATION_PREFIXES = ("Exception from", "Check '", "[ERROR]")
 """How the lines of an error begin that say where in OpenVINO's code it was raised."""
 
+UNCONVERTED = "No conversion rule found"
+"""How the error begins for operations that no reader knows; their names follow."""
+
 UNREADABLE = "Unable to read the model"
 """How the error begins for a file that no reader takes; a question and a list of all formats follow."""
 

@@ -1,12 +1,13 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from optguide.bench.result import SessionResult
-from optguide.bench.series import Block, FirstCall, Series
+from optguide.bench.series import Block, FirstCall, InputDescription, Series
 from optguide.bench.variant import Variant
 from optguide.errors import ModelError, NotEnoughSamples, OptionError
 
@@ -169,6 +170,37 @@ def test_agreement_needs_numbers():
     for outputs in ([np.array(["a"])], [np.empty(0)]):
         with pytest.raises(OptionError, match="no numbers"):
             agreement(outputs, outputs)
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "comparable"),
+    [
+        ({"x": ("float32", 1, 3)}, {"image": ("float16", 1, 3)}, True),
+        ({"x": ("int64", 1, 3), "m": ("bool", 3)}, {"m": ("bool", 3), "x:0": ("int32", 1, 3)}, True),
+        ({"x": ("float32", 1, 3, 4)}, {"x": ("float32", 1, 4, 3)}, False),
+        ({"x": ("float32", 1, 3)}, {"x": ("uint8", 1, 3)}, False),
+        ({"x": ("int64", 1), "m": ("int64", 1)}, {"a": ("int64", 1), "b": ("int64", 1)}, False),
+        ({"x": ("float32", 1, 3)}, None, False),
+        ({"x": ("float32", 1, 3)}, {}, True),
+    ],
+)
+def test_agreement_needs_the_same_inputs(first, second, comparable):
+    """Random values depend on name, shape and kind. ``None``: real ones; empty: a function with its own."""
+    sides = [
+        InputDescription(shapes is not None, first if shapes is None else shapes)
+        for shapes in (first, second)
+    ]
+    result = session(
+        *(
+            replace(series(name, outputs=[np.ones(3)]), inputs=inputs)
+            for name, inputs in zip("ab", sides, strict=True)
+        )
+    )
+    if comparable:
+        assert result.agreement("a", "b").max_abs == 0
+    else:
+        with pytest.raises(OptionError, match="got different inputs"):
+            result.agreement("a", "b")
 
 
 def test_agreement_needs_outputs_of_the_same_shapes():

@@ -34,6 +34,26 @@ class Worker:
         self.end()
 
 
+def test_a_file_that_is_changed_meanwhile_ends_its_member_alone(tmp_path):
+    """Processes that are started later would run something else."""
+    files = [tmp_path / "a.xml", tmp_path / "b.onnx", tmp_path / "b.npz"]
+    for file in files:
+        file.write_text("1")
+    a, b = Variant("a", model=files[0]), Variant("b", model=files[1], inputs=(files[2],))
+    rotation = Rotation({"a": (a,), "b": (b,)}, host=replace(THIS_MACHINE, start=Worker))
+
+    def loaded():
+        with rotation.generation(lambda name, worker: None):
+            return rotation.alive
+
+    assert loaded() == ["a", "b"]
+    files[2].write_text("22")
+    assert loaded() == ["a"]
+    assert "were changed" in rotation.failures["b"].message
+    (tmp_path / "a.bin").write_text("weights")
+    assert loaded() == []
+
+
 class Lobby:
     """Starts such workers and knows how many are being loaded."""
 

@@ -76,7 +76,7 @@ def test_no_control(optguide, ir):
 def test_outputs_of_other_shapes_are_not_compared(optguide, ir, dynamic_ir):
     found = optguide("compare", ir, f"{dynamic_ir}@shape.x=2,16", *SHORT, "--no-control")
     assert found.status == 0
-    assert "have outputs of different shapes" in found.out
+    assert "got different inputs" in " ".join(found.out.split())
 
 
 def test_the_others_are_measured_when_one_fails(optguide, ir, open_ir):

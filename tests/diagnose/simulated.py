@@ -33,7 +33,7 @@ class Worker(simulated.SimulatedWorker):
         if do == "consecutive":
             return {"durations_ns": [1e9 * self.cost] * count}
         if do == "memory":
-            return {"peak_rss": self.memory}
+            return {"peak_rss": self.memory, "private": self.memory}
         if do == "call":
             return dict(self.facts)
         return super().ask(
@@ -41,7 +41,7 @@ class Worker(simulated.SimulatedWorker):
         )
 
 
-def diagnosis(cost, effective, seconds=60.0, facts=None, seed=0, memory=1, **settings):
+def diagnosis(cost, effective, seconds=60.0, facts=None, seed=0, memory=1, model="model.xml", **settings):
     """The diagnosis of a deployment whose calls cost so many seconds.
 
     :param cost: of a variant's runtime settings.
@@ -49,13 +49,17 @@ def diagnosis(cost, effective, seconds=60.0, facts=None, seed=0, memory=1, **set
     :param facts: in place of :data:`FACTS`.
     :param memory: bytes that every process takes.
     """
+
+    def resolved(runtime):
+        return effective(runtime) if isinstance(runtime, OpenVINO) else {}
+
     machine = simulated.Machine(
-        lambda variant: cost(variant.openvino),
-        effective=lambda variant: {"VARIANT": variant.name, **effective(variant.openvino)},
+        lambda variant: cost(variant.runtime),
+        effective=lambda variant: {"VARIANT": variant.name, **resolved(variant.runtime)},
         load=0.2,
         seed=seed,
     )
     worker = type("Worker", (Worker,), {"facts": FACTS | (facts or {}), "memory": memory})
     host = Host(partial(worker, machine), machine.clock, machine.host.held, machine.host.meter, lanes=1)
-    variant = Variant("model", model="model.xml", runtime=OpenVINO(**settings))
+    variant = Variant("model", model=model, runtime=OpenVINO(**settings))
     return diagnose(variant, seconds, host=host), machine

@@ -2,8 +2,9 @@
 
 import pytest
 
-from optguide.diagnose.checks import COPIES, IDLE, PRECISION, SETTINGS, SHAPES
+from optguide.diagnose.checks import COPIES, FRAMEWORK, IDLE, PRECISION, SETTINGS, SHAPES
 from optguide.errors import WorkerDied
+from optguide.runtimes.onnxruntime import ONNXRuntime
 from tests.diagnose.simulated import diagnosis
 
 MILLISECOND = 1e-3
@@ -121,6 +122,20 @@ def test_sizes_that_are_new_are_held_against_known_ones_and_against_padding():
     (padding,) = outcome.findings[0].others
     assert "x [1, 64]" in padding
     assert "2.0" in padding or "1.9" in padding
+    assert "The first pass over all sizes added 0 B" in outcome.findings[0].evidence
+
+
+@pytest.mark.parametrize(("seconds", "found"), [(5, [FRAMEWORK]), (9, [])])
+def test_the_runtime_that_a_file_was_made_for_takes_turns(seconds, found):
+    pytest.importorskip("onnxruntime")
+
+    def cost(runtime):
+        return (seconds if isinstance(runtime, ONNXRuntime) else 9) * MILLISECOND
+
+    outcome, _ = diagnosis(cost, in_floats, model="model.onnx")
+    assert symptoms(outcome) == found
+    outcome, machine = diagnosis(cost, in_floats)
+    assert not machine.sessions, "no other runtime reads an IR"
 
 
 def test_a_setting_that_costs_is_named():

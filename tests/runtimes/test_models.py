@@ -66,6 +66,13 @@ def test_weights_lead_to_the_model():
     assert "no supported model format" in refused(file("other.bin"))
 
 
+@pytest.mark.parametrize(("model", "pointer"), [("m.onnx", "m.onnx"), ("m.xml", "m.bin")])
+def test_pointers_of_git_lfs_are_no_models(model, pointer):
+    file(model)
+    file(pointer, "version https://git-lfs.github.com/spec/v1\noid sha256:4d7a\nsize 12345\n")
+    assert f"{pointer} is a pointer of Git LFS and not the file itself. Run: git lfs pull." in refused(model)
+
+
 @pytest.mark.parametrize("runtime", ["openvino", "torch"])
 def test_a_torch_export_is_read_only_when_asked_for(runtime):
     assert "--allow-pickle" in refused(file("m.pt2"), runtime)

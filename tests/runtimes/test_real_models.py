@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from optguide.bench.variant import Variant
-from optguide.errors import InputError, OptionError
+from optguide.errors import InputError, ModelError, OptionError
 from optguide.runtimes import runner_for
 
 openvino = pytest.importorskip("openvino")
@@ -136,17 +136,64 @@ def test_steps_of_a_model_without_a_state_are_refused(ir):
         loaded(ir, steps=5)
 
 
-def test_rows_that_depend_on_each_other_are_no_batch(tmp_path):
-    x = ops.parameter([4, 1, 3], np.float32)
-    summed = ops.cum_sum(x, ops.constant(np.int64(0)))
-    assert loaded_frames(save(tmp_path / "time.xml", [summed], {"x": x})) == 1
-    x = ops.parameter([4, 1, 3], np.float32)
-    assert loaded_frames(save(tmp_path / "rows.xml", [ops.tanh(x)], {"x": x})) == 4
+@pytest.mark.parametrize("kind", [np.float32, np.int64, bool])
+@pytest.mark.parametrize("rows", [None, [[0]] * 4, [[1]] * 4, [[1], [0], [0], [0]]])
+@pytest.mark.parametrize(
+    ("body", "frames"),
+    [
+        (lambda x: ops.cum_sum(x, ops.constant(np.int64(0))), 1),
+        (lambda x: ops.cum_sum(x, ops.constant(np.int64(0)), reverse=True), 1),
+        (ops.tanh, 4),
+    ],
+    ids=["each row with those before it", "each row with those after it", "each row alone"],
+)
+def test_rows_that_depend_on_each_other_are_no_batch(tmp_path, kind, rows, body, frames):
+    """Whatever is in them: in a file, or drawn, all may be the same."""
+    x = ops.parameter([4, 1], kind)
+    files = ()
+    if rows is not None:
+        files = (tmp_path / "x.npz",)
+        np.savez(files[0], x=np.array(rows, kind))
+    runner = loaded(save(tmp_path / "m.xml", [body(ops.convert(x, "f32"))], {"x": x}), inputs=files)
+    assert runner.frames(runner.outputs())[0] == frames
 
 
-def loaded_frames(path):
+@pytest.mark.parametrize(
+    ("layout", "frames"), [("NTC", 2), ("TNC", 3), ("?NC", 3), ("N...", 1), ("[rows,N,names]", 1), ("TCH", 1)]
+)
+def test_the_layout_tells_the_batch(tmp_path, layout, frames):
+    """Where it has single letters for all dimensions; these rows depend on each other."""
+    x = ops.parameter([2, 3, 4], np.float32)
+    x.set_layout(openvino.Layout(layout))
+    path = save(tmp_path / "m.xml", [ops.cum_sum(x, ops.constant(np.int64(0)))], {"x": x})
     runner = loaded(path)
-    return runner.frames(runner.outputs())[0]
+    assert runner.frames(runner.outputs())[0] == frames
+
+
+@pytest.mark.parametrize("inputs", [True, False])
+def test_an_open_rank_needs_a_shape(tmp_path, inputs):
+    x = ops.parameter(openvino.PartialShape.dynamic(), np.float32)
+    path = save(tmp_path / "m.xml", [ops.tanh(x)], {"x": x})
+    np.savez(tmp_path / "x.npz", x=np.ones((2, 3), np.float32))
+    files = (tmp_path / "x.npz",) if inputs else ()
+    with pytest.raises(InputError, match="any number of dimensions"):
+        loaded(path, inputs=files)
+    assert loaded(path, inputs=files, shapes={"x": (2, 3)}).outputs()[0].shape == (2, 3)
+
+
+def test_operations_that_no_reader_knows_are_named(tmp_path):
+    onnx = pytest.importorskip("onnx")
+    x, y = (onnx.helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, [1, 4]) for name in "xy")
+    node = onnx.helper.make_node("Fancy", ["x"], ["y"], domain="my.ops")
+    domains = [onnx.helper.make_opsetid("", 17), onnx.helper.make_opsetid("my.ops", 1)]
+    graph = onnx.helper.make_graph([node], "g", [x], [y])
+    path = tmp_path / "m.onnx"
+    path.write_bytes(onnx.helper.make_model(graph, opset_imports=domains, ir_version=9).SerializeToString())
+    with pytest.raises(
+        ModelError, match=r"No conversion rule found for operations: my\.ops\.Fancy"
+    ) as refused:
+        loaded(path)
+    assert "complete" not in refused.value.remedy
 
 
 def test_a_batch_is_that_of_the_inputs_that_have_one(tmp_path):

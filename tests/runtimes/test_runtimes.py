@@ -375,6 +375,7 @@ def test_automatic_batching_fills_its_batches_from_the_queue(ir):
 WRONG = {
     "shape": {"x": np.ones((1, 17))},
     "rank": {"x": np.ones((1, 1, 1, 16))},
+    "scalar": {"x": np.ones(())},
     "number": {"y": np.ones((1, 16)), "z": np.ones((1, 16))},
     "type": {"x": np.ones((1, 16), np.int64)},
     "text": {"x": np.array([["a"] * 16])},
@@ -406,6 +407,11 @@ def test_renamed_inputs_are_taken(ir, save_inputs, tmp_path, weights):
     path = save_inputs(tmp_path / "inputs.npz", pixel_values=np.ones((1, 16)))
     found = loaded(model=ir, inputs=(path,), **FLOAT)
     np.testing.assert_allclose(found.outputs()[0], np.tanh(np.ones((1, 16)) @ weights), atol=1e-5)
+
+
+def test_arrays_that_belong_to_no_input_are_named(ir, save_inputs, tmp_path):
+    path = save_inputs(tmp_path / "inputs.npz", x=np.ones((1, 16)), mask=np.ones((1, 16)))
+    assert loaded(model=ir, inputs=(path,)).notes == ["inputs.npz also holds mask, which no input takes."]
 
 
 def test_pickled_inputs_are_refused(ir, tmp_path):

@@ -8,7 +8,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from optguide.errors import InputError, NotEnoughSamples
-from optguide.stats.accuracy import accuracy, compare_accuracy, mean_of_samples, over_groups
+from optguide.stats.accuracy import accuracy, compare_accuracy, mean_of_samples, over_groups, similarity
 
 DIFFICULTY = (0.1, 3.0)  # of a beta distribution: most samples are easy, a few are hard for every training
 WRONG = DIFFICULTY[0] / sum(DIFFICULTY)
@@ -216,3 +216,30 @@ def test_values_that_are_no_numbers_are_refused(values):
     with pytest.raises(InputError) as caught:
         mean_of_samples(values, "share")
     assert caught.value.remedy
+
+
+INFINITE = float("inf")
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "expected"),
+    [
+        ([1, 2, 3], [2, 4, 6], 1.0),
+        ([1, 0], [0, 1], 0.0),
+        ([1, 0], [1, 1], 2**-0.5),
+        ([0, 0], [0, 0], 1.0),
+        ([0, 0], [0, 1], 0.0),
+        ([1, 2, -INFINITE], [2, 4, -INFINITE], 1.0),
+        ([-INFINITE], [-INFINITE], 1.0),
+        ([1, float("nan")], [1, 0], None),
+        ([1, INFINITE], [1, 0], None),
+        ([1, INFINITE], [1, -INFINITE], None),
+    ],
+)
+def test_similarity_is_the_cosine_of_what_is_not_masked(first, second, expected):
+    value = similarity(np.array(first, np.float32), np.array(second, np.float32))
+    assert np.isnan(value) if expected is None else value == pytest.approx(expected)
+
+
+def test_similarity_of_integers_is_the_share_of_equal_ones():
+    assert similarity(np.array([7, 7, 1, 2]), np.array([7, 7, 1, 3])) == 0.75

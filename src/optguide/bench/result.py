@@ -257,10 +257,9 @@ class SessionResult:
         :raises OptionError: they are of different inputs, or only some of their names agree.
         """
         left, right = self._of(a), self._of(b)
-        names = [set(series.inputs.shapes) for series in (left, right)]
-        if left.inputs.random and right.inputs.random and names[0] != names[1] and min(map(len, names)) > 1:
+        if left.inputs.differ_from(right.inputs):
             raise OptionError(
-                f"The inputs of {a!r} and {b!r} have different names, so they got different random values.",
+                f"{a!r} and {b!r} got different inputs, so their outputs say nothing about each other.",
                 "Give both the same with --inputs.",
             )
         if len(left.outputs) != len(right.outputs):

@@ -16,6 +16,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TypeVar
 
 import numpy as np
@@ -23,7 +24,7 @@ import numpy as np
 from optguide.bench.process import GRACE_SECONDS, WorkerProcess
 from optguide.bench.progress import Update, reporting
 from optguide.bench.variant import Variant
-from optguide.errors import OptGuideError
+from optguide.errors import Failure, OptGuideError
 from optguide.machine import OthersMeter, measuring_lock
 from optguide.machine.cgroup import cores_here
 
@@ -82,6 +83,7 @@ class Rotation:
         self.processes = {name: tuple(variants) for name, variants in processes.items()}
         self.host = host
         self.random = np.random.default_rng(seed)
+        self._files = {name: _state_of_files(variants) for name, variants in self.processes.items()}
         self.workers: dict[str, WorkerProcess] = {}
         self.failures: dict[str, OptGuideError] = {}
         self.peaks: dict[str, int] = {}
@@ -150,7 +152,7 @@ class Rotation:
                     self.report(done, f"loading {name}")
                     begun = self.host.clock()
                     with self.isolated(name):
-                        self.workers[name] = stack.enter_context(self.host.start(*self.processes[name]))
+                        self.workers[name] = stack.enter_context(self._started(name))
                         pending.add(threads.submit(finish, name, begun))
                 _all_but(0, pending)
             except BaseException:
@@ -168,10 +170,23 @@ class Rotation:
             self._reverse = order[::-1]
         return order
 
+    def _started(self, name: str) -> WorkerProcess:
+        """A fresh process of a member.
+
+        :raises Failure: a file that it reads is not the one that the processes before it have read.
+        """
+        variants = self.processes[name]
+        if _state_of_files(variants) != self._files[name]:
+            raise Failure(
+                f"The model or the inputs of {name!r} were changed while they were measured.",
+                "Measure again when nothing writes them any more.",
+            )
+        return self.host.start(*variants)
+
     @contextmanager
     def process(self, name: str) -> Iterator[WorkerProcess]:
         """One fresh process of a member for a single turn, metered."""
-        with self.host.start(*self.processes[name]) as worker:
+        with self._started(name) as worker:
             self.workers = {name: worker}
             with self.metered():
                 yield worker
@@ -219,6 +234,15 @@ class Rotation:
             self.failures[name] = error
             if name in self.workers:
                 self.workers[name].end()
+
+
+def _state_of_files(variants: Sequence[Variant]) -> list[tuple[int, int, int]]:
+    """What tells whether a file that variants read has been changed; nothing of what is no file."""
+    models = [Path(variant.model) for variant in variants]
+    weights = [model.with_suffix(".bin") for model in models if model.suffix.lower() == ".xml"]
+    inputs = [Path(file) for variant in variants for file in variant.inputs]
+    states = [file.stat() for file in (*models, *weights, *inputs) if file.is_file()]
+    return [(state.st_ino, state.st_size, state.st_mtime_ns) for state in states]
 
 
 def _all_but(count: int, pending: set[Future[None]]) -> set[Future[None]]:

@@ -62,6 +62,20 @@ class InputDescription:
         shapes = {name: tuple(shape) for name, shape in reply["shapes"].items()}
         return cls(reply["random"], shapes, tuple(reply["notes"]))
 
+    def differ_from(self, other: InputDescription) -> bool:
+        """Whether two models got different values: real and random ones, or others by name, shape or kind."""
+        if not self.shapes or not other.shapes:
+            return False
+        return self.random != other.random or (self.random and self._drawn() != other._drawn())
+
+    def _drawn(self) -> list[tuple[str, bool, list[str | int]]]:
+        """What random values depend on; a single input gets the same ones whatever it is called."""
+        alone = len(self.shapes) == 1
+        return sorted(
+            ("" if alone else name.partition(":")[0], str(dtype).startswith("float"), sizes)
+            for name, (dtype, *sizes) in self.shapes.items()
+        )
+
     def __str__(self) -> str:
         """``random values for x float32 [1,16]``, with the notes."""
         kind = "random values" if self.random else "real values"

@@ -92,7 +92,7 @@ def diagnose(model: str, budget: float, goal: Any, data: str | None, **options: 
     with machine_held(f"optguide diagnose {variant.name}", options["wait"]), TemporaryDirectory() as folder:
         start = time.monotonic()
         if data is not None:
-            variant, prepared = _with_data(variant, data, Path(folder))
+            variant, prepared = _with_data(variant, data, Path(folder), allow_pickle=options["allow_pickle"])
         left = budget - (time.monotonic() - start)
         diagnosis = run_diagnosis(variant, left, goal=goal, sizes=sizes, prepared=prepared, label=label)
         seconds = time.monotonic() - start
@@ -124,11 +124,14 @@ def _sizes(texts: Sequence[str]) -> tuple[Mapping[str, tuple[int, ...]], ...]:
     )
 
 
-def _with_data(variant: Variant, data: str, folder: Path) -> tuple[Variant, Variant | None]:
+def _with_data(
+    variant: Variant, data: str, folder: Path, *, allow_pickle: bool
+) -> tuple[Variant, Variant | None]:
     """The deployment on the reader's samples, and a loop that prepares each of them before its call."""
     if variant.inputs:
         raise OptionError("--inputs and --data both give inputs.", "Leave one of them out.")
-    settings = Settings(model=variant.model, data=data, shapes=variant.openvino.shapes)
+    shapes = variant.openvino.shapes
+    settings = Settings(model=variant.model, data=data, shapes=shapes, allow_pickle=allow_pickle)
     source = read_source_model(settings, folder)
     files = write_inputs(read_data(settings, source), source, folder, variant.openvino.batch)
     variant = variant.with_(variant.name, inputs=files)

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
 
 from optguide import format as fmt
 from optguide.bench.variant import Variant
 from optguide.claims.on_model.probes import LARGE
 from optguide.diagnose.diagnosis import Inquiry, Symptom, Trial
-from optguide.diagnose.subject import Subject
+from optguide.diagnose.subject import PASSES, Subject
+from optguide.runtimes.litert import LiteRT
+from optguide.runtimes.onnxruntime import ONNXRuntime
 
 
 @dataclass(frozen=True)
@@ -35,6 +40,7 @@ SETTINGS = Symptom("A setting that costs", "deploy/streams-and-threads")
 SHAPES = Symptom("Slow whenever the input size changes", "deploy/dynamic-shapes")
 PREPARING = Symptom("The application is slow, the model is fast", "measure/pre-and-post-processing")
 STATE = Symptom("Slower from call to call", "deploy/dynamic-shapes")
+FRAMEWORK = Symptom("Slower than another framework or release", "measure/frameworks")
 
 TINY_SECONDS = 1e-3
 """A shorter call is one in which Python and the handing over count."""
@@ -133,7 +139,12 @@ def shapes(subject: Subject) -> Inquiry:
         ),
         Trial(f"Pad to one size: {largest}.", padded, subject.goal, anew),
     )
-    return Inquiry(SHAPES, "Sizes are open, and for one that is new kernels are prepared.", trials)
+    first, later = (fmt.quantity(grown, "bytes") for grown in facts.grown)
+    evidence = (
+        "Sizes are open, and for one that is new kernels are prepared. The first pass over all sizes added"
+        f" {first} to the process, {PASSES} more passes {later}."
+    )
+    return Inquiry(SHAPES, evidence, trials)
 
 
 CACHED_SHAPES = "CPU_RUNTIME_CACHE_CAPACITY"
@@ -171,6 +182,24 @@ STEPS = 32
 """Calls in which a state that grows has grown."""
 
 
+def framework(subject: Subject) -> Inquiry:
+    """The runtime that the model's file was made for."""
+    deployed = subject.deployed
+    runtime, package, title = _RUNTIMES.get(Path(deployed.model).suffix.lower(), (None, "", ""))
+    if runtime is None or deployed.openvino.batch or find_spec(package) is None:
+        return Inquiry(FRAMEWORK, "No other runtime here reads its file as it is.")
+    variant = replace(deployed, name=title, runtime=runtime(shapes=deployed.openvino.shapes))
+    trial = Trial(f"Run it in {title}, with that runtime's own defaults.", variant, subject.goal)
+    return Inquiry(FRAMEWORK, f"{title} reads the same file.", (trial,))
+
+
+_RUNTIMES: Mapping[str, tuple[Any, str, str]] = {
+    ".onnx": (ONNXRuntime, "onnxruntime", "ONNX Runtime"),
+    ".tflite": (LiteRT, "ai_edge_litert", "LiteRT"),
+}
+"""By the suffix of a model's file, its runtime, that runtime's module and its name."""
+
+
 def settings(subject: Subject) -> Inquiry:
     """Every other property that was set, against what the device does by itself."""
     asked = [key for key in subject.properties if key not in _LOOKED_AT]
@@ -203,6 +232,7 @@ CHECKS = (
     Check(SHAPES, shapes),
     Check(PREPARING, preparing),
     Check(STATE, state),
+    Check(FRAMEWORK, framework),
     Check(SETTINGS, settings),
 )
 """In the order in which time is given to them."""

@@ -19,6 +19,7 @@ from optguide.diagnose import what_if
 from optguide.diagnose.checks import Check
 from optguide.diagnose.diagnosis import Effect, Inquiry, Symptom, Trial
 from optguide.diagnose.subject import Subject
+from optguide.errors import NotEnoughSamples
 from optguide.stats.estimate import MINIMUM_PROCESSES, MINIMUM_ROUNDS, across_processes, median_of_rounds
 
 THROTTLED = Symptom("Throttled in a container", "deploy/streams-and-threads")
@@ -176,14 +177,17 @@ def _saved(starts: ColdStart, plain: Variant, cached: Variant) -> Any:
 
 
 def answers(subject: Subject) -> Inquiry:
-    """How far the precision in force moves the first output."""
+    """How far the precision in force moves the first output.
+
+    :raises NotEnoughSamples: too few sets of inputs.
+    """
     precision = subject.facts.effective.get("INFERENCE_PRECISION_HINT", "")
     if precision in ("", "f32"):
         return Inquiry(ANSWERS, f"It computes in {precision or 'a precision of its own'}.")
     count = len(subject.deployed.inputs)
     if 0 < count < MINIMUM_ROUNDS:
-        return Inquiry(
-            ANSWERS, f"It takes {MINIMUM_ROUNDS} sets of inputs to judge them, and these are {count}."
+        raise NotEnoughSamples(
+            f"It takes {MINIMUM_ROUNDS} sets of inputs to judge them, and these are {count}."
         )
     asked = "INFERENCE_PRECISION_HINT"
     variant = subject.without(subject.deployed.name, asked)

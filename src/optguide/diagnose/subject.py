@@ -7,11 +7,12 @@ import os
 import statistics
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, Literal
 
 from optguide.bench import process
-from optguide.bench.process import GRACE_SECONDS, LOAD_SECONDS
+from optguide.bench.process import GRACE_SECONDS, LOAD_SECONDS, WorkerProcess
 from optguide.bench.rotation import THIS_MACHINE, Host
 from optguide.bench.variant import Variant
 from optguide.diagnose.what_if import quantizers
@@ -23,6 +24,9 @@ DEPLOYED = "as deployed"
 
 CALLS = 3
 """Whose median is the time of a call, after the first one."""
+
+PASSES = 2
+"""Over all input sets, in which no size is new any more."""
 
 PROPERTY_OF = {"precision": "INFERENCE_PRECISION_HINT", "threads": "INFERENCE_NUM_THREADS"}
 """Settings of a variant that stand for a property."""
@@ -44,6 +48,7 @@ class Facts:
     :param quantizers: number of quantizers in the model.
     :param stateful: whether the model keeps a state between calls.
     :param memory: largest resident memory of the process, in bytes.
+    :param grown: bytes that a first pass over the input sets added to the process, and :data:`PASSES` more.
     """
 
     stages: Mapping[str, float]
@@ -58,6 +63,7 @@ class Facts:
     quantizers: int = 0
     stateful: bool = False
     memory: int = 0
+    grown: tuple[int, int] = (0, 0)
 
     @property
     def loading(self) -> float:
@@ -139,6 +145,7 @@ def examine(
     with host.start(deployed) as worker:
         reply = worker.load()
         (first,) = worker.ask(GRACE_SECONDS * 5, do="consecutive", count=1)["durations_ns"]
+        grown = _growth(worker, len(deployed.inputs))
         worker.first_call()
         durations = worker.ask(GRACE_SECONDS * 5, do="consecutive", count=CALLS)["durations_ns"]
         memory = worker.ask(GRACE_SECONDS, do="memory")["peak_rss"]
@@ -156,9 +163,20 @@ def examine(
         effective=reply["effective"],
         largest=shapes,
         memory=memory,
+        grown=grown,
         **described,
     )
     return Subject(deployed, facts, goal, folder, machine or Machine.current(), host)
+
+
+def _growth(worker: WorkerProcess, sets: int) -> tuple[int, int]:
+    """Bytes that passes over the input sets add; none where there is one set, or the system does not tell."""
+    sizes = []
+    for passes in (0, 1, PASSES) if sets > 1 else ():
+        worker.ask(GRACE_SECONDS * 5, do="consecutive", count=passes * sets)
+        sizes.append(worker.ask(GRACE_SECONDS, do="memory")["private"] or 0)
+    first, later = (max(0, after - before) for before, after in pairwise(sizes or [0, 0, 0]))
+    return first, later
 
 
 def with_sizes(deployed: Variant, sizes: Sequence[Mapping[str, tuple[int, ...]]], folder: Path) -> Variant:

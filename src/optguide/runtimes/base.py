@@ -246,6 +246,8 @@ class Runner(ABC, Generic[Settings]):
             matching = match(arrays, self.ports, Path(path).name)
             inputs.check_types(matching.values, self.ports)
             sets.append(matching.values)
+            if matching.unused:
+                self.note(f"{Path(path).name} also holds {', '.join(matching.unused)}, which no input takes.")
             if matching.by_order and len(self.ports) > 1:
                 pairs = zip(arrays, self.ports, strict=True)
                 listed = ", ".join(f"{name} for {port.name}" for name, port in pairs)
@@ -269,8 +271,8 @@ class Runner(ABC, Generic[Settings]):
         """How many inputs one call processes, and what tells so.
 
         Rows that are no batch can come out as they went in, as time steps do. So a first dimension that
-        inputs and outputs share counts only if the first row of the inputs changes no other row of the
-        outputs.
+        inputs and outputs share counts only if neither the first nor the last row of the inputs changes
+        another row of the outputs.
         """
         if self.spec["frames"] is not None:
             return self.spec["frames"], "given"
@@ -285,12 +287,27 @@ class Runner(ABC, Generic[Settings]):
         return count, reason
 
     def _rows_are_independent(self, outputs: Outputs) -> bool:
-        replaced = {
-            name: np.concatenate([array[1:2], array[1:]]) if array.ndim else array
-            for name, array in self.sets[0].items()
-        }
-        again = self.answer(replaced)
-        return all(_close(before[1:], after[1:]) for before, after in zip(outputs, again, strict=True))
+        return all(self._concerns_itself_alone(row, outputs) for row in (0, -1))
+
+    def _concerns_itself_alone(self, row: int, outputs: Outputs) -> bool:
+        again = self.answer({name: _with_another(row, array) for name, array in self.sets[0].items()})
+        others = [
+            [np.delete(output, row, axis=0) for output in pair] for pair in zip(outputs, again, strict=True)
+        ]
+        return all(_close(before, after) for before, after in others)
+
+
+def _with_another(row: int, array: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    """``array`` with another row in place of one: with one of its own, where not all are the same.
+
+    Otherwise zero becomes one and any other number zero, which are valid in every vocabulary.
+    """
+    if not array.ndim:
+        return array
+    changed = array.copy()
+    different = (other for other in array if not np.array_equal(other, array[row]))
+    changed[row] = next(different, array[row] == 0)
+    return changed
 
 
 def _type_of(array: npt.NDArray[Any]) -> str:

@@ -10,6 +10,7 @@ from optguide.errors import InputError, ModelError
 from optguide.references import is_reference
 from optguide.runtimes import named, runtime_classes
 
+_POINTER = b"version https://git-lfs"
 _PICKLES = (".pt", ".pth", ".pkl", ".pickle", ".ckpt")
 
 
@@ -96,3 +97,11 @@ def _check_file(path: Path) -> None:
         raise ModelError(f"{path.name} {cause} no supported model format.", _remedy())
     if path.stat().st_size == 0:
         raise ModelError(f"{path} is empty.", "Write or copy the model again.")
+    for part in (path, path.with_suffix(".bin")):
+        if part.is_file() and os.access(part, os.R_OK) and _is_pointer(part):
+            raise ModelError(f"{part} is a pointer of Git LFS and not the file itself.", "Run: git lfs pull.")
+
+
+def _is_pointer(file: Path) -> bool:
+    with file.open("rb") as content:
+        return content.read(len(_POINTER)) == _POINTER

@@ -62,6 +62,8 @@ class OnnxRuntimeRunner(Runner[ONNXRuntime]):
                     f"ONNX Runtime cannot load the model: {first_line(error)}",
                     "Check that it is a complete ONNX file.",
                 ) from error
+        if not self.session.get_outputs():
+            raise ModelError("The model has no outputs.", "Export it with its outputs.")
         self.ports = tuple(map(_port, self.session.get_inputs()))
         self.output_names = [[node.name] for node in self.session.get_outputs()]
         self.sets = self.input_sets(self.settings.shapes)

@@ -201,6 +201,7 @@ class OpenVINORunner(Runner[OpenVINO]):
         early = {key: value for key, value in self.settings.properties.items() if key == "ENABLE_MMAP"}
         model = openvino_models.read_model(core, path, early)
         openvino_models.reshape(model, self.settings.shapes)
+        openvino_models.reject_open_rank(model)
         if self.settings.batch is not None:
             openvino_models.set_batch(model, self.settings.batch)
         if not self.spec["inputs"] and openvino_models.close_batch(model):
@@ -331,7 +332,7 @@ class OpenVINORunner(Runner[OpenVINO]):
     def answer(self, arrays: Arrays) -> Outputs:
         try:
             self.bound(arrays)()
-        except (RuntimeError, TypeError) as error:
+        except (RuntimeError, TypeError, ValueError) as error:
             raise misfit(telling_line(error)) from error
         return [plain(self._request.get_output_tensor(index)) for index in range(len(self.compiled.outputs))]
 

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from optguide.errors import DeviceError, InputError, ModelError, OptGuideError, PropertyError, telling_lines
-from optguide.openvino_release import CORE_PROPERTIES, UNREADABLE, VIRTUAL_DEVICES
+from optguide.openvino_release import CORE_PROPERTIES, UNCONVERTED, UNREADABLE, VIRTUAL_DEVICES
 from optguide.runtimes.devices import absent, named
 
 _LINKED_FILE = re.compile(r"Path '([^']+)' resolves to .* outside the base directory")
@@ -37,6 +37,11 @@ def not_read(path: Path, error: BaseException) -> ModelError:
         return ModelError(
             f"{path.name} cannot be read: its weights are in {weights[1]}, which is missing or incomplete.",
             f"Put {weights[1]} into the folder of {path.name}.",
+        )
+    if text.lstrip("- ").startswith(UNCONVERTED):
+        return ModelError(
+            f"{path.name} cannot be read: {text.lstrip('- ')}",
+            "Export it without these operations, or for a runtime that has them.",
         )
     if text.startswith(UNREADABLE):  # followed by a question and a list of all formats
         text = "it is corrupt or in another format."

@@ -114,8 +114,8 @@ def _sizes(shape: Any) -> tuple[int | None, ...]:
 def _layout(port: Any) -> str:
     """``NCHW`` where the model declares it; OpenVINO writes ``[N,C,H,W]``."""
     layout = getattr(port.node, "layout", None)  # only parameters and results have one
-    text = "" if layout is None or layout.empty else layout.to_string().strip("[]").replace(",", "")
-    return text if text.isalpha() else ""
+    names = [] if layout is None or layout.empty else layout.to_string().strip("[]").split(",")
+    return "".join(names) if all(len(name) == 1 for name in names) else ""
 
 
 def reshape(model: Any, shapes: Mapping[str, Shape]) -> None:
@@ -129,6 +129,19 @@ def reshape(model: Any, shapes: Mapping[str, Shape]) -> None:
     _reshape(model, places, "these shapes")
 
 
+def reject_open_rank(model: Any) -> None:
+    """Refuse an input whose number of dimensions nothing settles, as devices do.
+
+    :raises InputError: for the first such input.
+    """
+    for port, described in zip(model.inputs, ports_of(model.inputs), strict=True):
+        if port.partial_shape.rank.is_dynamic:
+            raise InputError(
+                f"Input {described.name!r} takes any number of dimensions.",
+                f"Choose a shape, as in --shape {described.name}=1,128.",
+            )
+
+
 def close_batch(model: Any) -> bool:
     """Set open batches to one, where nothing else is open; whether there were any.
 
@@ -137,8 +150,6 @@ def close_batch(model: Any) -> bool:
     shapes = {}
     ports = ports_of(model.inputs)
     for index, port in enumerate(ports):
-        if model.inputs[index].partial_shape.rank.is_dynamic:
-            raise port.dynamic()
         closed = port.closed(alone=len(ports) == 1)
         if closed != port:
             shapes[index] = list(closed.shape)

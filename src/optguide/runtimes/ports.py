@@ -196,6 +196,8 @@ def count_frames(
     for port, shape in zip(ports, inputs, strict=True):
         if port.layout and port.batch_axis is not None and len(shape) == len(port.layout):
             return shape[port.batch_axis], "the layout"
+    if ports and all(port.layout for port in ports):
+        return 1, "the layout"
     shapes = [*filter(len, inputs), *outputs]  # a scalar is a setting for all of them
     if any(len(shape) > 1 for shape in inputs) and outputs and all(map(len, outputs)):
         first = {shape[0] for shape in shapes}

@@ -248,3 +248,22 @@ def _array(values: npt.ArrayLike) -> npt.NDArray[Any]:
         raise InputError(
             f"The values are no array: {error}.", "Give every training as many samples as the others."
         ) from error
+
+
+def similarity(first: npt.NDArray[Any], second: npt.NDArray[Any]) -> float:
+    """How similar two answers of one shape are: the cosine, or of integers the share of equal elements.
+
+    Places in which both are infinite in the same way, as in logits of what may not be chosen, are left out.
+
+    :return: from -1 to 1; NaN where a number that is left is not finite.
+    """
+    if first.dtype.kind != "f":
+        return float((first == second).mean()) if first.size else 1.0
+    x, y = first.astype(np.float64).ravel(), second.astype(np.float64).ravel()
+    is_masked = np.isinf(x) & (x == y)
+    x, y = x[~is_masked], y[~is_masked]
+    lengths = float(np.linalg.norm(x) * np.linalg.norm(y))
+    if not lengths:
+        return float(not (x.any() or y.any()))
+    with np.errstate(invalid="ignore"):
+        return float(np.clip(x @ y / lengths, -1.0, 1.0))

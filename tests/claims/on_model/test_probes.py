@@ -7,7 +7,6 @@ import pytest
 from optguide.bench.cold_start import STAGES, ColdStart
 from optguide.bench.process import WorkerProcess
 from optguide.bench.variant import Variant
-from optguide.claims.on_model import model as examined
 from optguide.claims.on_model import probe as probing
 from optguide.claims.on_model.model import errors, examine
 from optguide.claims.on_model.probe import SessionProbe
@@ -201,18 +200,3 @@ def test_a_failed_session_gives_all_results_its_reason(model, monkeypatch):
     assert SESSIONS["precisions"].run(wanted, model, 9.0, "test") == dict.fromkeys(
         wanted, "The worker was killed."
     )
-
-
-@pytest.mark.parametrize(
-    ("a", "b", "error"),
-    [
-        ([1, 2, 3], [2, 4, 6], 0.0),
-        ([1, 0], [0, 1], 1.0),
-        ([1, 0], [1, 1], 1 - 2**-0.5),
-        ([0, 0], [0, 0], 0.0),
-        ([0, 0], [0, 1], 1.0),
-        ([1, 0], [float("nan"), 0], 1.0),
-    ],
-)
-def test_the_error_is_one_minus_the_cosine(a, b, error):
-    assert examined._cosine_distance(np.array(a, np.float32), np.array(b, np.float32)) == pytest.approx(error)

@@ -49,6 +49,18 @@ class TestClasses:
     def test_without_pictures_count(self, folder):
         assert labelled_pictures(folder("a/1.png", "b/", "c/1.png")).classes == ("a", "b", "c")
 
+    def test_may_be_links(self, folder):
+        root = folder("elsewhere/1.png", "elsewhere/deep/2.png", "set/b/3.png")
+        (root / "set/a").symlink_to(root / "elsewhere")
+        (root / "set/b/all").symlink_to(root / "set")
+        pictures = labelled_pictures(root / "set")
+        assert by_name(pictures) == {"a/1.png": "a", "a/deep/2.png": "a", "b/3.png": "b"}
+
+    def test_have_pictures_of_every_kind(self, folder):
+        """A sample that cannot be read is refused later on: left out, it would be missed by nobody."""
+        paths = ("a/1.png", "a/2.ppm", "a/3.HEIC", "b/4.jfif", "b/5.pgm", "b/notes.txt", "b/Thumbs.db")
+        assert labelled_pictures(folder(*paths)).labels == ["a", "a", "a", "b", "b"]
+
     @pytest.mark.parametrize(
         "stray",
         [".DS_Store", "a/.hidden.png", ".ipynb_checkpoints/1.png", "a/.thumbs/1.png", "__MACOSX/a/._1.png"],

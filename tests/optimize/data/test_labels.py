@@ -231,6 +231,16 @@ class TestLists:
     def test_columns_are_recognised(self, listed, text):
         assert read(listed(text)).labels.tolist() == INDEXES.tolist()
 
+    @pytest.mark.parametrize(
+        "row", ["{row},{file}.npy,{label}", "{row},{file},{label}", "{label},{file}", "{label},{file}.npy"]
+    )
+    def test_numbers_of_rows_and_labels_are_no_names_of_files(self, listed, row):
+        """Files are called by numbers, and the rows are in another order."""
+        rows = (row.format(row=k, file=COUNT - 1 - k, label=INDEXES[COUNT - 1 - k]) for k in range(COUNT))
+        heads = {3: ",file,label", 2: "label,file"}
+        folder = listed("\n".join([heads[row.count(",") + 1], *rows]), files="{}.npy")
+        assert read(folder).labels.tolist() == INDEXES.tolist()
+
     @pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16"])
     def test_encodings_of_spreadsheets(self, listed, encoding):
         folder = listed(lines("img_{}.npy,{}", "file,label\n"), encoding=encoding)

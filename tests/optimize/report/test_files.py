@@ -130,6 +130,13 @@ def test_the_batch_of_the_winner_is_in_its_model(tmp_path, ir):
     assert list(model.inputs[0].shape) == [4, 16]
 
 
+def test_time_steps_are_no_batch(tmp_path, save_ir):
+    steps = save_ir(tmp_path / "steps.xml", [8, 1], lambda ops, x: ops.cum_sum(x, ops.constant(0)))
+    assert deploy.place_model(steps, tmp_path, None).batch == 1
+    rows = save_ir(tmp_path / "rows.xml", [8, 1], lambda ops, x: ops.tanh(x))
+    assert deploy.place_model(rows, tmp_path, None).batch == 8
+
+
 def test_a_model_without_a_batch_of_its_own_is_copied_byte_by_byte(tmp_path, ir):
     deploy.place_model(ir, tmp_path, None)
     for suffix in (".xml", ".bin"):

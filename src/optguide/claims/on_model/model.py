@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import statistics
 import time
@@ -16,6 +17,7 @@ from optguide.bench.variant import Variant
 from optguide.machine import Machine
 from optguide.runtimes.devices import named
 from optguide.runtimes.openvino_models import read_model
+from optguide.stats.accuracy import similarity
 from optguide.stats.estimate import Estimate, median_of_rounds
 
 CALLS = 3
@@ -148,7 +150,8 @@ def precision_error(variant: Variant, precision: str | None = None) -> Estimate:
 def errors(spec: Mapping[str, Any], draws: int, precision: str | None = None) -> list[float]:
     """The child's side of :func:`precision_error`: of every input set, or of ``draws`` random ones."""
     exact, other = (_first_outputs({**spec, "precision": asked}, draws) for asked in ("f32", precision))
-    return [_cosine_distance(a, b) for a, b in zip(exact, other, strict=True)]
+    alike = (similarity(a, b) for a, b in zip(exact, other, strict=True))
+    return [1.0 if math.isnan(value) else max(0.0, 1.0 - value) for value in alike]
 
 
 def _first_outputs(spec: dict[str, Any], draws: int) -> list[Any]:
@@ -159,14 +162,3 @@ def _first_outputs(spec: dict[str, Any], draws: int) -> list[Any]:
     runner.load()
     sets = runner.sets if spec["inputs"] else [random_inputs(runner.ports, seed) for seed in range(draws)]
     return [runner.answer(arrays)[0] for arrays in sets]
-
-
-def _cosine_distance(a: Any, b: Any) -> float:
-    """One minus the cosine of two outputs; one where one of them is zero, or no number."""
-    import numpy as np
-
-    x, y = (np.asarray(array, dtype=np.float64).ravel() for array in (a, b))
-    if not (np.isfinite(x).all() and np.isfinite(y).all()):
-        return 1.0
-    norms = float(np.linalg.norm(x) * np.linalg.norm(y))
-    return max(0.0, 1.0 - float(x @ y) / norms) if norms else float(bool((x != y).any()))

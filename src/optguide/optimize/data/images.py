@@ -11,6 +11,7 @@ For an input of integers the pixel values are passed on unchanged.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -30,7 +31,13 @@ if TYPE_CHECKING:
     from PIL import Image
 
 
-SUFFIXES = frozenset({".bmp", ".gif", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"})
+SUFFIXES = frozenset(
+    (
+        *(".bmp", ".gif", ".jfif", ".jpe", ".jpeg", ".jpg", ".pbm", ".pgm", ".png", ".pnm", ".ppm", ".tga"),
+        *(".tif", ".tiff", ".webp"),
+        *(".avif", ".heic", ".heif", ".jp2"),  # a sample that Pillow cannot open is refused, not left out
+    )
+)
 
 _PARTS = (
     ("val", "valid", "validation", "dev"),
@@ -142,11 +149,19 @@ def _in_order(folders: Iterable[str], listed: tuple[str, ...]) -> tuple[tuple[st
 
 
 def _names(folder: Path) -> tuple[str, ...]:
-    """Paths of pictures, relative to ``folder``; what is hidden is left out."""
-    files = (file for file in folder.rglob("*") if file.suffix.lower() in SUFFIXES)
-    paths = (file.relative_to(folder) for file in files)
-    shown = (path for path in paths if not any(part.startswith((".", "__MACOSX")) for part in path.parts))
-    return tuple(path.as_posix() for path in sorted(shown, key=natural_key))
+    """Paths of pictures, relative to ``folder``, links to folders followed; what is hidden is left out."""
+    paths: list[Path] = []
+    for base, folders, files in os.walk(folder, followlinks=True):
+        shown = [name for name in folders if not name.startswith((".", "__MACOSX"))]
+        folders[:] = (name for name in shown if not _leads_back(Path(base, name)))
+        pictures = (name for name in files if Path(name).suffix.lower() in SUFFIXES)
+        paths += (Path(base, name).relative_to(folder) for name in pictures if not name.startswith("."))
+    return tuple(path.as_posix() for path in sorted(paths, key=natural_key))
+
+
+def _leads_back(folder: Path) -> bool:
+    """Whether a folder is a link to one that holds it."""
+    return folder.is_symlink() and folder.parent.resolve().is_relative_to(folder.resolve())
 
 
 def _folders(folder: Path) -> list[str]:

@@ -34,6 +34,8 @@ _PLAIN_NUMBER = re.compile(r"-?(0|[1-9]\d*)(\.\d+)?")
 
 _METRIC = "Name a metric that takes them with --metric package.module:function."
 
+_COUNT = "Count classes from zero, in the order of the model's outputs"
+
 LABEL_FILES = ("labels.npy", "labels.csv", "labels.txt")
 
 _LABEL_HEADINGS = frozenset(
@@ -105,10 +107,17 @@ def _table_labels(path: Path, samples: Sequence[str]) -> list[str]:
     index = _index(samples)
     rows = {number: cells for number, cells in _rows(read_text(path), index) if any(cells)}
 
-    def hits(column: int) -> int:
-        return sum(_place(cells[column], index) is not None for cells in rows.values() if column < len(cells))
+    def likeness(column: int) -> tuple[int, int, bool]:
+        """Names of files with their suffix, those without, and whether the heading allows for names.
 
-    file_column = max(range(max(map(len, rows.values()), default=1)), key=hits)
+        Numbers of rows and labels may be spelt like files without their suffix.
+        """
+        cells = [row[column] for row in rows.values() if column < len(row)]
+        names = [cell for cell in cells if _place(cell, index) is not None]
+        is_other = cells[0].lower() in _LABEL_HEADINGS.union(_INDEX_HEADINGS)
+        return sum(bool(PurePosixPath(name).suffix) for name in names), len(names), not is_other
+
+    file_column = max(range(max(map(len, rows.values()), default=0)), key=likeness, default=0)
     headings: list[str] = []
     if rows and _are_headings(list(rows.values()), file_column, index):
         headings = [heading.lower() for heading in rows.pop(next(iter(rows)))]
@@ -337,7 +346,7 @@ def _indexes(labels: NDArray[Any], counts: Sequence[int | None], batch: int) -> 
     if low < 0 or (limit is not None and None not in counts and high >= limit):
         wrong = low if low < 0 else high
         sample = int(np.argwhere(rows == wrong)[0][0])
-        remedy = "Count classes from zero, in the order of the model's outputs"
+        remedy = "Leave samples without a label out, and count classes from zero" if low < 0 else _COUNT
         if low == 1 and high == limit:
             remedy = "Labels seem to count from one: subtract one from each"
         raise InputError(

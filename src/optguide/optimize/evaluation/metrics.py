@@ -26,6 +26,7 @@ from optguide.optimize.model import SourceModel
 from optguide.optimize.model.structure import classifies, is_probability
 from optguide.quiet import no_telemetry
 from optguide.runtimes.ports import Port
+from optguide.stats.accuracy import similarity
 
 if TYPE_CHECKING:
     import openvino
@@ -317,16 +318,8 @@ def _least_cosine(outputs: list[Array], floats: list[Array], index: int) -> floa
                 f"32-bit floats with one of shape {list(original.shape)}; no cosine compares them.",
                 "Name a metric of your own with --metric package.module:function.",
             )
-        if output.dtype.kind != "f":
-            similarities.append(float((output == original).mean()) if output.size else 1.0)
-            continue
-        x, y = output.astype(np.float64).ravel(), original.astype(np.float64).ravel()
-        is_masked = np.isinf(x) & (x == y)  # by design, as in logits of what may not be chosen
-        x, y = x[~is_masked], y[~is_masked]
-        lengths = float(np.linalg.norm(x) * np.linalg.norm(y))
-        with np.errstate(invalid="ignore"):  # NaN is reported by the caller
-            similarities.append(float(x @ y) / lengths if lengths else float(not (x.any() or y.any())))
-    return float(np.clip(np.min(similarities), -1.0, 1.0))  # NaN stays, unlike with min()
+        similarities.append(similarity(output, original))
+    return float(np.min(similarities))  # NaN stays, unlike with min()
 
 
 def _absolute_error(output: Array, label: Array, index: int) -> float:

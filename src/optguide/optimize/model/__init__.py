@@ -14,7 +14,7 @@ import msgspec
 
 from optguide.bench import process
 from optguide.bench.variant import Variant
-from optguide.errors import InputError, ModelError, StorageError
+from optguide.errors import ModelError, StorageError
 from optguide.optimize.candidate import Settings
 from optguide.optimize.model.pytorch import converted
 from optguide.optimize.model.structure import batchable
@@ -23,7 +23,7 @@ from optguide.runtimes.inputs import numpy_type
 from optguide.runtimes.models import check_model
 from optguide.runtimes.onnxruntime import ONNXRuntime
 from optguide.runtimes.openvino_errors import telling_line
-from optguide.runtimes.openvino_models import ports_of, read_model, reshape
+from optguide.runtimes.openvino_models import ports_of, read_model, reject_open_rank, reshape
 from optguide.runtimes.ports import Port, count_frames
 from optguide.runtimes.torch import PyTorch
 from optguide.storage import storage_errors
@@ -133,7 +133,7 @@ def read_as_json(settings: Mapping[str, Any], folder: str) -> dict[str, Any]:
     _reject_unusable(model, config.model)
     _name_ports(model)
     reshape(model, config.shapes)
-    _reject_open_rank(model)
+    reject_open_rank(model)
     file = Path(folder, "f32.xml")
     write_ir(model, file)
     return encode(
@@ -171,16 +171,6 @@ def _name_ports(model: Any) -> None:
         for port, described in zip(ports, ports_of(ports, kind), strict=True):
             if not port.get_names():
                 port.get_tensor().set_names({described.name})
-
-
-def _reject_open_rank(model: Any) -> None:
-    """Raise for an input whose number of dimensions nothing settles."""
-    for port, described in zip(model.inputs, ports_of(model.inputs), strict=True):
-        if port.partial_shape.rank.is_dynamic:
-            raise InputError(
-                f"Input {described.name!r} takes any number of dimensions.",
-                f"Choose a shape, as in --shape {described.name}=1,128.",
-            )
 
 
 def write_ir(model: Any, file: Path) -> None:

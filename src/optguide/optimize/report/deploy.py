@@ -21,8 +21,10 @@ import jinja2
 import msgspec
 
 from optguide.bench import process
+from optguide.bench.variant import Variant
 from optguide.optimize.candidate import Candidate, Deployment
 from optguide.optimize.model import batch_of
+from optguide.runtimes import runner_for
 from optguide.runtimes.inputs import from_files
 from optguide.runtimes.openvino_models import ports_of, set_batch
 from optguide.runtimes.ports import Port
@@ -182,10 +184,19 @@ def write_model(model: str, target: str, batch: int | None) -> dict[str, Any]:
         set_batch(network, batch)
         openvino.save_model(network, target, compress_to_fp16=False)
     ports = ports_of(network.inputs)
-    frames = batch or batch_of(ports, ports_of(network.outputs, "output"))
+    frames = batch or _frames(network, target)
     inputs = WinnerInputs(ports, batch=frames, stateful=bool(network.get_sinks()))
     described: dict[str, Any] = msgspec.to_builtins(inputs)
     return described
+
+
+def _frames(network: Any, file: str) -> int:
+    """How many inputs one inference of the model in ``file`` processes, as it is counted when measured."""
+    if batch_of(ports_of(network.inputs), ports_of(network.outputs, "output")) == 1:
+        return 1
+    runner = runner_for(Variant("model", model=file).to_dict())
+    runner.load()
+    return runner.frames(runner.outputs())[0]
 
 
 def script(candidate: Candidate, *, model: str, device: str, machine: str, inputs: WinnerInputs) -> str:
