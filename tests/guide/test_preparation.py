@@ -98,6 +98,7 @@ def test_a_model_is_made_after_what_it_is_made_from():
     for target in preparation.targets(list(existing.values())):
         assert all(names.index(needed) < names.index(target.name) for needed in target.needs)
     assert set(preparation.MODELS) <= set(names)
+    assert set(preparation._LONGEST) <= set(names)
 
 
 def test_one_example_needs_only_its_own():

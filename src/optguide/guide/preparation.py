@@ -74,6 +74,9 @@ _MENTIONED = {
 }
 """Names in scripts that stand for models of other names."""
 
+_LONGEST = ("optimize/calibration_samples", "optimize/compression_combined", "optimize/real_models")
+"""Examples that begin first: one of them alone at the end would leave all cores but one idle."""
+
 
 @dataclass(frozen=True)
 class Target:
@@ -109,7 +112,7 @@ def targets(examples: Sequence[Example]) -> list[Target]:
     for name in MODELS:
         if any(name in needs for needs in wishes.values()):
             add(name)
-    for example in examples:
+    for example in sorted(examples, key=lambda example: example.name not in _LONGEST):
         if example.makes_artifacts:
             files = (example.script, *sorted(example.script.parent.glob("*/*.py")), *library)
             collected[example.name] = Target(example.name, wishes[example.name], files)
@@ -129,11 +132,12 @@ def prepare(examples: Sequence[Example], profile: str) -> dict[str, str]:
     (build_dir() / "models").mkdir(parents=True, exist_ok=True)
     workloads.no_telemetry()  # the server imports what would send some
     run = _Preparation(profile, len(needed))
+    downloads = sum(not _is_installed(target.name) for target in needed if target.name in environments.NAMES)
     settings = {
         "dep_file": str(build_dir() / "models" / ".prepared.db"),
         "backend": "sqlite3",
         "reporter": _Reporter(run),
-        "num_process": os.cpu_count() or 1,
+        "num_process": (os.cpu_count() or 1) + downloads,  # which wait for the network
         "par_type": "thread",
         "continue": True,
         "verbosity": 0,
@@ -213,15 +217,19 @@ def _tasks(needed: Sequence[Target], run: _Preparation) -> Iterator[dict[str, An
 
 def _is_there(name: str, profile: str, task: Any, values: Mapping[str, Any]) -> bool:
     if name in environments.NAMES:
-        try:
-            environments.python_of(name)
-        except OptGuideError:
-            return False
-        return True
+        return _is_installed(name)
     folders = values.get("folders")
     if folders is None or values.get("profile") != profile or values.get("packages") != _packages():
         return False
     return all((build_dir() / "models" / folder).is_dir() for folder in folders)
+
+
+def _is_installed(environment: str) -> bool:
+    try:
+        environments.python_of(environment)
+    except OptGuideError:
+        return False
+    return True
 
 
 def _make(name: str, run: _Preparation) -> dict[str, Any]:
