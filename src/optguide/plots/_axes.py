@@ -142,13 +142,18 @@ def new_figure(height: float, *, grid: str = "both") -> tuple[Figure, Axes]:
 
 
 def halo(width: float = 3.0) -> list[AbstractPathEffect]:
-    """A rim in the page's colour that keeps a text or line apart from what it crosses."""
+    """A rim in the page's colour that keeps a line apart from what it crosses."""
     return [withStroke(linewidth=width, foreground=palette().background)]
+
+
+def patch() -> dict[str, Any]:
+    """What keeps a text apart from lines below it. A halo would turn the text into outlines of letters."""
+    return {"facecolor": palette().background, "edgecolor": "none", "pad": 0.5}
 
 
 def note(axes: Axes, text: str, at: tuple[float, float], offset: tuple[float, float], **options: Any) -> None:
     """Write ``text`` beside a place, ``offset`` points away and towards that side."""
-    style = {"ha": "left" if offset[0] >= 0 else "right", "path_effects": halo(), "zorder": 6}
+    style = {"ha": "left" if offset[0] >= 0 else "right", "bbox": patch(), "zorder": 6}
     axes.annotate(text, at, xytext=offset, textcoords="offset points", **(style | options))
 
 
@@ -290,12 +295,11 @@ def row_text(
     """Write a row's name and value above its mark, the name shortened to the space there is."""
     weight = "bold" if strong else "normal"
     room = TEXT_WIDTH - text_width(value, weight) - FONT_SIZE
-    # A patch rather than a halo hides the grid: a halo writes every letter's outline into the SVG anew.
     style: dict[str, Any] = {
         "transform": axes.get_yaxis_transform(),
         "va": "center",
         "weight": weight,
-        "bbox": {"facecolor": palette().background, "edgecolor": "none", "pad": 0.5},
+        "bbox": patch(),
     }
     axes.text(0, row + 0.30, fit(name, room, weight, head), ha="left", **style)
     axes.text(1, row + 0.30, value, ha="right", **style)

@@ -18,13 +18,14 @@ from optguide.plots._axes import (
     linear_axis,
     log_ratio_axis,
     log_reach,
+    patch,
     reach_from_zero,
     row_figure,
     row_text,
     whisker,
     written,
 )
-from optguide.plots.themes import palette, themed
+from optguide.plots.themes import FONT_SIZE, colour_of, palette, themed
 
 
 @themed
@@ -50,7 +51,7 @@ def bars(
     for row, (name, estimate) in enumerate(rows):
         chosen = name == reference
         row_text(axes, row, name, written(estimate), strong=chosen)
-        colour, hatch = (colours.accent, "//") if chosen else (colours.series[0], "")
+        colour, hatch = (colours.accent, "//") if chosen else (colour_of(name), "")
         bar(axes, row + MIDDLE, estimate.value, colour, hatch)
         whisker(axes, row + MIDDLE, estimate, path_effects=halo(3.5))
         if chosen:
@@ -93,8 +94,8 @@ def ratios(
             [row + MIDDLE],
             marker="D" if is_control else "o",
             markersize=7,
-            markerfacecolor=colours.background if is_control else colours.series[0],
-            markeredgecolor=colours.ink if is_control else colours.series[0],
+            markerfacecolor=colours.background if is_control else colour_of(name),
+            markeredgecolor=colours.ink if is_control else colour_of(name),
             path_effects=halo(2),
             zorder=5,
         )
@@ -120,23 +121,30 @@ def steps(
     axes.set_xlim(0, reach_from_zero(estimate for _, estimate, _, _ in rows))
     for row, (name, estimate, alone, together) in enumerate(rows):
         last = row == len(rows) - 1
-        colour, hatch = (colours.accent, "//") if last else (colours.series[0], "")
+        colour, hatch = (colours.accent, "//") if last else (colour_of(name), "")
         # The factors need the foot of the row: name and bar move up from where they stand in a lower one.
         row_text(axes, row - 0.10, name, written(estimate), strong=last)
         bar(axes, row - 0.18 + MIDDLE, estimate.value, colour, hatch)
         whisker(axes, row - 0.18 + MIDDLE, estimate, path_effects=halo(3.5))
         factors = [(alone, "by this step"), (together, "in all")]
-        texts = [f"{written(ratio)} {scope}" for ratio, scope in factors if ratio]
+        texts = [f"{_gain(ratio)} {scope}" for ratio, scope in factors if ratio]
         axes.text(
             0,
             row + 0.84,
             ", ".join(texts),
             transform=axes.get_yaxis_transform(),
             va="center",
+            size=FONT_SIZE - 1,
             color=colours.muted,
-            bbox={"facecolor": colours.background, "edgecolor": "none", "pad": 0.5},
+            bbox=patch(),
         )
     return figure
+
+
+def _gain(ratio: Estimated) -> str:
+    """A factor with its direction; the ends of its interval only where that tells which way it goes."""
+    text = directed(ratio, "faster")
+    return text.partition(" (")[0] if text.startswith("no clear") else text
 
 
 def _line_through_rows(axes: Axes, count: int, x: float, colour: str, style: str) -> None:

@@ -29,7 +29,7 @@ from optguide.plots._axes import (
     whisker,
 )
 from optguide.plots._labels import LineName, line_names_height, name_lines
-from optguide.plots.themes import WIDTH, palette, themed
+from optguide.plots.themes import WIDTH, colour_of, palette, themed
 
 _LINES = ("-", "--", "-.", ":", (0, (5, 1)), (0, (3, 1, 1, 1, 1, 1)))
 _MARKERS = ("o", "s", "^", "D", "v", "P")
@@ -138,7 +138,7 @@ def _draw_series(
     axes: Axes, name: str, points: Sequence[tuple[float, Estimated]], index: int, shift: float
 ) -> LineName:
     """One line with its whiskers, moved sideways by a share of the axis; what to write at its end."""
-    colour = palette().series[index % len(palette().series)]
+    colour = colour_of(name, index)
     places = [_moved(axes, x, shift) for x, _ in points]
     values = [estimate.value for _, estimate in points]
     look: dict[str, Any] = {

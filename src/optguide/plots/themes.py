@@ -85,7 +85,7 @@ def style(mode: Mode) -> Iterator[Palette]:
     """Draw and save figures for the light or the dark page.
 
     Save inside the context too: the fixed ``svg.hashsalt`` makes the same figure the same bytes (pass
-    ``metadata={"Date": None}``), and text becomes paths, so it looks the same whatever fonts the reader has.
+    ``metadata={"Date": None}``). Text stays text, in a font whose letters are as wide on all systems.
     """
     colours = {"light": LIGHT, "dark": DARK}[mode]
     token = _active.set(colours)
@@ -118,10 +118,26 @@ def themed(draw: Callable[P, Figure]) -> Callable[P, Figure]:
     return drawn
 
 
+_METHODS = (r"f32|fp32|32-bit", r"bf16|default precision", r"int8|i8|u8|8-bit", r"int4|i4|4-bit")
+"""Methods that many pages compare, by the place of their colour in ``Palette.series``."""
+
+
+def colour_of(name: str, index: int = 0) -> str:
+    """The colour of a mark: that of the method which its name mentions first, the same in all figures.
+
+    :param index: place of the colour in the series where the name mentions none.
+    """
+    searches = (re.search(rf"\b({words})\b", name, re.IGNORECASE) for words in _METHODS)
+    places = [(match.start(), slot) for slot, match in enumerate(searches) if match]
+    return palette().series[min(places)[1] if places else index % len(palette().series)]
+
+
 def _settings(colours: Palette) -> dict[Any, Any]:
     return {
         "font.size": FONT_SIZE,
-        "font.family": "DejaVu Sans",  # ships with Matplotlib: the same figure on every machine
+        "font.family": "sans-serif",
+        # The first ships with Matplotlib, which lays the figure out; readers without it have one as wide.
+        "font.sans-serif": ["DejaVu Sans", "Verdana"],
         "axes.labelsize": FONT_SIZE,
         "axes.titlesize": FONT_SIZE,
         "xtick.labelsize": FONT_SIZE - 0.5,
@@ -148,7 +164,7 @@ def _settings(colours: Palette) -> dict[Any, Any]:
         "lines.markersize": 6.5,
         "hatch.linewidth": 1.2,
         "text.parse_math": False,  # a dollar sign in a model's name is a dollar sign
-        "svg.fonttype": "path",
+        "svg.fonttype": "none",
         "svg.hashsalt": "optguide",
     }
 

@@ -30,7 +30,7 @@ from optguide.plots._axes import (
     written,
 )
 from optguide.plots._labels import Label, place_labels
-from optguide.plots.themes import FONT_SIZE, WIDTH, palette, themed
+from optguide.plots.themes import FONT_SIZE, WIDTH, colour_of, palette, themed
 
 Point = tuple[str, Estimated, Estimated] | tuple[str, Estimated, Estimated, str]
 
@@ -140,10 +140,10 @@ def _groups(marks: Sequence[_Mark]) -> list[str]:
     return list(dict.fromkeys(mark.group for mark in marks if mark.group))
 
 
-def _look(group: str, groups: Sequence[str], *, filled: bool = True) -> dict[str, Any]:
-    """How Matplotlib draws a mark of ``group``."""
-    index = groups.index(group) if group else 0
-    colour = palette().series[index % len(palette().series)]
+def _look(name: str, groups: Sequence[str], *, filled: bool = True) -> dict[str, Any]:
+    """How Matplotlib draws a mark, by its group or, where it has none, by its own name."""
+    index = groups.index(name) if name in groups else 0
+    colour = colour_of(name, index)
     return {
         "marker": _MARKERS[index % len(_MARKERS)],
         "markersize": 8,
@@ -171,7 +171,7 @@ def _scatter(
         style: dict[str, Any] = {"color": palette().muted, "linewidth": 1.6, "zorder": 1.8}
         axes.step(*zip(*front, strict=True), where="post", **style)
     for mark in marks:
-        look = _look(mark.group, groups, filled=mark.best)
+        look = _look(mark.group or mark.name, groups, filled=mark.best)
         whiskers = {"color": look["markeredgecolor"], "linewidth": 1.4, "zorder": 2.4, "cap": 7}
         whisker(axes, mark.y.value, mark.x, **whiskers)
         whisker(axes, mark.x.value, mark.y, vertical=True, **whiskers)
@@ -238,7 +238,7 @@ def _list(figure: Figure, axes: Axes, marks: Sequence[_Mark], chosen: _Mark | No
         weight = "bold" if mark is chosen else "normal"
         style = place | {"y": row + 0.5, "weight": weight}
         room = TEXT_WIDTH - 0.1 * WIDTH * 72 - y_width - text_width(x, weight) - FONT_SIZE
-        look = _look(mark.group, groups, filled=mark.best)
+        look = _look(mark.group or mark.name, groups, filled=mark.best)
         axes.text(x=_MARGIN + 0.045, s=str(mark.number), ha="right", **style)
         axes.plot([_MARGIN + 0.07], [row + 0.5], **look, transform=edges, clip_on=False)
         axes.text(x=_MARGIN + 0.1, s=fit(mark.name, room, weight), ha="left", **style)
