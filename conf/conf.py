@@ -5,12 +5,14 @@ Everything the pages need is bundled: neither the site nor its build makes a req
 
 from __future__ import annotations
 
+import inspect
 import os
 import re
 import tomllib
 from datetime import UTC, datetime
 from importlib.metadata import version as installed_version
 from pathlib import Path
+from pydoc import locate
 
 from optguide.guide.build import EXAMPLES_VARIABLE
 from optguide.guide.sphinxext.gallery import gallery_settings
@@ -40,6 +42,7 @@ language = "en"
 extensions = [
     "myst_parser",
     "sphinx.ext.autodoc",
+    "sphinx.ext.linkcode",
     "sphinx_copybutton",
     "sphinx_design",
     "sphinx_gallery.gen_gallery",
@@ -79,10 +82,26 @@ autodoc_typehints = "description"
 autodoc_typehints_description_target = "documented"
 autodoc_class_signature = "separated"
 
+
+def linkcode_resolve(domain: str, info: dict[str, str]) -> str | None:
+    """Where the source of a documented object is; None for what has none, such as constants."""
+    target = locate(f"{info['module']}.{info['fullname']}")
+    try:
+        file = Path(inspect.getsourcefile(target) or "").resolve().relative_to(ROOT)  # type: ignore[arg-type]
+        line = inspect.getsourcelines(target)[1]  # type: ignore[arg-type]
+    except (TypeError, ValueError, OSError):
+        return None
+    return f"https://github.com/{REPOSITORY}/blob/main/{file.as_posix()}#L{line}"
+
+
 # -- measured numbers ----------------------------------------------------------------------------------
 
 sphinx_gallery_conf = gallery_settings(
     ROOT, run=not PAGES_ONLY, names=os.environ.get(EXAMPLES_VARIABLE, "").split()
+)
+
+sphinx_gallery_conf["first_notebook_cell"] = (
+    f'%pip install "optguide[frameworks,models] @ git+https://github.com/{REPOSITORY}"'
 )
 
 # -- the site ------------------------------------------------------------------------------------------
@@ -94,6 +113,7 @@ html_title = project
 html_baseurl = site_url
 html_static_path = ["_static"]
 html_css_files = ["optguide.css"]
+html_js_files = [("optguide.js", {"defer": "defer"})]
 html_search_scorer = str(ROOT / "conf" / "_static" / "search-scores.js")
 html_favicon = "_static/favicon.svg"
 html_show_sourcelink = False
@@ -102,6 +122,7 @@ ALONE = (
     "index",
     "slow",
     "introduction",
+    "install",
     "how-to-read-these-numbers",
     "command/index",
     "glossary",
@@ -127,7 +148,8 @@ html_theme_options = {
     "github_url": f"https://github.com/{REPOSITORY}",
     "use_edit_page_button": True,
     "show_toc_level": 2,
-    "header_links_before_dropdown": 4,
+    "header_links_before_dropdown": 6,
+    "navbar_align": "left",
     "navigation_with_keys": True,
     "search_as_you_type": True,
     "navigation_depth": 3,

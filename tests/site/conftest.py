@@ -222,6 +222,7 @@ def result(
         method="median of paired ratios, bootstrapped over rounds",
         label=more.pop("label", "a made-up quantity"),
         evidence=EVIDENCE | more.pop("evidence", {}),
+        above=more.pop("above", ""),
     )
 
 

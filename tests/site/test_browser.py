@@ -127,7 +127,7 @@ def serious(tab, **options):
 def test_page_fits_a_phone(tab):
     tab.set_viewport_size({"width": 360, "height": 800})
     assert tab.evaluate("document.documentElement.scrollWidth") <= 360
-    cut = tab.locator("table.table:not(.evidence)").evaluate_all(
+    cut = tab.locator("table.table").evaluate_all(
         "tables => tables.filter(t => t.scrollWidth > t.parentElement.clientWidth).map(t => t.innerText)"
     )
     assert cut == []  # no verdict or number is a swipe away
@@ -142,6 +142,91 @@ def test_figures_show_the_file_for_the_scheme(open_page, scheme):
     assert figure.locator("figcaption").is_visible()
     other = {"light": "dark", "dark": "light"}[scheme]
     assert not figure.locator(f"img.only-{other}").is_visible()
+
+
+def test_drawings_keep_their_place_wait_for_their_turn_and_can_be_read_on_a_phone(open_page):
+    tab = open_page("index.html", width=390)
+    drawings = tab.locator("figure.measured-figure img").evaluate_all(
+        "images => images.map(i => "
+        "[i.loading, +i.getAttribute('width'), +i.getAttribute('height'), i.clientWidth])"
+    )
+    assert drawings
+    for loading, width, height, shown in drawings:
+        assert loading == "lazy"
+        assert min(width, height) > 100
+        assert not shown or 10.5 * shown / width > 8  # pixels of the smallest text
+
+
+@pytest.mark.parametrize("page", ["index.html", "slow.html", "claims.html", "deploy/batching.html"])
+def test_nothing_moves_while_a_page_appears(open_page, page):
+    tab = open_page(page, width=390)
+    tab.evaluate("scrollTo(0, document.body.scrollHeight)")
+    tab.wait_for_timeout(500)
+    moved = tab.evaluate(
+        "new Promise(done => { setTimeout(done, 300, 0); new PerformanceObserver(list => "
+        "done(list.getEntries().filter(e => !e.hadRecentInput).reduce((sum, e) => sum + e.value, 0)))"
+        ".observe({type: 'layout-shift', buffered: true}) })"
+    )
+    assert moved < 0.05
+
+
+def test_all_chapters_stand_in_the_header(open_page):
+    tab = open_page("index.html", width=1400)
+    names = tab.locator(".bd-header .navbar-nav > .nav-item > a.nav-link:visible").all_inner_texts()
+    assert [name.strip() for name in names][:6] == [
+        "My model is slow",
+        "Measure",
+        "Optimize the model",
+        "Deploy",
+        "Your own model",
+        "All claims",
+    ]
+
+
+def test_paper_is_light_and_unfolded(open_page):
+    tab = open_page("deploy/batching.html", scheme="dark")
+    theme = "document.documentElement.dataset.theme"
+    assert tab.evaluate(theme) == "dark"
+    tab.evaluate("dispatchEvent(new Event('beforeprint'))")
+    assert tab.evaluate(theme) == "light"
+    assert tab.locator("details.claim:not([open])").count() == 0
+    tab.evaluate("dispatchEvent(new Event('afterprint'))")
+    assert tab.evaluate(theme) == "dark"
+    assert tab.locator("details.claim[open]").count() == 0
+
+
+def test_the_age_of_numbers_is_that_of_today(open_page):
+    tab = open_page("index.html")
+    assert re.fullmatch(r"\d+ \w+ ago", tab.locator(".measured-when .age").inner_text())
+
+
+def ledger(tab):
+    return tab.locator("table.ledger tbody tr:visible")
+
+
+def test_the_ledger_is_filtered_and_sorted_and_the_address_keeps_it(open_page):
+    tab = open_page("claims.html")
+    every = ledger(tab).count()
+    tab.get_by_label("Chapter").select_option("Deploy")
+    tab.get_by_label("Search the claims").fill("streams")
+    count = ledger(tab).count()
+    assert 0 < count < every
+    assert all(
+        "streams" in text.lower() for text in ledger(tab).evaluate_all("rows => rows.map(r => r.textContent)")
+    )
+    assert tab.locator(".ledger-filter output").inner_text() == f"{count} of {every}"
+    tab.get_by_role("button", name="Claim", exact=True).click()
+    claims = ledger(tab).locator("th > p > a:first-child").all_inner_texts()
+    assert claims == sorted(claims, key=str.lower)
+    tab.reload()
+    assert ledger(tab).locator("th > p > a:first-child").all_inner_texts() == claims
+
+
+def test_the_ledger_is_whole_without_scripts(chromium, address):
+    tab = chromium.new_context(java_script_enabled=False).new_page()
+    tab.goto(f"{address}/claims.html")
+    assert ledger(tab).count() > 100
+    assert not tab.locator(".ledger-filter").is_visible()
 
 
 def test_copy_button_copies_the_command_without_its_prompt(open_page):

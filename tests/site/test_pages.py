@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import posixpath
 import re
+import subprocess
+import sys
+import tomllib
 from urllib.parse import unquote, urlsplit
 
 import pytest
@@ -66,6 +69,49 @@ def test_landing_page_shows_a_measured_result_in_both(site):
     landing = text(site, "index.html")
     assert "ResNet-50" in landing
     assert ("not measured here" in landing) == (site.root.name.startswith("unmeasurable"))
+
+
+def test_titles_are_unique(soups):
+    titles = [soup.title.get_text() for soup in soups.values()]
+    assert [title for title in set(titles) if titles.count(title) > 1] == []
+
+
+def test_examples_name_what_to_install_and_the_page_that_explains_it(site, soups):
+    repository = tomllib.loads((site.root / "pyproject.toml").read_text("utf-8"))["project"]["urls"][
+        "Repository"
+    ]
+    assert f"git+{repository}" in text(site, "install.html")
+    for page in soups:
+        if "/plot_" in page:
+            line = re.search(r'pip install "optguide\[[a-z,]+\] @ git\+(\S+)"', text(site, page))
+            assert line, page
+            assert line[1] == repository
+            assert soups[page].article.find("a", href="../../install.html"), page
+    notebook = next(site.html.rglob("plot_batching.ipynb")).read_text("utf-8")
+    assert "%pip install" in notebook
+
+
+def test_thumbnails_are_the_figures(refuted):
+    page = BeautifulSoup((refuted.html / "gallery" / "index.html").read_text("utf-8"), "html.parser")
+    images = [image["src"] for image in page.select(".sphx-glr-thumbcontainer img")]
+    drawn = [image for image in images if b"#3377cc" in (refuted.html / "gallery" / image).read_bytes()]
+    assert len(images) == 36
+    assert len(drawn) > 25  # not every example has a figure that a page names
+
+
+def test_the_example_of_the_downloads_runs(refuted):
+    prose = (refuted.root / "docs" / "reference" / "numbers.md").read_text("utf-8")
+    (code,) = re.findall(r"^```python\n(.*?)^```", prose, re.MULTILINE | re.DOTALL)
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=refuted.html, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    header = (refuted.html / "results.csv").read_text("utf-8").partition("\n")[0].split(",")
+    table = re.search(r"## Columns(.*?)## JSON", prose, re.DOTALL)[1]
+    documented = [
+        name for line in table.splitlines() for name in re.findall(r"`(\w+)`", f"{line}||".split("|")[1])
+    ]
+    assert sorted(header) == sorted(documented)
 
 
 def test_every_page_says_how_old_its_numbers_are(soups):

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import csv
+import json
+import re
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -50,6 +53,10 @@ def a_record(site_tools):
     return make
 
 
+def text_of(element):
+    return " ".join(element.get_text(" ").split()).replace(" ,", ",").replace("( ", "(").replace(" )", ")")
+
+
 def test_measured_value_links_to_its_evidence_and_describes_it(guide, a_record):
     article, site = guide(
         "{measured}`some.time` and {measured}`some.time|interval`", a_record(), strict=False
@@ -60,10 +67,10 @@ def test_measured_value_links_to_its_evidence_and_describes_it(guide, a_record):
     assert link["href"] == "gallery/measure/plot_some.html#some.time"
     assert "2.00 ms (1.90 to 2.10)" in article.get_text()
     evidence = BeautifulSoup((site.html / "gallery/measure/plot_some.html").read_text("utf-8"), "html.parser")
-    row = evidence.find(id="some.time").find_parent("tr")
-    assert "n = 1,200" in row.get_text()
-    assert "NUM_STREAMS: 1" in row.find("details").get_text()
-    assert "there is no GPU" in evidence.find(id="some.gpu").find_parent("tr").get_text()
+    card = evidence.find(id="some.time").find_parent(class_="evidence")
+    assert "2.00 ms (1.90 to 2.10 ms), n = 1,200" in text_of(card)
+    assert "NUM_STREAMS 1" in text_of(card.find("details"))
+    assert "there is no GPU" in text_of(evidence.find(id="some.gpu").find_parent(class_="evidence"))
 
 
 def test_what_was_not_measurable_says_so(guide, a_record):
@@ -99,11 +106,36 @@ def test_asking_for_what_is_not_there_fails_the_build_without_strictness(guide, 
 def test_claim_box_shows_verdict_interval_and_source(guide, a_record, numbers, outcome):
     article, site = guide("```{claim} faster\n```\n\n```{ledger}\n```", a_record(*numbers))
     assert site.exit_status == 0, site.output
-    box = article.find(class_="claim")
-    assert box.find(class_="verdict").get_text() == outcome
-    assert box.find("svg", role="img").title
+    box = article.find("details", class_="claim")
+    line = box.summary
+    assert line.find(class_="verdict").get_text() == outcome
+    assert line.find(class_="statement").get_text() == "Two are faster than one."
+    assert line.find("a", class_="measured")["href"].endswith("#some.time")
     assert box.find("a", href="https://example.org/page")
+    assert not box.has_attr("open")
     assert f"1 {outcome}" in article.find(class_="counts").get_text(" ")
+    row = article.find("table", class_="ledger").find(id="ledger-faster")
+    assert row.find("a", class_="headerlink")["href"] == "#ledger-faster"
+    cells = [text_of(cell) for cell in row.find_all("td")]
+    assert cells == [outcome, line.find(class_="numbers").get_text(), "Measure", "CPU"]
+
+
+def test_evidence_of_a_ratio_leads_to_both_variants_and_to_the_pages_that_show_it(guide, site_tools):
+    def of(name, streams, value):
+        evidence = {"variant": {"name": name, "device": "CPU"}, "effective": {"NUM_STREAMS": streams}}
+        return site_tools.result(value, unit="ms", evidence=evidence)
+
+    ratio = site_tools.result(2.0, above="faster", evidence={"a": "one", "b": "two", "quantity": "latency"})
+    results = {"some.one.time": of("one", "1", 4.0), "some.two.time": of("two", "2", 2.0), "some.gain": ratio}
+    _, site = guide("{measured}`some.gain`", site_tools.record("measure/some", results))
+    page = BeautifulSoup((site.html / "gallery/measure/plot_some.html").read_text("utf-8"), "html.parser")
+    card = page.find(id="some.gain").find_parent(class_="evidence")
+    links = [link["href"] for link in card.find(class_="heading").find_all("a")]
+    assert links == ["#some.two.time", "#some.one.time"]
+    assert "Used on" in card.get_text()
+    assert card.find("a", href="../../index.html")
+    first = page.find(id="some.one.time").find_parent(class_="evidence").find("dl")
+    assert text_of(first) == "NUM_STREAMS 1"  # the device, equal in both, is below the fold
 
 
 ALIKE = CLAIM.replace("above = 1.0", 'at_least = "act"').replace('"faster"', '"alike"')
@@ -131,7 +163,6 @@ def test_what_is_read_back_or_disturbed_is_not_decided_by_the_clock(
     box = article.find(class_="claim")
     assert box.find(class_="verdict").get_text() == outcome
     assert sentence in box.get_text()
-    assert bool(box.find("svg", role="img")) == ("disturbed" in evidence)
     assert "No verdict rests on a sampled interval" in article.get_text()
 
 
@@ -182,6 +213,21 @@ def test_age_is_that_of_the_oldest_number_on_the_page(guide, a_record, site_tool
     other = site_tools.record("measure/other", {"other.time": site_tools.result(1.0)}, finished=old)
     article, _ = guide("{measured}`some.time` {measured}`other.time`", a_record(), other)
     assert "3 days before this page was built" in " ".join(article.find_parent("main").get_text().split())
+
+
+def test_numbers_of_a_page_are_beside_it_as_json_and_csv(guide, a_record):
+    article, site = guide("{measured}`some.time`", a_record())
+    (row, _) = csv.DictReader((site.html / "index.csv").open(encoding="utf-8"))
+    assert (row["id"], row["value"], row["low"], row["unit"]) == ("some.time", "2.0", "1.9", "ms")
+    assert (row["openvino"], row["variant"]) == ("2026.4.1", "default")
+    (kept,) = json.loads((site.html / "index.json").read_bytes())["records"]
+    assert kept["results"]["some.time"]["evidence"]["effective"] == {"NUM_STREAMS": "1"}
+    footer = article.find_parent("main").find(class_="measured-when")
+    assert [link["href"] for link in footer.find_all("a", href=re.compile("json|csv"))] == [
+        "index.json",
+        "index.csv",
+    ]
+    assert "OpenVINO 2026.4.1" in text_of(footer)
 
 
 def test_pages_without_records_stop_with_one_sentence(guide):

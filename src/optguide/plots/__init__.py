@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     from optguide.plots.parts import layer_profile, stages
     from optguide.plots.themes import darkened, style
     from optguide.plots.trade_off import frontier, pareto
-    from optguide.plots.verdict import verdict_interval_svg
 
 __all__ = [
     "bars",
@@ -31,7 +30,6 @@ __all__ = [
     "steps",
     "style",
     "sweep",
-    "verdict_interval_svg",
 ]
 
 _NAMES = {
@@ -40,7 +38,6 @@ _NAMES = {
     "parts": ("layer_profile", "stages"),
     "themes": ("darkened", "style"),
     "trade_off": ("frontier", "pareto"),
-    "verdict": ("verdict_interval_svg",),
 }
 _MODULES = {name: module for module, names in _NAMES.items() for name in names}
 

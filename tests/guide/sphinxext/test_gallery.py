@@ -39,31 +39,18 @@ def test_listed_examples_come_in_reading_order_and_others_last():
     assert gallery.chapter_place("../examples/measure") < gallery.chapter_place("../examples/a_new_one")
 
 
-def test_scraper_shows_recorded_figures_and_leaves_a_thumbnail(tmp_path):
+def test_scraper_shows_recorded_figures():
     recording = Recording("measure/some", declares=("some.*",))
     recording.figure("curve", draw, alt="A curve", caption="A caption.")
-    path = tmp_path / "sphx_glr_plot_some_001.png"
-    shown = gallery.figures(None, {"image_path_iterator": iter([str(path)])}, {})
+    shown = gallery.figures(None, {}, {})
     assert shown.split() == ["..", "measured-figure::", "measure/some:curve"]
-    assert path.with_suffix(".svg").read_text("utf-8").startswith("<?xml")
     assert take_new_figures() == []
-
-
-def test_full_disk_stops_the_scraper_with_one_sentence(tmp_path):
-    Recording("measure/some", declares=("some.*",)).figure("curve", draw, alt="A curve", caption="A caption.")
-    (tmp_path / "full.svg").symlink_to("/dev/full")
-    with pytest.raises(GuideError, match="No space left"):
-        gallery.figures(None, {"image_path_iterator": iter([str(tmp_path / "full.png")])}, {})
-
-
-def test_scraper_without_new_figures_takes_no_path():
-    assert gallery.figures(None, {"image_path_iterator": iter([])}, {}) == ""
 
 
 def test_figures_of_a_failed_example_do_not_reach_the_next():
     Recording("measure/some", declares=("some.*",)).figure("curve", draw, alt="A curve", caption="A caption.")
     gallery.forget_figures({}, "plot_next.py")
-    assert gallery.figures(None, {"image_path_iterator": iter([])}, {}) == ""
+    assert gallery.figures(None, {}, {}) == ""
 
 
 def test_settings_name_functions_that_sphinx_gallery_can_import(tmp_path):

@@ -32,9 +32,20 @@ if TYPE_CHECKING:
 def setup(app: Sphinx) -> dict[str, Any]:
     """Register everything with Sphinx."""
     # Not above: ``python -m optguide.guide.sphinxext.gallery`` must find that module not yet imported.
-    from optguide.guide.sphinxext import claims, evidence, gallery, links, machine, pages, results, search
+    from optguide.guide.sphinxext import (
+        claims,
+        downloads,
+        elements,
+        evidence,
+        gallery,
+        links,
+        machine,
+        pages,
+        results,
+        search,
+    )
 
-    for module in (pages, links, results, claims, machine, evidence, gallery, search):
+    for module in (elements, pages, links, results, claims, machine, evidence, downloads, gallery, search):
         module.setup(app)
     # Browsers draw MathML themselves; Sphinx's default loads a library from another host.
     app.add_html_math_renderer("mathml", (_inline_formula, None), (_formula, None))

@@ -1,4 +1,4 @@
-"""The directives ``claim``, one claim with its verdict, and ``ledger``, all of them."""
+"""The directives ``claim``, one claim with its verdict, and ``ledger``, a table of all of them."""
 
 from __future__ import annotations
 
@@ -7,44 +7,32 @@ import functools
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
-from html import escape
-from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from docutils import nodes
 
 from optguide import claims
-from optguide import format as fmt
-from optguide.claims import BUILD_OUTCOMES, Chance, Claim, ClaimOutcome, Condition, Verdict
+from optguide.claims import BUILD_OUTCOMES, Chance, Claim, ClaimOutcome, Verdict
 from optguide.errors import ClaimError
+from optguide.guide.sphinxext.elements import Fold, table
 from optguide.guide.sphinxext.links import page_link
 from optguide.guide.sphinxext.pages import (
     Entry,
     GuideDirective,
     depend_on_all,
-    gallery_page,
     load,
     look_up,
     measuring_machine,
 )
-from optguide.plots import verdict_interval_svg
+from optguide.guide.sphinxext.results import measured
 
 if TYPE_CHECKING:
     from docutils.nodes import Node
     from sphinx.application import Sphinx
     from sphinx.environment import BuildEnvironment
 
-    from optguide.records import Result
-
-# Paths in a box of 16 units; the word beside them carries the meaning.
-_MARKS = {
-    "confirmed": '<path d="M2 8.5 6.2 13 14 3.5"/>',
-    "refuted": '<path d="M3 3 13 13M13 3 3 13"/>',
-    "inconclusive": '<path d="M5 5.5a3 3 0 1 1 4.3 2.7Q8 9 8 10.5M8 13.6v.2"/>',
-    "not measurable here": '<path d="M3 8H13"/>',
-    "not recorded": '<path d="M3 8h.2M8 8h.2M13 8h.2"/>',
-}
+    from optguide.guide.sphinxext.elements import Cell
 
 
 def setup(app: Sphinx) -> None:
@@ -55,46 +43,42 @@ def setup(app: Sphinx) -> None:
 
 
 class ClaimBox(GuideDirective):
-    """``{claim} id``: what is claimed, the verdict, and the measurements that led to it."""
+    """``{claim} id``: a line with verdict, sentence and numbers, which unfolds to what led to it."""
 
     required_arguments = 1
 
     def build(self) -> list[Node]:
-        """The box."""
+        """The line and what it unfolds to."""
         claim = _claim(self.env, self.arguments[0])
         evaluated = _evaluate(self.env, claim)
         outcome = evaluated.verdict.outcome
-        box = nodes.container(classes=["claim", _css_class(outcome)], ids=[f"claim-{claim.id}"])
-        box += nodes.paragraph("", "", nodes.Text("Claim "), _badge(outcome), classes=["heading"])
-        box += nodes.paragraph("", claim.statement, classes=["statement"])
-        if evaluated.measured:
-            box += [
-                _drawing(condition, entry.id, entry.result)
-                for condition, entry in zip(claim.conditions, evaluated.entries, strict=True)
-                if entry.result and not claims.is_read_back(entry.result)
-            ]
-        box += [_reasons(evaluated), _source(evaluated.verdict)]
-        return [box]
+        line: Cell = [_badge(outcome), nodes.inline("", claim.statement, classes=["statement"])]
+        classes, ids = ["claim", _css_class(outcome)], [f"claim-{claim.id}"]
+        return [Fold.of([*line, *_numbers(evaluated)], _why(evaluated), classes=classes, ids=ids)]
 
 
 class Ledger(GuideDirective):
-    """Counts by verdict, then all claims by chapter."""
+    """Counts by verdict, and a table of all claims, which ``optguide.js`` filters and sorts."""
 
     def build(self) -> list[Node]:
-        """The list of counts and a section for each chapter."""
+        """The counts, what chance may have done to the verdicts, and the table."""
         depend_on_all(self.env)
         evaluated = [_evaluate(self.env, claim) for claim in _claims(self.env)]
         if not evaluated:
             return [nodes.paragraph("", "No claims have been written down yet.")]
-        chapters = groupby(evaluated, key=lambda item: item.verdict.chapter)
         chance = nodes.paragraph("", Chance.of(item.verdict for item in evaluated).text)
-        return [_counts(evaluated), chance, *(_chapter(name, list(items)) for name, items in chapters)]
+        heads = ("Claim", "Verdict", "Measured", "Chapter", "Device")
+        ledger = table(heads, list(map(_cells, evaluated)), caption="", classes=("ledger",))
+        for row, item in zip([*ledger.findall(nodes.row)][1:], evaluated, strict=True):
+            row["ids"], row["classes"] = [f"ledger-{item.claim.id}"], [_css_class(item.verdict.outcome)]
+        return [_counts(evaluated), ledger, chance]
 
 
 @dataclass(frozen=True)
 class _Evaluated:
     """A verdict, and what is recorded for each condition of its claim."""
 
+    claim: Claim
     verdict: Verdict
     entries: Sequence[Entry]
 
@@ -128,62 +112,37 @@ def _claim(env: BuildEnvironment, identifier: str) -> Claim:
 def _evaluate(env: BuildEnvironment, claim: Claim) -> _Evaluated:
     entries = [look_up(env, condition.result) for condition in claim.conditions]
     if absent := dict.fromkeys(f"{entry.reason}." for entry in entries if not entry.is_recorded):
-        return _Evaluated(Verdict.on(claim, "not recorded", absent), entries)
+        return _Evaluated(claim, Verdict.on(claim, "not recorded", absent), entries)
     (verdict,) = claims.evaluate([claim], load(), measuring_machine())
-    return _Evaluated(verdict, entries)
+    return _Evaluated(claim, verdict, entries)
 
 
 def _css_class(outcome: str) -> str:
     return outcome.replace(" ", "-")
 
 
-def _badge(outcome: str, count: int | None = None) -> nodes.raw:
-    """The outcome as a mark and a word, with how many there are if given."""
-    number = "" if count is None else f"{count} "
-    mark = (
-        '<svg viewBox="0 0 16 16" aria-hidden="true" fill="none" stroke="currentColor" stroke-width="2.4" '
-        f'stroke-linecap="round">{_MARKS[outcome]}</svg>'
-    )
-    text = f'<span class="verdict {_css_class(outcome)}">{mark}{number}{outcome}</span>'
-    return nodes.raw("", text, format="html")
+def _badge(outcome: str, count: int | None = None) -> nodes.inline:
+    """The outcome, with how many there are if given; the style sheet adds mark and colour."""
+    words = outcome if count is None else f"{count} {outcome}"
+    return nodes.inline("", words, classes=["verdict", _css_class(outcome)])
 
 
-def _reasons(evaluated: _Evaluated) -> nodes.bullet_list:
-    """Why the verdict is what it is, each sentence with the way to its evidence."""
-    items = nodes.bullet_list(classes=["reasons"])
-    for index, sentence in enumerate(evaluated.verdict.reasons):
-        text = nodes.paragraph("", sentence)
-        if evaluated.measured:
-            entry = evaluated.entries[index]
-            page = gallery_page(entry.example)
-            text += nodes.Text(" ")
-            text += page_link(page, entry.id, "Evidence", title=f"Evidence for {entry.id}")
-        items += nodes.list_item("", text)
-    return items
+def _numbers(evaluated: _Evaluated) -> list[Node]:
+    """What was measured, shortly, each number the way to its evidence."""
+    if not evaluated.measured:
+        return []
+    values = [measured(entry, interval=False) for entry in evaluated.entries]
+    parts = [part for value in values for part in (nodes.Text("; "), *value)]
+    return [nodes.inline("", "", *parts[1:], classes=["numbers"])]
 
 
-def _source(verdict: Verdict) -> nodes.paragraph:
-    """Where the advice is given."""
+def _why(evaluated: _Evaluated) -> list[Node]:
+    """Why the verdict is what it is, one sentence for each condition, and where the advice is given."""
+    verdict = evaluated.verdict
+    items = (nodes.list_item("", nodes.paragraph("", sentence)) for sentence in verdict.reasons)
     source = nodes.reference("", verdict.source.title, refuri=verdict.source.url)
-    return nodes.paragraph("", "", nodes.Text("Goes back to: "), source, classes=["said"])
-
-
-def _drawing(condition: Condition, identifier: str, result: Result) -> nodes.raw:
-    """The interval beside the bound it is compared with."""
-    label = result.label or identifier
-    drawing = verdict_interval_svg(
-        result.low,
-        result.high,
-        result.value,
-        condition.edges,
-        label=label,
-        unit=result.unit,
-        holds=condition.side,
-        words=result.text,
-    )
-    ways = f" (left {fmt.OPPOSITES[result.above]}, right {result.above})" if result.above else ""
-    caption = f'<div class="provenance">{escape(label + ways)}</div>'
-    return nodes.raw("", f'<div class="drawn">{caption}{drawing}</div>', format="html")
+    said = nodes.paragraph("", "", nodes.Text("Goes back to: "), source, classes=["said"])
+    return [nodes.bullet_list("", *items, classes=["reasons"]), said]
 
 
 def _counts(evaluated: Sequence[_Evaluated]) -> nodes.bullet_list:
@@ -195,20 +154,21 @@ def _counts(evaluated: Sequence[_Evaluated]) -> nodes.bullet_list:
     return nodes.bullet_list("", *(nodes.list_item("", item) for item in items), classes=["counts"])
 
 
-def _chapter(name: str, evaluated: Sequence[_Evaluated]) -> nodes.section:
-    title = nodes.title("", name.replace("-", " ").capitalize())
-    return nodes.section("", title, *map(_ledger_entry, evaluated), ids=[f"chapter-{name}"])
+def _cells(evaluated: _Evaluated) -> list[Cell]:
+    """The row of a claim in the ledger."""
+    claim = evaluated.claim
+    address = nodes.reference("", "#", refid=f"ledger-{claim.id}", classes=["headerlink"])
+    address["reftitle"] = "Link to this claim"
+    statement = page_link(claim.page, f"claim-{claim.id}", claim.statement)
+    texts = (claim.chapter.replace("-", " ").capitalize(), _devices(claim))
+    return [
+        [nodes.paragraph("", "", statement, address), Fold.of([nodes.Text("Why")], _why(evaluated))],
+        [_badge(evaluated.verdict.outcome)],
+        _numbers(evaluated),
+        *([nodes.Text(text)] for text in texts),
+    ]
 
 
-def _ledger_entry(evaluated: _Evaluated) -> nodes.container:
-    verdict = evaluated.verdict
-    link = page_link(verdict.page, f"claim-{verdict.id}", verdict.statement)
-    return nodes.container(
-        "",
-        nodes.paragraph("", "", _badge(verdict.outcome)),
-        nodes.paragraph("", "", link, classes=["statement"]),
-        _reasons(evaluated),
-        _source(verdict),
-        classes=["ledger-entry", _css_class(verdict.outcome)],
-        ids=[f"ledger-{verdict.id}"],
-    )
+def _devices(claim: Claim) -> str:
+    devices = [need.removeprefix("device:") for need in claim.needs if need.startswith("device:")]
+    return ", ".join(devices) or "CPU"

@@ -49,6 +49,8 @@ def gallery_settings(root: Path, *, run: bool, names: Sequence[str] = ()) -> dic
         "abort_on_example_error": not names,
         "subsection_order": f"{__name__}.chapter_place",
         "within_subsection_order": f"{__name__}.example_place",
+        # An SVG like the thumbnails that take its place; sphinx-gallery would prefer a PNG to them for ever.
+        "default_thumb_file": str(root / "conf" / "_static" / "logo.svg"),
         "image_scrapers": (f"{__name__}.figures", "matplotlib"),
         "reset_modules": ("matplotlib", f"{__name__}.forget_figures", f"{__name__}.note_example"),
         "reset_modules_order": "both",
@@ -78,15 +80,21 @@ def example_place(file: str) -> tuple[int, str]:
 
 
 def figures(block: Any, variables: dict[str, Any], settings: dict[str, Any]) -> str:
-    """Scraper: show recorded figures the way guide pages do, and give the gallery its thumbnail."""
-    shown = []
-    for staged in take_new_figures():
-        # The thumbnail is made from the first file that takes a path here; SVG is one of its formats.
-        thumbnail = Path(next(variables["image_path_iterator"])).with_suffix(".svg")
-        with plain_errors(), storage_errors(thumbnail.parent):
-            shutil.copyfile(staged.light_path, thumbnail)
-        shown.append(f"\n.. measured-figure:: {staged.example}:{staged.name}\n\n")
-    return "".join(shown)
+    """Scraper: show recorded figures the way guide pages do."""
+    return "".join(
+        f"\n.. measured-figure:: {staged.example}:{staged.name}\n\n" for staged in take_new_figures()
+    )
+
+
+def _draw_thumbnails(gallery: Path) -> None:
+    """Make the first figure of each record the thumbnail of its example, whether or not that has run now."""
+    records = load()
+    for example, record in records.by_example.items():
+        chapter, name = example.split("/")
+        thumbnail = gallery / chapter / "images" / "thumb" / f"sphx_glr_plot_{name}_thumb.svg"
+        if record.figures and thumbnail.is_file():
+            with storage_errors(thumbnail.parent):
+                shutil.copyfile(records.figure_path(example, next(iter(record.figures)), "light"), thumbnail)
 
 
 def forget_figures(settings: dict[str, Any], file: str) -> None:
@@ -122,6 +130,7 @@ def setup(app: Sphinx) -> None:
             _note_failures(app.config.sphinx_gallery_conf)
             if not load().by_example and build.load_state() is None:
                 raise RecordsError("There are no records to show.", "Run `nox -s docs` to measure.")
+            _draw_thumbnails(Path(app.srcdir) / "gallery")
         if os.environ.get(build.EXAMPLES_VARIABLE):
             raise SystemExit(0)  # the build writes pages once it has measured more
 

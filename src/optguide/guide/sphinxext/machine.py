@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 from docutils import nodes
 
+from optguide.guide.sphinxext.elements import facts
 from optguide.guide.sphinxext.pages import GuideDirective, depend_on_all, measuring_machine
 from optguide.machine import NoiseProbe, probe
 from optguide.paths import records_dir
@@ -80,10 +81,5 @@ def _noise(noise: NoiseProbe | None) -> dict[str, str]:
     return {"Verdict": ": ".join([noise.verdict, *noise.reasons[:1]]), **noise.witnesses}
 
 
-def _section(title: str, facts: Mapping[str, str]) -> nodes.section:
-    items = nodes.definition_list(classes=["facts"])
-    for name, text in facts.items():
-        items += nodes.definition_list_item(
-            "", nodes.term("", name), nodes.definition("", nodes.paragraph("", text))
-        )
-    return nodes.section("", nodes.title("", title), items, ids=[nodes.make_id(title)])
+def _section(title: str, values: Mapping[str, str]) -> nodes.section:
+    return nodes.section("", nodes.title("", title), facts(values.items()), ids=[nodes.make_id(title)])

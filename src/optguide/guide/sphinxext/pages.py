@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 
 # Keys of a page's metadata.
 _EXAMPLES = "optguide_examples"  # whose numbers the page shows
+_RESULTS = "optguide_results"  # identifiers of the results that the page shows one by one
 _ALL_EXAMPLES = "optguide_all_examples"  # those that existed when a page that depends on all was read
 _PROBLEMS = "optguide_problems"
 
@@ -113,6 +114,7 @@ def look_up(env: BuildEnvironment, identifier: str) -> Entry:
             raise
         return Entry(identifier, example.name, None, *absence, is_recorded=False)
     depend(env, record.example)
+    _metadata(env).setdefault(_RESULTS, set()).add(identifier)
     gap = record.gap(identifier)
     reason = record.unavailable[gap].rstrip(".") if gap else ""
     return Entry(gap or identifier, record.example, record.results.get(identifier), reason=reason)
@@ -168,6 +170,16 @@ def depend_on_all(env: BuildEnvironment) -> None:
         depend(env, example)
 
 
+def shown_results(env: BuildEnvironment) -> dict[str, frozenset[str]]:
+    """Page to the identifiers of the results that it shows one by one, claims included."""
+    return {page: frozenset(metadata.get(_RESULTS, ())) for page, metadata in env.metadata.items()}
+
+
+def shown_examples(env: BuildEnvironment, page: str) -> frozenset[str]:
+    """The examples whose results, figures or tables ``page`` shows."""
+    return frozenset(env.metadata.get(page, {}).get(_EXAMPLES, ())) & load().by_example.keys()
+
+
 def problem(env: BuildEnvironment, line: int | None, error: OptGuideError) -> str:
     """Note that the page cannot be built; the build fails once every page has been read.
 
@@ -221,8 +233,7 @@ def _describe(
     state = load_state()
     if state is not None and not (state.is_measured or state.is_complete) and "body" in context:
         context["body"] = _unfinished(state.started) + context["body"]
-    shown = app.env.metadata.get(page, {}).get(_EXAMPLES, set())
-    examples = shown & loaded.by_example.keys() or loaded.by_example.keys()
+    examples = shown_examples(app.env, page) or loaded.by_example.keys()
     if not examples:
         return
     # The oldest number decides: a page is as old as its oldest part.
@@ -235,6 +246,8 @@ def _describe(
         "age": fmt.age(age.total_seconds()),
         "profile": oldest.profile,
         "machine": f"{machine.cpu}, {machine.available_cores:g} cores",
+        "openvino": machine.packages.get("openvino", "unknown"),
+        "downloads": bool(shown_examples(app.env, page)),
     }
     if (sentences := loaded.mixed()) and "body" in context:
         context["body"] = _warning(sentences) + context["body"]

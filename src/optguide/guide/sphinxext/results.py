@@ -12,6 +12,7 @@ from sphinx.util.docutils import SphinxRole
 
 from optguide import format as fmt
 from optguide.errors import ClaimError, OptGuideError, OptionError
+from optguide.guide.sphinxext.elements import Cell, Drawing, table
 from optguide.guide.sphinxext.links import page_link
 from optguide.guide.sphinxext.pages import (
     Entry,
@@ -32,24 +33,18 @@ if TYPE_CHECKING:
 
     from docutils.nodes import Node, system_message
     from sphinx.application import Sphinx
-    from sphinx.writers.html5 import HTML5Translator
 
     from optguide.records import Record
 
-Cell = Sequence["Node"]
 Mode = Literal["light", "dark"]
-
-WIDE = 3
-"""Columns from which on a table of results is wider than a phone. There its rows become lists."""
 
 
 def setup(app: Sphinx) -> None:
-    """Register the role, the directives and the node of headings."""
+    """Register the role and the directives."""
     app.add_role("measured", MeasuredRole())
     app.add_directive("results", ResultsTable)
     app.add_directive("measured-table", MeasuredTable)
     app.add_directive("measured-figure", MeasuredFigure)
-    app.add_node(Heading, html=(_start_heading, _end_heading))
 
 
 class MeasuredRole(SphinxRole):
@@ -64,7 +59,7 @@ class MeasuredRole(SphinxRole):
             entry = look_up(self.env, identifier)
         except OptGuideError as error:
             return [nodes.problematic("", problem(self.env, self.lineno, error))], []
-        return _measured(entry, interval=form == "interval"), []
+        return measured(entry, interval=form == "interval"), []
 
 
 class ResultsTable(GuideDirective):
@@ -96,7 +91,7 @@ class ResultsTable(GuideDirective):
 
     def _cell(self, identifier: str) -> Cell:
         try:
-            return _measured(look_up(self.env, identifier), interval=True)
+            return measured(look_up(self.env, identifier), interval=True)
         except OptGuideError as error:
             return [nodes.Text(problem(self.env, self.lineno, error))]
 
@@ -145,13 +140,13 @@ class MeasuredFigure(GuideDirective):
         pair = nodes.container("", *images)
         return [nodes.figure("", pair, caption, legend, classes=["measured-figure"])]
 
-    def _image(self, example: str, name: str, mode: Mode) -> nodes.image:
+    def _image(self, example: str, name: str, mode: Mode) -> Drawing:
         records = load()
         path = records.figure_path(example, name, mode)
         folder = (self.env.srcdir / self.env.current_document.docname).parent
         uri = os.path.relpath(path, folder).replace(os.sep, "/")
         alt = records.by_example[example].figures[name].alt
-        return nodes.image(uri=uri, alt=alt, classes=[f"only-{mode}"])
+        return Drawing.of(path, uri, alt, mode)
 
     def _provenance(self, record: Record) -> list[Node]:
         page = gallery_page(record.example)
@@ -175,7 +170,7 @@ def interval_text(result: Result) -> str:
     return fmt.interval(result.low, result.high, result.unit, result.value)
 
 
-def _measured(entry: Entry, *, interval: bool) -> list[Node]:
+def measured(entry: Entry, *, interval: bool) -> list[Node]:
     """The value as a link to its evidence, with its interval behind it if asked; or that there is none."""
     page, result = gallery_page(entry.example), entry.result
     if result is None:
@@ -207,47 +202,6 @@ def _interval_beside(result: Result) -> list[Node]:
         return []
     interval = "(" + result.text.partition(" (")[2]
     return [nodes.Text(" "), nodes.inline("", interval, classes=["interval"])]
-
-
-class Heading(nodes.Inline, nodes.Element):
-    """The heading of a cell's column, for a style sheet to show. It is no text: a search would find it."""
-
-
-def _start_heading(translator: HTML5Translator, node: Heading) -> None:
-    translator.body.append(
-        translator.starttag(node, "span", "", CLASS="heading", **{"data-head": node["head"]})
-    )
-
-
-def _end_heading(translator: HTML5Translator, node: Heading) -> None:
-    translator.body.append("</span>")
-
-
-def table(
-    heads: Sequence[str], rows: Sequence[Sequence[Cell]], *, caption: str, classes: tuple[str, ...]
-) -> nodes.table:
-    """A table whose first column heads its rows."""
-    headings = [""] * len(heads)
-    if "results" in classes and len(heads) >= WIDE:
-        classes = (*classes, "wide")
-        headings[1:] = heads[1:]
-    columns = [nodes.colspec(colwidth=1) for _ in heads]
-    columns[0]["stub"] = 1
-    head = nodes.row("", *(_table_entry([nodes.Text(text)]) for text in heads))
-    body = (nodes.row("", *map(_table_entry, row, headings)) for row in rows)
-    group = nodes.tgroup("", *columns, nodes.thead("", head), nodes.tbody("", *body), cols=len(heads))
-    # Sphinx gives captions of tables a permalink, for which it wants an id that its directives would assign.
-    ids = [nodes.make_id(caption)] if caption else []
-    title = [nodes.title("", caption)] if caption else []
-    return nodes.table("", *title, group, classes=[*classes, "colwidths-auto"], ids=ids)
-
-
-def _table_entry(cell: Cell, head: str = "") -> nodes.entry:
-    # Blocks, such as the raw HTML of collapsed evidence, stand on their own.
-    if cell and isinstance(cell[0], nodes.Body):
-        return nodes.entry("", *cell)
-    heading = [Heading(head=head)] if head and any(node.astext().strip() for node in cell) else []
-    return nodes.entry("", nodes.paragraph("", "", *heading, *cell))
 
 
 def _pairs(parts: Sequence[str], separator: str, form: str) -> list[tuple[str, str]]:

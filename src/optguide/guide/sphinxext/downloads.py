@@ -1,0 +1,90 @@
+"""The numbers of each page as JSON and CSV beside it, and those of all examples in ``results.csv``.
+
+``docs/reference/numbers.md`` documents both forms.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from optguide.guide.sphinxext.gallery import plain_errors
+from optguide.guide.sphinxext.pages import load, shown_examples, shown_results
+from optguide.machine import Machine
+from optguide.storage import encode_json, storage_errors
+
+if TYPE_CHECKING:
+    from sphinx.application import Sphinx
+
+    from optguide.records import Record, Result
+
+SCHEMA = 1
+"""Version of both forms."""
+
+LICENCE = "Apache-2.0"
+
+FEW = 3
+"""Examples up to which a page is about them, so that its files hold all that these recorded."""
+
+
+_OF_RESULT = ("value", "low", "high", "unit", "above", "n", "label", "method")
+_OF_RECORD = ("example", "finished", "profile", "build", "machine_id")
+
+
+def setup(app: Sphinx) -> None:
+    """Write the files once all pages are there."""
+    app.connect("build-finished", _write)
+
+
+def _write(app: Sphinx, error: Exception | None) -> None:
+    if error or app.builder.format != "html":
+        return
+    folder, shown, records = Path(app.outdir), shown_results(app.env), load().by_example
+    with plain_errors(), storage_errors(folder):
+        (folder / "results.csv").write_text(_csv(records.values()), "utf-8")
+        for page, identifiers in shown.items():
+            examples = [records[name] for name in sorted(shown_examples(app.env, page))]
+            if len(examples) > FEW:
+                examples = [_only(record, identifiers) for record in examples]
+            if examples:
+                content = {"schema": SCHEMA, "licence": LICENCE, "page": page, "records": examples}
+                (folder / f"{page}.json").write_bytes(encode_json(content))
+                (folder / f"{page}.csv").write_text(_csv(examples), "utf-8")
+
+
+def _only(record: Record, identifiers: frozenset[str]) -> Record:
+    """``record`` with the results that a page shows one by one."""
+    results = {key: result for key, result in record.results.items() if key in identifiers}
+    return replace(record, results=results)
+
+
+def _csv(records: Iterable[Record]) -> str:
+    """One line for each result, below a line of names."""
+    rows = [_row(record, key, result) for record in records for key, result in record.results.items()]
+    text = io.StringIO()
+    if rows:
+        writer = csv.DictWriter(text, rows[0], lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(rows)
+    return text.getvalue()
+
+
+def _row(record: Record, key: str, result: Result) -> dict[str, object]:
+    evidence, machine = result.evidence, Machine.from_dict(record.machine)
+    variant = evidence.get("variant", {})
+    variant = variant if isinstance(variant, Mapping) else {"name": variant}
+    return {
+        "id": key,
+        **{name: getattr(result, name) for name in _OF_RESULT},
+        "variant": variant.get("name", evidence.get("b", "")),
+        "against": evidence.get("a", ""),
+        **{name: variant.get(name, "") for name in ("runtime", "model", "device")},
+        **{name: getattr(record, name) for name in _OF_RECORD},
+        "cpu": machine.cpu,
+        "cores": machine.available_cores,
+        "openvino": machine.packages.get("openvino", ""),
+    }
