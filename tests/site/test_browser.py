@@ -189,6 +189,7 @@ def test_paper_is_light_and_unfolded(open_page):
     assert tab.evaluate(theme) == "dark"
     tab.evaluate("dispatchEvent(new Event('beforeprint'))")
     assert tab.evaluate(theme) == "light"
+    assert not tab.locator("img.only-dark").first.is_visible()
     assert tab.locator("details.claim:not([open])").count() == 0
     tab.evaluate("dispatchEvent(new Event('afterprint'))")
     assert tab.evaluate(theme) == "dark"
