@@ -5,7 +5,7 @@ import pytest
 
 from optguide.bench.session import Budget, measure
 from optguide.bench.variant import Variant
-from optguide.errors import DeviceError, ModelError, PropertyError
+from optguide.errors import DeviceError, Failure, ModelError, PropertyError
 from optguide.runtimes.openvino_errors import (
     failed_running,
     not_compiled,
@@ -35,6 +35,13 @@ def test_a_file_that_no_reader_takes():
         "m.onnx cannot be read: it is corrupt or in another format. Check that the file is complete."
     )
     assert ".bin beside" in not_read(Path("m.xml"), unable).remedy
+
+
+def test_a_limit_of_the_process_is_no_fault_of_the_device(core):
+    error = RuntimeError("Exception from a.cpp:1:\nResource temporarily unavailable")
+    refusal = not_compiled(core, "CPU", {}, error)
+    assert type(refusal) is Failure
+    assert "ulimit" in refusal.remedy
 
 
 @pytest.mark.parametrize(

@@ -115,28 +115,33 @@ class _Course:
         remarks: list[Remark] = []
         variants = 1
         for check in (*INSPECTIONS, *CHECKS):
+            symptom = check.symptom
             try:
-                question = self._asked(check, variants)
+                if (question := self._asked(check)) is None:
+                    continue
+                symptom = question.symptom
+                self._require_room(question, variants)
             except Busy:
                 raise
             except OptGuideError as error:
-                remarks.append(Remark(check.symptom, error.message, decided=False))
+                remarks.append(Remark(symptom, error.message, decided=False))
                 continue
-            if question is not None:
-                questions.append(question)
-                variants += len(question.trials)
+            questions.append(question)
+            variants += len(question.trials)
         return questions, remarks
 
-    def _asked(self, check: Check, variants: int) -> Inquiry | None:
+    def _asked(self, check: Check) -> Inquiry | None:
         """The question of a check."""
         if needed := check.seconds(self.subject):
             self._require(needed, MEASURING_BEFORE)
-        question = check.ask(self.subject)
-        if question is not None and question.trials:
+        return check.ask(self.subject)
+
+    def _require_room(self, question: Inquiry, variants: int) -> None:
+        """Refuse trials for which time or memory does not reach beside those of other questions."""
+        if question.trials:
             count = variants + len(question.trials)
             self._require_memory(count)
             self._require(self._least(count), SCREENING)
-        return question
 
     def _require(self, seconds: float, share: float) -> None:
         """Refuse what takes more than this share of the time that is left."""

@@ -9,12 +9,23 @@ from typing import Any
 
 import numpy as np
 
-from optguide.errors import DeviceError, InputError, ModelError, OptGuideError, PropertyError, telling_lines
+from optguide.errors import (
+    DeviceError,
+    Failure,
+    InputError,
+    ModelError,
+    OptGuideError,
+    PropertyError,
+    telling_lines,
+)
 from optguide.openvino_release import CORE_PROPERTIES, UNCONVERTED, UNREADABLE, VIRTUAL_DEVICES
 from optguide.runtimes.devices import absent, named
 
 _LINKED_FILE = re.compile(r"Path '([^']+)' resolves to .* outside the base directory")
 _OTHER_FILE = re.compile(r"externally stored data in file \(([^,]+),")
+
+_EXHAUSTED = ("Resource temporarily unavailable", "Cannot allocate memory", "bad_alloc")
+"""What the system says where a limit of the process is reached; no device is to blame for that."""
 
 _SEE = "Run `optguide machine --properties` for what the device supports."
 
@@ -115,6 +126,11 @@ def not_compiled(core: Any, device: str, config: Mapping[str, str], error: Runti
 
     What a model of one operation is refused for has nothing to do with the reader's model.
     """
+    if any(text in str(error) for text in _EXHAUSTED):
+        return Failure(
+            f"{device} lacks memory or threads to compile the model: {telling_line(error)}",
+            "Raise the limits of this process, which ulimit -a shows, or free some memory.",
+        )
     trivial = _trivial_model()
     try:
         core.compile_model(trivial, device)

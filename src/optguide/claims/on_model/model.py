@@ -151,7 +151,7 @@ def errors(spec: Mapping[str, Any], draws: int, precision: str | None = None) ->
     """The child's side of :func:`precision_error`: of every input set, or of ``draws`` random ones."""
     exact, other = (_first_outputs({**spec, "precision": asked}, draws) for asked in ("f32", precision))
     alike = (similarity(a, b) for a, b in zip(exact, other, strict=True))
-    return [1.0 if math.isnan(value) else max(0.0, 1.0 - value) for value in alike]
+    return [1.0 if math.isnan(value) else max(0.0, round(1.0 - value, 12)) for value in alike]
 
 
 def _first_outputs(spec: dict[str, Any], draws: int) -> list[Any]:
