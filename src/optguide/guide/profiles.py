@@ -20,7 +20,7 @@ from optguide.records.reading import calling_script
 from optguide.records.recording import DEFAULT_PROFILE, LEFT_OUT, PROFILE_VARIABLE, Recording
 from optguide.stats.estimate import MINIMUM_PROCESSES
 
-SESSIONS = 27.0
+SESSIONS = 30.0
 """How many budgets the sessions of all examples take together; start-ups, loads and traces come on top."""
 
 THOROUGH = 8.0
