@@ -94,9 +94,8 @@ def queue(model, prepare):
 # With pictures, and with inputs that are ready
 # ---------------------------------------------
 #
-# With ready inputs the ways differ in nothing but the call; of ResNet-50 the full
-# profile measures that too. A call of the queue starts as many inferences as it has
-# requests, so that all of them are busy while it is timed.
+# With ready inputs the ways differ in nothing but the call. A call of the queue
+# starts as many inferences as it has requests, so that all are busy while timed.
 
 hint = {"PERFORMANCE_HINT": "THROUGHPUT"}
 compiled = ov.compile_model(resnet50.ir, "CPU", hint)
@@ -105,13 +104,12 @@ frames = {loop: 1, start_and_wait: 1, queue: optimal}
 
 
 def variants(model, prepare):
+    path = str(model.ir)
     return {
         way.__name__: Variant.from_function(
-            way.__name__,
-            lambda way=way: way(str(model.ir), prepare),
-            frames=count,
+            way.__name__, lambda way=way: way(path, prepare), frames=frames[way]
         )
-        for way, count in frames.items()
+        for way in frames
     }
 
 
