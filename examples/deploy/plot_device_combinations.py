@@ -38,48 +38,43 @@ for device in ("AUTO", "AUTO:CPU", "MULTI:CPU", "AUTO:-GPU"):
 # requests as the device calls optimal show what several devices bring. A row with a
 # device that is missing here is left to machines that have it.
 
+cpu = Variant("cpu", tiny.ir, inputs=(tiny.inputs,))
+small = {"cpu": cpu, "auto": cpu.with_("auto", device="AUTO:CPU")}
+
+image = Variant("cpu", resnet50.ir, inputs=(resnet50.inputs,))
+one = {
+    "cpu": image,
+    "auto": image.with_("auto", device="AUTO:CPU"),
+    "gpu": image.with_("gpu", device="GPU"),
+    "auto_gpu": image.with_("auto_gpu", device="AUTO:GPU,CPU"),
+    "npu": image.with_("npu", device="NPU"),
+}
 hint = {"PERFORMANCE_HINT": "THROUGHPUT"}
 spread = {"PERFORMANCE_HINT": "CUMULATIVE_THROUGHPUT"}
-one = {
-    "cpu": ("CPU", {}),
-    "auto": ("AUTO:CPU", {}),
-    "gpu": ("GPU", {}),
-    "auto_gpu": ("AUTO:GPU,CPU", {}),
-    "npu": ("NPU", {}),
-}
+busy = image.with_("cpu", properties=hint, requests=0)
+all_free = busy.with_("cumulative", device="AUTO:CPU", properties=spread)
 several = {
-    "cpu": ("CPU", hint),
-    "auto": ("AUTO:CPU", hint),
-    "cumulative": ("AUTO:CPU", spread),
-    "multi": ("MULTI:CPU", hint),  # deprecated: cumulative does the same
-    "gpu": ("GPU", hint),
-    "npu": ("NPU", hint),
-    "cumulative_gpu": ("AUTO:GPU,CPU", spread),
+    "cpu": busy,
+    "auto": busy.with_("auto", device="AUTO:CPU"),
+    "cumulative": all_free,
+    "multi": busy.with_("multi", device="MULTI:CPU"),  # deprecated
+    "gpu": busy.with_("gpu", device="GPU"),
+    "npu": busy.with_("npu", device="NPU"),
+    "cumulative_gpu": all_free.with_("cumulative_gpu", device="AUTO:GPU,CPU"),
 }
-start = {"gpu": one["gpu"], "auto_gpu": one["auto_gpu"]}
-start["late_gpu"] = ("AUTO:GPU,CPU", {"ENABLE_STARTUP_FALLBACK": "NO"})
+late = {"ENABLE_STARTUP_FALLBACK": "NO"}
+start = {
+    "gpu": one["gpu"],
+    "auto_gpu": one["auto_gpu"],
+    "late_gpu": one["auto_gpu"].with_("late_gpu", properties=late),
+}
 
 record = Recording("deploy/device_combinations", declares=("combine.*",))
-
-
-def rows(topic, ways, model, requests=None):
-    plain = Variant("CPU", model.ir, inputs=(model.inputs,))
-    variants = {
-        part: plain.with_(
-            part, device=device, properties=properties, requests=requests
-        )
-        for part, (device, properties) in ways.items()
-    }
-    present, reasons = measurable(variants, core.available_devices)
+for topic, rows in {"one": one, "several": several, "start": start}.items():
+    _, reasons = measurable(rows, core.available_devices)
     for part, reason in reasons.items():
+        del rows[part]
         record.unavailable(f"combine.{topic}.*{part}*", reason)
-    return present
-
-
-single = rows("one", one, resnet50)
-small = rows("small", {part: one[part] for part in ("cpu", "auto")}, tiny)
-busy = rows("several", several, resnet50, requests=0)
-fresh = rows("start", start, tiny)
 
 # %%
 # The sessions
@@ -88,10 +83,10 @@ fresh = rows("start", start, tiny)
 # Where AUTO has a GPU to compile for, it answers from the CPU until that is done;
 # with one device there is nothing to gain at the start.
 
-alone = profiles.full() and measure(single.values(), profiles.budget(0.3))
 calls = measure(small.values(), profiles.budget(0.2))
-full = measure(busy.values(), profiles.budget(0.55))
-starts = bool(fresh) and first_inference(list(fresh.values()), 6, steady=1)
+throughput = measure(several.values(), profiles.budget(0.55))
+latency = profiles.full() and measure(one.values(), profiles.budget(0.3))
+starts = bool(start) and first_inference(list(start.values()), 6, steady=1)
 
 # %%
 # What it came to
@@ -110,21 +105,21 @@ pairs = {
     "start": [("gpu", "auto_gpu"), ("late_gpu", "auto_gpu")],
 }
 topics = {
-    "one": (single, alone, "latency"),
+    "one": (one, latency, "latency"),
     "small": (small, calls, "latency"),
-    "several": (busy, full, "throughput"),
-    "start": (fresh, starts, "total"),
+    "several": (several, throughput, "throughput"),
+    "start": (start, starts, "total"),
 }
 gains = {}
-for topic, (present, result, quantity) in topics.items():
+for topic, (rows, result, quantity) in topics.items():
     compared = {
-        f"{b}_over_{a}": (a, b) for a, b in pairs[topic] if {a, b} <= present.keys()
+        f"{b}_over_{a}": (a, b) for a, b in pairs[topic] if {a, b} <= rows.keys()
     }
     gains |= record.ratios(
         f"combine.{topic}", result, compared, quantity, title=topic
     )
     if topic != "start":
-        record.session(f"combine.{topic}", result, present)
+        record.session(f"combine.{topic}", result, rows)
 record.figure(
     "ratios",
     lambda: plots.ratios(list(gains.items())),

@@ -94,7 +94,7 @@ record = Recording(
     ),
 )
 record.ratios("streams.gain", switched, pairs, "throughput")
-for part in switches.keys() - pairs.keys():
+for part in sorted(switches.keys() - pairs.keys()):
     reason = f"this processor has no choice of {switches[part][0]}"
     record.unavailable(f"streams.gain.{part}", reason)
 
