@@ -30,11 +30,8 @@ hints = {
     "latency": {"PERFORMANCE_HINT": "LATENCY"},
     "throughput": {"PERFORMANCE_HINT": "THROUGHPUT"},
 }
-properties = (
-    "NUM_STREAMS",
-    "INFERENCE_NUM_THREADS",
-    "OPTIMAL_NUMBER_OF_INFER_REQUESTS",
-)
+optimal = "OPTIMAL_NUMBER_OF_INFER_REQUESTS"
+properties = ("NUM_STREAMS", "INFERENCE_NUM_THREADS", optimal)
 resolved = []
 for hint, settings in hints.items():
     compiled = core.compile_model(model, "CPU", settings)
@@ -57,19 +54,14 @@ print("streams by number of requests:", streams)
 # Two ways to call it
 # -------------------
 #
-# A synchronous call returns when the result is there.
+# A synchronous call returns when the result is there. ``AsyncInferQueue`` without a
+# number has as many requests as the device calls optimal.
 
 logits = compiled(image)[0]
 
-# %%
-# ``AsyncInferQueue`` without a number has as many requests as the device calls
-# optimal.
-
 queue = ov.AsyncInferQueue(compiled)
 results = []
-queue.set_callback(
-    lambda request, _: results.append(request.output_tensors[0].data.copy())
-)
+queue.set_callback(lambda r, _: results.append(r.output_tensors[0].data.copy()))
 for _ in range(2 * len(queue)):
     queue.start_async(image)
 queue.wait_all()

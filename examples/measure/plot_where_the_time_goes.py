@@ -36,9 +36,7 @@ compiled = {
 request = compiled["default"].create_infer_request()
 request.infer(image)
 for info in request.profiling_info[:8]:
-    print(
-        f"{info.node_type:14}{info.exec_type:22}{info.status.name} {info.real_time}"
-    )
+    print(info.node_type, info.exec_type, info.status.name, info.real_time)
 
 # %%
 # ``NOT_RUN`` does not mean that nothing was computed. Most of these layers, such as
@@ -82,18 +80,15 @@ cost = measure(costs.values(), profiles.budget(0.6))
 record = Recording("measure/where_the_time_goes", declares=("layers.*",))
 kinds = {"f32": ("f32",), "half": ("bf16", "f16"), "int8": ("u8", "i8")}
 for name in ("default", "int8"):
+    timed = result.of(name)
     for part, among in kinds.items():
-        inside = [
-            layer.name for layer in result.of(name) if layer.precision in among
-        ]
-        entry = {
-            part: (result.share(name, inside), f"{name}: {' or '.join(among)}")
-        }
+        inside = [layer.name for layer in timed if layer.precision in among]
+        entry = {part: (result.share(name, inside), f"{name}, in {among[0]}")}
         record.values(f"layers.{name}.share", entry)
     sums = [sum(r.times.values()) / r.latency for r in result.rounds[name]]
     entry = (median_of_rounds(sums, "share"), f"{name}: all layers, of the latency")
     record.values(f"layers.{name}", {"sum_over_latency": entry})
-    rows = [(layer.title, layer.time, layer.precision) for layer in result.of(name)]
+    rows = [(layer.title, layer.time, layer.precision) for layer in timed]
     record.figure(
         name,
         lambda rows=rows: plots.layer_profile(rows),
