@@ -142,3 +142,13 @@ def test_nothing_but_the_default():
         winner=DEFAULT.name,
     )
     assert "a budget of 5.0 s is too small" in sentences(lonely)[0]
+
+
+def test_data_that_judged_nothing_are_a_warning():
+    """A run on a slow machine may have no time to evaluate even 32-bit floats."""
+    late = "Evaluating the model in 32-bit floats took longer than 7 s and was ended."
+    unjudged = tuple(replace(artifact, quality=None, note=late) for artifact in RICH.state.artifacts)
+    for judged, warned in ((40, True), (0, False)):
+        subject = replace(RICH.state.subject, judged=judged)
+        warnings = decision.decide(changed(RICH, artifacts=unjudged, subject=subject).state).warnings
+        assert any("known about accuracy" in text and late in text for text in warnings) is warned

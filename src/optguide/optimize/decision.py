@@ -123,6 +123,8 @@ def _warnings(outcome: Outcome, *, confirmed: bool) -> Iterator[str]:
     original = state.artifact("f32")
     if original and original.quality and original.quality.note:
         yield original.quality.note
+    elif original and original.quality is None and state.subject.judged:
+        yield f"Nothing is known about accuracy, although there are data for it. {original.note}".strip()
     for name, why in state.unmeasured.items():
         yield f"There is no {name.replace('_', ' ')}: {why}"
 
