@@ -70,9 +70,8 @@ for name in ("kept", "not_reset", "reset"):
 # ----------------------------------------
 #
 # A call takes a fraction of a millisecond, so what Python does shows. Another file
-# takes the sample rate as an input and holds a network for each of two rates. A
-# rate drawn at random is neither, and runs the one that is not meant for frames of
-# this length.
+# has a network for each of two sample rates, and the rate as an input. One drawn at
+# random is neither, and runs the network that is not meant for such frames.
 
 
 def carrying():
@@ -97,9 +96,9 @@ def at_rate(rate):
 
 
 variants = {
-    "carried": Variant.from_function("carried by Python", carrying),
-    "kept": Variant.from_function("kept inside", keeping),
-    "real": Variant.from_function("16 kHz", lambda: at_rate(16_000)),
+    "carried": Variant.from_function("carried", carrying),
+    "kept": Variant.from_function("kept", keeping),
+    "real": Variant.from_function("real rate", lambda: at_rate(16_000)),
     "random": Variant.from_function("random rate", lambda: at_rate(12_345)),
 }
 result = measure(variants.values(), profiles.budget(0.5))
@@ -109,14 +108,11 @@ result = measure(variants.values(), profiles.budget(0.5))
 # ---------------
 
 record = Recording("deploy/state", declares=("state.*",))
-kept, random = (
-    (variants["carried"], variants["kept"]),
-    (variants["real"], variants["random"]),
-)
-pairs = {"kept": kept, "random": random}
+pairs = {"kept": ("carried", "kept"), "random": ("real rate", "random rate")}
 record.session("state", result, variants)
 record.ratios("state.gain", result, pairs, caption="Silero VAD, 32 ms of sound.")
-for name, difference in apart.items():
-    entry = (difference, "share", f"{name}: difference of probabilities")
-    record.values("state.apart", {name: entry})
+entries = {
+    name: (value, "share", f"{name}: apart") for name, value in apart.items()
+}
+record.values("state.apart", entries)
 record.publish()
