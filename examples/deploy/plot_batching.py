@@ -93,7 +93,7 @@ four = profiles.full() and measure(large.values(), profiles.budget(0.4))
 # A request that finds no company waits for ``AUTO_BATCH_TIMEOUT``, in milliseconds.
 # In a tiny network, little but the wait shows.
 
-timeout = OpenVINO(device="BATCH:CPU(4)", properties={"AUTO_BATCH_TIMEOUT": 10})
+timeout = OpenVINO(device="BATCH:CPU(4)", properties={"AUTO_BATCH_TIMEOUT": "10"})
 lone = Variant("BATCH:CPU(4), 10 ms", workloads.tiny().ir, timeout)
 alone = measure([lone], profiles.budget(0.2))
 

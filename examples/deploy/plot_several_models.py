@@ -15,7 +15,7 @@ from functools import partial
 import numpy as np
 import openvino as ov
 
-from optguide import Recording, Variant, plots
+from optguide import Recording, Variant
 from optguide.bench.colocation import Group, colocate
 from optguide.guide import profiles, workloads
 
@@ -89,26 +89,23 @@ result = colocate([*alone, *groups.values()], profiles.budget(1.35))
 # Latency against that of each model alone, and one way against another.
 
 record = Recording("deploy/several_models", declares=("several.*",))
-slower = {}
+longer = {}
 for model in ("resnet50", "minilm"):
-    parts = {way: group.of(model) for way, group in groups.items()}
-    one, two, turn, split_threads, own_cores = parts.values()
+    names = {part: group.of(model) for part, group in groups.items()}
+    one, two, turn, halved, own_cores = names.values()
     solo = alone[0].of(model)
-    recorded = {f"{part}.{model}": name for part, name in parts.items()}
-    record.session("several", result, {f"alone.{model}": solo, **recorded})
-    longer = {f"{part}.{model}": (solo, name) for part, name in parts.items()}
-    slower |= record.ratios("several.longer", result, longer, above="longer")
+    parts = {f"{part}.{model}": name for part, name in names.items()}
+    longer |= {part: (solo, name) for part, name in parts.items()}
+    record.session("several", result, {f"alone.{model}": solo, **parts})
     record.ratios("several.gain", result, {f"turns.{model}": (one, turn)})
-    gains = {f"apart.{model}": (two, one)}
-    gains[f"reserving.{model}"] = (split_threads, own_cores)
+    gains = {
+        f"apart.{model}": (two, one),
+        f"reserving.{model}": (halved, own_cores),
+    }
     record.ratios("several.gain", result, gains, "throughput")
-    tail = partial(result.compare_percentile, one, split_threads, 95)
+    tail = partial(result.compare_percentile, one, halved, 95)
     entry = {f"split.{model}": (tail, f"{model}: p95, threads split or not")}
     record.values("several.tail", entry, above="faster")
-record.figure(
-    "latency",
-    lambda: plots.ratios(list(slower.items()), quantity="Latency", above="longer"),
-    alt="For every way and model, median latency as a multiple of that alone.",
-    caption="Two models at once: median latency against each alone.",
-)
+caption = "Two models at once: median latency against each alone."
+record.ratios("several.longer", result, longer, above="longer", caption=caption)
 record.publish()

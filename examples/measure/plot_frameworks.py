@@ -15,7 +15,7 @@ import openvino as ov
 import torch
 
 import optguide
-from optguide import Recording, Variant, measure, plots
+from optguide import Recording, Variant, measure
 from optguide.guide import environments, profiles, workloads
 from optguide.guide.workloads.resnet50 import build
 
@@ -101,17 +101,12 @@ if profiles.full():
 
 result = measure(runtimes.values(), profiles.budget(1.5))
 record.session("frameworks", result, runtimes)
-gains = record.ratios("frameworks", result, pairs)
+caption = "Latency of the runtime named first against the other."
+record.ratios("frameworks", result, pairs, caption=caption)
 for part, runtime in runtimes.items():
     largest = result.agreement(eager.name, runtime.name).max_rel
     entry = (largest, "share", f"{runtime.name}: largest difference")
     record.values("frameworks", {f"{part}.max_rel": entry})
-record.figure(
-    "ratios",
-    lambda: plots.ratios(list(gains.items()), quantity="Latency"),
-    alt="Forest plot: the runtime named first against the other.",
-    caption="Latency of the runtime named first against the other.",
-)
 left_out = ("*compile*", "*tensorflow*", "*onnx.*", "*onnx")
 profiles.full_only(record, *(f"frameworks.{pattern}" for pattern in left_out))
 record.publish()
