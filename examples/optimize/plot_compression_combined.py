@@ -33,24 +33,17 @@ import torch
 
 
 def restrict(folder: Path, fold: int, prune: bool, quantize: bool) -> None:
-    module, digits = build(fold), data(fold)
-    images = torch.tensor(digits.train_images)
+    images, labels = data(fold).train_images, data(fold).train_labels
+    module, image = build(fold), torch.tensor(images[:1])
     if prune:
         mode = nncf.PruneMode.UNSTRUCTURED_MAGNITUDE_GLOBAL
-        module = nncf.prune(module, mode, ratio=0.5, examples_inputs=images[:1])
+        module = nncf.prune(module, mode, ratio=0.5, examples_inputs=image)
     if quantize:
-        calibration = nncf.Dataset(images[:300].split(1))
+        calibration = nncf.Dataset(torch.tensor(images[:300]).split(1))
         module = nncf.quantize(module, calibration, subset_size=300)
-    train(
-        module,
-        digits.train_images,
-        digits.train_labels,
-        epochs=6,
-        rate=3e-3,
-        seed=fold,
-    )
-    stripped = nncf.strip(module, example_input=images[:1])
-    model = ov.convert_model(stripped, example_input=images[:1], input=[1, 1, 8, 8])
+    train(module, images, labels, epochs=6, rate=3e-3, seed=fold)
+    stripped = nncf.strip(module, example_input=image)
+    model = ov.convert_model(stripped, example_input=image, input=[1, 1, 8, 8])
     ov.save_model(model, folder / "model.xml", compress_to_fp16=False)
 
 

@@ -3,7 +3,7 @@ Quantize the same model with POT and NNCF
 =========================================
 
 How the Post-training Optimization Tool (POT), OpenVINO's quantizer until 2023, and
-NNCF compare: in accuracy, in today's runtime, and in what becomes 8 bits.
+NNCF compare: in what they are told, in accuracy, and in today's runtime.
 
 Explained in :doc:`/optimize/pot-and-nncf`. Install: ``pip install
 "optguide[frameworks,models]"``, ``pip install --no-deps -r
@@ -93,15 +93,9 @@ right = {
 }
 
 # %%
-# Where are the quantizers, and is one model faster than the other?
+# Speed in today's runtime:
 
 record = Recording("optimize/pot_and_nncf", declares=("pot.[!a]*",))
-for tool in folders:
-    kinds = [
-        op.get_type_name() for op in ov.Core().read_model(models[tool]).get_ops()
-    ]
-    entry = (kinds.count("FakeQuantize"), f"{NAMES[tool]}: quantizers")
-    record.values("pot.plain", {f"{tool}.quantizers": entry})
 f32 = OpenVINO(precision="f32")
 variants = {tool: Variant(NAMES[tool], path, f32) for tool, path in models.items()}
 result = measure(variants.values(), profiles.budget(0.5), label="POT and NNCF")

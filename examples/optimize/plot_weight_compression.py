@@ -50,16 +50,6 @@ models = {"f32": encoder} | {
 }
 
 # %%
-# The weights stay compressed in the file and in memory, and layers unpack them.
-
-for part, path in models.items():
-    operations = ov.Core().read_model(path).get_ops()
-    constants = [op for op in operations if op.get_type_name() == "Constant"]
-    largest = max(constants, key=lambda op: op.get_byte_size())
-    megabytes = path.with_suffix(".bin").stat().st_size / 1e6
-    print(f"{part}: {megabytes:.1f} MB, embeddings in", largest.get_element_type())
-
-# %%
 # Accuracy
 # --------
 #
