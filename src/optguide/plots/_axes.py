@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from bisect import bisect_right
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from statistics import median
@@ -56,13 +57,18 @@ def written(interval: Estimated, *, ends: bool = True) -> str:
 
 def fit(text: str, room: float, weight: str = "normal", head: float = 0.5) -> str:
     """``text`` on one line of at most ``room`` points; ``head`` is the share before the ellipsis."""
-    text = short = " ".join(text.split())
-    letters = len(text)
-    while letters > 4 and text_width(short, weight) > room:
-        letters -= 1
+    text = " ".join(text.split())
+
+    def shortened(letters: int) -> str:
         start = int(letters * head)
-        short = f"{text[:start].rstrip()}…{text[len(text) - (letters - start) :].lstrip()}"
-    return short
+        return f"{text[:start].rstrip()}…{text[len(text) - (letters - start) :].lstrip()}"
+
+    if len(text) <= 4 or text_width(text, weight) <= room:
+        return text
+    fitting = bisect_right(
+        range(4, len(text)), room, key=lambda letters: text_width(shortened(letters), weight)
+    )
+    return shortened(max(4, 3 + fitting))
 
 
 def text_width(text: str, weight: str = "normal") -> float:

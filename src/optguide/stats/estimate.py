@@ -29,6 +29,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import cache
 from typing import Any, Literal, Protocol
 
 import numpy as np
@@ -164,10 +165,10 @@ def median_of_rounds(values: Sequence[float] | Floats, unit: str, *, independent
     _require_rounds(array.size)
     positive = bool((array > 0).all())
     scale = np.log(array) if positive else array
-    interval: Any = scipy.stats.quantile_test(scale, p=0.5).confidence_interval(CONFIDENCE)
+    lowest, highest = np.sort(scale)[_bounds_of_a_median(array.size)]
     middle, widening = float(np.median(scale)), math.sqrt(1.0 if independent else _inflation(scale))
-    low = middle - widening * max(0.0, middle - float(interval.low))
-    high = middle + widening * max(0.0, float(interval.high) - middle)
+    low = middle - widening * max(0.0, middle - float(lowest))
+    high = middle + widening * max(0.0, float(highest) - middle)
     value, low, high = (math.exp(x) if positive else x for x in (middle, low, high))
     return Estimate(value, low, high, unit, array.size, "median of rounds, exact binomial interval")
 
@@ -240,11 +241,12 @@ def percentile_of_blocks(
         )
     share = percentile / 100
     value = float(np.quantile(pooled, share, method="inverted_cdf"))
-    below = np.array([np.mean(array <= value) for array in arrays])
+    shares = np.array([np.mean(array <= value) for array in arrays])
     sizes = np.array([array.size for array in arrays], dtype=np.float64)
-    effective = _effective_size(share, below, sizes, 1.0 if independent else _inflation(below))
-    low_share = scipy.stats.beta.ppf((1 - CONFIDENCE) / 2, effective * share, effective * (1 - share) + 1)
-    high_share = scipy.stats.beta.ppf((1 + CONFIDENCE) / 2, effective * share + 1, effective * (1 - share))
+    effective = _effective_size(share, shares, sizes, 1.0 if independent else _inflation(shares))
+    below, above = effective * share, effective * (1 - share)
+    low_share = scipy.special.betaincinv(below, above + 1, (1 - CONFIDENCE) / 2)
+    high_share = scipy.special.betaincinv(below + 1, above, (1 + CONFIDENCE) / 2)
     low, high = np.quantile(pooled, [low_share, high_share], method="inverted_cdf")
     method = f"{percentile:g}th percentile of pooled samples, {len(arrays)} blocks as clusters"
     return Estimate(value, min(float(low), value), max(float(high), value), unit, pooled.size, method)
@@ -291,7 +293,14 @@ def ratio_of_estimates(top: Estimate, bottom: Estimate) -> Estimate:
 
 def student(freedom: float, confidence: float = CONFIDENCE) -> float:
     """Half the width of an interval in standard errors, with so many degrees of freedom."""
-    return float(scipy.stats.t.ppf((1 + confidence) / 2, freedom))
+    return float(scipy.special.stdtrit(freedom, (1 + confidence) / 2))
+
+
+@cache
+def _bounds_of_a_median(count: int) -> list[int]:
+    """Which of so many values, in order, are the ends of the exact interval of their median."""
+    interval: Any = scipy.stats.quantile_test(range(count), p=0.5).confidence_interval(CONFIDENCE)
+    return [int(interval.low), int(interval.high)]
 
 
 def _fewest(independent: bool) -> int:
