@@ -88,7 +88,12 @@ def unmeasurable(tmp_path_factory):
 @pytest.fixture
 def small(tmp_path):
     """A copy with the site's settings and one example, for the page that a test writes."""
-    copy = copied(tmp_path)
+    return with_one_example(tmp_path)
+
+
+def with_one_example(folder: Path) -> Path:
+    """The site's settings and one example, without any page."""
+    copy = copied(folder)
     for path in (copy / "docs").rglob("*.md"):
         path.unlink()
     shutil.rmtree(copy / "examples")
@@ -274,7 +279,7 @@ def _declared(copy: Path) -> dict[str, list[str]]:
     return found
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def site_tools():
     """The functions above, for tests in modules that cannot import a conftest."""
     return sys.modules[__name__]
