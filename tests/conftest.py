@@ -191,6 +191,15 @@ def quick_variant():
 
 
 @pytest.fixture
+def no_figures(monkeypatch):
+    """Reports of ``optimize`` without figures, which take longest; the page's own tests draw them."""
+    from optguide.optimize.report import figures
+
+    for name, nothing in (("trade_off", None), ("frontier", None), ("load", ()), ("layers", ())):
+        monkeypatch.setattr(figures, name, lambda _, nothing=nothing: nothing)
+
+
+@pytest.fixture
 def optguide(capsys, monkeypatch):
     """Run the command in this process: ``optguide("measure", path)`` has ``status``, ``out`` and ``err``.
 

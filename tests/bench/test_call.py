@@ -76,7 +76,5 @@ def test_a_process_that_dies_is_told_by_its_cause(name, cause):
 
 
 def test_one_that_hangs_is_ended_and_names_keep_their_capitals():
-    started = time.monotonic()
-    with pytest.raises(errors.WorkerHung, match=r"^Making INT8 of A took longer than 2 s"):
-        call("hanging", seconds=2.0)
-    assert time.monotonic() - started < 30  # far from the minute it would have slept
+    with pytest.raises(errors.WorkerHung, match=r"^Making INT8 of A took longer than 1 s"):
+        call("hanging", seconds=1.0)

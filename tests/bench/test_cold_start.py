@@ -1,67 +1,47 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from optguide import errors
 from optguide.bench.cold_start import STAGES, ColdStart, first_inference
-from optguide.bench.process import WorkerProcess
-from optguide.bench.rotation import Host
 from optguide.bench.series import Series
 from optguide.bench.variant import Variant
 from optguide.runtimes.openvino import OpenVINO
+from tests.optimize.simulated import Machine, SimulatedWorker
 
 
 def run(**stages):
     return dict.fromkeys(STAGES, 1.0) | stages
 
 
-def broken(name):
-    def make():
-        from optguide.errors import DeviceError
+class Starts(Machine):
+    """A simulated machine that keeps the names of variants in the order in which they were started."""
 
-        raise DeviceError("There is no such device.")
+    def __init__(self, worker=SimulatedWorker):
+        super().__init__(self.found)
+        self.started = []
+        self.host = replace(
+            self.host, start=lambda variant: self.started.append(variant.name) or worker(self, variant)
+        )
 
-    return Variant.from_function(name, make)
+    def found(self, variant):
+        if variant.name.startswith("broken"):
+            raise errors.DeviceError(f"There is no such device for {variant.name}.")
+        return 0.001
 
-
-def staged(name, *milliseconds):
-    """A variant whose first calls sleep for these times; later ones are instant."""
-
-    def make():
-        import time
-
-        left = list(milliseconds)
-        return lambda: time.sleep(left.pop(0) / 1e3) if left else None
-
-    return Variant.from_function(name, make)
+    def first_inference(self, *names, **options):
+        return first_inference([Variant(name) for name in names], host=self.host, **options)
 
 
-class Recorded(list):
-    """What was asked of workers, and the host that records it."""
-
-
-@pytest.fixture
-def starts():
-    """The variants' names in the order in which processes were started, and their identifiers."""
-    order = Recorded()
-
-    class Recording(WorkerProcess):
-        def __init__(self, variant):
-            super().__init__(variant)
-            order.append((variant.name, self.pid))
-
-    order.host = Host(Recording)
-    return order
-
-
-def test_every_run_is_a_fresh_process_in_shuffled_turns(starts):
-    repeats = 6
-    found = first_inference([staged("a"), staged("b")], repeats, steady=2, host=starts.host)
-    assert len({pid for _, pid in starts}) == 2 * repeats
-    rounds = [tuple(name for name, _ in starts[index : index + 2]) for index in range(0, 2 * repeats, 2)]
+def test_every_run_is_a_fresh_process_in_shuffled_turns():
+    machine, repeats = Starts(), 6
+    found = machine.first_inference("a", "b", repeats=repeats, steady=2)
+    rounds = [tuple(machine.started[index : index + 2]) for index in range(0, 2 * repeats, 2)]
+    assert len(machine.started) == 2 * repeats
     assert all(set(names) == {"a", "b"} for names in rounds)
     assert len(set(rounds)) > 1
     assert {name: len(runs) for name, runs in found.runs.items()} == {"a": 6, "b": 6}
@@ -70,18 +50,23 @@ def test_every_run_is_a_fresh_process_in_shuffled_turns(starts):
 
 
 def test_first_and_second_call_are_told_apart():
-    found = first_inference([staged("a", 60, 30)], 1, steady=3)
+    class Warming(SimulatedWorker):
+        def load(self, slot=0):
+            self.durations = iter([60e6, 30e6, 3e6, 1e6, 2e6])
+            return super().load(slot)
+
+        def _consecutive(self, count):
+            return {"durations_ns": [next(self.durations) for _ in range(count)]}
+
+    found = Starts(Warming).first_inference("a", repeats=1, steady=3)
     (stages,) = found.runs["a"]
-    assert set(stages) == set(STAGES)
-    assert stages["first"] >= 60
-    assert stages["second"] >= 30
-    assert stages["steady"] < stages["second"]
-    assert stages["import"] > 0
+    assert stages == {"import": 0, "read": 0, "compile": 800, "first": 60, "second": 30, "steady": 2}
 
 
 def test_openvino_stages(ir):
     found = first_inference([Variant("IR", model=ir)], 1, steady=3)
     (stages,) = found.runs["IR"]
+    assert set(stages) == set(STAGES)
     assert all(duration > 0 for duration in stages.values())
     assert stages["import"] > stages["steady"]
 
@@ -93,16 +78,12 @@ def test_a_single_call_reads_nothing_beforehand(ir):
     assert stages["compile"] > 0
 
 
-def test_before_is_called_ahead_of_every_run(starts):
-    seen = []
-    first_inference(
-        [staged("a"), staged("b")],
-        2,
-        steady=1,
-        before=lambda variant: seen.append((variant.name, len(starts))),
-        host=starts.host,
+def test_before_is_called_ahead_of_every_run():
+    machine, seen = Starts(), []
+    machine.first_inference(
+        "a", "b", repeats=2, before=lambda variant: seen.append((variant.name, len(machine.started)))
     )
-    assert seen == [(name, started) for started, (name, _) in enumerate(starts)]
+    assert seen == [(name, started) for started, name in enumerate(machine.started)]
 
 
 def independent_starts(random, times=9):
@@ -198,37 +179,39 @@ def test_unknown_variants_and_stages():
         found.values("broken")
 
 
-def test_a_failing_variant_is_started_once_and_the_others_go_on(starts):
-    found = first_inference([broken("broken"), staged("a")], 3, steady=1, host=starts.host)
+def test_a_failing_variant_is_started_once_and_the_others_go_on():
+    machine = Starts()
+    found = machine.first_inference("broken", "a", repeats=3)
     assert list(found.runs) == ["a"]
     assert len(found.runs["a"]) == 3
     assert isinstance(found.failures["broken"], errors.DeviceError)
-    assert [name for name, _ in starts].count("broken") == 1
+    assert machine.started.count("broken") == 1
 
 
-def test_all_fail():
-    with pytest.raises(errors.DeviceError, match="no such device"):
-        first_inference([broken("x"), broken("y")], 2)
+def test_all_fail_and_the_first_error_is_raised():
+    with pytest.raises(errors.DeviceError, match="no such device for broken x"):
+        Starts().first_inference("broken x", "broken y", repeats=2)
 
 
 @pytest.mark.parametrize(("repeats", "steady"), [(0, 20), (-1, 20), (3, 0)])
 def test_repeats_that_measure_nothing(repeats, steady):
     with pytest.raises(errors.OptionError, match="repeats measure nothing"):
-        first_inference([staged("a")], repeats, steady=steady)
+        first_inference([Variant("a")], repeats, steady=steady)
 
 
 @pytest.mark.parametrize("names", [[], ["a", "a"]])
 def test_names_must_differ(names):
     with pytest.raises(errors.OptionError, match="different names"):
-        first_inference([staged(name) for name in names], 1)
+        first_inference([Variant(name) for name in names], 1)
 
 
 def test_a_model_that_returns_nan_has_no_first_inference():
-    def make():
-        return lambda: [[float("nan"), 1.0]]
+    class Meaningless(SimulatedWorker):
+        def first_call(self, slot=0):
+            raise errors.OutputError("Output 0 holds NaN.")
 
     with pytest.raises(errors.OutputError):
-        first_inference([Variant.from_function("nan", make)], 2, steady=1)
+        Starts(Meaningless).first_inference("nan", repeats=2)
 
 
 # --- memory ---
@@ -252,14 +235,13 @@ def test_memory_is_looked_at_after_loading_and_after_the_first_call():
         left = [100_000_000]
         return lambda: held.append(np.ones(left.pop() // 8)) if left else None
 
-    found = first_inference([Variant.from_function("a", make)], 6, steady=1)
-    grown = found.memory("a").value - found.memory("a", after="load").value
-    assert 95 < grown < 130
-    assert found.memory("a").unit == "MB"
+    found = first_inference([Variant.from_function("a", make)], 1, steady=1)
+    (load,), (first,) = (found.megabytes("a", after=moment) for moment in ("load", "first"))
+    assert 95 < first - load < 130
     if sys.platform == "linux":
-        own = [found.memory("a", "private", after).value for after in ("load", "first")]
-        assert own[0] > 40
-        assert 95 < own[1] - own[0] < 130
+        (load,), (first,) = (found.megabytes("a", "private", moment) for moment in ("load", "first"))
+        assert load > 40
+        assert 95 < first - load < 130
 
 
 def test_memory_of_what_is_freed_again_is_in_the_peak_only():
@@ -269,9 +251,10 @@ def test_memory_of_what_is_freed_again_is_in_the_peak_only():
         np.ones(100_000_000 // 8).sum()
         return lambda: None
 
-    found = first_inference([Variant.from_function("a", make)], 6, steady=1)
+    found = first_inference([Variant.from_function("a", make)], 1, steady=1)
     if sys.platform == "linux":
-        assert found.memory("a").value > found.memory("a", "private").value + 95
+        (peak,), (own,) = found.megabytes("a"), found.megabytes("a", "private")
+        assert peak > own + 95
 
 
 def test_memory_is_compared_by_round():
@@ -292,7 +275,7 @@ def test_memory_is_compared_by_round():
 
 def test_memory_that_a_system_does_not_tell():
     found = ColdStart({"a": (run(),) * 6}, {}, {"a": (weighing(1, 2, (None, None)),) * 6})
-    assert found.memory("a").value == 2
+    assert (found.memory("a").value, found.memory("a").unit) == (2, "MB")
     with pytest.raises(errors.NotEnoughSamples, match="private memory"):
         found.memory("a", "private")
 

@@ -4,20 +4,24 @@ import os
 import signal
 import threading
 import time
+from functools import partial
 
 import numpy as np
 import pytest
 
 from optguide import errors
+from optguide.bench import colocation
 from optguide.bench import session as module
 from optguide.bench.budget import MEASURING_SHARE, Budget
-from optguide.bench.colocation import Group, colocate, work_done
+from optguide.bench.colocation import Group, work_done
 from optguide.bench.result import SessionResult
 from optguide.bench.series import Block, Series
 from optguide.bench.variant import Variant
 from optguide.runtimes.openvino import OpenVINO
+from tests.optimize.simulated import UNDISTURBED
 
 TINY = Budget(seconds=0.4, precision=1e-9, block=0.02, patience=60)
+colocate = partial(colocation.colocate, host=UNDISTURBED)
 
 
 def pid_call(name, folder, **fields):

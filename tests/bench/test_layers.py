@@ -1,24 +1,23 @@
 from __future__ import annotations
 
 import math
-import threading
 import time
 from dataclasses import replace
 from datetime import timedelta
+from functools import partial
 from types import SimpleNamespace
 
 import numpy as np
-import psutil
 import pytest
 
 from optguide import errors
 from optguide.bench import layers as module
 from optguide.bench.layers import LayerTimes, Round, layers
-from optguide.bench.process import WorkerProcess
-from optguide.bench.rotation import Host
 from optguide.bench.variant import Variant
+from optguide.runtimes import runner_for
 from optguide.runtimes.openvino import OpenVINO
 from optguide.runtimes.openvino_layers import LayerCounter
+from tests.optimize.simulated import Machine, SimulatedWorker
 
 SHORT = 0.4
 
@@ -247,33 +246,9 @@ def test_two_rounds_are_no_interval_and_unknown_names_are_said():
 # --- real models ---
 
 
-@pytest.fixture
-def patient(monkeypatch):
-    """All rounds are counted, on the slowest machine too."""
-    monkeypatch.setattr(module, "OVERTIME", math.inf)
-    monkeypatch.setattr(module, "PATIENCE", math.inf)
-
-
-@pytest.mark.usefixtures("patient")
-def test_fused_layers_are_in_the_time_of_the_one_they_were_fused_into(network):
-    found = layers([Variant("f32", model=network, runtime=OpenVINO(precision="f32"))], seconds=SHORT)
-    known = found.of("f32")
-    assert {"Convolution", "Softmax"} <= {
-        layer.kind.title().replace("Soft Max", "Softmax") for layer in known
-    }
-    assert "Relu" not in {layer.kind.title() for layer in known}
-    first = max(
-        (layer for layer in known if layer.kind == "Convolution"), key=lambda layer: len(layer.origin)
-    )
-    assert len(first.origin) > 1
-    assert {layer.precision for layer in known if layer.kind == "Convolution"} == {"f32"}
-    assert 0 < found.total("f32").value < found.latency("f32").value
-    assert len(found.rounds["f32"]) >= 6
-    assert found.versions["openvino"]
-
-
-@pytest.mark.usefixtures("patient")
-def test_two_variants_take_turns_and_one_of_another_runtime_fails_alone(network, quick_variant):
+@pytest.fixture(scope="module")
+def counted(network, quick_variant):
+    """Two variants of one model and one of another runtime: nine rounds of one set of processes."""
     variants = [
         Variant("one thread", model=network, runtime=OpenVINO(threads=1, precision="f32")),
         Variant(
@@ -283,70 +258,94 @@ def test_two_variants_take_turns_and_one_of_another_runtime_fails_alone(network,
         ),
         quick_variant,
     ]
-    found = layers(variants, seconds=SHORT)
-    assert list(found.rounds) == ["one thread", "streams"]
-    assert found.effective["one thread"]["INFERENCE_NUM_THREADS"] == "1"
-    assert found.effective["streams"]["PERF_COUNT"] == "YES"
-    assert found.compare("one thread", "streams").ratio.n >= 6
-    # Inferences of one stream are counted whole: the layers' sum stays near what the caller waits for.
-    assert found.total("streams").value < found.latency("streams").value
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(module, "OVERTIME", math.inf)
+        patch.setattr(module, "PATIENCE", math.inf)
+        patch.setattr(module, "LOADING", 0)
+        return layers(variants, seconds=SHORT)
+
+
+def test_fused_layers_are_in_the_time_of_the_one_they_were_fused_into(counted):
+    known = counted.of("one thread")
+    assert {"Convolution", "Softmax"} <= {
+        layer.kind.title().replace("Soft Max", "Softmax") for layer in known
+    }
+    assert "Relu" not in {layer.kind.title() for layer in known}
+    first = max(
+        (layer for layer in known if layer.kind == "Convolution"), key=lambda layer: len(layer.origin)
+    )
+    assert len(first.origin) > 1
+    assert {layer.precision for layer in known if layer.kind == "Convolution"} == {"f32"}
+    assert counted.versions["openvino"]
+
+
+def test_two_variants_take_turns_and_one_of_another_runtime_fails_alone(counted):
+    assert list(counted.rounds) == ["one thread", "streams"]
+    assert counted.effective["one thread"]["INFERENCE_NUM_THREADS"] == "1"
+    assert counted.effective["streams"]["PERF_COUNT"] == "YES"
+    assert [len(rounds) for rounds in counted.rounds.values()] == [module.ROUNDS] * 2
     with pytest.raises(
         errors.OptionError, match="Layers are counted by OpenVINO, and 'quick' runs on function"
     ):
-        found.of("quick")
+        counted.of("quick")
 
 
-@pytest.mark.usefixtures("patient")
-def test_every_round_has_fresh_processes_where_loading_is_quick(network, monkeypatch):
-    loads = []
-
-    class Recording(WorkerProcess):
-        def load(self, slot=0):
-            loads.append(self.pid)
-            return super().load(slot)
-
-    host = Host(Recording)
-    variant = Variant("a", model=network)
-    for affordable, processes, method in (
-        (1e9, module.ROUNDS, "sets of processes"),
-        (0, 1, "may differ by 16%"),
-    ):
-        loads.clear()
-        monkeypatch.setattr(module, "LOADING", affordable)
-        found = layers([variant], seconds=SHORT, host=host)
-        assert len(set(loads)) == len(loads) == processes
-        assert len({turn.generation for turn in found.rounds["a"]}) == processes
-        assert len(found.rounds["a"]) == module.ROUNDS
-        assert method in found.latency("a").method
+def test_inferences_of_one_of_several_streams_are_counted_whole(network):
+    """Their layers add up to what the caller waits for; in a fresh model each is two microseconds off."""
+    variant = Variant("m", network, OpenVINO(properties={"NUM_STREAMS": "2", "PERF_COUNT": "YES"}))
+    runner = runner_for(variant.to_dict())
+    runner.load()
+    begun = time.perf_counter()
+    turn = LayerCounter(runner).turn(seconds=0.05, discard=0.0)
+    assert 0.05 <= turn["calls"] * turn["latency_us"] / 1e6 <= time.perf_counter() - begun
+    assert 0 < sum(turn["times"].values()) < turn["latency_us"] + 2 * len(turn["times"])
 
 
-@pytest.mark.usefixtures("patient")
-def test_a_model_that_returns_nan_is_a_failure(network, tmp_path, save_ir):
-    broken = save_ir(
-        tmp_path / "nan.xml", [1, 4], lambda ops, x: ops.sqrt(ops.subtract(ops.abs(x), np.float32(9)))
+# --- simulated machines ---
+
+
+@pytest.mark.parametrize(
+    ("load", "processes", "method"),
+    [(0.01, module.ROUNDS, "sets of processes"), (5.0, 1, "may differ by 16%")],
+)
+def test_every_round_has_fresh_processes_where_loading_is_quick(load, processes, method):
+    machine = Machine(lambda _: 1e-4, load=load)
+    started = []
+    host = replace(machine.host, start=lambda v: started.append(v.name) or SimulatedWorker(machine, v))
+    found = layers([Variant("a"), Variant("b")], seconds=SHORT, host=host)
+    assert started.count("a") == started.count("b") == processes
+    assert len({turn.generation for turn in found.rounds["a"]}) == processes
+    assert len(found.rounds["a"]) == found.compare("a", "b").ratio.n == module.ROUNDS
+    assert method in found.latency("a").method
+
+
+@pytest.mark.parametrize("error", [errors.OutputError("It holds NaN."), errors.WorkerDied("It was killed.")])
+def test_a_variant_whose_outputs_mean_nothing_or_whose_worker_dies_fails_alone(error):
+    class Failing(SimulatedWorker):
+        def first_call(self, slot=0):
+            if self.variant.name == "failing" and isinstance(error, errors.OutputError):
+                raise error
+            return super().first_call(slot)
+
+        def _layers(self, **request):
+            if self.variant.name == "failing" and machine.now > 2:
+                raise error
+            return super()._layers(**request)
+
+    machine = Machine(lambda _: 1e-4, load=0.5)
+    host = replace(machine.host, start=partial(Failing, machine))
+    found = layers([Variant("failing"), Variant("good")], seconds=3, host=host)
+    assert found.failures == {"failing": error}
+    assert len(found.of("good")) == 1
+    assert len(found.rounds["good"]) == module.ROUNDS
+
+
+def test_long_inferences_have_six_rounds_in_four_times_the_seconds_or_as_many_as_fit():
+    slow, slower = (
+        layers([Variant("a")], seconds=4, host=Machine(lambda _, s=s: s).host) for s in (0.5, 3.0)
     )
-    found = layers([Variant("nan", model=str(broken)), Variant("good", model=network)], seconds=SHORT)
-    assert isinstance(found.failures["nan"], errors.OutputError)
-    assert found.of("good")
-
-
-@pytest.mark.usefixtures("patient")
-def test_a_worker_killed_meanwhile_costs_only_its_variant(network, monkeypatch):
-    monkeypatch.setattr(module, "LOADING", 0)  # one set of processes, so that it is there to be killed
-    variants = [Variant("a", model=network), Variant("b", model=network)]
-
-    def kill_one():
-        while len(children := psutil.Process().children()) < 2:
-            time.sleep(0.01)
-        time.sleep(0.5)
-        children[0].kill()
-
-    killer = threading.Thread(target=kill_one)
-    killer.start()
-    found = layers(variants, seconds=3)
-    killer.join()
-    assert len(found.failures) == 1
-    assert isinstance(next(iter(found.failures.values())), errors.WorkerDied)
+    assert len(slow.rounds["a"]) == 6
+    assert len(slower.rounds["a"]) < 6
 
 
 def test_all_fail(quick_variant):

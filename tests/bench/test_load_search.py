@@ -1,16 +1,18 @@
 from __future__ import annotations
 
 import functools
+from dataclasses import replace
 
 import pytest
 
 from optguide import errors
 from optguide.bench import load_search as module
-from optguide.bench.load import LatencyLimit, LoadPoint
+from optguide.bench.load import LatencyLimit, LoadPoint, load_curves
 from optguide.bench.load_search import length, rates_between, search_load, shares_of
-from optguide.bench.session import Budget, measure
+from optguide.bench.session import measure
 from optguide.bench.variant import Variant
 from optguide.stats.estimate import Estimate
+from tests.optimize.simulated import Machine
 
 LIMIT = LatencyLimit(95, 10.0)
 
@@ -56,64 +58,67 @@ def test_the_next_rate_lies_below_the_lowest_that_breaks_the_limit():
     assert rates_between((point(50), point(100)), LIMIT) == ()
 
 
-def sleeping(name, seconds):
-    def make():
-        import time
-
-        def call():
-            time.sleep(seconds)
-            return [[1.0, 2.0]]
-
-        return call
-
-    return Variant.from_function(name, make)
+COSTS = {"slow": 0.01, "fast": 0.002, "a": 0.004}
 
 
 @pytest.fixture
-def shorter(monkeypatch):
-    """A short closed loop that has its six rounds on the slowest machine; the results of such loops."""
-    results = []
+def closed(monkeypatch):
+    """A simulated machine, and what its closed loops have measured; ``broken`` cannot be loaded there."""
+
+    def cost(variant):
+        if variant.name == "broken":
+            raise errors.DeviceError("There is no such device.")
+        return COSTS[variant.name]
+
+    host, results = Machine(cost, drift=0.0).host, []
 
     def measured(*arguments, **options):
-        results.append(measure(*arguments, **options))
+        results.append(measure(*arguments, host=host, **options))
         return results[-1]
 
-    monkeypatch.setattr(module, "SHORTEST", 0.3)
-    monkeypatch.setattr(module, "CAPACITY_SECONDS", 1.0)
-    monkeypatch.setattr(module, "Budget", functools.partial(Budget, patience=60.0))
     monkeypatch.setattr(module, "measure", measured)
+    monkeypatch.setattr(module, "load_curves", functools.partial(load_curves, host=host))
     return results
 
 
-def test_rates_are_shares_of_the_fastest_variants_capacity(shorter):
-    found = search_load([sleeping("slow", 0.01), sleeping("fast", 0.002)], seconds=0.3)
-    (closed,) = shorter
-    for name, capacity in found.capacity.items():
-        assert capacity.value == closed.throughput(name).value
-    assert found.capacity["slow"].value < found.capacity["fast"].value <= 500
-    assert found.capacity["fast"].unit == "requests/s"
+def test_rates_are_shares_of_the_fastest_variants_capacity(closed):
+    found = search_load([Variant("slow"), Variant("fast")], seconds=4)
+    (session,) = closed
+    assert found.capacity == {
+        name: replace(session.throughput(name), unit="requests/s") for name in found.capacity
+    }
+    assert found.capacity["slow"].value == pytest.approx(100, rel=0.05)
+    assert found.capacity["fast"].value == pytest.approx(500, rel=0.05)
     rates = [one.offered for one in found.curves["fast"]]
     assert rates == [one.offered for one in found.curves["slow"]]
-    assert len(rates) == len(module.SHARES)
-    assert rates[0] == pytest.approx(0.2 * found.capacity["fast"].value, rel=0.01)
+    assert rates == list(shares_of(found.capacity["fast"].value))
     assert found.curves["slow"][-1].overloaded
+    assert not found.curves["fast"][0].void
 
 
-def test_rates_near_the_limit_are_added(shorter, monkeypatch):
-    monkeypatch.setattr(module, "SHARES", (0.2, 4.0))  # a busy machine may put the capacity too low
+def test_rates_near_the_limit_are_added(closed):
     limit = LatencyLimit(50, 12)
-    found = search_load([sleeping("a", 0.004)], seconds=0.4, limit=limit)
+    found = search_load([Variant("a")], seconds=4, limit=limit)
+    states = {one.offered: one.against(limit) for one in found.curves["a"]}
+    offered = shares_of(found.capacity["a"].value)
+    assert list(states) == sorted(states)
+    added = states.keys() - set(offered)
+    assert 1 <= len(added) <= module.REFINEMENTS
+    kept = max(rate for rate in offered if states[rate] == "kept")
+    assert all(kept < rate < min(r for r in offered if r > kept and states[r] == "broke") for rate in added)
+
+
+def test_with_a_limit_the_lowest_rate_is_left_out_and_the_next_has_the_requests_it_needs(closed):
+    limit = LatencyLimit(99, 1000)
+    found = search_load([Variant("a")], limit=limit)
+    offered = shares_of(found.capacity["a"].value)[1:]
     rates = [one.offered for one in found.curves["a"]]
-    assert rates == sorted(rates)
-    assert len(rates) > len(module.SHARES)
+    assert rates[0] == offered[0]
+    assert set(offered) <= set(rates)
+    assert found.seconds == length(offered, limit)
 
 
-def test_a_variant_that_fails_in_the_closed_loop_gets_no_curve(shorter):
-    def make():
-        from optguide.errors import DeviceError
-
-        raise DeviceError("There is no such device.")
-
-    found = search_load([Variant.from_function("broken", make), sleeping("a", 0.002)], seconds=0.2)
+def test_a_variant_that_fails_in_the_closed_loop_gets_no_curve(closed):
+    found = search_load([Variant("broken"), Variant("a")], seconds=1)
     assert isinstance(found.failures["broken"], errors.DeviceError)
     assert list(found.curves) == ["a"]

@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+from dataclasses import replace
+from functools import partial
+
 import numpy as np
 import pytest
 
@@ -7,10 +10,10 @@ from optguide import errors
 from optguide.bench import load as openloop
 from optguide.bench.load import LoadPoint, highest_rate, limit_rate, load_curve, load_curves
 from optguide.bench.process import WorkerProcess
-from optguide.bench.rotation import Host
 from optguide.bench.variant import Variant
 from optguide.runtimes.openvino import OpenVINO
 from optguide.stats.estimate import Estimate
+from tests.optimize.simulated import Machine, SimulatedWorker
 
 
 def point(rate, p95=None, *, void="", half=0.0):
@@ -210,7 +213,7 @@ def test_rates_and_lengths_that_measure_nothing(rates, seconds):
 
 
 class Recorded(list):
-    """What was asked of workers, and the host that records it."""
+    """What was asked of simulated workers, and the host that records it."""
 
 
 @pytest.fixture
@@ -218,18 +221,27 @@ def requests():
     """What the worker was asked to serve, in order."""
     asked = Recorded()
 
-    class Recording(WorkerProcess):
+    class Recording(SimulatedWorker):
+        def load(self, slot=0):
+            asked.append({"do": "load"})
+            return super().load(slot)
+
+        def first_call(self, slot=0):
+            asked.append({"do": "check"})
+            return super().first_call(slot)
+
         def ask(self, timeout, **request):
             asked.append(request)
             return super().ask(timeout, **request)
 
-    asked.host = Host(Recording)
+    machine = Machine(lambda _: 1e-4)
+    asked.host = replace(machine.host, start=partial(Recording, machine))
     return asked
 
 
-def test_points_are_offered_in_shuffled_order_and_come_back_sorted(quick_variant, requests):
+def test_points_are_offered_in_shuffled_order_and_come_back_sorted(requests):
     rates = [100.0, 50.0, 400.0, 200.0, 300.0]
-    points = load_curves([quick_variant], rates, seconds=0.1, seed=1, host=requests.host)[quick_variant.name]
+    points = load_curves([Variant("a")], rates, seconds=0.1, seed=1, host=requests.host)["a"]
     assert [point.offered for point in points] == sorted(rates)
     offered = [request["rate"] for request in requests if request["do"] == "serve"]
     assert sorted(offered) == sorted(rates)
@@ -241,11 +253,10 @@ def test_points_are_offered_in_shuffled_order_and_come_back_sorted(quick_variant
         assert found.n > 0
 
 
-def test_variants_meet_the_same_arrivals_at_each_rate(quick_variant, requests):
+def test_variants_meet_the_same_arrivals_at_each_rate(requests):
     rates = [50.0, 100.0, 200.0]
-    both = [quick_variant, quick_variant.with_("twin")]
-    curves = load_curves(both, rates, seconds=0.1, seed=1, host=requests.host)
-    assert list(curves) == [quick_variant.name, "twin"]
+    curves = load_curves([Variant("a"), Variant("twin")], rates, seconds=0.1, seed=1, host=requests.host)
+    assert list(curves) == ["a", "twin"]
     assert all([found.offered for found in points] == rates for points in curves.values())
     served = [(request["rate"], request["seed"]) for request in requests if request["do"] == "serve"]
     assert served[::2] == served[1::2]  # one after the other
@@ -295,9 +306,11 @@ def test_openvino_with_requests_in_flight(ir):
     variant = Variant(
         "two", model=ir, runtime=OpenVINO(requests=2, properties={"PERFORMANCE_HINT": "THROUGHPUT"})
     )
-    (found,) = load_curve(variant, [200.0], seconds=0.5)
-    assert found.n > 50
-    assert found.p50.value > 0
+    with WorkerProcess(variant) as worker:
+        worker.load()
+        reply = worker.ask(60, do="serve", rate=200.0, seconds=0.5, seed=0, patience=60.0)
+    assert len(reply["latencies_ns"]) == len(reply["served_ns"]) == reply["scheduled"] == 100
+    assert min(reply["latencies_ns"] + reply["served_ns"]) > 0
 
 
 def test_a_model_that_returns_nan_has_no_load_curve():

@@ -230,19 +230,23 @@ def test_whatever_is_printed_does_not_reach_the_protocol():
     np.testing.assert_array_equal(value_of(Variant.from_function("printer", make)), [1.0, 2.0])
 
 
-@pytest.mark.parametrize("name", ["DeviceError", "InputError", "OutputError", "NotEnoughSamples"])
-def test_error_classes_are_carried_over(name):
-    def make():
-        from optguide import errors
+def test_error_classes_are_carried_over():
+    def raising(name):
+        def make():
+            from optguide import errors
 
-        raise getattr(errors, name)("It is wrong.", "Mend it.")
+            raise getattr(errors, name)("It is wrong.", "Mend it.")
 
-    kind = getattr(errors, name)
-    with WorkerProcess(Variant.from_function("f", make)) as worker, pytest.raises(kind) as caught:
-        worker.load()
-    assert type(caught.value) is kind
-    assert (caught.value.message, caught.value.remedy) == ("It is wrong.", "Mend it.")
-    assert "Traceback" in caught.value.detail
+        return Variant.from_function(name, make)
+
+    kinds = [errors.DeviceError, errors.InputError, errors.OutputError, errors.NotEnoughSamples]
+    with WorkerProcess(*(raising(kind.__name__) for kind in kinds)) as worker:
+        for slot, kind in enumerate(kinds):
+            with pytest.raises(kind) as caught:
+                worker.load(slot)
+            assert type(caught.value) is kind
+            assert (caught.value.message, caught.value.remedy) == ("It is wrong.", "Mend it.")
+            assert "Traceback" in caught.value.detail
 
 
 def test_other_errors_name_the_variant_and_the_worker_goes_on():

@@ -1,11 +1,7 @@
 from __future__ import annotations
 
-import os
-import signal
 import subprocess
 import sys
-import threading
-import time
 from dataclasses import replace
 from functools import partial
 from types import SimpleNamespace
@@ -16,30 +12,21 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from optguide import errors
-from optguide.bench import session
 from optguide.bench.budget import MEASURING_SHARE, Budget, Plan, Spent
 from optguide.bench.process import WorkerProcess
 from optguide.bench.result import TWIN
 from optguide.bench.rotation import Host, Rotation
 from optguide.bench.session import measure
 from optguide.bench.variant import Variant
+from optguide.machine.lock import holder
 from optguide.runtimes.openvino import OpenVINO
-from tests.optimize.simulated import Machine, SimulatedWorker
+from tests.optimize.simulated import UNDISTURBED, Machine, Quiet, SimulatedWorker
 
 TINY = Budget(seconds=0.3, precision=1e-9, block=0.01, patience=60.0)
 """With its six rounds on the slowest machine."""
 
 LOOSE = 1e6
 """A precision that every interval reaches."""
-
-
-def failing(name="failing"):
-    def make():
-        from optguide.errors import DeviceError
-
-        raise DeviceError("There is no such device.")
-
-    return Variant.from_function(name, make)
 
 
 def numpy_call(name, **fields):
@@ -52,30 +39,29 @@ def numpy_call(name, **fields):
     return Variant.from_function(name, make, **fields)
 
 
-def slow_call(name, seconds):
-    def make():
-        import time
-
-        return lambda: time.sleep(seconds)
-
-    return Variant.from_function(name, make)
-
-
-def pids_in(folder):
-    def make():
-        import os
-        import pathlib
-
-        pathlib.Path(folder, str(os.getpid())).touch()
-        return lambda: [[1.0, 2.0]]
-
-    return make
+def on(machine, worker, *names, budget=TINY, **options):
+    """A session of simulated variants, on a machine whose workers are of this class."""
+    host = replace(machine.host, start=partial(worker, machine))
+    return measure([Variant(name) for name in names], budget, host=host, **options)
 
 
 @pytest.fixture(scope="module")
-def pair():
+def started():
+    """Identifiers of the processes of ``pair``."""
+    return []
+
+
+@pytest.fixture(scope="module")
+def pair(started):
     """Two variants measured with a control until the budget is spent."""
-    return measure([numpy_call("a", frames=4), numpy_call("b", frames=4)], TINY, control=True)
+
+    class Recording(WorkerProcess):
+        def load(self, slot=0):
+            started.append(self.pid)
+            return super().load(slot)
+
+    both = [numpy_call("a", frames=4), numpy_call("b", frames=4)]
+    return measure(both, TINY, control=True, host=replace(UNDISTURBED, start=Recording))
 
 
 def test_every_round_has_a_turn_of_every_variant(pair):
@@ -105,7 +91,7 @@ def test_what_is_known_of_each_variant(pair):
         assert np.isnan(series.load_seconds)  # others loaded beside it
         assert 1e6 < series.peak_rss < 1e9
         np.testing.assert_array_equal(series.outputs[0], np.arange(64.0) * 2)
-    assert np.isnan(pair.others_share) or 0 <= pair.others_share <= 1
+    assert pair.others_share == Quiet.share
 
 
 def test_questions_to_a_real_session(pair):
@@ -116,17 +102,21 @@ def test_questions_to_a_real_session(pair):
     assert pair.agreement("a", "b").max_abs == 0
 
 
+def test_no_process_is_left_behind(pair, started, alive):
+    assert len(set(started)) >= 3
+    assert not any(map(alive, started))
+
+
 def test_turns_interleave_in_an_order_that_changes():
     turns = []
 
-    class Recording(WorkerProcess):
+    class Recording(SimulatedWorker):
         def send(self, **request):
-            if request["do"] == "block":
-                turns.append(self.variants[0].name)
-                assert 0 < request["discard"] < request["seconds"]
+            turns.append(self.variant.name)
+            assert 0 < request["discard"] < request["seconds"]
             super().send(**request)
 
-    result = measure([numpy_call(name) for name in "abc"], TINY, host=Host(Recording))
+    result = on(Machine(lambda _: 0.001), Recording, *"abc")
     rounds = [tuple(turns[index : index + 3]) for index in range(0, len(turns), 3)]
     assert len(rounds) == result.rounds
     assert all(set(order) == {"a", "b", "c"} for order in rounds)
@@ -143,165 +133,115 @@ def test_the_order_of_turns_is_seeded():
     assert len(set(order(1))) >= 4
 
 
+def broken(variant):
+    if variant.name.startswith("failing"):
+        raise errors.DeviceError(f"There is no such device for {variant.name}.")
+    return 0.001
+
+
 def test_a_failing_variant_is_reported_and_the_others_are_measured():
-    result = measure([failing(), numpy_call("a"), numpy_call("b")], TINY)
+    result = Machine(broken).measure([Variant(name) for name in ("failing", "a", "b")], TINY)
     assert list(result.failures) == ["failing"]
     assert isinstance(result.failures["failing"], errors.DeviceError)
     assert list(result.series) == ["a", "b"]
-    assert result.compare("a", "b").ratio.n in (3, result.rounds)
+    assert result.compare("a", "b").ratio.n == result.rounds
     with pytest.raises(errors.DeviceError):
         result.latency("failing")
 
 
 def test_all_fail_and_the_first_error_is_raised():
-    def make():
-        raise KeyError("second")
-
-    with pytest.raises(errors.DeviceError, match="no such device"):
-        measure([failing(), Variant.from_function("second", make)], TINY)
+    with pytest.raises(errors.DeviceError, match="no such device for failing first"):
+        Machine(broken).measure([Variant("failing first"), Variant("failing second")], TINY)
 
 
-def test_a_variant_that_fails_between_blocks_loses_its_blocks_only():
-    def make():
-        import time
+class Late(SimulatedWorker):
+    """A worker whose variant, if it is called so, fails in its second turn, or never answers in it."""
 
-        start = time.monotonic()
+    turns = 0
 
-        def call():
-            if time.monotonic() - start > 0.1:
-                raise RuntimeError("it broke later")
-            return [[1.0, 2.0]]
+    def receive(self, timeout):
+        self.turns += 1
+        if self.variant.name == "late" and self.turns == 2:
+            raise errors.WorkerError("It broke later.")
+        if self.variant.name == "hanging" and self.turns == 2:
+            self.machine.now += timeout
+            raise errors.WorkerHung("It did not answer.")
+        return super().receive(timeout)
 
-        return call
+    def end(self):
+        self.machine.ended.append(self.variant.name)
 
-    budget = Budget(1.5, 1e-9, 0.01, patience=60.0)
-    result = measure([Variant.from_function("late", make), numpy_call("a")], budget)
-    assert "it broke later" in result.failures["late"].message
-    assert list(result.series) == ["a"]
+
+@pytest.fixture
+def machine():
+    """A simulated machine that keeps the names of the workers that were ended during their session."""
+    machine = Machine(lambda _: 0.001)
+    machine.ended = []
+    return machine
+
+
+def test_a_variant_that_fails_between_blocks_loses_its_blocks_only(machine):
+    result = on(machine, Late, "late", "a")
+    assert "It broke later" in result.failures["late"].message
+    assert (list(result.series), machine.ended) == (["a"], ["late"])
     assert result.rounds == len(result.series["a"].blocks) >= 6
 
 
-def test_everybody_fails_late_and_that_is_an_error_and_no_crash():
-    """Late enough for the session to be asking for the precision after every round."""
+def test_everybody_fails_late_and_that_is_an_error_and_no_crash(machine):
+    with pytest.raises(errors.WorkerError, match="It broke later"):
+        on(machine, Late, "late")
 
-    def make():
-        import time
 
-        start = time.monotonic()
-
-        def call():
-            if time.monotonic() - start > 0.05:
-                raise RuntimeError("it broke later")
-
-        return call
-
-    with pytest.raises(errors.WorkerError, match="it broke later"):
-        measure([Variant.from_function("late", make)], Budget(2, 1e-9, 0.005))
+def test_a_worker_that_hangs_is_ended_and_costs_the_others_nothing(machine):
+    """The session waits for it far longer than all its turns may take."""
+    budget = replace(TINY, patience=0.0)
+    result = on(machine, Late, "hanging", "a", budget=budget)
+    assert machine.now > 10 * budget.longest
+    assert isinstance(result.failures["hanging"], errors.WorkerHung)
+    assert machine.ended == ["hanging"]
+    assert len(result.series["a"].blocks) >= 6
 
 
 def test_a_worker_killed_during_the_session_is_reported_and_the_others_go_on(tmp_path):
-    pid_file = tmp_path / "pid"
+    begun = tmp_path / "begun"
+
+    class Telling(WorkerProcess):
+        def send(self, **request):
+            if request["do"] == "block":
+                begun.touch()
+            super().send(**request)
 
     def make():
         import os
         import pathlib
+        import signal
 
         def call():
-            if not pathlib.Path(pid_file).exists():
-                draft = pathlib.Path(f"{pid_file}.draft")
-                draft.write_text(str(os.getpid()))
-                draft.rename(pid_file)
+            if pathlib.Path(begun).exists():
+                os.kill(os.getpid(), signal.SIGKILL)
             return [[1.0, 2.0]]
 
         return call
 
-    def kill():
-        while not pid_file.exists():
-            time.sleep(0.01)
-        os.kill(int(pid_file.read_text()), signal.SIGKILL)
-
-    thread = threading.Thread(target=kill)
-    thread.start()
-    result = measure([numpy_call("a"), Variant.from_function("victim", make)], TINY)
-    thread.join()
+    result = measure(
+        [numpy_call("a"), Variant.from_function("victim", make)],
+        TINY,
+        host=replace(UNDISTURBED, start=Telling),
+    )
     assert isinstance(result.failures["victim"], errors.WorkerDied)
     assert result.rounds == len(result.series["a"].blocks) >= 6
 
 
-def test_a_worker_that_hangs_is_ended_and_costs_the_others_nothing(monkeypatch, alive, tmp_path):
-    """The session waits for it three times longer than the budget is."""
-    pid_file = tmp_path / "pid"
-
-    def make():
-        import os
-        import pathlib
-        import time
-
-        calls = []
-
-        def call():
-            calls.append(1)
-            if len(calls) > 100:
-                pathlib.Path(pid_file).write_text(str(os.getpid()))
-                time.sleep(3600)
-            return [[1.0, 2.0]]
-
-        return call
-
-    monkeypatch.setattr(session, "GRACE_SECONDS", 2.0)
-    result = measure([Variant.from_function("hanging", make), numpy_call("a")], TINY)
-    assert isinstance(result.failures["hanging"], errors.WorkerHung)
-    assert not alive(int(pid_file.read_text()))
-    assert len(result.series["a"].blocks) >= 6
-
-
-def test_a_failed_variant_leaves_no_process_behind_during_the_session(alive, tmp_path):
+def test_a_failed_variant_leaves_no_process_behind_during_the_session(machine):
     """Its threads would be noise in the turns of the others."""
-    pid_file = tmp_path / "pid"
+    machine.cost = broken
 
-    def make():
-        import os
-        import pathlib
+    class Watching(Late):
+        def send(self, **request):
+            assert self.machine.ended == ["failing"]
+            super().send(**request)
 
-        pathlib.Path(pid_file).write_text(str(os.getpid()))
-        raise RuntimeError("it never loaded")
-
-    def watch():
-        import os
-        import pathlib
-
-        failed = int(pathlib.Path(pid_file).read_text())
-
-        def call():
-            try:
-                os.kill(failed, 0)
-            except ProcessLookupError:
-                return [[0.0, 1.0]]
-            return [[1.0, 0.0]]
-
-        return call
-
-    variants = [Variant.from_function("broken", make), Variant.from_function("watcher", watch)]
-    result = measure(variants, TINY, host=Host(lanes=1))  # otherwise they load beside each other
-    np.testing.assert_array_equal(result.series["watcher"].outputs[0], [0.0, 1.0])
-    assert not alive(int(pid_file.read_text()))
-
-
-def test_no_process_is_left_behind(alive, tmp_path):
-    folder = tmp_path / "pids"
-    folder.mkdir()
-
-    def make():
-        import os
-        import pathlib
-
-        pathlib.Path(folder, str(os.getpid())).touch()
-        return lambda: [[1.0, 2.0]]
-
-    measure([Variant.from_function("a", make)], TINY, control=True)
-    pids = [int(path.name) for path in folder.iterdir()]
-    assert len(pids) >= 2
-    assert not any(map(alive, pids))
+    assert on(machine, Watching, "failing", "watcher").rounds >= 6
 
 
 @pytest.mark.parametrize("names", [[], ["a", "a"], ["a", "b", "a"]])
@@ -380,21 +320,18 @@ def test_an_answered_session_ends_after_six_generations():
     assert plan.wants_generation(spent)
 
 
-@pytest.fixture(scope="module")
-def precise(tmp_path_factory):
-    """A session that has more time than it needs, and the folder with the identifiers of its processes."""
-    folder = tmp_path_factory.mktemp("pids")
-    variants = [Variant.from_function("a", pids_in(folder))]
-    host = Host(meter=lambda _: Competitor([]))  # whatever else runs during the tests spoils no round
-    return measure(variants, Budget(600, precision=LOOSE, block=0.005), host=host), folder
-
-
-def test_precision_ends_a_session_early_but_not_too_early(precise):
-    result, _ = precise
+def test_precision_ends_a_session_early_but_not_too_early():
+    loads = []
+    machine = Machine(lambda variant: loads.append(variant.name) or 0.001)
+    result = machine.measure([Variant("a")], Budget(600, precision=LOOSE))
     assert result.ended == "precision reached"
     assert result.rounds >= 12
-    assert {block.generation for block in result.series["a"].blocks} == set(range(6))
-    assert result.seconds < 600
+    assert result.seconds < machine.now < 600
+    blocks = result.series["a"].blocks
+    assert len(loads) == 6  # workers are replaced where loading is quick
+    assert sorted({block.generation for block in blocks}) == list(range(6))
+    assert [block.generation for block in blocks] == sorted(block.generation for block in blocks)
+    assert [block.round for block in blocks] == list(range(result.rounds))
 
 
 def test_every_generation_has_a_round_where_a_round_exceeds_its_part():
@@ -405,19 +342,22 @@ def test_every_generation_has_a_round_where_a_round_exceeds_its_part():
 
 
 def test_precision_that_is_asked_for_is_what_comparisons_have():
-    result = measure([numpy_call("a"), numpy_call("b")], Budget(1, precision=0.5, block=0.01, patience=60.0))
-    if result.ended == "precision reached":
-        assert result.compare("a", "b", "throughput").ratio.relative_half_width <= 0.51
+    result = Machine(lambda _: 0.001).measure([Variant("a"), Variant("b")], Budget(600, precision=0.01))
+    assert result.ended == "precision reached"
+    assert result.compare("a", "b", "throughput").ratio.relative_half_width <= 0.01
+
+
+def slow(cost, *budget, **fields):
+    machine = Machine(lambda _: cost, load=0.1)
+    return machine.measure([Variant("a")], Budget(*budget, precision=1e-9, **fields))
 
 
 def test_six_rounds_are_measured_even_where_they_exceed_the_budget():
-    result = measure([slow_call("a", 0.05)], Budget(0.3, precision=1e-9, block=0.2, patience=60))
-    assert result.rounds >= 6
-    assert result.latency("a").value >= 50
+    assert slow(0.05, 0.3).rounds == 6
 
 
 def test_a_variant_too_slow_for_six_rounds_ends_all_the_same():
-    result = measure([slow_call("a", 0.2)], Budget(0.1, precision=1e-9))
+    result = slow(0.2, 0.1)
     assert 1 <= result.rounds < 6
     assert result.ended == "budget spent"
     with pytest.raises(errors.NotEnoughSamples):
@@ -425,18 +365,9 @@ def test_a_variant_too_slow_for_six_rounds_ends_all_the_same():
 
 
 def test_patience_gives_it_its_six_rounds_and_no_more():
-    result = measure([slow_call("a", 0.2)], Budget(0.1, precision=1e-9, patience=60.0))
+    result = slow(0.2, 0.1, patience=60.0)
     assert result.rounds == 6
-    assert result.latency("a").value >= 200
-
-
-def test_workers_are_replaced_where_loading_is_quick(precise):
-    result, folder = precise
-    assert len(list(folder.iterdir())) == 6
-    blocks = result.series["a"].blocks
-    assert [block.generation for block in blocks] == sorted(block.generation for block in blocks)
-    assert {block.generation for block in blocks} == set(range(6))
-    assert [block.round for block in blocks] == list(range(result.rounds))
+    assert result.latency("a").value == pytest.approx(200, rel=0.2)
 
 
 def test_a_device_that_is_gone_when_workers_are_replaced_costs_the_others_nothing():
@@ -456,9 +387,11 @@ def test_a_device_that_is_gone_when_workers_are_replaced_costs_the_others_nothin
     assert result.compare("a", "b").ratio.n == 6
 
 
-def test_workers_stay_where_loading_takes_longer_than_measuring(tmp_path):
-    result = measure([Variant.from_function("a", pids_in(tmp_path))], Budget(0.05, 1e-9, block=0.005))
-    assert len(list(tmp_path.iterdir())) == 1
+def test_workers_stay_where_loading_takes_longer_than_measuring():
+    loads = []
+    machine = Machine(lambda variant: loads.append(variant.name) or 0.001)
+    result = machine.measure([Variant("a")], TINY)
+    assert loads == ["a"]
     assert {block.generation for block in result.series["a"].blocks} == {0}
 
 
@@ -468,21 +401,27 @@ HOLD = (
 )
 
 
+def locked(*names):
+    """A session of simulated variants that holds the lock of this machine."""
+    host = replace(Machine(broken).host, held=Host().held)
+    return measure([Variant(name) for name in names], TINY, host=host)
+
+
 def test_another_measurement_is_not_disturbed():
     with subprocess.Popen(
         [sys.executable, "-c", HOLD], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     ) as other:
         assert other.stdout.readline() == "held\n"
         with pytest.raises(errors.Busy, match=f"process {other.pid}.*optguide compare"):
-            measure([numpy_call("a")], TINY)
+            locked("a")
         other.stdin.close()
-    assert measure([numpy_call("a")], Budget(0.1, 1e-9, 0.005)).rounds >= 1
+    assert locked("a").rounds >= 1
 
 
 def test_failing_sessions_release_the_machine():
     with pytest.raises(errors.DeviceError):
-        measure([failing()], TINY)
-    assert measure([numpy_call("a")], Budget(0.1, 1e-9, 0.005)).rounds >= 1
+        locked("failing")
+    assert holder() is None
 
 
 @pytest.fixture(scope="module")
@@ -499,7 +438,7 @@ def openvino_session(ir, dynamic_ir, inputs, save_inputs, models):
         Variant("sets", model=ir, inputs=tuple(sets), runtime=OpenVINO(precision="f32", requests=3)),
         Variant("batch", model=dynamic_ir, runtime=OpenVINO(batch=8, requests=1)),
     ]
-    return measure(variants, Budget(1.2, precision=1e-9, block=0.01, patience=60.0))
+    return measure(variants, Budget(1.2, precision=1e-9, block=0.01, patience=60.0), host=UNDISTURBED)
 
 
 def test_openvino_variants_are_all_measured(openvino_session):
@@ -558,19 +497,21 @@ MACHINES = {
 
 
 @pytest.mark.parametrize("machine", MACHINES)
-@pytest.mark.parametrize(("count", "sessions"), [(2, 100), (5, 400)])
-def test_equal_variants_are_not_told_apart_on_any_machine(machine, count, sessions):
+@pytest.mark.parametrize(("pairs", "sessions"), [(["ab"], 100), (["ab", "cd"], 200)])
+def test_equal_variants_are_not_told_apart_on_any_machine(machine, pairs, sessions):
     """Whole sessions on simulated machines: intervals exclude the truth about as often as they say."""
-    variants = [Variant(name, model="model.xml") for name in "abcde"[:count]]
+    names = "ab" if len(pairs) == 1 else "abcde"
+    variants = [Variant(name, model="model.xml") for name in names]
     excluded = 0
     for seed in range(sessions):
         simulated = Machine(lambda variant: 0.004, seed=seed, **MACHINES[machine])
-        ratio = (
-            simulated.measure(variants, Budget(20.0), seed=seed + 10**6).compare("a", "b", "throughput").ratio
-        )
-        assert "sets of processes" in ratio.method
-        excluded += not ratio.low <= 1 <= ratio.high
-    assert excluded / sessions <= 0.08  # a rate of 5 % exceeds this about once in a hundred such trials
+        result = simulated.measure(variants, Budget(20.0), seed=seed + 10**6)
+        for pair in pairs:
+            ratio = result.compare(*pair, "throughput").ratio
+            assert "sets of processes" in ratio.method
+            excluded += not ratio.low <= 1 <= ratio.high
+    # A rate of 5 % exceeds this about once in a hundred such trials.
+    assert excluded / (sessions * len(pairs)) <= 0.08
 
 
 def simulated(seconds, *, load=0.8, count=2, seed=0, cost=0.004, **machine):

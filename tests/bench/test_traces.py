@@ -1,14 +1,15 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import replace
+from functools import partial
 
 import pytest
 
 from optguide import errors
 from optguide.bench.cold_start import Trace, trace
-from optguide.bench.process import WorkerProcess
-from optguide.bench.rotation import Host
 from optguide.bench.variant import Variant
+from tests.optimize.simulated import Machine, SimulatedWorker
 
 
 def counting(name):
@@ -41,25 +42,6 @@ def hoarding(name, megabytes, *, until=10**9):
     return Variant.from_function(name, make)
 
 
-class Recorded(list):
-    """What was asked of workers, and the host that records it."""
-
-
-@pytest.fixture
-def asked():
-    """Names of variants in the order in which chunks of calls were asked for, with their lengths."""
-    order = Recorded()
-
-    class Recording(WorkerProcess):
-        def ask(self, timeout, **request):
-            if request["do"] == "consecutive":
-                order.append((self.variants[0].name, request["count"]))
-            return super().ask(timeout, **request)
-
-    order.host = Host(Recording)
-    return order
-
-
 def test_nothing_is_discarded_and_functions_go_on_where_they_stopped():
     (found,) = trace([counting("a")], 10, every=4).values()
     assert len(found.milliseconds) == 10
@@ -67,8 +49,17 @@ def test_nothing_is_discarded_and_functions_go_on_where_they_stopped():
     assert [calls for calls, _ in found.memory] == [0, 4, 8, 10]
 
 
-def test_variants_take_turns_in_chunks(asked):
-    trace([counting("a"), counting("b")], 10, every=4, host=asked.host)
+def test_variants_take_turns_in_chunks():
+    asked = []
+
+    class Recording(SimulatedWorker):
+        def _consecutive(self, count):
+            asked.append((self.variant.name, count))
+            return super()._consecutive(count)
+
+    machine = Machine(lambda _: 0.001)
+    host = replace(machine.host, start=partial(Recording, machine))
+    trace([Variant("a"), Variant("b")], 10, every=4, host=host)
     rounds = [{*asked[index : index + 2]} for index in range(0, 6, 2)]
     assert rounds == [{("a", size), ("b", size)} for size in (4, 4, 2)]
 

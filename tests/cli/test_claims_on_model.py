@@ -10,6 +10,7 @@ from tests.cli.json_shapes import golden, keys
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("processes")
 def test_verdicts_on_a_model(optguide, ir):
     only = ("--only", "async-does-not-shorten-an-inference", "--only", "int8-is-faster-than-f32")
     found = optguide("claims", ir, *only, "--budget", "30s")

@@ -57,23 +57,6 @@ def test_runs_as_a_module():
     assert done.stderr == "Error: There is no model 'missing.xml'. Check the path.\n"
 
 
-def test_completion_knows_commands_and_choices():
-    def completed(words):
-        variables = {"_OPTGUIDE_COMPLETE": "bash_complete", "COMP_WORDS": words, "COMP_CWORD": "2"}
-        code = "from optguide.cli import cli; cli.main(prog_name='optguide')"
-        done = subprocess.run(
-            [sys.executable, "-c", code],
-            env=os.environ | variables | {"COMP_CWORD": str(len(words.split(" ")) - 1)},
-            capture_output=True,
-            text=True,
-            check=True,
-        )
-        return done.stdout.split()
-
-    assert completed("optguide m") == ["plain,machine", "plain,measure"]
-    assert "plain,throughput" in completed("optguide measure --hint ")
-
-
 @pytest.mark.parametrize(
     ("arguments", "complaint"),
     [

@@ -1,25 +1,26 @@
 """``optguide compare`` from end to end, and what it says when one variant fails."""
 
 import json
+import os
+import signal
 import sys
-import threading
-import time
 from dataclasses import replace
 
 import numpy as np
-import psutil
 import pytest
 
 from optguide import isolated
+from optguide.bench.process import WorkerProcess
 from optguide.bench.result import TWIN, SessionResult
 from optguide.bench.series import Block, Series
 from optguide.bench.session import Budget
 from optguide.bench.variant import Variant
 from optguide.cli.session import SessionRun
-from optguide.errors import WorkerDied
+from optguide.errors import InputError, WorkerDied
 from tests.cli.json_shapes import golden, keys
 
 SHORT = ("--budget", "500ms")
+DYNAMIC = InputError("Input 'x' has the dynamic shape [1,?].")
 
 
 def installed_release(package, version):
@@ -33,6 +34,7 @@ def installed_release(package, version):
     return python
 
 
+@pytest.mark.usefixtures("processes")
 def test_a_model_against_itself_under_other_settings(optguide, ir):
     found = optguide("compare", ir, "@requests=2", "@INFERENCE_PRECISION_HINT=f32,name=pinned", *SHORT)
     assert found.status == 0
@@ -68,6 +70,7 @@ def test_json_has_every_ratio_to_the_first(optguide, ir, onnx_model):
     assert data["control"]["b"] == f"linear.xml{TWIN}"
 
 
+@pytest.mark.usefixtures("simulated")
 def test_no_control(optguide, ir):
     found = optguide("compare", ir, "@requests=2", *SHORT, "--no-control", "--json")
     assert json.loads(found.out)["control"] is None
@@ -79,7 +82,8 @@ def test_outputs_of_other_shapes_are_not_compared(optguide, ir, dynamic_ir):
     assert "got different inputs" in " ".join(found.out.split())
 
 
-def test_the_others_are_measured_when_one_fails(optguide, ir, open_ir):
+def test_the_others_are_measured_when_one_fails(optguide, simulated, ir, open_ir):
+    simulated.failing["open"] = DYNAMIC
     found = optguide("compare", ir, open_ir, "@shape.x=1,16", *SHORT, "--no-control")
     assert found.status == 2
     assert "open, shape.x=1,16" in found.out
@@ -87,31 +91,40 @@ def test_the_others_are_measured_when_one_fails(optguide, ir, open_ir):
     assert said.startswith("Error: 'open' was not measured: Input 'x' has the dynamic shape")
 
 
-def test_a_first_variant_that_fails_is_said_once(optguide, ir, open_ir):
+def test_a_first_variant_that_fails_is_said_once(optguide, simulated, ir, open_ir):
+    simulated.failing["open"] = DYNAMIC
     found = optguide("compare", open_ir, ir, *SHORT)
     assert found.status == 2
     assert "linear" in found.out
     assert found.err.count("was not measured") == 1
 
 
-def test_a_worker_killed_during_the_session_costs_only_its_variant(optguide, ir):
-    def kill_one():
-        children = []
-        while len(children) < 3:  # two variants and the control
-            children = psutil.Process().children()
-            time.sleep(0.01)
-        max(children, key=lambda child: child.pid).kill()
+def test_a_worker_killed_during_the_session_costs_only_its_variant(optguide, processes, ir, monkeypatch):
+    warm_up = WorkerProcess.warm_up
 
-    killer = threading.Thread(target=kill_one)
-    killer.start()
-    found = optguide("compare", ir, "@requests=2", "--budget", "3s")
-    killer.join()
+    def kill(worker, slot=0):
+        warm_up(worker, slot)
+        if worker.variants[0].name.endswith("requests=2"):
+            os.kill(worker.pid, signal.SIGKILL)
+
+    monkeypatch.setattr(WorkerProcess, "warm_up", kill)
+    found = optguide("compare", ir, "@requests=2", *SHORT)
+    assert found.status == 1
+    assert "requests=2' was not measured: The worker" in found.err
     assert "was ended by SIGKILL" in found.err
-    # Workers start in random order: it was the control, which nobody asked for by name, or a variant.
-    assert found.status == (0 if "There is no A/A control: The worker" in found.err else 1)
-    assert "linear" in found.out or "requests=2" in found.out
+    assert "linear" in found.out
 
 
+def test_a_control_that_fails_is_a_warning(optguide, simulated, ir):
+    """Nobody asked for it by name."""
+    simulated.failing[f"linear{TWIN}"] = WorkerDied("The worker was killed.")
+    found = optguide("compare", ir, "@requests=2", *SHORT)
+    assert found.status == 0
+    assert "There is no A/A control: The worker was killed." in found.err
+    assert "requests=2" in found.out
+
+
+@pytest.mark.usefixtures("simulated")
 def test_a_label_is_no_markup(optguide, ir):
     found = optguide("compare", f"{ir}@name=[red]a", "@requests=2,name=:smile:", *SHORT, "--no-control")
     assert "[red]a" in found.out
@@ -180,7 +193,7 @@ def test_a_busy_machine_is_a_warning():
     assert said.startswith("Others use 60 % of the machine's CPU.")
 
 
-def test_releases_take_turns_each_under_its_own_interpreter(optguide, ir, tmp_path, monkeypatch):
+def test_releases_take_turns_each_under_its_own_interpreter(optguide, processes, ir, tmp_path, monkeypatch):
     monkeypatch.setattr(isolated, "RELEASES", tmp_path)
     older, newer = (installed_release("openvino", version) for version in ("2025.4", "2026.4"))
     found = optguide("compare", f"{ir}@openvino=2025.4", "@openvino=2026.4", *SHORT, "--no-control", "--json")

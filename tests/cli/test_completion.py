@@ -9,31 +9,34 @@ import sys
 
 import pytest
 
+from optguide.cli import cli
 from optguide.cli.options import joined
 from optguide.openvino_release import CPU_PROPERTIES
 
 CODE = "from optguide.cli import cli; cli.main(prog_name='optguide')"
 
 
-def completed(*words, shell="zsh"):
-    """What is offered for the last word."""
-    variables = {
-        "_OPTGUIDE_COMPLETE": f"{shell}_complete",
-        "COMP_WORDS": " ".join(["optguide", *words]),
-        "COMP_CWORD": str(len(words)),
-    }
-    done = subprocess.run(
-        [sys.executable, "-c", CODE], env=os.environ | variables, capture_output=True, text=True, check=True
-    )
-    return done.stdout.split()
+@pytest.fixture
+def completed(monkeypatch, capsys):
+    """What is offered for the last of some words."""
+
+    def offered(*words):
+        monkeypatch.setenv("_OPTGUIDE_COMPLETE", "zsh_complete")
+        monkeypatch.setenv("COMP_WORDS", " ".join(["optguide", *words]))
+        monkeypatch.setenv("COMP_CWORD", str(len(words)))
+        with pytest.raises(SystemExit):
+            cli.main(prog_name="optguide")
+        return capsys.readouterr().out.split()
+
+    return offered
 
 
 @pytest.mark.parametrize("command", ["measure", "compare", "first-inference", "load", "profile"])
-def test_models_are_files(command):
+def test_models_are_files(completed, command):
     assert completed(command, "mod")[:2] == ["file", "mod"]
 
 
-def test_settings_and_their_values_behind_a_model():
+def test_settings_and_their_values_behind_a_model(completed):
     assert completed("load", "m.xml@hi")[1] == "m.xml@hint="
     assert "m.xml@hint=throughput" in completed("load", "m.xml@hint=")
     assert (
@@ -42,7 +45,13 @@ def test_settings_and_their_values_behind_a_model():
     assert completed("load", "m.xml@name=x") == []
 
 
-def test_properties_behind_set():
+def test_commands_and_the_choices_of_options(completed):
+    assert completed("m")[1] == "machine"
+    assert completed("me")[1] == "measure"
+    assert "throughput" in completed("measure", "--hint", "")
+
+
+def test_properties_behind_set(completed):
     assert completed("measure", "--set", "PERFORMANCE_HINT=L")[1] == "PERFORMANCE_HINT=LATENCY"
 
 

@@ -104,6 +104,7 @@ def test_every_symptom_is_a_heading_of_my_model_is_slow_and_has_its_page():
         assert (docs / f"{symptom.page}.md").exists()
 
 
+@pytest.mark.usefixtures("processes")
 def test_a_small_model_from_end_to_end(optguide, ir):
     shown = optguide("diagnose", ir, "--feed", "preset", "--budget", "8s", "--json")
     assert shown.status == 0, shown.err

@@ -4,9 +4,11 @@ import json
 
 import pytest
 
+from optguide.errors import InputError
 from tests.cli.json_shapes import golden, keys
 
 
+@pytest.mark.usefixtures("simulated")
 def test_stages_and_memory_of_one_model(optguide, ir):
     found = optguide("first-inference", ir)
     assert (found.status, found.err.count("Error")) == (0, 0)
@@ -17,14 +19,8 @@ def test_stages_and_memory_of_one_model(optguide, ir):
     assert "Inputs: random values for x float32 [1,16]." in found.out
 
 
-def test_real_inputs_are_called_real(optguide, ir, inputs):
-    found = optguide("first-inference", ir, "--inputs", inputs, "--json")
-    described = json.loads(found.out)["variants"][0]["inputs"]
-    assert described == {"random": False, "shapes": {"x": ["float32", 1, 16]}, "notes": []}
-
-
-def test_a_warm_cache_is_another_variant_that_is_compared(optguide, ir):
-    found = optguide("first-inference", ir, "--cache", "--json")
+def test_a_warm_cache_is_another_variant_that_is_compared(optguide, ir, inputs):
+    found = optguide("first-inference", ir, "--cache", "--inputs", inputs, "--json")
     assert found.status == 0
     data = json.loads(found.out)
     assert keys(data) == golden("first-inference")
@@ -32,6 +28,7 @@ def test_a_warm_cache_is_another_variant_that_is_compared(optguide, ir):
     plain, cached = data["variants"]
     assert (plain["name"], cached["name"]) == ("linear", "linear, cached")
     assert "cache_dir" in cached["variant"]
+    assert plain["inputs"] == {"random": False, "shapes": {"x": ["float32", 1, 16]}, "notes": []}
     assert plain["stages"]["total"]["n"] == 6
     assert plain["stages"]["total"]["unit"] == "ms"
     assert len(plain["runs"]) == 6
@@ -42,7 +39,8 @@ def test_a_warm_cache_is_another_variant_that_is_compared(optguide, ir):
     assert data["failures"] == data["warnings"] == []
 
 
-def test_the_others_are_started_when_one_fails(optguide, ir, open_ir):
+def test_the_others_are_started_when_one_fails(optguide, simulated, ir, open_ir):
+    simulated.failing["open"] = InputError("Input 'x' has the dynamic shape [1,?].")
     found = optguide("first-inference", ir, open_ir)
     assert found.status == 2
     assert "linear" in found.out

@@ -1,10 +1,11 @@
 import json
 import subprocess
 import sys
-import threading
 
 import pytest
 
+from optguide.cli import session
+from optguide.machine import measuring_lock
 from tests.cli.json_shapes import golden, keys
 
 HOLD = """
@@ -69,11 +70,13 @@ def test_two_measurements_at_once_are_refused(optguide, other, ir):
     assert "--wait" in found.err
 
 
-def test_waiting_for_the_other(optguide, other):
-    timer = threading.Timer(0.3, other.stdin.close)
-    timer.start()
+def test_waiting_for_the_other(optguide, other, monkeypatch):
+    def lock(*arguments):
+        other.stdin.close()
+        return measuring_lock(*arguments)
+
+    monkeypatch.setattr(session, "measuring_lock", lock)
     found = optguide("machine", *SHORT, "--wait", "60s")
-    timer.join()
     assert "Spread of equal work" in found.out
     assert (
         found.err

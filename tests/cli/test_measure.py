@@ -1,16 +1,17 @@
 """``optguide measure`` from end to end, with real models and workers, and everything that can be wrong."""
 
 import json
+import os
 import signal
 import subprocess
 import sys
-import threading
 import time
 
 import numpy as np
 import psutil
 import pytest
 
+from optguide.bench.process import WorkerProcess
 from tests.cli.json_shapes import golden, keys
 
 SHORT = ("--budget", "200ms")
@@ -27,18 +28,6 @@ def constant_ir(models, save_ir):
     return save_ir(models / "constant.xml", [1, 8], lambda ops, x: ops.multiply(x, np.float32(0)))
 
 
-@pytest.fixture(scope="module")
-def slow_ir(models, save_ir):
-    """About a tenth of a second per inference."""
-
-    def body(ops, x):
-        for _ in range(4):
-            x = ops.tanh(ops.matmul(x, x, False, True))
-        return x
-
-    return save_ir(models / "slow.xml", [1024, 1024], body)
-
-
 @pytest.fixture
 def corrupt(tmp_path, ir):
     """The model without half of its weights, and files that are no models at all."""
@@ -52,16 +41,6 @@ def corrupt(tmp_path, ir):
     return tmp_path
 
 
-def workers(timeout=30.0):
-    """The worker processes of this one, as soon as there are any."""
-    end = time.monotonic() + timeout
-    while time.monotonic() < end:
-        if found := psutil.Process().children():
-            return found
-        time.sleep(0.01)
-    return []
-
-
 def one_error(found, status):
     """The only line on standard error, of a command that printed no result."""
     assert (found.status, found.out) == (status, "")
@@ -73,6 +52,7 @@ def one_error(found, status):
 # What it prints
 
 
+@pytest.mark.usefixtures("processes")
 def test_tables(optguide, ir):
     found = optguide("measure", ir, *SHORT)
     assert found.status == 0
@@ -112,11 +92,12 @@ def test_json_is_one_object_with_evidence(optguide, dynamic_ir):
     assert (data["comparisons"], data["control"], data["failures"]) == ([], None, [])
 
 
-def test_a_percentile_without_enough_samples_is_not_printed(optguide, slow_ir):
-    found = optguide("measure", slow_ir, *SHORT)
+def test_a_percentile_without_enough_samples_is_not_printed(optguide, simulated, ir):
+    simulated.seconds = 0.1
+    found = optguide("measure", ir, *SHORT)
     assert found.status == 0
     assert "needs 72 samples" in found.out
-    data = json.loads(optguide("measure", slow_ir, *SHORT, "--json").out)
+    data = json.loads(optguide("measure", ir, *SHORT, "--json").out)
     assert data["variants"][0]["latency"]["p99"] is None
 
 
@@ -201,11 +182,12 @@ def test_outputs_that_mean_nothing(optguide, nan_ir, constant_ir):
     assert "Warning: Output 0 is 0 everywhere" in found.err
 
 
-def test_a_worker_that_is_killed(optguide, ir):
-    killer = threading.Thread(target=lambda: [worker.kill() for worker in workers()])
-    killer.start()
+def test_a_worker_that_is_killed(optguide, processes, ir, monkeypatch):
+    def kill(worker, slot=0):
+        os.kill(worker.pid, signal.SIGKILL)
+
+    monkeypatch.setattr(WorkerProcess, "warm_up", kill)
     said = one_error(optguide("measure", ir, *LONG), 1)
-    killer.join()
     assert "was ended by SIGKILL" in said
     assert "Traceback" not in said
 

@@ -8,10 +8,11 @@ from functools import partial
 
 import pytest
 
-from optguide.bench import session
 from optguide.cli import optimize as command
 from optguide.optimize import phases, pipeline
 from tests.optimize.simulated import Machine
+
+pytestmark = pytest.mark.usefixtures("no_figures")
 
 COMMAND = [sys.executable, "-m", "optguide", "optimize"]
 
@@ -83,24 +84,22 @@ def test_a_folder_in_use_is_refused(optguide, ir, here):
 
 @pytest.fixture
 def brief(monkeypatch):
-    """A race of one round, a short confirmation run, no profile, and a budget enough on any machine."""
+    """A race of one round and a confirmation run on a simulated machine, and no profile."""
 
-    def brief_by(measure):
-        brief_phases = (
-            phases.read_model,
-            partial(phases.make_artifacts, precisions=()),
-            partial(phases.race_candidates, rounds=1, measure=measure),
-            partial(phases.confirm_winner, most=4.0, measure=measure),
-        )
-        for name in ("begin", "resume"):
-            monkeypatch.setattr(command, name, partial(getattr(pipeline, name), phases=brief_phases))
-        return ("--budget", "90s", "--no-claims")
-
-    return brief_by
+    measure = Machine(lambda variant: 0.001).measure
+    brief_phases = (
+        phases.read_model,
+        partial(phases.make_artifacts, precisions=()),
+        partial(phases.race_candidates, rounds=1, measure=measure),
+        partial(phases.confirm_winner, measure=measure),
+    )
+    for name in ("begin", "resume"):
+        monkeypatch.setattr(command, name, partial(getattr(pipeline, name), phases=brief_phases))
+    return ("--budget", "90s", "--no-claims")
 
 
 def test_from_model_to_report_and_a_second_call(optguide, ir, here, brief):
-    found = optguide("optimize", ir, *brief(session.measure))
+    found = optguide("optimize", ir, *brief)
     assert found.status == 0
     assert found.out.startswith(("Keep OpenVINO's default", "Use "))
     for expected in ("What became of it", "winner", "report.html", "deploy.py", "benchmark_app -m model.xml"):
@@ -127,8 +126,7 @@ def test_a_budget_too_small_is_a_warning(optguide, ir):
 
 
 def test_a_limit_that_nothing_keeps_is_status_one(optguide, ir, brief):
-    simulated = Machine(lambda variant: 0.001).measure
-    found = optguide("optimize", ir, "--slo", "p50=0.000001ms", *brief(simulated))
+    found = optguide("optimize", ir, "--slo", "p50=0.000001ms", *brief)
     assert found.status == 1
     assert "comes closest" in found.out
     assert "report.html" in found.out

@@ -32,6 +32,7 @@ def ir(tmp_path_factory, save_ir):
     return save_ir(tmp_path_factory.mktemp("profile") / "network.xml", [16, 1024], body)
 
 
+@pytest.mark.usefixtures("processes")
 def test_the_layers_of_one_model(optguide, ir):
     found = optguide("profile", ir, *SHORT)
     assert (found.status, found.err.count("Error")) == (0, 0)
@@ -42,6 +43,7 @@ def test_the_layers_of_one_model(optguide, ir):
     assert "Inputs: random values for x float32 [16,1024]." in found.out
 
 
+@pytest.mark.usefixtures("simulated")
 def test_two_variants_are_compared_by_kind(optguide, ir):
     found = optguide("profile", ir, "@INFERENCE_PRECISION_HINT=f32,name=[red]pinned", *SHORT)
     assert found.status == 0
@@ -64,7 +66,9 @@ def test_json_has_every_layer_with_its_share(optguide, ir):
     assert set(data["comparisons"][0]["kinds"]) >= {"FullyConnected"}
 
 
-def test_shares_of_all_layers_are_the_whole(optguide, ir, monkeypatch):
+@pytest.fixture
+def counted(monkeypatch):
+    """Three layers that take six, three and one tenth of the time."""
     names = ("MatMul", "MVN", "Softmax")
     rounds = [Round(dict(zip(names, (6.0 * n, 3.0 * n, 1.0 * n), strict=True)), 20.0, 9) for n in range(1, 8)]
     described = {"network": {name: {"kind": name, "precision": "f32", "origin": []} for name in names}}
@@ -76,10 +80,15 @@ def test_shares_of_all_layers_are_the_whole(optguide, ir, monkeypatch):
         inputs={"network": InputDescription()},
     )
     monkeypatch.setattr(importlib.import_module("optguide.cli.profile"), "layers", lambda *_, **__: counted)
+
+
+@pytest.mark.usefixtures("counted")
+def test_shares_of_all_layers_are_the_whole(optguide, ir):
     (variant,) = json.loads(optguide("profile", ir, *SHORT, "--json").out)["variants"]
     assert [layer["share"]["value"] for layer in variant["layers"]] == pytest.approx([0.6, 0.3, 0.1])
 
 
+@pytest.mark.usefixtures("counted")
 def test_the_last_row_holds_what_is_not_listed(optguide, ir):
     assert "other layers" not in optguide("profile", ir, *SHORT).out
     assert " other layers" in optguide("profile", ir, *SHORT, "--top", "1").out

@@ -29,16 +29,11 @@ class Worker(simulated.SimulatedWorker):
         reply = super().load(slot)
         return reply | {"stages": {"import": 0.1, "read": 0.1, "compile": self.machine.load}}
 
-    def ask(self, timeout, *, do, count=0, function="", arguments=None, **request):
-        if do == "consecutive":
-            return {"durations_ns": [1e9 * self.cost] * count}
-        if do == "memory":
-            return {"peak_rss": self.memory, "private": self.memory}
-        if do == "call":
-            return dict(self.facts)
-        return super().ask(
-            timeout, do=do, **{k: v for k, v in request.items() if k in ("seconds", "discard")}
-        )
+    def _memory(self):
+        return {"peak_rss": self.memory, "private": self.memory}
+
+    def _call(self, **_):
+        return dict(self.facts)
 
 
 def diagnosis(cost, effective, seconds=60.0, facts=None, seed=0, memory=1, model="model.xml", **settings):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 from pathlib import Path
 
@@ -15,14 +16,35 @@ from optguide.openvino_release import TELEMETRY_OFF
 from optguide.paths import repository
 
 
+def without_index(folder, patch):
+    """Requirements that need no index, and a build folder of their own."""
+    patch.setenv("OPTGUIDE_BUILD", str(folder / "build"))
+    file = folder / "requirements.txt"
+    file.write_text("# nothing to install\n")
+    patch.setattr(environments, "_requirements", lambda name: file)
+    return file
+
+
 @pytest.fixture
 def requirements(tmp_path, monkeypatch):
-    """Requirements that need no index, and a build folder of their own."""
-    monkeypatch.setenv("OPTGUIDE_BUILD", str(tmp_path / "build"))
-    file = tmp_path / "requirements.txt"
-    file.write_text("# nothing to install\n")
-    monkeypatch.setattr(environments, "_requirements", lambda name: file)
-    return file
+    return without_index(tmp_path, monkeypatch)
+
+
+@pytest.fixture(scope="module")
+def created(tmp_path_factory):
+    """A folder in whose build an environment has been created."""
+    folder = tmp_path_factory.mktemp("created")
+    with pytest.MonkeyPatch.context() as patch:
+        without_index(folder, patch)
+        environments.environment("pot").create()
+    return folder
+
+
+@pytest.fixture
+def python(created, monkeypatch):
+    """Its interpreter; nothing may change it."""
+    without_index(created, monkeypatch)
+    return environments.python_of("pot")
 
 
 def test_unknown_name_is_the_callers_mistake():
@@ -63,8 +85,7 @@ def _script(tmp_path, code):
     return script
 
 
-def test_a_script_runs_inside_and_apart_from_this_process(requirements, tmp_path, monkeypatch):
-    python = environments.environment("pot").create()
+def test_a_script_runs_inside_and_apart_from_this_process(python, tmp_path, monkeypatch):
     (tmp_path / "leftover.py").touch()
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
     script = _script(
@@ -75,8 +96,8 @@ def test_a_script_runs_inside_and_apart_from_this_process(requirements, tmp_path
     assert environments.run("pot", script, "job.json").split() == [str(prefix), "job.json", "None"]
 
 
-def test_a_script_that_fails_says_why_and_how_to_repair_the_environment(requirements, tmp_path):
-    environments.environment("pot").create()
+@pytest.mark.usefixtures("python")
+def test_a_script_that_fails_says_why_and_how_to_repair_the_environment(tmp_path):
     script = _script(tmp_path, "print('started')\nimport openvino.tools.pot")
     with pytest.raises(Failure, match="No module named 'openvino'") as caught:
         environments.run("pot", script)
@@ -85,8 +106,10 @@ def test_a_script_that_fails_says_why_and_how_to_repair_the_environment(requirem
     assert str(tmp_path) not in str(caught.value)
 
 
-def test_an_environment_whose_python_is_damaged_is_a_failure(requirements, tmp_path):
-    python = environments.environment("pot").create()
+@pytest.mark.usefixtures("requirements")
+def test_an_environment_whose_python_is_damaged_is_a_failure(created, tmp_path):
+    shutil.copytree(created / "build", tmp_path / "build", symlinks=True)
+    python = environments.python_of("pot")
     python.unlink()
     python.write_text("")
     with pytest.raises(Failure, match="cannot be started") as caught:
@@ -94,8 +117,8 @@ def test_an_environment_whose_python_is_damaged_is_a_failure(requirements, tmp_p
     assert "Delete" in caught.value.remedy
 
 
-def test_a_script_that_hangs_is_ended(requirements, tmp_path):
-    environments.environment("pot").create()
+@pytest.mark.usefixtures("python")
+def test_a_script_that_hangs_is_ended(tmp_path):
     with pytest.raises(Failure, match=r"did not end within 0\.5 s"):
         environments.run("pot", _script(tmp_path, "import time; time.sleep(60)"), timeout=0.5)
 

@@ -58,12 +58,12 @@ def test_usable_cores_follow_the_affinity_of_the_process():
     assert done.stdout.strip() == "1"
 
 
-@pytest.mark.parametrize("machine", [GPU_BOX, Machine.current()], ids=["recorded", "this"])
-def test_round_trip_through_json(machine):
-    read = Machine.from_dict(json.loads(json.dumps(machine.to_dict())))
-    assert read.to_dict() == machine.to_dict()
-    assert read.machine_id == machine.machine_id
-    assert read.devices == machine.devices
+def test_round_trip_through_json():
+    for machine in (GPU_BOX, Machine.current()):
+        read = Machine.from_dict(json.loads(json.dumps(machine.to_dict())))
+        assert read.to_dict() == machine.to_dict()
+        assert read.machine_id == machine.machine_id
+        assert read.devices == machine.devices
 
 
 @pytest.mark.parametrize("broken", [{"cpu": 3}, {"devices": "none"}, {"memory": None}])

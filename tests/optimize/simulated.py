@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from optguide.bench.load import LatencyLimit
+from optguide.bench.loops import poisson
 from optguide.bench.result import SessionResult
 from optguide.bench.rotation import Host
 from optguide.bench.series import FirstCall
@@ -22,6 +23,9 @@ from optguide.optimize.search.planning import SearchContext
 from optguide.optimize.search.race import confirm, race
 from optguide.optimize.search.race_state import Rules
 from optguide.runtimes.openvino import OpenVINO
+
+INPUTS = {"random": True, "shapes": {"x": ["float32", 1, 16]}, "notes": []}
+"""What every variant there is called with."""
 
 
 class Machine:
@@ -55,7 +59,7 @@ class Machine:
         self.random = np.random.default_rng(seed)
         self.now = 0.0
         self.sessions: list[tuple[str, ...]] = []
-        self.host = Host(partial(SimulatedWorker, self), self.clock, _unheld, lambda _pids: _Quiet(), lanes=1)
+        self.host = Host(partial(SimulatedWorker, self), self.clock, _unheld, lambda _pids: Quiet(), lanes=1)
         self._speed = 0.0  # logarithm, drifting
 
     def clock(self) -> float:
@@ -93,7 +97,7 @@ class SimulatedWorker:
         machine = self.machine
         machine.now += machine.load
         self.cost = machine.cost(self.variant) * self.bias
-        reply = {"stages": {"compile": machine.load}, "inputs": {"random": True, "shapes": {}, "notes": []}}
+        reply = {"stages": {"import": 0.0, "read": 0.0, "compile": machine.load}, "inputs": INPUTS}
         return reply | {"effective": machine.effective(self.variant), "versions": {}}
 
     def first_call(self, slot: int = 0) -> FirstCall:
@@ -108,13 +112,46 @@ class SimulatedWorker:
     def receive(self, timeout: float) -> dict[str, Any]:
         return self.ask(timeout, **self.request)
 
-    def ask(
-        self, timeout: float, *, do: str, seconds: float = 0.0, discard: float = 0.0, linger: float = 0.0
-    ) -> dict[str, Any]:
-        if do == "memory":
-            return {"peak_rss": 1}
+    def ask(self, timeout: float, *, do: str, **request: Any) -> dict[str, Any]:
+        answer: Callable[..., dict[str, Any]] = getattr(self, f"_{do}")
+        return answer(**request)
+
+    def _memory(self) -> dict[str, Any]:
+        return {"peak_rss": 1, "rss": 1, "private": 1}
+
+    def _overhead(self, slot: int) -> dict[str, Any]:
+        return {}
+
+    def _consecutive(self, count: int) -> dict[str, Any]:
+        return {"durations_ns": [self.cost * self.batch * 1e9] * count}
+
+    def _block(self, seconds: float, discard: float = 0.0, linger: float = 0.0) -> dict[str, Any]:
         queue = self.machine.in_flight(self.variant)
         return self.machine.turn(self.cost, self.batch, queue, seconds)
+
+    def _serve(self, rate: float, seconds: float, seed: int, patience: float) -> dict[str, Any]:
+        """One request after the other, as they arrive; the schedule is the real one."""
+        service, free, latencies, served = self.cost * self.batch, 0.0, [], []
+        schedule = np.array(poisson(rate, seconds, seed)) / 1e9
+        for due in schedule:
+            begun = max(due, free)
+            if begun > patience:
+                break
+            served.append(service * math.exp(self.machine.random.normal(0, 0.03)))
+            free = begun + served[-1]
+            latencies.append(free - due)
+        self.machine.now += max(seconds, free)
+        nanoseconds = {"latencies_ns": latencies, "served_ns": served, "lateness_ns": [1e-6]}
+        reply = {name: [1e9 * value for value in values] for name, values in nanoseconds.items()}
+        return reply | {"scheduled": len(schedule), "window_ns": 1e9 * free}
+
+    def _layers(self, seconds: float, discard: float) -> dict[str, Any]:
+        """One layer that takes all the time there is but a tenth."""
+        turn = self.machine.turn(self.cost, self.batch, 1, seconds)
+        latency = turn["wall_ns"] / turn["calls"] / 1e3
+        described = {"all": {"kind": "Convolution", "precision": "f32", "origin": []}}
+        times = {"all": 0.9 * latency}
+        return {"times": times, "latency_us": latency, "calls": turn["calls"], "layers": described}
 
     def end(self) -> None:
         pass
@@ -126,16 +163,20 @@ class SimulatedWorker:
         self.machine.living -= 1
 
 
-class _Quiet:
+class Quiet:
     """A meter that finds hardly anybody else on the machine."""
 
     share, throttled, stalled = 0.01, 0.0, 0.0
 
-    def __enter__(self) -> _Quiet:
+    def __enter__(self) -> Quiet:
         return self
 
     def __exit__(self, *_: object) -> None:
         pass
+
+
+UNDISTURBED = Host(meter=lambda _pids: Quiet())
+"""This machine, where whatever else runs meanwhile spoils no round."""
 
 
 @contextmanager

@@ -9,11 +9,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from optguide.bench import process, session
 from optguide.bench.load import LatencyLimit
 from optguide.claims import Source, Verdict
 from optguide.errors import DeviceError, InputError, ModelError, OptionError, RecordsError, WorkerDied
 from optguide.optimize import phases as phases_
-from optguide.optimize.candidate import Settings
+from optguide.optimize.candidate import F32, Settings
 from optguide.optimize.phases import (
     confirm_winner,
     make_artifacts,
@@ -25,6 +26,7 @@ from optguide.optimize.phases import (
 from optguide.optimize.pipeline import begin, resume
 from optguide.optimize.report import read_report
 from optguide.optimize.state import Store
+from tests import in_process
 from tests.optimize.simulated import Machine
 
 WIDTH = 16
@@ -38,6 +40,11 @@ def measured(variants, budget, *, seed, label):
         lambda variant: 1 / next((rate for name, rate in rates.items() if name in variant.name), 100.0)
     )
     return machine.measure(variants, budget, seed=seed, label=label)
+
+
+def briefly(variants, budget, **options):
+    """A short session on this machine, which gets its six rounds however busy that is."""
+    return session.measure(variants, replace(budget, seconds=1.0, patience=120.0), **options)
 
 
 def interrupt(run):
@@ -57,6 +64,13 @@ def model(ir, tmp_path_factory):
     for suffix in (".xml", ".bin"):
         (folder / f"own{suffix}").write_bytes(Path(ir).with_suffix(suffix).read_bytes())
     return folder / "own.xml"
+
+
+@pytest.fixture(autouse=True)
+def quick(no_figures, monkeypatch):
+    """Reports without figures, and no process for a function; the run that has ``finished`` has both."""
+    monkeypatch.setattr(process, "call", in_process.call)
+    monkeypatch.setattr("optguide.optimize.prepared.WorkerProcess", in_process.WorkerHere)
 
 
 def run(model, out, phases=QUICK, **options):
@@ -82,11 +96,11 @@ def finished(model, tmp_path_factory):
     phases = (
         read_model,
         original,
-        partial(race_candidates, rounds=1),
-        partial(confirm_winner, most=3.0),
-        partial(profile_winner, most=4.0),
+        partial(race_candidates, rounds=1, measure=briefly),
+        partial(confirm_winner, measure=briefly),
+        partial(profile_winner, most=5.0),
     )
-    return folder, run(model, folder, phases, budget=300.0)  # six starts take their time
+    return folder, run(model, folder, phases, budget=3000.0)  # on a busy machine six starts take their time
 
 
 @pytest.fixture(scope="module")
@@ -111,13 +125,23 @@ def test_nothing_but_a_model(finished):
     assert outcome.decision.standings[0].status == "winner"
     assert outcome.decision.standings[0].candidate.name == outcome.decision.winner
     assert {standing.candidate.precision for standing in outcome.decision.standings} == {"default", "f32"}
-    assert outcome.state.rounds
     assert outcome.decision.summary[0].startswith(("Keep OpenVINO's default", "Use "))
     assert "benchmark_app -m model.xml" in found.check
-    assert set(outcome.state.layers) >= {"before"}
-    assert set(outcome.state.first_inference) == {outcome.decision.default, outcome.decision.winner}
+    default, winner = outcome.decision.default, outcome.decision.winner
+    assert set(outcome.state.layers) == {"before", *(["after"] if winner != default else [])}
+    assert set(outcome.state.first_inference) == set(outcome.state.load) == {default, winner}
     assert read_report(out / "report.json") == outcome
     assert Store.reopen(out).state.ended == outcome.state.ended
+
+
+def test_default_and_hint_are_raced_and_confirmed_beside_floats(finished):
+    outcome = finished[1].outcome
+    first, confirmation = outcome.state.rounds
+    assert {outcome.decision.default, outcome.decision.hint} <= set(first.speeds)
+    assert not first.failures
+    assert not confirmation.failures
+    assert F32.name in confirmation.speeds
+    assert confirmation.speeds[outcome.decision.default].effective["NUM_STREAMS"]
 
 
 def test_the_final_is_what_is_reported(finished):
@@ -242,10 +266,13 @@ def test_a_wrong_call_leaves_nothing_behind(start, out, options, kind, complaint
 def test_a_metric_that_cannot_be_computed_leaves_nothing_behind(start, out, tmp_path, monkeypatch):
     rng = np.random.default_rng(0)
     np.savez(tmp_path / "data.npz", x=rng.standard_normal((20, WIDTH), dtype=np.float32))
-    (tmp_path / "mine.py").write_text("def broken(outputs, labels):\n    raise ValueError('no such thing')\n")
+    (tmp_path / "readers_module.py").write_text(
+        "def broken(outputs, labels):\n    raise ValueError('no such thing')\n"
+    )
     monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(tmp_path)
     with pytest.raises((InputError, OptionError), match="no such thing"):
-        start(data=str(tmp_path / "data.npz"), metric="mine:broken")
+        start(data=str(tmp_path / "data.npz"), metric="readers_module:broken")
     assert not out.exists()
 
 

@@ -14,6 +14,7 @@ from optguide.runtimes.openvino_errors import (
     refuse_unknown,
     telling_line,
 )
+from tests.in_process import HERE
 
 REFUSED = RuntimeError("Exception from src/plugin.cpp:12:\nCheck 'x' failed at y:\nThe layer is odd\n")
 
@@ -95,7 +96,7 @@ def test_a_combination_with_an_unknown_device_costs_the_other_rows_nothing(ir, i
         plain.with_("refused property", device="MULTI:CPU", properties={"ENABLE_STARTUP_FALLBACK": "NO"}),
         plain.with_("AUTO:CPU", device="AUTO:CPU", properties={"ENABLE_STARTUP_FALLBACK": "NO"}),
     ]
-    result = measure(rows, Budget(0.3, block=0.01))
+    result = measure(rows, Budget(0.3, block=0.01, patience=60.0), host=HERE)
     assert list(result.series) == ["CPU", "AUTO:CPU"]
     assert result.compare("CPU", "AUTO:CPU").ratio.n >= 6
     assert result.series["AUTO:CPU"].effective["INFERENCE_NUM_THREADS"].isdecimal()

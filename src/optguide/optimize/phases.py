@@ -250,7 +250,10 @@ def _checked(run: Run, job: Job, artifact: Artifact, candidate: Candidate) -> Ar
 
 
 def profile_winner(run: Run, most: float = math.inf) -> None:
-    """What is measured of the winner and the default beside their speed."""
+    """What is measured of the winner and the default beside their speed.
+
+    :param most: seconds that the layers may take, and as many for the load curves.
+    """
     last, decision = run.state.confirmation, decide(run.state)
     names = profiled_beside(decision.winner)
     if last is None or set(names) - last.speeds.keys():
@@ -271,7 +274,9 @@ def profile_winner(run: Run, most: float = math.inf) -> None:
         run.save(replace(run.state, first_inference=first or {}))
     if not run.state.layers:
         layers = run.optional(
-            "layers", 0.25 * until(), lambda s: model_profile.layers(both[0], after, seconds=s, seed=seed)
+            "layers",
+            min(most, 0.25 * until()),
+            lambda s: model_profile.layers(both[0], after, seconds=s, seed=seed),
         )
         run.save(replace(run.state, layers=layers or {}))
     if not run.state.load:

@@ -2,10 +2,18 @@ from pathlib import Path
 
 import pytest
 
+from optguide.bench import process
 from optguide.bench.variant import Variant
 from optguide.claims.on_model.model import examine
 from optguide.errors import DeviceError, InputError, ModelError
 from optguide.runtimes.openvino import OpenVINO
+from tests import in_process
+
+
+@pytest.fixture
+def here(monkeypatch):
+    """Nothing is started."""
+    monkeypatch.setattr(process, "call", in_process.call)
 
 
 def test_an_ir_is_looked_at(ir, tmp_path):
@@ -19,6 +27,7 @@ def test_an_ir_is_looked_at(ir, tmp_path):
     assert Path(model.drawn[0]).is_file()
 
 
+@pytest.mark.usefixtures("here")
 def test_a_dynamic_onnx_model_gets_its_shapes_and_an_ir(dynamic_onnx_model, tmp_path):
     model = examine(
         Variant("linear", model=dynamic_onnx_model, runtime=OpenVINO(shapes={"x": (3, 16)})), None, tmp_path
@@ -29,12 +38,14 @@ def test_a_dynamic_onnx_model_gets_its_shapes_and_an_ir(dynamic_onnx_model, tmp_
     assert dict(model.shapes) == {"x": (3, 16)}
 
 
+@pytest.mark.usefixtures("here")
 def test_inputs_of_the_reader_are_kept(dynamic_ir, inputs, tmp_path):
     model = examine(Variant("linear", model=dynamic_ir, inputs=(inputs,)), None, tmp_path)
     assert model.drawn == (str(inputs),)
     assert dict(model.shapes) == {"x": (1, 16)}
 
 
+@pytest.mark.usefixtures("here")
 def test_what_cannot_be_used_is_told(ir, open_ir, tmp_path):
     with pytest.raises(InputError, match="dynamic shape"):
         examine(Variant("open", model=open_ir), None, tmp_path)

@@ -1,11 +1,13 @@
 from dataclasses import replace
+from functools import partial
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
-from optguide.bench.cold_start import STAGES, ColdStart
-from optguide.bench.process import WorkerProcess
+from optguide.bench import process
+from optguide.bench.cold_start import STAGES, ColdStart, first_inference
+from optguide.bench.session import measure
 from optguide.bench.variant import Variant
 from optguide.claims.on_model import probe as probing
 from optguide.claims.on_model.model import errors, examine
@@ -15,8 +17,19 @@ from optguide.errors import WorkerDied
 from optguide.records import Result
 from optguide.stats.comparison import Comparison
 from optguide.stats.estimate import Estimate
+from tests import in_process
+from tests.optimize.simulated import Machine
 
 SESSIONS = {probe.title: probe for probe in PROBES if isinstance(probe, SessionProbe)}
+
+
+@pytest.fixture(scope="module", autouse=True)
+def here():
+    """No process is started."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(process, "call", in_process.call)
+        patch.setattr(probing, "measure", partial(measure, host=in_process.HERE))
+        yield
 
 
 @pytest.fixture(scope="module")
@@ -34,7 +47,7 @@ def onnx_model(dynamic_onnx_model, inputs, tmp_path_factory):
 
 @pytest.mark.parametrize("title", SESSIONS)
 def test_all_variants_of_a_session_run(title, model, onnx_model):
-    """In one process, which is quicker; every ratio finds its two variants, under different names."""
+    """Every ratio finds its two variants, under different names."""
     probe = SESSIONS[title]
     suits_onnx = title in ("shapes", "runtimes")
     if title == "runtimes":
@@ -48,29 +61,32 @@ def test_all_variants_of_a_session_run(title, model, onnx_model):
             ratio.result, chosen
         )
     first, *others = variants.values()
-    with WorkerProcess(first, *others) as worker:
+    with in_process.WorkerHere(first, *others) as worker:
         for slot in range(len(variants)):
             worker.load(slot)
             assert worker.first_call(slot).outputs[0].size
             worker.ask(60, do="block", slot=slot, seconds=0.01, discard=0.0)
 
 
-def test_a_session_measures_what_is_wanted_and_nothing_else(model):
+def test_a_session_measures_what_is_wanted_and_nothing_else(model, monkeypatch):
     probe = SESSIONS["precisions"]
     wanted = ["model.int8_over_f32"]
     assert probe.minimum_seconds(wanted, model) < probe.minimum_seconds(probe.results, model)
-    found = probe.run(wanted, model, 3.0, "test")
+    machine = Machine(lambda variant: {"INT8": 0.001, "f32": 0.002}[variant.name])
+    monkeypatch.setattr(probing, "measure", machine.measure)
+    found = probe.run(wanted, model, 30.0, "test")
     assert found.keys() == set(wanted)
     result = found["model.int8_over_f32"]
     assert isinstance(result, Result)
     assert (result.label, result.unit) == ("INT8 against f32, latency", "ratio")
     assert result.low <= result.value <= result.high
+    assert result.value == pytest.approx(2, rel=0.1)
 
 
 def test_ways_of_calling_differ_in_nothing_but_the_call(model):
     variants = SESSIONS["calls"].variants(model)
     first, *others = variants.values()
-    with WorkerProcess(first, *others) as worker:
+    with in_process.WorkerHere(first, *others) as worker:
         outputs = []
         for slot in range(len(variants)):
             worker.load(slot)
@@ -116,7 +132,9 @@ def test_obstacles(model, onnx_model):
     assert why("model.sync.none_over_latency", gpu) == ""
 
 
-def test_starts_of_an_onnx_model(onnx_model):
+def test_starts_of_an_onnx_model(onnx_model, monkeypatch):
+    host = Machine(lambda variant: 0.001).host
+    monkeypatch.setattr(probing, "first_inference", partial(first_inference, host=host))
     wanted = ["model.start.ir_over_onnx", "model.start.first_over_steady"]
     found = STARTS.run(wanted, onnx_model, 0.1, "test")  # six starts of each, whatever time there is
     assert found.keys() == set(wanted)
@@ -129,7 +147,7 @@ def test_an_ir_is_started_once_for_both_of_its_names(model):
 
 
 def test_starts_fill_the_cache_before_they_count(model, monkeypatch):
-    filled, real = [], probing.first_inference
+    filled, real = [], partial(first_inference, host=in_process.HERE)
 
     def start(variants, repeats, **options):
         if repeats == 1:

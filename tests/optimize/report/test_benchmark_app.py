@@ -63,7 +63,7 @@ def test_several_inputs_are_named():
 
 @pytest.mark.parametrize("name", CANDIDATES)
 def test_benchmark_app_accepts_the_check_and_uses_the_properties(tmp_path, ir, name):
-    _accepted(tmp_path, ir, CANDIDATES[name], ())
+    _accepted(tmp_path, ir, CANDIDATES[name], (), length=("-niter", "8"))
 
 
 @pytest.mark.parametrize("name", ["sync", "hinted"])
@@ -72,8 +72,8 @@ def test_benchmark_app_accepts_the_check_of_a_dynamic_model(tmp_path, dynamic_ir
     _accepted(tmp_path, dynamic_ir, CANDIDATES[name], tuple(map(str, sets)))
 
 
-def _accepted(folder, model, candidate, inputs):
-    """The printed command, for a second, with the properties the tool says it set."""
+def _accepted(folder, model, candidate, inputs, length=("-t", "1")):
+    """The printed command, for a moment, with the properties the tool says it set."""
     placed = deploy.place_model(model, folder, candidate.deployment.batch)
     given = deploy.read_inputs(inputs, folder, placed)
     check = deploy.cross_check(candidate, device="CPU", inputs=given, seconds=1)
@@ -81,6 +81,8 @@ def _accepted(folder, model, candidate, inputs):
         (folder / deploy.CONFIGURATION).write_text(json.dumps(check.configuration))
     tool, *arguments = shlex.split(check.line)
     assert tool == "benchmark_app"
+    assert arguments[-2:] == ["-t", "1"]
+    arguments[-2:] = length
     done = subprocess.run(
         [sys.executable, "-c", _RUN, *arguments, "-dump_config", "used.json"],
         cwd=folder,

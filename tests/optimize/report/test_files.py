@@ -11,20 +11,15 @@ import numpy as np
 import pytest
 
 from optguide.errors import StorageError
-from optguide.optimize.report import deploy, figures, read_report, write_report
+from optguide.optimize.report import deploy, read_report, write_report
 from optguide.optimize.report.deploy import WinnerInputs
 from optguide.runtimes.ports import Port
 from tests.optimize.outcomes import CANDIDATES, FAILED, HOSTILE, RICH, SYNC, TUNED, changed, hostile
 
+pytestmark = pytest.mark.usefixtures("no_figures")
+
 X = WinnerInputs((Port("x", "float32", (1, 16)),), ({"x": (1, 16)},))
 OPEN = WinnerInputs((Port("x", "float32", (None, 16)),), ({"x": (2, 16)}, {"x": (3, 16)}, {"x": (2, 16)}))
-
-
-@pytest.fixture(autouse=True)
-def no_figures(monkeypatch):
-    """Pages without figures, which take longest; the page's own tests draw them."""
-    for name, nothing in (("trade_off", None), ("frontier", None), ("load", ()), ("layers", ())):
-        monkeypatch.setattr(figures, name, lambda _, nothing=nothing: nothing)
 
 
 def won(candidate, outcome=RICH):

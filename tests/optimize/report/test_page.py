@@ -142,6 +142,7 @@ def test_every_candidate_has_its_status_and_its_reason(soups):
             assert standing.why in text(row)
 
 
+@pytest.mark.usefixtures("no_figures")
 def test_no_ratio_is_between_what_the_device_makes_the_same_of():
     same = tuple(
         replace(s, ratio=None, against="") if s.candidate == HINT else s for s in RICH.decision.standings

@@ -1,4 +1,4 @@
-"""The race on machines whose truth is known, and once on this one."""
+"""The race on machines whose truth is known."""
 
 import itertools
 import math
@@ -13,7 +13,6 @@ from optguide.optimize.candidate import Candidate, Deployment, space_of
 from optguide.optimize.outcome import CONFIRMATION, RaceRound
 from optguide.optimize.search.planning import SearchContext, open_candidates
 from optguide.optimize.search.race import RIVALS, confirm, is_unfinished, provisional_winner, race
-from optguide.optimize.search.race_state import Rules
 from optguide.stats.estimate import Estimate
 from tests.optimize.simulated import Scene
 
@@ -459,18 +458,3 @@ def test_progress_names_every_round():
     told = []
     rounds = race(scene.context, seconds=200, progress=told.append)
     assert told == [race_round.title for race_round in rounds]
-
-
-def test_a_real_race(ir, inputs):
-    """Tiny models on this machine: structure, since no speed is certain here."""
-    default, hint = DEFAULT, Candidate("default", HINT)
-    rules = Rules("throughput", default, hint, ("default", "f32"))
-    space = space_of("throughput", streams=1, threads=1, processors=1)
-    context = SearchContext(space, rules, lambda candidate: candidate.variant(str(ir), (str(inputs),)))
-    rounds = race(context, seconds=6)
-    assert {default.name, hint.name} <= set(rounds[0].speeds)
-    assert not any(race_round.failures for race_round in rounds)
-    last = confirm(context, rounds, seconds=2, beside=[Candidate("f32")])
-    assert Candidate("f32").name in last.speeds
-    assert last.speeds[default.name].effective["NUM_STREAMS"]
-    assert last.incumbent in {default.name, hint.name, provisional_winner(context, rounds).name}
