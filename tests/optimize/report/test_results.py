@@ -1,5 +1,6 @@
 """What the guide records of a run: identifiers that pages quote, and tables."""
 
+from dataclasses import replace
 from unittest.mock import Mock
 
 import pytest
@@ -39,3 +40,11 @@ def test_the_table_of_candidates_has_those_that_were_measured():
     _, candidates = record.table.call_args_list
     measured = [s.candidate.name for s in RICH.decision.standings if s.speed is not None]
     assert [row[0] for row in candidates.args[2]] == measured[:ROWS]
+
+
+def test_a_run_without_a_confirmation_says_that_nothing_was_compared():
+    outcome = replace(RICH, decision=replace(RICH.decision, delivered={}))
+    record = Mock(spec=Recording)
+    add_outcome(record, "choose", outcome)
+    reasons = dict(call.args for call in record.unavailable.call_args_list)
+    assert "ended before anything was compared" in reasons["choose.over_framework"]

@@ -191,6 +191,8 @@ def _why_not(key: str, outcome: Outcome) -> str:
     same = {"default": outcome.decision.default, "hint": outcome.decision.hint}
     if same.get(key) == outcome.decision.winner:
         return f"{OVER[key]} is the winner itself"
+    if not outcome.decision.delivered:
+        return "the run ended before anything was compared with the winner"
     if key == "framework" and not outcome.state.framework:
         return "the model's own framework does not run here"
     return "the device makes the winner's configuration of it, or it did not take part in the last session"
