@@ -70,11 +70,22 @@ variants = {
 result = measure(variants.values(), profiles.budget(0.3))
 
 # %%
+# The outputs
+# -----------
+#
+# A ReLU makes about half of them zero, the property nearly all that are denormal.
+
+entries = {}
+for part, variant in variants.items():
+    zeros = float(np.mean(result.series[variant.name].outputs[0] == 0))
+    entries[f"{part}.zeros"] = (zeros, "share", f"{variant.name}: zeros")
+    print(f"{variant.name}: {zeros:.0%} of the outputs are zero")
+apart = result.agreement("usual", "usual, as zero").max_rel
+entries["apart"] = (apart, "share", "usual values, as zero")
+
+# %%
 # What it came to
 # ---------------
-#
-# Beside the time, the share of outputs that are zero: a ReLU makes about half of
-# them zero, the property nearly all that are denormal.
 
 record = Recording("deploy/denormals", declares=("tuning.denormals.*",))
 pairs = {
@@ -85,13 +96,5 @@ pairs = {
 caption = "Four dense layers: the values named first against the others."
 record.ratios("tuning.denormals", result, pairs, caption=caption)
 record.session("tuning.denormals", result, variants)
-for part, variant in variants.items():
-    zeros = float(np.mean(result.series[variant.name].outputs[0] == 0))
-    record.values(
-        f"tuning.denormals.{part}", {"zeros": (zeros, "share", variant.name)}
-    )
-apart = result.agreement("usual", "usual, as zero").max_rel
-record.values(
-    "tuning.denormals", {"apart": (apart, "share", "usual values, as zero")}
-)
+record.values("tuning.denormals", entries)
 record.publish()

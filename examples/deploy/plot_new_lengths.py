@@ -56,36 +56,37 @@ half = 2 * len(texts)
 traces = trace(variants, 2 * half, every=half // 8)
 
 # %%
-# What it came to
-# ---------------
+# A call against the next one
+# ---------------------------
 #
 # The first text is left out: it also pays for what is prepared once, for all
 # lengths.
+
+times = {
+    name: np.reshape(calls.milliseconds, (2, len(texts), 2))[:, 1:]
+    for name, calls in traces.items()
+}
+ratios, growth = {}, {}
+for name, (first_time, later) in times.items():
+    ratios[f"{name}.new"] = (paired(*first_time.T), f"{name}: new length")
+    ratios[f"{name}.back"] = (paired(*later.T), f"{name}: length that comes back")
+    growth[f"{name}.growth"] = (traces[name].growth(half), f"{name}: memory")
+cache = paired(times["uncached"][1, :, 0], times["dynamic"][1, :, 0])
+ratios["gain.cache"] = (cache, "without the cache")
+
+# %%
+# What it came to
+# ---------------
 
 record = Recording(
     "deploy/new_lengths",
     declares=("shapes.dynamic.*", "shapes.uncached.*", "shapes.gain.cache"),
 )
-times = {
-    name: np.reshape(calls.milliseconds, (2, len(texts), 2))[:, 1:]
-    for name, calls in traces.items()
-}
-ratios = {}
-for name, (first_time, later) in times.items():
-    entries = {
-        "new": (paired(*first_time.T), f"{name}: new length"),
-        "back": (paired(*later.T), f"{name}: length that comes back"),
-    }
-    ratios |= record.values(f"shapes.{name}", entries, above="longer")
-    growth = (traces[name].growth(half), f"{name}: memory, second time")
-    record.values(f"shapes.{name}", {"growth": growth}, above="more")
-cache = paired(times["uncached"][1, :, 0], times["dynamic"][1, :, 0])
-record.values(
-    "shapes.gain", {"cache": (cache, "without the cache")}, above="longer"
-)
+bars = record.values("shapes", ratios, above="longer")
+record.values("shapes", growth, above="more")
 record.figure(
     "new",
-    lambda: plots.ratios(ratios.items(), quantity="Latency", above="longer"),
+    lambda: plots.ratios([*bars.items()], quantity="Latency", above="longer"),
     alt="Forest plot: calls with another length against the same length again.",
     caption="A call with another length against the next one with the same length.",
 )
