@@ -19,17 +19,17 @@ from optguide.bench.variant import Variant
 WIDTH = 16
 
 LONGEST_FIRST = (
-    "optimize/test_pipeline.py",
-    "bench/test_session.py",
-    "cli/test_optimize.py",
-    "optimize/report/test_files.py",
     "plots/test_plots.py",
+    "optimize/test_pipeline.py",
     "site/test_sphinxext.py",
-    "claims/on_model/test_probes.py",
-    "optimize/search/test_race.py",
+    "bench/test_session.py",
+    "optimize/report/test_files.py",
+    "bench/test_process.py",
     "optimize/report/test_page.py",
-    "bench/test_load_search.py",
+    "cli/test_optimize.py",
     "test_quiet.py",
+    "optimize/search/test_race.py",
+    "bench/test_colocation.py",
 )
 """Files that parallel processes begin with, so that none is left with a long one at the end."""
 

@@ -73,6 +73,18 @@ def test_the_middle_is_cropped_and_proportions_are_kept(tmp_path):
     np.testing.assert_allclose(stretched[0, 0, :, 0], 1, atol=0.01)
 
 
+@pytest.mark.parametrize("turned", [False, True])
+def test_the_shorter_side_is_whole(tmp_path, turned):
+    """A wide picture with a white stripe along its upper edge, or a tall one along its left edge."""
+    pixels = np.zeros((16, 64, 3), np.uint8)
+    pixels[:4] = 255
+    Image.fromarray(pixels.transpose(1, 0, 2) if turned else pixels).save(tmp_path / "a.png")
+    sample = read(tmp_path).samples[0]["image"][0] * STD[:, None, None] + MEAN[:, None, None]
+    rows = sample.transpose(0, 2, 1) if turned else sample
+    assert rows[:, 0].min() > 0.9
+    assert rows[:, 4:].max() < 0.1
+
+
 def test_a_picture_of_the_right_size_stays_as_it_is(tmp_path):
     pixels = np.random.default_rng(0).integers(0, 256, (8, 8, 3), dtype=np.uint8)
     Image.fromarray(pixels).save(tmp_path / "a.png")
