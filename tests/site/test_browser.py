@@ -93,14 +93,14 @@ def tab(request, chromium, address):
 
 def test_axe_finds_nothing_serious(tab):
     tab.set_viewport_size({"width": 1280, "height": 800})
-    tab.emulate_media(color_scheme="light")
+    tab.emulate_media(color_scheme="light", reduced_motion="reduce")
     assert tab.locator("html[data-theme=light]").count()
     assert serious(tab) == []
 
 
 def test_axe_finds_no_colour_too_pale_in_the_dark(tab):
     tab.set_viewport_size({"width": 1280, "height": 800})
-    tab.emulate_media(color_scheme="dark")
+    tab.emulate_media(color_scheme="dark", reduced_motion="reduce")  # no colour halfway to another
     tab.locator("html[data-theme=dark]").wait_for(state="attached")
     rules = ["color-contrast", "link-in-text-block"]  # the others do not look at colours
     assert serious(tab, runOnly={"type": "rule", "values": rules}) == []

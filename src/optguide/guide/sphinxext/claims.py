@@ -54,7 +54,11 @@ class ClaimBox(GuideDirective):
         outcome = evaluated.verdict.outcome
         line: Cell = [_badge(outcome), nodes.inline("", claim.statement, classes=["statement"])]
         classes, ids = ["claim", _css_class(outcome)], [f"claim-{claim.id}"]
-        return [Fold.of([*line, *_numbers(evaluated)], _why(evaluated), classes=classes, ids=ids)]
+        # A line that unfolds may hold no links: those to the evidence stand below it.
+        numbers = [nodes.inline("", part.astext(), classes=["numbers"]) for part in _numbers(evaluated)]
+        evidence = nodes.paragraph("", "", nodes.Text("Evidence: "), *_numbers(evaluated), classes=["said"])
+        below = [*_why(evaluated), *([evidence] if numbers else [])]
+        return [Fold.of([*line, *numbers], below, classes=classes, ids=ids)]
 
 
 class Ledger(GuideDirective):
