@@ -85,9 +85,9 @@ def atomic_file(path: Path, *, mode: int | None = None, remedy: str = REMEDY) ->
                 draft.unlink()
 
 
-def write_file(path: Path, content: bytes, *, mode: int | None = None) -> Path:
+def write_file(path: Path, content: bytes) -> Path:
     """Replace ``path`` by ``content`` in one step and return it; all else is as in :func:`atomic_file`."""
-    with atomic_file(path, mode=mode) as file:
+    with atomic_file(path) as file:
         file.write(content)
     return path
 

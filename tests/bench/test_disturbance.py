@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import math
 
-from optguide.bench.disturbance import RoundConditions, Spoiling, competition, spoiling
+from optguide.bench.validity import RoundConditions, Spoiling, competition, spoiling
 
 
 def rounds(*shares, throttled=0.0, seconds=1.0):

@@ -20,11 +20,10 @@ from typing import Any
 
 import numpy as np
 
-from optguide.bench.disturbance import competition
-from optguide.bench.identity import cannot_differ, controls, shown_to_differ
 from optguide.bench.process import GRACE_SECONDS, WorkerProcess
 from optguide.bench.rotation import THIS_MACHINE, Host, Rotation
 from optguide.bench.series import InputDescription, Series
+from optguide.bench.validity import cannot_differ, competition, controls, shown_to_differ
 from optguide.bench.variant import Variant, measured_of, require_unique_names
 from optguide.errors import NotEnoughSamples, OptGuideError, OptionError
 from optguide.stats.comparison import Comparison, paired

@@ -20,11 +20,11 @@ from typing import Any
 
 import numpy as np
 
-from optguide.bench.disturbance import competition
 from optguide.bench.process import GRACE_SECONDS, WorkerProcess
 from optguide.bench.rotation import THIS_MACHINE, Host, Rotation
 from optguide.bench.series import InputDescription
 from optguide.bench.session import DISCARD
+from optguide.bench.validity import competition
 from optguide.bench.variant import Variant, measured_of, require_unique_names
 from optguide.errors import OptGuideError, OptionError
 from optguide.runtimes.openvino import OpenVINO

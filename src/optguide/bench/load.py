@@ -16,10 +16,10 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 
-from optguide.bench.disturbance import competition
 from optguide.bench.process import GRACE_SECONDS, WorkerProcess
 from optguide.bench.rotation import THIS_MACHINE, Host, Rotation
 from optguide.bench.series import InputDescription
+from optguide.bench.validity import competition
 from optguide.bench.variant import Variant, require_unique_names
 from optguide.errors import NotEnoughSamples, OptionError
 from optguide.format import quantity
@@ -159,14 +159,12 @@ def load_curve(
     rates: Sequence[float],
     *,
     seconds: float,
-    seed: int = 0,
-    label: str = "latency under load",
 ) -> tuple[LoadPoint, ...]:
     """Offer each rate to one variant; see :func:`load_curves`.
 
     :return: points by rising rate.
     """
-    return load_curves([variant], rates, seconds=seconds, seed=seed, label=label)[variant.name]
+    return load_curves([variant], rates, seconds=seconds)[variant.name]
 
 
 def load_curves(

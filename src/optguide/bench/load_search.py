@@ -57,7 +57,6 @@ def search_load(
     *,
     seconds: float | None = None,
     limit: LatencyLimit | None = None,
-    seed: int = 0,
     label: str = "latency under load",
 ) -> LoadSearch:
     """Measure the capacity of each variant, offer shares of the largest, and look closer where a limit is.
@@ -79,13 +78,13 @@ def search_load(
         if limit and seconds is None:
             rates = rates[1:]  # the lowest would need longest to have enough requests
         seconds = length(rates, limit) if seconds is None else seconds
-        curves = load_curves(alive, rates, seconds=seconds, seed=seed, label=label)
+        curves = load_curves(alive, rates, seconds=seconds, label=label)
         for again in range(1, REFINEMENTS + 1 if limit else 1):
             between = {rate for curve in curves.values() for rate in rates_between(curve, limit)}
             if not between:
                 break
             closer_curves = load_curves(
-                alive, sorted(between), seconds=seconds, seed=seed + 100 * again, label=f"{label}, closer"
+                alive, sorted(between), seconds=seconds, seed=100 * again, label=f"{label}, closer"
             )
             curves = {name: _merged(curve, closer_curves[name]) for name, curve in curves.items()}
     return LoadSearch(capacity, curves, seconds, closed.failures)

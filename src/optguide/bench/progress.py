@@ -37,25 +37,46 @@ class Update(Protocol):
 
 
 class Overview:
-    """What a run shows: its phase, the leader, what is running, and the time left."""
+    """What a run shows: its phase, the leader, what is running, and the time left.
 
-    def __init__(self, label: str, expected_seconds: float) -> None:
+    :param lines: gets plain lines, at every change of phase or leader and now and then between; without it
+        the object is shown live.
+    """
+
+    def __init__(self, label: str, expected_seconds: float, lines: Console | None = None) -> None:
         self.label = label
         self.expected_seconds = expected_seconds
-        self.started = time.monotonic()
+        self.started = self._printed = time.monotonic()
         self.phase = self.leader = self.activity = ""
+        self._lines = lines
+        self._print(f"up to {duration(expected_seconds)}")
 
     def enter(self, phase: str) -> None:
         """Begin a phase of the run, such as ``racing``."""
+        if phase != self.phase:
+            self._print(f"{self.left}; {phase}")
         self.phase, self.activity = phase, ""
 
     def lead(self, leader: str) -> None:
         """Name the candidate that the others have to beat."""
+        if leader != self.leader:
+            self._print(f"{self.left}; leader: {leader}")
         self.leader = leader
 
     def report(self, activity: str) -> None:
         """Say in a few words what is running."""
         self.activity = activity
+        if time.monotonic() - self._printed >= PLAIN_SECONDS:
+            self._print(f"{self.left}; {self.status}")
+
+    def finish(self) -> None:
+        """Say how long it took."""
+        self._print(f"done in {duration(self.elapsed)}")
+
+    def _print(self, text: str) -> None:
+        if self._lines is not None:
+            self._printed = time.monotonic()
+            self._lines.print(f"{self.label}: {text}", highlight=False, markup=False, soft_wrap=True)
 
     @property
     def elapsed(self) -> float:
@@ -95,53 +116,15 @@ def overview(label: str, expected_seconds: float) -> Iterator[Overview]:
     """Show one display for a whole run; sessions that run inside report into it."""
     global _outer  # noqa: PLW0603 - the display is one per process, as the terminal is
     console = Console(stderr=True, file=sys.__stderr__)
-    shown = (
-        Overview(label, expected_seconds) if console.is_terminal else _Lines(label, expected_seconds, console)
-    )
+    shown = Overview(label, expected_seconds, None if console.is_terminal else console)
+    live = Live(shown, console=console, transient=True, refresh_per_second=REFRESHES_PER_SECOND)
     before, _outer = _outer, shown
     try:
-        if isinstance(shown, _Lines):
+        with live if console.is_terminal else nullcontext():
             yield shown
-            shown.finish()
-        else:
-            with Live(shown, console=console, transient=True, refresh_per_second=REFRESHES_PER_SECOND):
-                yield shown
+        shown.finish()
     finally:
         _outer = before
-
-
-class _Lines(Overview):
-    """An overview as plain lines: at every change of phase or leader, and now and then between."""
-
-    def __init__(self, label: str, expected_seconds: float, console: Console) -> None:
-        super().__init__(label, expected_seconds)
-        self._console = console
-        self._printed = self.started
-        self._print(f"up to {duration(expected_seconds)}")
-
-    def enter(self, phase: str) -> None:
-        changed = phase != self.phase
-        super().enter(phase)
-        if changed:
-            self._print(f"{self.left}; {phase}")
-
-    def lead(self, leader: str) -> None:
-        changed = leader != self.leader
-        super().lead(leader)
-        if changed:
-            self._print(f"{self.left}; leader: {leader}")
-
-    def report(self, activity: str) -> None:
-        super().report(activity)
-        if time.monotonic() - self._printed >= PLAIN_SECONDS:
-            self._print(f"{self.left}; {self.status}")
-
-    def finish(self) -> None:
-        self._print(f"done in {duration(self.elapsed)}")
-
-    def _print(self, text: str) -> None:
-        self._printed = time.monotonic()
-        self._console.print(f"{self.label}: {text}", highlight=False, markup=False, soft_wrap=True)
 
 
 @contextmanager

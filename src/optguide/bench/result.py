@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from optguide.bench.identity import cannot_differ, controls, shown_to_differ
 from optguide.bench.series import Block, Series
+from optguide.bench.validity import cannot_differ, controls, shown_to_differ
 from optguide.bench.variant import measured_of
 from optguide.errors import InputError, NotEnoughSamples, OptGuideError, OptionError
 from optguide.runtimes.ports import pairing
@@ -176,13 +176,13 @@ class SessionResult:
     def _controls(self) -> list[tuple[str, str]]:
         return controls(self.series) if self.alone else []
 
-    def interaction(self, neither: str, a: str, b: str, both: str, quantity: str = "throughput") -> Estimate:
+    def interaction(self, neither: str, a: str, b: str, both: str) -> Estimate:
         """Whether two improvements multiply: the gain of both over the product of the single gains.
 
         One means that they multiply, less that each takes away from the other. This is the interaction of a
         2x2 factorial design on logarithms (R. A. Fisher, "The Design of Experiments"), paired by round.
         """
-        return self._contrast((a, b), (neither, both), quantity)
+        return self._contrast((a, b), (neither, both), "throughput")
 
     def compare_percentile(self, a: str, b: str, percentile: float) -> Estimate:
         """How many times longer a latency percentile is for ``a`` than for ``b``.

@@ -13,11 +13,11 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from optguide.bench.budget import Budget, Plan, Spent
-from optguide.bench.disturbance import RoundConditions, spoiling
 from optguide.bench.process import GRACE_SECONDS, WorkerProcess
 from optguide.bench.result import TWIN, SessionResult
 from optguide.bench.rotation import THIS_MACHINE, Host, Rotation
 from optguide.bench.series import Block, Series
+from optguide.bench.validity import RoundConditions, spoiling
 from optguide.bench.variant import Variant, require_unique_names
 from optguide.errors import NotEnoughSamples, OptGuideError, OptionError
 from optguide.stats.estimate import MINIMUM_PROCESSES, MINIMUM_ROUNDS

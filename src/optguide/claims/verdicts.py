@@ -14,7 +14,7 @@ from optguide.claims.model import Claim, Condition, Source
 from optguide.errors import ClaimError
 from optguide.machine import Machine
 from optguide.records import Records, Result
-from optguide.stats.estimate import CONFIDENCE, Interval, Relation, relation
+from optguide.stats.estimate import CONFIDENCE, Relation, relation
 
 ConditionState = Literal["holds", "fails", "open"]
 
@@ -183,7 +183,7 @@ class Verdict:
         return msgspec.to_builtins(self)  # type: ignore[no-any-return]  # a dataclass becomes a dictionary
 
 
-def judge(condition: Condition, interval: Interval) -> ConditionState:
+def judge(condition: Condition, interval: fmt.Estimated) -> ConditionState:
     """Whether ``condition`` holds, fails or is left open by a measured interval."""
     states: Mapping[Relation, ConditionState]
     if condition.side == "between":

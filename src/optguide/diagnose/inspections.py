@@ -20,6 +20,8 @@ from optguide.diagnose.checks import Check
 from optguide.diagnose.diagnosis import Effect, Inquiry, Symptom, Trial
 from optguide.diagnose.subject import Subject
 from optguide.errors import NotEnoughSamples
+from optguide.machine.cgroup import throttled_seconds
+from optguide.runtimes import runner_for
 from optguide.stats.estimate import MINIMUM_PROCESSES, MINIMUM_ROUNDS, across_processes, median_of_rounds
 
 THROTTLED = Symptom("Throttled in a container", "deploy/streams-and-threads")
@@ -67,9 +69,6 @@ def stopped_shares(spec: dict[str, Any], processors: int, windows: int, seconds:
 
     The system adds up the stops of all processors.
     """
-    from optguide.machine.cgroup import throttled_seconds
-    from optguide.runtimes import runner_for
-
     runner: Any = runner_for(spec)
     runner.load()
     feeds = runner.feeds()

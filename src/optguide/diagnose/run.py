@@ -10,10 +10,10 @@ from pathlib import Path
 import psutil
 
 from optguide import format as fmt
-from optguide.bench.disturbance import OTHERS_SHARE
 from optguide.bench.result import SessionResult
 from optguide.bench.rotation import THIS_MACHINE, Host
 from optguide.bench.session import Budget, measure
+from optguide.bench.validity import OTHERS_SHARE
 from optguide.bench.variant import Variant
 from optguide.claims.on_model.probe import CALLS_PER_TURN, PRECISION, SECONDS_PER_VARIANT
 from optguide.diagnose.checks import CHECKS, Check

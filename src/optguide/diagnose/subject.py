@@ -17,6 +17,10 @@ from optguide.bench.rotation import THIS_MACHINE, Host
 from optguide.bench.variant import Variant
 from optguide.diagnose.what_if import quantizers
 from optguide.machine import Machine
+from optguide.runtimes import runner_for
+from optguide.runtimes.inputs import random_inputs, save
+from optguide.runtimes.openvino_models import SUFFIX, ports_of, read_model
+from optguide.runtimes.ports import match_shapes
 
 Goal = Literal["latency", "throughput"]
 
@@ -138,9 +142,7 @@ class Subject:
         return self.deployed.with_(name, **changes)
 
 
-def examine(
-    deployed: Variant, goal: Goal, folder: Path, *, host: Host = THIS_MACHINE, machine: Machine | None = None
-) -> Subject:
+def examine(deployed: Variant, goal: Goal, folder: Path, *, host: Host = THIS_MACHINE) -> Subject:
     """Load the deployment and see what the device makes of it."""
     with host.start(deployed) as worker:
         reply = worker.load()
@@ -166,7 +168,7 @@ def examine(
         grown=grown,
         **described,
     )
-    return Subject(deployed, facts, goal, folder, machine or Machine.current(), host)
+    return Subject(deployed, facts, goal, folder, Machine.current(), host)
 
 
 def _growth(worker: WorkerProcess, sets: int) -> tuple[int, int]:
@@ -198,10 +200,6 @@ def draw(model: str, sizes: Sequence[Mapping[str, Sequence[int]]], folder: str) 
     """The child's side of :func:`with_sizes`: the files."""
     import openvino
 
-    from optguide.runtimes.inputs import random_inputs, save
-    from optguide.runtimes.openvino_models import ports_of, read_model
-    from optguide.runtimes.ports import match_shapes
-
     ports, files = ports_of(read_model(openvino.Core(), Path(model)).inputs), []
     for number, shapes in enumerate(sizes):
         chosen = match_shapes({name: tuple(shape) for name, shape in shapes.items()}, ports)
@@ -215,9 +213,6 @@ def draw(model: str, sizes: Sequence[Mapping[str, Sequence[int]]], folder: str) 
 def describe(spec: dict[str, Any]) -> dict[str, Any]:
     """The child's side of :func:`examine`: facts about the variant ``spec``, as JSON has them."""
     import openvino
-
-    from optguide.runtimes import runner_for
-    from optguide.runtimes.openvino_models import SUFFIX, read_model
 
     core = openvino.Core()
     runner: Any = runner_for(spec)

@@ -11,6 +11,8 @@ from typing import Any
 
 import numpy as np
 
+from optguide.runtimes.openvino_models import read_model
+
 COMPUTING = ("Convolution", "GroupConvolution", "MatMul")
 """Operations that take most of the time, and that run in 8 bits where both of their inputs are quantized."""
 
@@ -32,8 +34,6 @@ def write(source: str, target: str, change: str) -> int:
     :param change: ``quantize`` every layer that computes in floats, or ``floats`` for no quantizer at all.
     """
     import openvino
-
-    from optguide.runtimes.openvino_models import read_model
 
     changes: dict[str, Callable[[Any], int]] = {"quantize": _quantize, "floats": _to_floats}
     model = read_model(openvino.Core(), Path(source))

@@ -74,10 +74,10 @@ class Clock:
         return max(0.0, min(end - spent, MOST.get(phase, 1.0) * self.budget - in_phase))
 
 
-def larger_budget(budget: float, seconds: float, share: float = MAKING) -> str:
+def larger_budget(budget: float, seconds: float) -> str:
     """The budget that would leave a precision so much time, as a sentence for those that were cut off.
 
     It holds for a new run, and for one that is resumed when all of ``budget`` is gone.
     """
-    minutes = math.ceil((budget + seconds / (share * SHARES["making"])) / 60)
+    minutes = math.ceil((budget + seconds / (MAKING * SHARES["making"])) / 60)
     return f"With --budget {minutes}m it would have {math.ceil(seconds)} s."

@@ -30,18 +30,18 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cache
-from typing import Any, Literal, Protocol
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
 import scipy  # loads scipy.stats when it is first used: it takes longer than all the rest of a command
 
 from optguide.errors import NotEnoughSamples
+from optguide.format import Estimated
 
 __all__ = [
     "CONFIDENCE",
     "Estimate",
-    "Interval",
     "Relation",
     "across_processes",
     "beyond_one_process",
@@ -76,19 +76,7 @@ Floats = npt.NDArray[np.float64]
 Relation = Literal["below", "inside", "above", "undecided"]
 
 
-class Interval(Protocol):
-    """Anything with two ends."""
-
-    @property
-    def low(self) -> float:
-        """The lower end."""
-
-    @property
-    def high(self) -> float:
-        """The upper end."""
-
-
-def relation(interval: Interval, low: float = -math.inf, high: float = math.inf) -> Relation:
+def relation(interval: Estimated, low: float = -math.inf, high: float = math.inf) -> Relation:
     """How a whole interval lies to the closed range from ``low`` to ``high``.
 
     ``inside`` includes the ends of the range; ``below`` and ``above`` exclude them. What is to be strictly

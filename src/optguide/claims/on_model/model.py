@@ -14,8 +14,11 @@ from typing import Any
 from optguide.bench import process
 from optguide.bench.process import LOAD_SECONDS
 from optguide.bench.variant import Variant
+from optguide.bench.worker import Worker
 from optguide.machine import Machine
+from optguide.runtimes import runner_for
 from optguide.runtimes.devices import named
+from optguide.runtimes.inputs import random_inputs
 from optguide.runtimes.openvino_models import read_model
 from optguide.stats.accuracy import similarity
 from optguide.stats.estimate import Estimate, median_of_rounds
@@ -96,8 +99,6 @@ def examine_here(spec: dict[str, Any], folder: str) -> dict[str, Any]:
     import numpy as np
     import openvino
 
-    from optguide.bench.worker import Worker
-
     begun = time.perf_counter()
     worker = Worker()
     reply = worker.load(spec)
@@ -155,8 +156,6 @@ def errors(spec: Mapping[str, Any], draws: int, precision: str | None = None) ->
 
 
 def _first_outputs(spec: dict[str, Any], draws: int) -> list[Any]:
-    from optguide.runtimes import runner_for
-    from optguide.runtimes.inputs import random_inputs
 
     runner: Any = runner_for(spec)
     runner.load()

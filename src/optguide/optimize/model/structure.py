@@ -57,9 +57,9 @@ def is_probability(model: openvino.Model, output: int) -> bool:
     return str(op.get_type_name()) == "Sigmoid"
 
 
-def classifies(model: openvino.Model, output: int = 0) -> bool:
-    """Whether the output ends like that of a classifier."""
-    op, biased = _before(model.outputs[output].get_node()), False
+def classifies(model: openvino.Model) -> bool:
+    """Whether the first output ends like that of a classifier."""
+    op, biased = _before(model.outputs[0].get_node()), False
     while True:
         kind = op.get_type_name()
         if kind in _CHOOSING:

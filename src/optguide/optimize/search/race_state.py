@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from optguide.bench.identity import resolved
 from optguide.bench.load import LatencyLimit
+from optguide.bench.validity import resolved
 from optguide.optimize.candidate import PINNED, Candidate, Deployment, Goal, Precision
 from optguide.optimize.outcome import Artifact, RaceRound, Speed
 from optguide.stats.comparison import EQUIVALENT

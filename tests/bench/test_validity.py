@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 
 from optguide import ONNXRuntime, Variant
-from optguide.bench.identity import same_by_settings
 from optguide.bench.result import SessionResult
 from optguide.bench.series import Block, FirstCall, Series
+from optguide.bench.validity import same_by_settings
 
 RESOLVED = {
     "NUM_STREAMS": "2",
