@@ -62,17 +62,18 @@ class Settings:
 
 
 PRECISIONS: Mapping[Precision, str] = {
-    "f32": "32-bit floats",
     "default": "default precision",
-    "int8": "INT8",
-    "int8_f32": "INT8 among 32-bit floats",
-    "int8_accuracy": "INT8 with accuracy control",
+    "f32": "32-bit floats",
     "int8_weights": "INT8 weights",
     "int8_weights_f32": "INT8 weights among 32-bit floats",
+    "int8_accuracy": "INT8 with accuracy control",
+    "int8": "INT8",
+    "int8_f32": "INT8 among 32-bit floats",
     "int4_weights": "INT4 weights",
 }
-"""Every precision and what reports call it. ``f32`` and ``default`` are one model: the first pins the
-inference precision, the second leaves it to the device, which takes bf16 or f16 where it has them."""
+"""Every precision and what reports call it; of two that are equally fast the earlier is the better choice.
+``f32`` and ``default`` are one model: the first pins the inference precision, the second leaves it to the
+device, which takes bf16 or f16 where it has them."""
 
 PINNED: Mapping[Precision, Precision] = {
     "f32": "default",

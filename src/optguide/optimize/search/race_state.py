@@ -7,24 +7,14 @@ from dataclasses import dataclass, field, replace
 
 from optguide.bench.load import LatencyLimit
 from optguide.bench.validity import resolved
-from optguide.optimize.candidate import PINNED, Candidate, Deployment, Goal, Precision
+from optguide.optimize.candidate import PINNED, PRECISIONS, Candidate, Deployment, Goal, Precision
 from optguide.optimize.outcome import Artifact, RaceRound, Speed
 from optguide.stats.comparison import EQUIVALENT
 from optguide.stats.estimate import MINIMUM_ROUNDS, Estimate, Relation, ratio_of_estimates
 
 ITSELF = Estimate(1.0, 1.0, 1.0, "ratio", 0, "the incumbent itself")
 
-_CAUTION: tuple[Precision, ...] = (
-    "default",
-    "f32",
-    "int8_weights",
-    "int8_weights_f32",
-    "int8_accuracy",
-    "int8",
-    "int8_f32",
-    "int4_weights",
-)
-"""Of two precisions that are equally fast the one further left is the better choice."""
+_CAUTION = tuple(PRECISIONS)
 
 
 @dataclass(frozen=True)
