@@ -19,7 +19,7 @@ from optguide import claims
 from optguide.machine import Machine
 from optguide.machine.facts import FLAGS, Device
 from optguide.records import SCHEMA, Figure, Record, Result, Table
-from optguide.records.model import encode
+from optguide.storage import encode_json
 
 ROOT = Path(__file__).resolve().parents[2]
 REASON = "this machine was made up without anything to measure"
@@ -168,7 +168,7 @@ def write(copy: Path, *records: Record) -> None:
     for made in records:
         file = copy / "build" / "records" / f"{made.example}.json"
         file.parent.mkdir(parents=True, exist_ok=True)
-        file.write_bytes(encode(made))
+        file.write_bytes(encode_json(made))
         for figure in made.figures.values():
             for name in (figure.light, figure.dark):
                 (file.parent / name).write_text(

@@ -5,9 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal
-
-import msgspec
+from typing import Literal
 
 from optguide import format as fmt
 from optguide.claims.model import Claim, Condition, Source
@@ -177,10 +175,6 @@ class Verdict:
         """The verdict on ``claim``."""
         parts = (claim.id, claim.chapter, claim.statement, claim.source, claim.page)
         return cls(*parts, outcome, tuple(reasons), results or {})
-
-    def to_dict(self) -> dict[str, Any]:
-        """All fields, as JSON has them."""
-        return msgspec.to_builtins(self)  # type: ignore[no-any-return]  # a dataclass becomes a dictionary
 
 
 def judge(condition: Condition, interval: fmt.Estimated) -> ConditionState:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import click
+import msgspec
 from rich.text import Text
 
 from optguide import format as fmt
@@ -208,7 +209,7 @@ def _content(
     facts: Mapping[str, Any], verdicts: Sequence[Verdict], without: Sequence[str] = ()
 ) -> dict[str, Any]:
     chance = Chance.of(verdicts)
-    claims = [verdict.to_dict() for verdict in verdicts]
+    claims: list[dict[str, Any]] = msgspec.to_builtins(list(verdicts))
     return {
         **facts,
         "counts": Counter(verdict.outcome for verdict in verdicts),

@@ -15,7 +15,7 @@ from optguide.errors import ClaimError, RecordsError
 from optguide.format import OPPOSITES, directed
 from optguide.paths import build_dir, impersonal, shown
 from optguide.stats.estimate import Estimate
-from optguide.storage import decode_json, encode_json
+from optguide.storage import decode_json
 
 if TYPE_CHECKING:
     from optguide.stats.comparison import Comparison
@@ -152,11 +152,6 @@ def check_pattern(pattern: str) -> str:
             "Write two or more parts of a-z, 0-9, _ and * with dots between: `resnet50.gpu.*`.",
         )
     return pattern
-
-
-def encode(record: Record) -> bytes:
-    """``record`` as indented JSON."""
-    return encode_json(record)
 
 
 def decode(data: bytes, file: Path) -> Record:

@@ -37,13 +37,12 @@ from optguide.records.model import (
     check_id,
     check_pattern,
     comparison_evidence,
-    encode,
     result_of,
 )
 from optguide.records.reading import calling_script
 from optguide.stats.comparison import Comparison
 from optguide.stats.estimate import Estimate
-from optguide.storage import replace_record
+from optguide.storage import encode_json, replace_record
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure as Drawing
@@ -347,7 +346,7 @@ class Recording:
         entries = {name: staged.files() for name, staged in self._figures.items()}
         record = self._record({name: entry for name, (entry, _) in entries.items()})
         content = {file: data for _, files in entries.values() for file, data in files.items()}
-        replace_record(self._target, encode(record), content)
+        replace_record(self._target, encode_json(record), content)
         print(summary.text(record))
         return self._target
 

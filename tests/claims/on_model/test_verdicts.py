@@ -1,5 +1,6 @@
 from types import SimpleNamespace
 
+import msgspec
 import pytest
 
 from optguide.bench.variant import Variant
@@ -91,7 +92,7 @@ def test_intervals_decide(judged, clock):
         "one over the other: 1.20\N{MULTIPLICATION SIGN} (1.10 to 1.30), above 1.",
     )
     assert (found["good"].statement, found["good"].page) == ("The statement of good.", "measure/x")
-    told = found["bad"].to_dict()
+    told = msgspec.to_builtins(found["bad"])
     assert told["source"]["url"] == "https://docs.openvino.ai"
     assert {name: result["high"] for name, result in told["results"].items()} == {
         "model.up": 1.3,
