@@ -128,7 +128,9 @@ class LayerTimes:
 
     def kinds(self, name: str) -> tuple[KindTime, ...]:
         """The layers of a variant by kind and precision, the slowest first; raises as :meth:`of`."""
-        groups = self._groups(name)
+        groups: dict[tuple[str, str], list[str]] = {}
+        for layer, description in self._layers(name).items():
+            groups.setdefault((description["kind"], description["precision"]), []).append(layer)
         kinds = [
             KindTime(*key, tuple(members), self.together(name, members)) for key, members in groups.items()
         ]
@@ -176,12 +178,6 @@ class LayerTimes:
         return [
             layer for layer, description in self._layers(name).items() if kind in (None, description["kind"])
         ]
-
-    def _groups(self, name: str) -> dict[tuple[str, str], list[str]]:
-        groups: dict[tuple[str, str], list[str]] = {}
-        for layer, description in self._layers(name).items():
-            groups.setdefault((description["kind"], description["precision"]), []).append(layer)
-        return groups
 
     def _layers(self, name: str) -> Mapping[str, Mapping[str, Any]]:
         self._of(name)  # refuses names of nothing

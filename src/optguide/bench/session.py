@@ -60,7 +60,7 @@ def measure(
     everyone = [*measured, measured[0].with_(twin)] if twin else measured
     processes = {variant.name: (variant,) for variant in everyone}
     return ClosedLoop(
-        [Member.of(variant) for variant in everyone],
+        [Member(name, (name,), (name,), {"do": "block"}) for name in processes],
         processes,
         budget or Budget(),
         compared=tuple(processes),
@@ -85,11 +85,6 @@ class Member:
     processes: tuple[str, ...]
     request: Mapping[str, Any]
     linger: float = 0.0
-
-    @classmethod
-    def of(cls, variant: Variant) -> Member:
-        """A variant in a process of its own."""
-        return cls(variant.name, (variant.name,), (variant.name,), {"do": "block"})
 
 
 class ClosedLoop:

@@ -21,14 +21,12 @@ from optguide.runtimes.onnxruntime import ONNXRuntime
 class Check:
     """One thing to look at.
 
-    :param ask: says what to try, from the facts or from a measurement of its own; nothing where the reader
-        has given nothing to look at.
-    :param seconds: the time that this measurement takes.
+    :param ask: says what to try, from the facts or from a measurement of its own, ahead of which it asks
+        whether the time reaches for that; nothing where the reader has given nothing to look at.
     """
 
     symptom: Symptom
     ask: Callable[[Subject], Inquiry | None]
-    seconds: Callable[[Subject], float] = lambda _: 0.0
 
 
 PRECISION = Symptom("Computing in 32-bit floats", "optimize/choose")

@@ -10,10 +10,9 @@ import numpy as np
 
 from optguide import format as fmt
 from optguide.bench import process
-from optguide.bench.cold_start import ColdStart, first_inference
+from optguide.bench.cold_start import first_inference
 from optguide.bench.layers import LayerTimes, layers
 from optguide.bench.process import LOAD_SECONDS
-from optguide.bench.variant import Variant
 from optguide.claims.on_model.model import DRAWN, precision_error
 from optguide.diagnose import what_if
 from optguide.diagnose.checks import Check
@@ -49,6 +48,7 @@ def quota(subject: Subject) -> Inquiry:
     evidence = f"The quota is {limit:g} cores, and {count} threads want to run."
     if count <= limit:
         return Inquiry(THROTTLED, evidence)
+    subject.afford(subject.facts.loading + WINDOWS * WINDOW_SECONDS)
     spec, processors = subject.deployed.to_dict(), min(count, subject.processors)
     arguments = {"spec": spec, "processors": processors, "windows": WINDOWS, "seconds": WINDOW_SECONDS}
     with subject.host.start(subject.deployed) as worker:
@@ -96,6 +96,7 @@ def int8(subject: Subject) -> Inquiry:
     """Layers that stayed in floats in a quantized model, and whether 8 bits pay at all."""
     if not subject.facts.quantizers:
         return Inquiry(INT8, "The model is not quantized; optguide optimize --data tries that.")
+    subject.afford(MINIMUM_PROCESSES * subject.facts.loading + LAYER_SECONDS)
     profile = layers([subject.deployed], seconds=LAYER_SECONDS, host=subject.host)
     evidence = _of_layers(profile, subject.deployed.name)
     model, trials = subject.deployed.model, []
@@ -136,43 +137,25 @@ _COMPUTING = (*what_if.COMPUTING, "FullyConnected")
 
 def start(subject: Subject) -> Inquiry:
     """From the import to the first result, and what a model cache saves of it."""
-    stages, runtime = subject.facts.stages, subject.deployed.openvino
+    stages, plain, loading = subject.facts.stages, subject.deployed, subject.facts.loading
     split = {**stages, "first call": subject.facts.first}
     evidence = ", ".join(f"{stage} {fmt.duration(seconds)}" for stage, seconds in split.items())
     evidence = f"A start: {evidence}."
-    if not _is_slow(subject):
-        return Inquiry(START, f"{evidence} A model cache is set." if _has_cache(subject) else evidence)
-    plain = subject.deployed
+    runtime = plain.openvino
+    if runtime.cache_dir is not None or "CACHE_DIR" in runtime.properties:
+        return Inquiry(START, f"{evidence} A model cache is set.")
+    if stages["read"] + stages["compile"] < NOTICEABLE:
+        return Inquiry(START, evidence)
+    repeats = MINIMUM_PROCESSES if loading > 3 else MINIMUM_ROUNDS  # of each kind: three where they are long
+    subject.afford((2 * repeats + 1) * loading)
     single = not (runtime.shapes or runtime.batch or plain.model.endswith(".blob"))
     cached = plain.with_("model cache", cache_dir=str(subject.folder / "cache"), single_call=single)
     first_inference([cached], 1, steady=1, label="filling the model cache", host=subject.host)
-    repeats = _repeats(subject)
     starts = first_inference([plain, cached], repeats, steady=1, label="starts", host=subject.host)
-    how = ", and hand compile_model the path instead of reading the model" if single else ""
-    return Inquiry(
-        START, evidence, (), (Effect(f"Set CACHE_DIR{how}.", "total", _saved(starts, plain, cached)),)
-    )
-
-
-def _is_slow(subject: Subject) -> bool:
-    """Whether a model cache could save much of a start."""
-    stages = subject.facts.stages
-    return not _has_cache(subject) and stages["read"] + stages["compile"] >= NOTICEABLE
-
-
-def _has_cache(subject: Subject) -> bool:
-    runtime = subject.deployed.openvino
-    return runtime.cache_dir is not None or "CACHE_DIR" in runtime.properties
-
-
-def _repeats(subject: Subject) -> int:
-    """Starts of each kind: three where they are long."""
-    return MINIMUM_PROCESSES if subject.facts.loading > 3 else MINIMUM_ROUNDS
-
-
-def _saved(starts: ColdStart, plain: Variant, cached: Variant) -> Any:
     slow, quick = (np.asarray(starts.values(variant.name)) for variant in (plain, cached))
-    return across_processes(slow / quick, range(len(slow)))
+    how = ", and hand compile_model the path instead of reading the model" if single else ""
+    effect = Effect(f"Set CACHE_DIR{how}.", "total", across_processes(slow / quick, range(len(slow))))
+    return Inquiry(START, evidence, (), (effect,))
 
 
 def answers(subject: Subject) -> Inquiry:
@@ -188,6 +171,7 @@ def answers(subject: Subject) -> Inquiry:
         raise NotEnoughSamples(
             f"It takes {MINIMUM_ROUNDS} sets of inputs to judge them, and these are {count}."
         )
+    subject.afford(2 * (subject.facts.loading + DRAWN * subject.facts.call))
     asked = "INFERENCE_PRECISION_HINT"
     variant = subject.without(subject.deployed.name, asked)
     error = precision_error(variant, subject.properties.get(asked))
@@ -199,31 +183,10 @@ def answers(subject: Subject) -> Inquiry:
     )
 
 
-def _seconds_of_stops(subject: Subject) -> float:
-    stopping = subject.number("INFERENCE_NUM_THREADS") > subject.quota
-    return subject.facts.loading + WINDOWS * WINDOW_SECONDS if stopping else 0.0
-
-
-def _seconds_of_layers(subject: Subject) -> float:
-    seconds = MINIMUM_PROCESSES * subject.facts.loading + LAYER_SECONDS
-    return seconds if subject.facts.quantizers else 0.0
-
-
-def _seconds_of_starts(subject: Subject) -> float:
-    return (2 * _repeats(subject) + 1) * subject.facts.loading if _is_slow(subject) else 0.0
-
-
-def _seconds_of_answers(subject: Subject) -> float:
-    precision = subject.facts.effective.get("INFERENCE_PRECISION_HINT", "")
-    if precision in ("", "f32") or 0 < len(subject.deployed.inputs) < MINIMUM_ROUNDS:
-        return 0.0
-    return 2 * (subject.facts.loading + DRAWN * subject.facts.call)
-
-
 INSPECTIONS = (
-    Check(THROTTLED, quota, _seconds_of_stops),
-    Check(INT8, int8, _seconds_of_layers),
-    Check(START, start, _seconds_of_starts),
-    Check(ANSWERS, answers, _seconds_of_answers),
+    Check(THROTTLED, quota),
+    Check(INT8, int8),
+    Check(START, start),
+    Check(ANSWERS, answers),
 )
 """In the order in which they are made."""

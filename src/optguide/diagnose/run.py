@@ -5,6 +5,7 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 import psutil
@@ -132,9 +133,8 @@ class _Course:
 
     def _asked(self, check: Check) -> Inquiry | None:
         """The question of a check."""
-        if needed := check.seconds(self.subject):
-            self._require(needed, MEASURING_BEFORE)
-        return check.ask(self.subject)
+        afford = partial(self._require, share=MEASURING_BEFORE)
+        return check.ask(replace(self.subject, afford=afford))
 
     def _require_room(self, question: Inquiry, variants: int) -> None:
         """Refuse trials for which time or memory does not reach beside those of other questions."""

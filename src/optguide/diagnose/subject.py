@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import os
 import statistics
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 from pathlib import Path
@@ -82,6 +82,7 @@ class Subject:
     :param goal: ``latency`` or ``throughput``, whichever the deployment is meant to improve.
     :param folder: for files of the checks; it goes when they are done.
     :param prepared: the same, with each input prepared before its call; none where inputs are at hand.
+    :param afford: raises :class:`NotEnoughSamples` where a measurement of so many seconds takes too long.
     """
 
     deployed: Variant
@@ -91,6 +92,7 @@ class Subject:
     machine: Machine
     host: Host = THIS_MACHINE
     prepared: Variant | None = None
+    afford: Callable[[float], None] = lambda _: None
 
     @property
     def properties(self) -> Mapping[str, str]:

@@ -156,7 +156,6 @@ def errors(spec: Mapping[str, Any], draws: int, precision: str | None = None) ->
 
 
 def _first_outputs(spec: dict[str, Any], draws: int) -> list[Any]:
-
     runner: Any = runner_for(spec)
     runner.load()
     sets = runner.sets if spec["inputs"] else [random_inputs(runner.ports, seed) for seed in range(draws)]

@@ -20,7 +20,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from itertools import combinations
 
-from optguide.bench.load import LatencyLimit
+from optguide.bench.load import PERCENTILES, LatencyLimit
 from optguide.bench.result import SessionResult
 from optguide.bench.session import Budget
 from optguide.bench.variant import Variant
@@ -36,8 +36,6 @@ from optguide.optimize.search.planning import (
 from optguide.optimize.search.race_state import RaceState, Rules
 from optguide.stats.comparison import EQUIVALENT
 from optguide.stats.estimate import Estimate
-
-PERCENTILES = (50, 95, 99)
 
 AMPLE = 1e9
 """Seconds in which every round fits."""
