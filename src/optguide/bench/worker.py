@@ -6,6 +6,7 @@ The protocol has pipes of its own: what a library prints goes to standard error,
 from __future__ import annotations
 
 import ctypes
+import itertools
 import json
 import os
 import pkgutil
@@ -46,31 +47,22 @@ class TicketLock:
 
     def __init__(self) -> None:
         self._changed = threading.Condition()
-        self._next_ticket = 0
+        self._tickets = itertools.count()
         self._serving = 0
 
-    @contextmanager
-    def passing(self) -> Iterator[None]:
-        """Wait for one's turn, and keep it for the length of the block."""
-        with self._changed:
-            ticket = self._next_ticket
-            self._next_ticket += 1
-            self._changed.wait_for(lambda: self._serving == ticket)
-        try:
-            yield
-        finally:
-            with self._changed:
-                self._serving += 1
-                self._changed.notify_all()
+    def before(self, call: Callable[[], Any]) -> Callable[[], Any]:
+        """The same call, behind this lock: its duration includes the wait for the turn."""
 
-    def before(self, calls: Sequence[Callable[[], Any]]) -> list[Callable[[], Any]]:
-        """The same calls, each behind this lock: their duration includes the wait for the turn."""
-        return [self._guarded(call) for call in calls]
-
-    def _guarded(self, call: Callable[[], Any]) -> Callable[[], Any]:
         def guarded() -> Any:
-            with self.passing():
+            with self._changed:
+                ticket = next(self._tickets)
+                self._changed.wait_for(lambda: self._serving == ticket)
+            try:
                 return call()
+            finally:
+                with self._changed:
+                    self._serving += 1
+                    self._changed.notify_all()
 
         return guarded
 
@@ -166,7 +158,7 @@ class Worker:
             if queue is not None:
                 return asdict(loops.asynchronous(queue, self._turn, seconds, discard, linger))
             # Calls behind a lock are for this block alone: the next one may have another, or none.
-            turn = self._turn if lock is None else self._new_turn(lock.before(self.runner.calls))
+            turn = self._turn if lock is None else self._new_turn([*map(lock.before, self.runner.calls)])
             return asdict(loops.synchronous(turn, seconds, discard, linger))
 
     def _new_turn(self, sets: Sequence[Any]) -> loops.Turn:
