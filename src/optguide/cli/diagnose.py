@@ -174,10 +174,7 @@ def _content(diagnosis: Diagnosis, budget: float, seconds: float) -> dict[str, A
 
 
 def _finding_fields(finding: Finding) -> dict[str, Any]:
-    return {
-        "symptom": finding.symptom.title,
-        "page": finding.symptom.page,
-        "evidence": finding.evidence,
+    return _remark_fields(finding) | {
         "remedy": finding.effect.remedy,
         "quantity": finding.effect.quantity,
         "effect": asdict(finding.effect.ratio),
@@ -185,7 +182,7 @@ def _finding_fields(finding: Finding) -> dict[str, Any]:
     }
 
 
-def _remark_fields(entry: Remark) -> dict[str, str]:
+def _remark_fields(entry: Finding | Remark) -> dict[str, Any]:
     return {"symptom": entry.symptom.title, "page": entry.symptom.page, "evidence": entry.evidence}
 
 
