@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from optguide.bench.result import SessionResult
+from optguide.bench.rotation import THIS_MACHINE, Host
 from optguide.bench.session import Budget, ClosedLoop, Member
 from optguide.bench.variant import Variant, measured_of, require_unique_names
 from optguide.errors import OptionError
@@ -79,6 +80,8 @@ class Group:
 def colocate(
     groups: Sequence[Group],
     budget: Budget | None = None,
+    *,
+    host: Host = THIS_MACHINE,
 ) -> SessionResult:
     """Measure groups against each other in one session, for the whole budget: tails need many samples.
 
@@ -105,7 +108,7 @@ def colocate(
         own = tuple(labels[_key(variants)] for variants in group.processes)
         members.append(Member(group.name, group.names, own, group.request, LINGER))
     whole = replace(budget or Budget(), questions=None)
-    return ClosedLoop(members, processes, whole).run("several models at once")
+    return ClosedLoop(members, processes, whole, host=host).run("several models at once")
 
 
 def work_done(result: SessionResult, group: Group, alone: str) -> Estimate:
