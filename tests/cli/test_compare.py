@@ -65,7 +65,7 @@ def test_json_has_every_ratio_to_the_first(optguide, ir, onnx_model):
         assert comparison["first"] == "linear.xml"
         assert comparison["latency"]["verdict"] in ("faster", "slower", "no difference", "inconclusive")
         assert comparison["throughput"]["ratio"]["unit"] == "ratio"
-        assert comparison["latency"]["cpu_ratio"]["n"] >= 6
+        assert comparison["latency"]["cpu_ratio"]["n"] >= 3  # sets of processes, or six rounds of one
         assert comparison["agreement"]["cosine"] == pytest.approx(1, abs=1e-3)
     assert data["control"]["b"] == f"linear.xml{TWIN}"
 

@@ -98,7 +98,7 @@ def test_a_combination_with_an_unknown_device_costs_the_other_rows_nothing(ir, i
     ]
     result = measure(rows, Budget(0.3, block=0.01, patience=60.0), host=HERE)
     assert list(result.series) == ["CPU", "AUTO:CPU"]
-    assert result.compare("CPU", "AUTO:CPU").ratio.n >= 6
+    assert result.compare("CPU", "AUTO:CPU").ratio.n >= 3  # sets of processes, or six rounds of one
     assert result.series["AUTO:CPU"].effective["INFERENCE_NUM_THREADS"].isdecimal()
     unknown, refused = result.failures["AUTO:CPU,XPU"], result.failures["refused property"]
     assert isinstance(unknown, DeviceError)
