@@ -91,7 +91,7 @@ PLANTS = (
         sizes=(20, 31, 47, 64),
     ),
     Plant("layers in floats within INT8", (1, 3, 56, 56), partial(_network, quantized=(0, 1, 5)), INT8),
-    Plant("a slow compilation, no cache", (1, 512), partial(_layers, count=150, width=512), START),
+    Plant("a slow compilation, no cache", (1, 128), partial(_layers, count=2000, width=128), START),
     Plant("a quota of half a core", (1, 3, 56, 56), _network, THROTTLED, quota=0.5),
     Plant(
         "nothing",
