@@ -2,9 +2,9 @@
 Read lines of any width
 =======================
 
-A text reader takes lines as wide as they are. Padded to the widest of them, all
-have one shape; as they are, each costs what it holds. What that does to speed, and
-to what is read.
+You learn whether a text reader is faster on lines as wide as they are or padded to
+the widest of them, where all have one shape, and whether padding changes what is
+read.
 
 Explained in :doc:`/deploy/dynamic-shapes`. Install: ``pip install
 "optguide[frameworks,models]"``, then ``pip install --no-deps -r
