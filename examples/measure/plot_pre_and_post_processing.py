@@ -103,7 +103,7 @@ gains = {
     "pipeline.latency": ("default", "int8"),
 }
 record.ratios("pipeline.gain", result, gains)
-promised = ("default", "infer.default", "int8", "infer.int8")
+promised = ("default", "infer.default", "int8", "infer.int8", "latency")
 entry = (result.interaction(*promised), "gain of the model against the pipeline's")
 record.values("pipeline.gain", {"overstated": entry}, above="larger")
 record.figure(

@@ -176,13 +176,13 @@ class SessionResult:
     def _controls(self) -> list[tuple[str, str]]:
         return controls(self.series) if self.alone else []
 
-    def interaction(self, neither: str, a: str, b: str, both: str) -> Estimate:
+    def interaction(self, neither: str, a: str, b: str, both: str, quantity: str = "throughput") -> Estimate:
         """Whether two improvements multiply: the gain of both over the product of the single gains.
 
         One means that they multiply, less that each takes away from the other. This is the interaction of a
         2x2 factorial design on logarithms (R. A. Fisher, "The Design of Experiments"), paired by round.
         """
-        return self._contrast((a, b), (neither, both), "throughput")
+        return self._contrast((a, b), (neither, both), quantity)
 
     def compare_percentile(self, a: str, b: str, percentile: float) -> Estimate:
         """How many times longer a latency percentile is for ``a`` than for ``b``.
