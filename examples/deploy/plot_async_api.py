@@ -130,11 +130,13 @@ pairs = {
     "ahead_over_loop": ("loop", "start_and_wait"),
     "queue_over_loop": ("loop", "queue"),
 }
-record.session("async.pictures", images, pictures)
-record.session("async.tiny", tiny_calls, calls)
+record.session("async.pictures", images, pictures, title="pictures")
+record.session("async.tiny", tiny_calls, calls, title="tiny network")
 caption = "ResNet-50 in 8 bits, a photograph prepared ahead of every inference."
 record.ratios("async.gain.pictures", images, pairs, "throughput", caption=caption)
-record.ratios("async.gain.tiny", tiny_calls, pairs, "throughput")
-record.ratios("async.gain", alone, {"alone": ("loop", "start_and_wait")})
+title = "tiny network"
+record.ratios("async.gain.tiny", tiny_calls, pairs, "throughput", title=title)
+pairs = {"alone": ("loop", "start_and_wait")}
+record.ratios("async.gain", alone, pairs, title="inputs ready")
 record.values("async.chosen", {"requests": (optimal, "optimal requests")})
 record.publish()

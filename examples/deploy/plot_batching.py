@@ -110,9 +110,10 @@ pairs = {
 }
 wait = {"wait": ("one at a time", "batch")}
 for topic, result, parts in (("small", sixteen, small), ("resnet50", four, large)):
-    record.session(f"batch.{topic}", result, parts)
-    record.ratios(f"batch.{topic}", result, pairs, "throughput")
-    record.ratios(f"batch.{topic}", result, wait, above="longer")
+    title = {"small": "small images", "resnet50": "ordinary images"}[topic]
+    record.session(f"batch.{topic}", result, parts, title=title)
+    record.ratios(f"batch.{topic}", result, pairs, "throughput", title=title)
+    record.ratios(f"batch.{topic}", result, wait, above="longer", title=title)
 record.session("batch.lone", alone, {"wait_10": lone})
 for part, size in sizes.items():
     record.values(f"batch.made.{part}", {"size": (size, "Batch that is executed")})

@@ -110,21 +110,27 @@ topics = {
     "several": (several, throughput, "throughput"),
     "start": (start, starts, "total"),
 }
+titles = {
+    "one": "ResNet-50, one request",
+    "small": "tiny network, one request",
+    "several": "ResNet-50, several requests",
+    "start": "ResNet-50, start",
+}
 gains = {}
 for topic, (rows, result, quantity) in topics.items():
     compared = {
         f"{b}_over_{a}": (a, b) for a, b in pairs[topic] if {a, b} <= rows.keys()
     }
     gains |= record.ratios(
-        f"combine.{topic}", result, compared, quantity, title=topic
+        f"combine.{topic}", result, compared, quantity, title=titles[topic]
     )
     if topic != "start":
-        record.session(f"combine.{topic}", result, rows)
+        record.session(f"combine.{topic}", result, rows, title=titles[topic])
 record.figure(
     "ratios",
     lambda: plots.ratios(list(gains.items())),
     alt="Forest plot: each combination against a plain device, around 1.",
-    caption="A tiny network with one request at a time, INT8 ResNet-50 with "
-    "several: the device named first against the other.",
+    caption="The device named first against the other: throughput of several "
+    "requests, latency of one.",
 )
 record.publish()

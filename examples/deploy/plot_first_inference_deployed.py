@@ -72,10 +72,9 @@ way = OpenVINO(single_call=True)
 plain = Variant("plain", resnet50.ir, way, (resnet50.inputs,))
 cached = plain.with_("cached", cache_dir=str(folder / "OPTIMIZE_SPEED"))
 copying = {"properties": {"ENABLE_MMAP": "NO"}}
-blob = {"model": str(blob), "single_call": False}
-imported = plain.with_("imported", **blob, **copying)
-ways = {"plain": plain, "cached": cached, "imported": imported}
-pairs = {"cache": (plain, cached), "importing": (plain, imported)}
+exported = plain.with_("imported", model=blob, single_call=False, **copying)
+ways = {"plain": plain, "cached": cached, "imported": exported}
+pairs = {"cache": (plain, cached), "importing": (plain, exported)}
 if profiles.full():
     copied = plain.with_("copied", **copying)
     cache = {"cache_dir": str(folder / "OPTIMIZE_SIZE")}

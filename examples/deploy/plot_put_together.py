@@ -96,17 +96,18 @@ record = Recording("deploy/put_together", declares=("together.*",))
 for name, variants in models.items():
     result = measure(variants.values(), profiles.budget(0.8))
     topic = f"together.{name}"
-    record.session(topic, result, variants)
+    record.session(topic, result, variants, title=name)
     pairs = {
         "total": ("PyTorch eager", "both"),
         "square.development": ("default", "INT8"),
         "square.deployment": ("default", "throughput mode"),
         "square.both": ("default", "both"),
     }
-    record.ratios(topic, result, pairs, "throughput")
-    record.ratios(topic, result, {"total_latency": ("PyTorch eager", "INT8")})
+    record.ratios(topic, result, pairs, "throughput", title=name)
+    pairs = {"total_latency": ("PyTorch eager", "INT8")}
+    record.ratios(topic, result, pairs, title=name)
     interaction = result.interaction("default", "INT8", "throughput mode", "both")
-    entry = (interaction, "gain of both over the product of the gains")
+    entry = (interaction, f"{name}: gain of both over the product of the gains")
     record.values(topic, {"square.interaction": entry})
     way = [variant.name for variant in variants.values()][:5]
     rows = [(way[0], result.throughput(way[0]), None, None)]

@@ -112,7 +112,7 @@ pairs = {"kept": ("carried", "kept"), "random": ("real rate", "random rate")}
 record.session("state", result, variants)
 record.ratios("state.gain", result, pairs, caption="Silero VAD, 32 ms of sound.")
 entries = {
-    name: (value, "share", f"{name}: apart") for name, value in apart.items()
+    name: (100 * value, "points", f"{name}: apart") for name, value in apart.items()
 }
 record.values("state.apart", entries)
 record.publish()

@@ -82,10 +82,9 @@ starts = first_inference(list(images.values()), profiles.current().repeats)
 
 shown = {}
 for topic, (result, variants) in sessions.items():
-    record.session(f"releases.{topic}", result, variants)
+    record.session(f"releases.{topic}", result, variants, title=topic)
     pairs = {p: (v, variants["current"]) for p, v in variants.items() if p in older}
-    ratios = record.ratios(f"releases.{topic}.upgrade", result, pairs)
-    shown |= {f"{topic}: {label}": ratio for label, ratio in ratios.items()}
+    shown |= record.ratios(f"releases.{topic}.upgrade", result, pairs, title=topic)
     for part in pairs:
         largest = result.agreement("current release", labels[part]).max_rel
         entry = (largest, "share", f"{labels[part]}: largest difference of outputs")

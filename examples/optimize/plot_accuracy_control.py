@@ -109,8 +109,8 @@ for part in ("plain", "controlled"):
     record.values(f"control.files.{part}", {"validation": (drop, "points", label)})
 removed = quantizers["plain"] - quantizers["controlled"]
 counts = {
-    "quantizers": (quantizers["plain"], "quantizers in the plain model"),
-    "reverted": (removed, "quantizers removed"),
+    "quantizers": (quantizers["plain"], "quantizers of activations, plain model"),
+    "reverted": (removed, "quantizers of activations removed"),
 }
 record.values("control.files", counts)
 record.session("control.files", result, variants)

@@ -13,9 +13,7 @@ from optguide import errors
 from optguide.bench import colocation
 from optguide.bench import session as module
 from optguide.bench.budget import MEASURING_SHARE, Budget
-from optguide.bench.colocation import Group, work_done
-from optguide.bench.result import SessionResult
-from optguide.bench.series import Block, Series
+from optguide.bench.colocation import Group
 from optguide.bench.variant import Variant
 from optguide.runtimes.openvino import OpenVINO
 from tests.optimize.simulated import UNDISTURBED
@@ -164,7 +162,6 @@ def test_processes_are_replaced_and_a_ratio_takes_each_set_as_one_observation(tm
     sets = {block.generation for block in found.series["a, pair"].blocks}
     assert len(list(tmp_path.glob("a-*"))) == len(sets) >= 3
     assert found.compare("a, alone", "a, pair").ratio.n == len(sets)
-    assert work_done(found, groups[2], "alone").n == len(sets)
     assert found.warnings == ()
 
 
@@ -242,39 +239,6 @@ def test_an_error_in_a_shared_process_names_both():
     fine = Variant.from_function("fine", lambda: lambda: [[1.0, 2.0]])
     with pytest.raises(errors.WorkerError, match="'fine and broken' failed: RuntimeError: it broke"):
         colocate([Group("one process", (fine, broken), "process")], TINY)
-
-
-def at_rates(**rates):
-    """A session whose blocks last a second: name to calls per round."""
-    return {
-        name: Series(
-            Variant(name),
-            tuple(Block(r, r, np.ones(3), 1.0, 1.0, calls) for r, calls in enumerate(counts)),
-            {},
-            {},
-            0.0,
-            0,
-        )
-        for name, counts in rates.items()
-    }
-
-
-def test_work_done_is_the_sum_of_the_shares():
-    drift = np.array([1, 2, 4, 2, 1, 2, 4])  # of the machine, which meets all alike
-    pair = Group("pair", (Variant("a"), Variant("b")))
-    rates = {"a, alone": 100 * drift, "b, alone": 1000 * drift, "a, pair": 60 * drift, "b, pair": 500 * drift}
-    result = SessionResult(at_rates(**rates), {}, "", 1.0, 7, 0.0)
-    found = work_done(result, pair, "alone")
-    assert found.value == pytest.approx(1.1)
-    assert found.low <= found.value <= found.high  # every set of processes says the same
-    assert found.high - found.low < 0.05
-
-
-def test_work_of_a_group_that_failed():
-    pair = Group("pair", (Variant("a"), Variant("b")))
-    failures = dict.fromkeys(pair.names, errors.DeviceError("Gone."))
-    with pytest.raises(errors.DeviceError):
-        work_done(SessionResult({}, failures, "", 1.0, 7, 0.0), pair, "alone")
 
 
 @pytest.fixture(scope="module")

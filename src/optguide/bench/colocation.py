@@ -15,11 +15,10 @@ from typing import Any, Literal
 from optguide.bench.result import SessionResult
 from optguide.bench.rotation import THIS_MACHINE, Host
 from optguide.bench.session import Budget, ClosedLoop, Member
-from optguide.bench.variant import Variant, measured_of, require_unique_names
+from optguide.bench.variant import Variant, require_unique_names
 from optguide.errors import OptionError
-from optguide.stats.estimate import Estimate, across_processes
 
-__all__ = ["Group", "Sharing", "colocate", "work_done"]
+__all__ = ["Group", "Sharing", "colocate"]
 
 Sharing = Literal["processes", "process", "turns"]
 ProcessGroup = tuple[Variant, ...]
@@ -109,28 +108,6 @@ def colocate(
         members.append(Member(group.name, group.names, own, group.request, LINGER))
     whole = replace(budget or Budget(), questions=None)
     return ClosedLoop(members, processes, whole, host=host).run("several models at once")
-
-
-def work_done(result: SessionResult, group: Group, alone: str) -> Estimate:
-    """The rates of all variants of a group, each as a share of its rate alone, added up.
-
-    1 is what taking turns without any loss would give: with less, running side by side costs work; with more,
-    the variants fill each other's gaps. It is the system throughput of S. Eyerman and L. Eeckhout,
-    "System-Level Performance Metrics for Multiprogram Workloads" (2008), paired by round.
-
-    :param alone: name of the groups in which each of the variants runs alone.
-    """
-    pairs = [(group.of(v.name), replace(group, name=alone).of(v.name)) for v in group.variants]
-    rates = {name: _rates(result, name) for pair in pairs for name in pair}
-    rounds = sorted(set.intersection(*(set(by_round) for by_round in rates.values())))
-    sums = [sum(rates[name][r] / rates[other][r] for name, other in pairs) for r in rounds]
-    generations = {block.round: block.generation for block in result.series[pairs[0][0]].blocks}
-    return across_processes(sums, [generations[r] for r in rounds])
-
-
-def _rates(result: SessionResult, name: str) -> dict[int, float]:
-    series = measured_of(name, result.series, result.failures)
-    return {block.round: block.calls / block.seconds for block in series.blocks}
 
 
 def _key(variants: ProcessGroup) -> str:

@@ -37,7 +37,7 @@ SETTINGS = Symptom("A setting that costs", "deploy/streams-and-threads")
 
 SHAPES = Symptom("Slow whenever the input size changes", "deploy/dynamic-shapes")
 PREPARING = Symptom("The application is slow, the model is fast", "measure/pre-and-post-processing")
-STATE = Symptom("Slower from call to call", "deploy/dynamic-shapes")
+STATE = Symptom("Slower from call to call", "deploy/state")
 FRAMEWORK = Symptom("Slower than another framework or release", "measure/frameworks")
 
 TINY_SECONDS = 1e-3

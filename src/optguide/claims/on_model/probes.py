@@ -220,7 +220,6 @@ PROBES: tuple[Probe, ...] = (
         _hints,
         (
             _of_hints("async", "throughput", "latency"),
-            _of_hints("async", "throughput", "none"),
             _of_hints("async", "none", "latency"),
             _of_hints("sync", "throughput", "latency"),
             _of_hints("sync", "none", "latency"),

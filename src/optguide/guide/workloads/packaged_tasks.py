@@ -371,7 +371,7 @@ TASKS = {
         Task(
             "photos",
             "EfficientNet-Lite0",
-            "Image classifier with its ImageNet weights; half of its convolutions are depthwise.",
+            "Image classifier with its ImageNet weights; a third of its convolutions are depthwise.",
             "Apache-2.0",
             (LITE0, LITE, PICTURES),
             _lite_network,
