@@ -107,6 +107,7 @@ sphinx_gallery_conf["first_notebook_cell"] = (
 # -- the site ------------------------------------------------------------------------------------------
 
 site_url = os.environ.get("OPTGUIDE_SITE_URL", f"https://{OWNER.lower()}.github.io/{NAME}/").rstrip("/") + "/"
+smartquotes_action = "qe"  # no dashes: --budget is an option
 html_theme = "pydata_sphinx_theme"
 html_math_renderer = "mathml"
 html_title = project

@@ -84,8 +84,9 @@ shown = {}
 for topic, (result, variants) in sessions.items():
     record.session(f"releases.{topic}", result, variants, title=topic)
     pairs = {p: (v, variants["current"]) for p, v in variants.items() if p in older}
-    shown |= record.ratios(f"releases.{topic}.upgrade", result, pairs, title=topic)
-    for part in pairs:
+    gains = record.ratios(f"releases.{topic}.upgrade", result, pairs, title=topic)
+    for part, gain in zip(pairs, gains.values(), strict=True):
+        shown[f"{topic}, against {part.replace('_', '.')}"] = gain
         largest = result.agreement("current release", labels[part]).max_rel
         entry = (largest, "share", f"{labels[part]}: largest difference of outputs")
         record.values(f"releases.differ.{part}", {topic: entry})

@@ -39,7 +39,7 @@ print(len(texts), "texts, the first of", texts[0]["input_ids"].size, "tokens")
 
 folder = build_dir() / "tuned" / "sentences"
 shutil.rmtree(folder, ignore_errors=True)
-budget = "120s" if profiles.full() else "15s"
+budget = "120s" if profiles.full() else "40s"
 arguments = f"""
     optimize optguide.guide.workloads.retrieval:encoder
     --data optguide.guide.workloads.retrieval:texts

@@ -42,7 +42,7 @@ print(data(0).test_images.shape, data(0).test_labels[:10])
 # Half of the samples calibrate and the other half judges, never both. A loss counts
 # as kept within ``--max-drop`` if its whole interval is.
 
-budget = "80s" if profiles.full() else "12s"
+budget = "80s" if profiles.full() else "25s"
 options = f"--metric top-1 --max-drop 1% --budget {budget} --no-claims".split()
 paths = [workloads.digits(0).onnx, "--data", file, "--out", folder]
 command = [sys.executable, "-m", "optguide", "optimize", *map(str, paths), *options]
