@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import re
 import shutil
 import subprocess
 import sys
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,6 +24,9 @@ RELEASES = platformdirs.user_cache_path("optguide") / "releases"
 
 _WHOLE = 2
 """Dots in a version that is complete."""
+
+_STAMP = "optguide-requirements"
+"""File that vouches for an environment: written last, and removed first."""
 
 _OFFERED = 12
 """Versions that an error lists."""
@@ -80,6 +85,7 @@ class IsolatedEnvironment:
             with FileLock(self.folder.with_name(f".{self.folder.name}.lock")):
                 if not self.is_complete:
                     # It cannot be renamed into place: the stamp, written last, vouches for it.
+                    self._stamp.unlink(missing_ok=True)
                     shutil.rmtree(self.folder, ignore_errors=True)
                     self._failure.unlink(missing_ok=True)
                     self._install()
@@ -120,20 +126,22 @@ class IsolatedEnvironment:
 
     @property
     def _stamp(self) -> Path:
-        return self.folder / "optguide-requirements"
+        return self.folder / _STAMP
 
 
 def release(package: str, version: str) -> IsolatedEnvironment:
     """The environment in which a release of ``package`` runs; all projects of a user share it.
 
-    :param version: as PyPI has it. A shorter one, such as ``2025.4``, stands for the newest that begins so.
+    :param version: as PyPI has it. A shorter one, such as ``2025.4``, stands for the newest that begins so; one
+        with letters, such as ``2025.4rc1``, for itself.
     :raises OptionError: ``version`` is none.
     """
     if not re.fullmatch(r"\d+(\.\d+)*(\.?(a|b|rc|dev|post)\d+)?", version):
         raise OptionError(
             f"{package}={version} names no release.", f"Write its version, such as {package}=1.2."
         )
-    exact = version if version.count(".") >= _WHOLE else f"{version}.*"
+    is_exact = version.count(".") >= _WHOLE or re.search("[a-z]", version)
+    exact = version if is_exact else f"{version}.*"
     python = f"py{sys.version_info.major}.{sys.version_info.minor}"
     return IsolatedEnvironment(
         f"Release {version} of {package}",
@@ -147,22 +155,32 @@ def releases() -> dict[Path, int]:
     """The folders of releases that were installed, or begun, with their sizes in bytes."""
     if not RELEASES.is_dir():
         return {}
-    folders = sorted(path for path in RELEASES.iterdir() if path.is_dir())
-    return {
-        folder: sum(file.lstat().st_size for file in folder.rglob("*") if not file.is_dir())
-        for folder in folders
-    }
+    return {folder: _size(folder) for folder in sorted(RELEASES.iterdir()) if folder.is_dir()}
 
 
-def prune() -> None:
-    """Remove all releases; one that is being installed is waited for.
+def _size(folder: Path) -> int:
+    """Bytes of all files; those that pip moves or removes meanwhile are left out."""
+    size = 0
+    for parent, _, files in os.walk(folder):
+        for name in files:
+            with suppress(FileNotFoundError):
+                size += os.lstat(os.path.join(parent, name)).st_size
+    return size
+
+
+def prune() -> dict[Path, int]:
+    """Remove all releases and return what :func:`releases` had; one that is being installed is waited for.
 
     :raises StorageError: a folder that cannot be removed.
     """
+    folders = releases()
     with storage_errors(RELEASES):
-        for folder in releases():
+        for folder in folders:
             with FileLock(folder.with_name(f".{folder.name}.lock")):
-                shutil.rmtree(folder)
+                if folder.exists():  # another process may have removed it meanwhile
+                    (folder / _STAMP).unlink(missing_ok=True)
+                    shutil.rmtree(folder)
+    return folders
 
 
 def _explained(output: str) -> tuple[str, str]:
@@ -170,6 +188,8 @@ def _explained(output: str) -> tuple[str, str]:
     # Of an index that is down, pip's last line says that it has no such version.
     if "connection broken" in output:
         return "pip's index cannot be reached", "Check the connection to pip's index, then repeat."
+    if re.search(r"No module named pip$", output, re.MULTILINE):
+        return "this Python has no pip", "Run python -m ensurepip, then repeat."
     offered = re.search(r"satisfies the requirement \S+ \(from versions: (.*?)\)", output)
     versions = [name for name in offered[1].split(", ") if "dev" not in name] if offered else []
     if versions and versions != ["none"]:

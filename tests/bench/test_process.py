@@ -377,8 +377,10 @@ def test_a_quota_that_cannot_be_set_leaves_no_process(quick_variant, monkeypatch
 
 
 def test_missing_interpreter(tmp_path):
-    with pytest.raises(errors.EnvironmentMissing, match="interpreter of 'f' is not installed"):
+    with pytest.raises(errors.EnvironmentMissing, match="interpreter of 'f' is not installed") as caught:
         WorkerProcess(Variant("f", interpreter=str(tmp_path / "bin" / "python")))
+    assert caught.value.remedy.startswith("Repeat the command")
+    assert caught.value.remedy.endswith("nox -s environments.")
 
 
 def test_an_answer_that_is_no_reply(pretender, alive):

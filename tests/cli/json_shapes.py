@@ -5,7 +5,18 @@ A key that goes or means something else raises :data:`optguide.cli.output.SCHEMA
 
 from __future__ import annotations
 
-OPAQUE = {"machine", "variant", "properties", "versions", "effective", "counts", "results", "kinds", "shapes"}
+OPAQUE = {
+    "machine",
+    "variant",
+    "properties",
+    "versions",
+    "effective",
+    "counts",
+    "results",
+    "kinds",
+    "shapes",
+    "folders",
+}
 """Keys whose values name things of this machine or this model, or have a test of their own."""
 
 ESTIMATE = {"value", "low", "high", "unit", "n", "method"}
@@ -75,6 +86,7 @@ GOLDEN = {
         variants[].kinds[].time variants[].kinds[].share
         comparisons[].first comparisons[].variant comparisons[].total comparisons[].kinds
     """,
+    "environments": "schema command folders removed",
     "claims": """
         schema command machine measured counts chance.conditions chance.read_back chance.wrong_at_most
         claims[].id claims[].chapter claims[].outcome claims[].page claims[].statement claims[].reasons

@@ -3,6 +3,7 @@
 import json
 import os
 import signal
+import subprocess
 import sys
 from dataclasses import replace
 
@@ -217,4 +218,20 @@ def test_releases_are_listed_and_pruned(optguide, tmp_path, monkeypatch):
     assert "openvino-2025.4" in optguide("environments").out
     listed = json.loads(optguide("environments", "--prune", "--json").out)
     assert list(listed["folders"]) == [str(python.parent.parent)]
+    assert keys(listed) == golden("environments")
+    assert listed["removed"] is True
     assert not python.exists()
+
+
+def test_releases_are_not_pruned_under_a_measurement(optguide, tmp_path, monkeypatch):
+    monkeypatch.setattr(isolated, "RELEASES", tmp_path / "releases")
+    python = installed_release("openvino", "2025.4")
+    holder = "import sys; from optguide.machine import measuring_lock\nwith measuring_lock('some'): print(); input()"
+    command = [sys.executable, "-c", holder]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+        process.stdout.readline()
+        found = optguide("environments", "--prune")
+        process.communicate("\n")
+    assert found.status == 1
+    assert "Another measurement is running" in found.err
+    assert python.exists()

@@ -190,7 +190,9 @@ class WorkerProcess(WatchedProcess):
         interpreter = variant.interpreter or sys.executable
         if not Path(interpreter).exists():
             raise EnvironmentMissing(
-                f"The interpreter of {variant.name!r} is not installed.", "Run: nox -s environments."
+                f"The interpreter of {variant.name!r} is not installed.",
+                "Repeat the command, which installs releases again; the guide's own environments come with"
+                " nox -s environments.",
             )
         names = " and ".join(member.name for member in variants)
         super().__init__(f"The worker of {names!r}", interpreter, _environment(variant))
