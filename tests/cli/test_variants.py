@@ -14,6 +14,7 @@ from optguide.cli.variants import (
     to_variant,
 )
 from optguide.errors import InputError, ModelError, OptionError
+from optguide.isolated import IsolatedEnvironment
 
 
 @pytest.fixture(autouse=True)
@@ -117,6 +118,15 @@ def test_models_and_inputs_are_looked_at_first():
         build(parse(["m.xml", "nope.xml"]), {}, allow_pickle=False)
     with pytest.raises(InputError, match=r"nope\.npz"):
         build(parse(["m.xml"]), {"inputs": "nope.npz"}, allow_pickle=False)
+
+
+@pytest.mark.parametrize(
+    "later", [("nope.xml",), ("m.xml@inputs=nope.npz",), ("m.xml@batch=0",), ("m.xml@openvino=newest",)]
+)
+def test_nothing_is_installed_where_a_later_variant_is_refused(later, monkeypatch):
+    monkeypatch.setattr(IsolatedEnvironment, "create", lambda environment: 1 / 0)
+    with pytest.raises((InputError, ModelError, OptionError)):
+        build(parse(["m.xml@openvino=2025.4", *later]), {}, allow_pickle=False)
 
 
 def variant(**settings):

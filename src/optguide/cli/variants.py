@@ -13,7 +13,7 @@ from __future__ import annotations
 import difflib
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path, PurePath
 from typing import Any
 
@@ -22,7 +22,7 @@ import click
 from optguide import references
 from optguide.bench.variant import Variant
 from optguide.errors import OptionError
-from optguide.isolated import release
+from optguide.isolated import IsolatedEnvironment, release
 from optguide.runtimes import named, runtime_classes
 from optguide.runtimes.base import Runtime, parse_number
 from optguide.runtimes.models import check_inputs, check_model
@@ -179,22 +179,26 @@ def _head(key: str) -> str:
 
 
 def to_variant(name: str, model: str, settings: Mapping[str, str]) -> Variant:
-    """The variant that canonical ``settings`` describe."""
+    """The variant that canonical ``settings`` describe, for the interpreter of this process."""
     runtime, _ = named(settings.get("runtime", "openvino"))
     frames = parse_number("frames", settings["frames"]) if "frames" in settings else None
     inputs = _files(settings["inputs"]) if "inputs" in settings else ()
-    interpreter = _interpreter(runtime.distribution, settings)
-    return Variant(name, model, runtime.from_texts(settings), inputs, interpreter, frames=frames)
+    return Variant(name, model, runtime.from_texts(settings), inputs, frames=frames)
 
 
-def _interpreter(distribution: str, settings: Mapping[str, str]) -> str | None:
-    """Python with the release that ``settings`` name, which is installed first where it is missing."""
-    if distribution not in settings:
-        return None
-    environment = release(distribution, settings[distribution])
+def _environment(runtime: str, settings: Mapping[str, str]) -> IsolatedEnvironment | None:
+    """Where the release that ``settings`` name runs; ``None`` where they name none."""
+    distribution = named(runtime)[0].distribution
+    return release(distribution, settings[distribution]) if distribution in settings else None
+
+
+def _installed(variant: Variant, environment: IsolatedEnvironment | None) -> Variant:
+    """``variant`` in ``environment``, which is installed first where it is missing."""
+    if environment is None:
+        return variant
     if not environment.is_complete:
-        click.echo(f"Installing {distribution} {settings[distribution]}, once for all runs.", err=True)
-    return str(environment.create())
+        click.echo(f"{environment.title} is being installed, once for all runs.", err=True)
+    return replace(variant, interpreter=str(environment.create()))
 
 
 def _files(text: str) -> tuple[str, ...]:
@@ -262,17 +266,21 @@ def common_settings(options: Mapping[str, Any]) -> dict[str, str]:
 
 
 def build(specs: Sequence[Spec], common: Mapping[str, str], *, allow_pickle: bool) -> list[Variant]:
-    """Variants with short names that tell them apart; models and inputs are checked first."""
+    """Variants with short names that tell them apart.
+
+    All models, inputs and settings are checked before a release is installed, which can take minutes.
+    """
     everywhere = canonical(common)
-    variants = []
+    checked = []
     for spec, name in zip(specs, labels(specs), strict=True):
         own = canonical(spec.settings)
         runtime = own.get("runtime", "openvino")
         settings = for_runtime(runtime, everywhere, own)
         check_model(spec.model, runtime, allow_pickle=allow_pickle)
-        variants.append(to_variant(name, spec.model, settings))
-        check_inputs(variants[-1].inputs, runtime)
-    return variants
+        variant = to_variant(name, spec.model, settings)
+        check_inputs(variant.inputs, runtime)
+        checked.append((variant, _environment(runtime, settings)))
+    return [_installed(variant, environment) for variant, environment in checked]
 
 
 def _split(text: str) -> tuple[str, str]:
