@@ -186,8 +186,9 @@ def count_frames(
 ) -> tuple[int, str]:
     """How many inputs one call processes, and what tells so.
 
-    A layout tells, where the model has one. Otherwise a first dimension that all inputs and all outputs share
-    is taken for a batch: time steps, anchors and rows of a picture seldom come out as they went in.
+    A layout tells, where the model has one that names the batch or every dimension. Otherwise a first
+    dimension that all inputs and all outputs share is taken for a batch: time steps, anchors and rows of a
+    picture seldom come out as they went in.
 
     :param inputs: shapes of the arrays of one call, in the order of ``ports``.
     :param outputs: shapes of what came out.
@@ -196,7 +197,7 @@ def count_frames(
     for port, shape in zip(ports, inputs, strict=True):
         if port.layout and port.batch_axis is not None and len(shape) == len(port.layout):
             return shape[port.batch_axis], "the layout"
-    if ports and all(port.layout for port in ports):
+    if ports and all(port.layout and "?" not in port.layout for port in ports):
         return 1, "the layout"
     shapes = [*filter(len, inputs), *outputs]  # a scalar is a setting for all of them
     if any(len(shape) > 1 for shape in inputs) and outputs and all(map(len, outputs)):
