@@ -73,6 +73,11 @@ def test_pointers_of_git_lfs_are_no_models(model, pointer):
     assert f"{pointer} is a pointer of Git LFS and not the file itself. Run: git lfs pull." in refused(model)
 
 
+def test_a_pointer_that_no_ir_has_for_weights_is_nobodys_business():
+    file("pytorch_model.bin", "version https://git-lfs.github.com/spec/v1\noid sha256:4d7a\nsize 12345\n")
+    check_model(file("pytorch_model.onnx"), "openvino", allow_pickle=False)
+
+
 @pytest.mark.parametrize("runtime", ["openvino", "torch"])
 def test_a_torch_export_is_read_only_when_asked_for(runtime):
     assert "--allow-pickle" in refused(file("m.pt2"), runtime)

@@ -97,7 +97,7 @@ def _check_file(path: Path) -> None:
         raise ModelError(f"{path.name} {cause} no supported model format.", _remedy())
     if path.stat().st_size == 0:
         raise ModelError(f"{path} is empty.", "Write or copy the model again.")
-    for part in (path, path.with_suffix(".bin")):
+    for part in (path, path.with_suffix(".bin")) if suffix == ".xml" else (path,):
         if part.is_file() and os.access(part, os.R_OK) and _is_pointer(part):
             raise ModelError(f"{part} is a pointer of Git LFS and not the file itself.", "Run: git lfs pull.")
 
