@@ -56,6 +56,13 @@ class TestClasses:
         pictures = labelled_pictures(root / "set")
         assert by_name(pictures) == {"a/1.png": "a", "a/deep/2.png": "a", "b/3.png": "b"}
 
+    def test_may_be_links_to_each_other(self, folder):
+        root = folder("a/1.png", "b/2.png")
+        (root / "a/x").symlink_to(root / "b")
+        (root / "b/y").symlink_to(root / "a")
+        pictures = labelled_pictures(root)
+        assert by_name(pictures) == {"a/1.png": "a", "a/x/2.png": "a", "b/2.png": "b", "b/y/1.png": "b"}
+
     def test_have_pictures_of_every_kind(self, folder):
         """A sample that cannot be read is refused later on: left out, it would be missed by nobody."""
         paths = ("a/1.png", "a/2.ppm", "a/3.HEIC", "b/4.jfif", "b/5.pgm", "b/notes.txt", "b/Thumbs.db")

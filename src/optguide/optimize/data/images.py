@@ -160,8 +160,11 @@ def _names(folder: Path) -> tuple[str, ...]:
 
 
 def _leads_back(folder: Path) -> bool:
-    """Whether a folder is a link to one that holds it."""
-    return folder.is_symlink() and folder.parent.resolve().is_relative_to(folder.resolve())
+    """Whether a folder is a link to one that holds it, or that holds a link on the way to it."""
+    if not folder.is_symlink():
+        return False
+    target = folder.resolve()
+    return any(passed.resolve().is_relative_to(target) for passed in folder.parents)
 
 
 def _folders(folder: Path) -> list[str]:
