@@ -96,6 +96,14 @@ def test_a_call_that_has_to_change(optguide, ir, inputs, arguments, complaint):
     assert complaint in shown.err
 
 
+def test_another_release_is_refused_before_it_is_installed(optguide, ir, asked, monkeypatch):
+    monkeypatch.setattr("optguide.cli.variants.release", lambda *_: pytest.fail("it would be installed"))
+    shown = optguide("diagnose", f"{ir}@openvino=2025.4")
+    assert shown.status == 2
+    assert "diagnose looks at the OpenVINO that is installed here. Leave out openvino=" in shown.err
+    assert not asked
+
+
 def test_every_symptom_is_a_heading_of_my_model_is_slow_and_has_its_page():
     docs = repository(Path(__file__)) / "docs"
     headings = [line[3:] for line in (docs / "slow.md").read_text().splitlines() if line.startswith("## ")]

@@ -19,7 +19,7 @@ from optguide.bench.variant import Variant
 from optguide.cli import output
 from optguide.cli.options import common_options, complete_variant, settings_options, time_option
 from optguide.cli.session import machine_held, read_variants
-from optguide.cli.variants import assign
+from optguide.cli.variants import assign, parse
 from optguide.diagnose import Diagnosis, Finding, Remark
 from optguide.diagnose import diagnose as run_diagnosis
 from optguide.errors import OptionError
@@ -80,6 +80,11 @@ def diagnose(model: str, budget: float, goal: Any, data: str | None, **options: 
     Each cause is shown by its remedy, which takes turns with your deployment: what it gains, with an
     interval, what to do, and the page of the guide. What was looked at and is fine is listed too.
     """
+    if OpenVINO.distribution in parse([model])[0].settings:  # before that release is installed
+        raise OptionError(
+            "diagnose looks at the OpenVINO that is installed here.",
+            "Leave out openvino=; optguide compare holds releases against each other.",
+        )
     sizes = _sizes(options["shapes"])
     if sizes and (options["inputs"] or data is not None):
         raise OptionError("Several sizes by --shape and real inputs both give inputs.", "Leave one out.")
