@@ -132,6 +132,17 @@ def test_time_steps_are_no_batch(tmp_path, save_ir):
     assert deploy.place_model(rows, tmp_path, None).batch == 8
 
 
+def test_a_batch_beside_an_open_size_is_counted_with_the_inputs_that_were_measured(
+    tmp_path, save_ir, save_inputs
+):
+    sets = [str(save_inputs(tmp_path / "set.npz", x=np.arange(24.0).reshape(8, 3)))]
+    rows = save_ir(tmp_path / "rows.xml", [8, -1], lambda ops, x: ops.tanh(x))
+    assert deploy.place_model(rows, tmp_path, None, sets).batch == 8
+    assert deploy.place_model(rows, tmp_path, None, ["gone.npz"]).batch == 8
+    steps = save_ir(tmp_path / "steps.xml", [8, -1], lambda ops, x: ops.cum_sum(x, ops.constant(0)))
+    assert deploy.place_model(steps, tmp_path, None, sets).batch == 1
+
+
 def test_a_model_without_a_batch_of_its_own_is_copied_byte_by_byte(tmp_path, ir):
     deploy.place_model(ir, tmp_path, None)
     for suffix in (".xml", ".bin"):

@@ -22,6 +22,7 @@ import msgspec
 
 from optguide.bench import process
 from optguide.bench.variant import Variant
+from optguide.errors import OptGuideError
 from optguide.optimize.candidate import Candidate, Deployment
 from optguide.optimize.model import batch_of
 from optguide.runtimes import runner_for
@@ -128,7 +129,7 @@ def write_files(
 
     :param machine: where the candidate was fastest, in one line.
     """
-    placed = place_model(model, folder, candidate.deployment.batch)
+    placed = place_model(model, folder, candidate.deployment.batch, inputs)
     files = [folder / MODEL, folder / WEIGHTS]
     size = sum(file.stat().st_size for file in files)
     described = read_inputs(inputs, folder, placed)
@@ -155,14 +156,18 @@ def read_inputs(files: Sequence[str], folder: Path, placed: WinnerInputs) -> Win
     return replace(placed, sets=tuple(sets), file=first)
 
 
-def place_model(model: Path, folder: Path, batch: int | None) -> WinnerInputs:
+def place_model(model: Path, folder: Path, batch: int | None, inputs: Sequence[str] = ()) -> WinnerInputs:
     """Write ``model.xml`` and ``model.bin`` into ``folder``, with the winner's batch in their shapes.
 
     A process of its own reads the model, so that one which takes OpenVINO down leaves the report.
+
+    :param inputs: ``.npz`` files that it was measured with.
     """
+    present = [os.fspath(file) for file in inputs if Path(file).is_file()]
     with storage_errors(folder), tempfile.TemporaryDirectory(prefix=".model-", dir=folder) as name:
         draft = Path(name) / MODEL
-        arguments = {"model": os.fspath(model), "target": os.fspath(draft), "batch": batch}
+        paths = {"model": os.fspath(model), "target": os.fspath(draft)}
+        arguments = {**paths, "batch": batch, "inputs": present[:1]}
         answer = process.call(
             f"{__name__}:write_model", arguments, seconds=PATIENCE, activity="writing the model"
         )
@@ -171,7 +176,7 @@ def place_model(model: Path, folder: Path, batch: int | None) -> WinnerInputs:
     return msgspec.convert(answer, WinnerInputs)
 
 
-def write_model(model: str, target: str, batch: int | None) -> dict[str, Any]:
+def write_model(model: str, target: str, batch: int | None, inputs: Sequence[str]) -> dict[str, Any]:
     """The child's side of :func:`place_model`: the model at ``target``; what it takes."""
     import openvino
 
@@ -184,19 +189,26 @@ def write_model(model: str, target: str, batch: int | None) -> dict[str, Any]:
         set_batch(network, batch)
         openvino.save_model(network, target, compress_to_fp16=False)
     ports = ports_of(network.inputs)
-    frames = batch or _frames(network, target)
-    inputs = WinnerInputs(ports, batch=frames, stateful=bool(network.get_sinks()))
-    described: dict[str, Any] = msgspec.to_builtins(inputs)
+    frames = batch or _frames(network, target, inputs)
+    placed = WinnerInputs(ports, batch=frames, stateful=bool(network.get_sinks()))
+    described: dict[str, Any] = msgspec.to_builtins(placed)
     return described
 
 
-def _frames(network: Any, file: str) -> int:
-    """How many inputs one inference of the model in ``file`` processes, as it is counted when measured."""
-    if batch_of(ports_of(network.inputs), ports_of(network.outputs, "output")) == 1:
+def _frames(network: Any, file: str, inputs: Sequence[str]) -> int:
+    """How many inputs one inference of the model in ``file`` processes, as it is counted when measured.
+
+    By its shapes alone where it cannot be run, such as with texts as inputs whose files are gone.
+    """
+    count = batch_of(ports_of(network.inputs), ports_of(network.outputs, "output"))
+    if count == 1:
         return 1
-    runner = runner_for(Variant("model", model=file).to_dict())
-    runner.load()
-    return runner.frames(runner.outputs())[0]
+    runner = runner_for(Variant("model", model=file, inputs=tuple(inputs)).to_dict())
+    try:
+        runner.load()
+        return runner.frames(runner.outputs())[0]
+    except OptGuideError:
+        return count
 
 
 def script(candidate: Candidate, *, model: str, device: str, machine: str, inputs: WinnerInputs) -> str:
