@@ -24,25 +24,39 @@ class Worker(simulated.SimulatedWorker):
 
     facts = FACTS
     memory = 1
+    private = 1
 
     def load(self, slot=0):
         reply = super().load(slot)
         return reply | {"stages": {"import": 0.1, "read": 0.1, "compile": self.machine.load}}
 
     def _memory(self):
-        return {"peak_rss": self.memory, "private": self.memory}
+        return {"peak_rss": self.memory, "private": self.private}
 
     def _call(self, **_):
         return dict(self.facts)
 
 
-def diagnosis(cost, effective, seconds=60.0, facts=None, seed=0, memory=1, model="model.xml", **settings):
+def diagnosis(
+    cost,
+    effective,
+    seconds=60.0,
+    *,
+    facts=None,
+    seed=0,
+    memory=1,
+    private=1,
+    model="model.xml",
+    inputs=(),
+    **settings,
+):
     """The diagnosis of a deployment whose calls cost so many seconds.
 
     :param cost: of a variant's runtime settings.
     :param effective: properties as the device resolves those settings.
     :param facts: in place of :data:`FACTS`.
     :param memory: bytes that every process takes.
+    :param private: bytes of them that belong to no file; ``None`` where the system does not tell.
     """
 
     def resolved(runtime):
@@ -54,7 +68,7 @@ def diagnosis(cost, effective, seconds=60.0, facts=None, seed=0, memory=1, model
         load=0.2,
         seed=seed,
     )
-    worker = type("Worker", (Worker,), {"facts": FACTS | (facts or {}), "memory": memory})
+    worker = type("Worker", (Worker,), {"facts": FACTS | (facts or {}), "memory": memory, "private": private})
     host = Host(partial(worker, machine), machine.clock, machine.host.held, machine.host.meter, lanes=1)
-    variant = Variant("model", model=model, runtime=OpenVINO(**settings))
+    variant = Variant("model", model=model, runtime=OpenVINO(**settings), inputs=inputs)
     return diagnose(variant, seconds, host=host), machine

@@ -122,7 +122,29 @@ def test_sizes_that_are_new_are_held_against_known_ones_and_against_padding():
     (padding,) = outcome.findings[0].others
     assert "x [1, 64]" in padding
     assert "2.0" in padding or "1.9" in padding
-    assert "The first pass over all sizes added 0 B" in outcome.findings[0].evidence
+
+
+@pytest.mark.parametrize(
+    ("sets", "seconds", "private", "told"),
+    [
+        (2, 0.01, 1, True),
+        (1, 0.01, 1, False),
+        (2, 0.01, None, False),
+        (500, 0.02, 1, False),
+    ],
+    ids=["measured", "one size", "the system does not tell", "it takes too long"],
+)
+def test_memory_that_sizes_add_is_told_where_it_was_measured(sets, seconds, private, told):
+    outcome, _ = diagnosis(
+        lambda runtime: seconds,
+        in_floats,
+        facts={"dynamic": True, "varied": True, "largest": {"x": [1, 64]}},
+        private=private,
+        inputs=tuple(f"{place}.npz" for place in range(sets)),
+    )
+    (remark,) = (remark for remark in (*outcome.fine, *outcome.open) if remark.symptom == SHAPES)
+    assert remark.evidence.startswith("Sizes are open, and for one that is new kernels are prepared.")
+    assert ("The first pass over all sizes added 0 B" in remark.evidence) == told
 
 
 @pytest.mark.parametrize(("seconds", "found"), [(5, [FRAMEWORK]), (9, [])])

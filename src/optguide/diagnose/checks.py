@@ -137,11 +137,12 @@ def shapes(subject: Subject) -> Inquiry:
         ),
         Trial(f"Pad to one size: {largest}.", padded, subject.goal, anew),
     )
-    first, later = (fmt.quantity(grown, "bytes") for grown in facts.grown)
-    evidence = (
-        "Sizes are open, and for one that is new kernels are prepared. The first pass over all sizes added"
-        f" {first} to the process, {PASSES} more passes {later}."
-    )
+    evidence = "Sizes are open, and for one that is new kernels are prepared."
+    if facts.grown is not None:
+        first, later = (fmt.quantity(grown, "bytes") for grown in facts.grown)
+        evidence += (
+            f" The first pass over all sizes added {first} to the process, {PASSES} more passes {later}."
+        )
     return Inquiry(SHAPES, evidence, trials)
 
 

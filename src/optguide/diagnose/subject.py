@@ -32,6 +32,9 @@ CALLS = 3
 PASSES = 2
 """Over all input sets, in which no size is new any more."""
 
+PASSES_SECONDS = 10.0
+"""What all passes may take; they are a remark on a finding, and the budget is for remedies."""
+
 PROPERTY_OF = {"precision": "INFERENCE_PRECISION_HINT", "threads": "INFERENCE_NUM_THREADS"}
 """Settings of a variant that stand for a property."""
 
@@ -52,7 +55,8 @@ class Facts:
     :param quantizers: number of quantizers in the model.
     :param stateful: whether the model keeps a state between calls.
     :param memory: largest resident memory of the process, in bytes.
-    :param grown: bytes that a first pass over the input sets added to the process, and :data:`PASSES` more.
+    :param grown: bytes that a first pass over the input sets added to the process, and :data:`PASSES` more;
+        ``None`` where that was not looked at.
     """
 
     stages: Mapping[str, float]
@@ -67,7 +71,7 @@ class Facts:
     quantizers: int = 0
     stateful: bool = False
     memory: int = 0
-    grown: tuple[int, int] = (0, 0)
+    grown: tuple[int, int] | None = None
 
     @property
     def loading(self) -> float:
@@ -149,7 +153,7 @@ def examine(deployed: Variant, goal: Goal, folder: Path, *, host: Host = THIS_MA
     with host.start(deployed) as worker:
         reply = worker.load()
         (first,) = worker.ask(GRACE_SECONDS * 5, do="consecutive", count=1)["durations_ns"]
-        grown = _growth(worker, len(deployed.inputs))
+        grown = _growth(worker, len(deployed.inputs), first / 1e9)
         worker.first_call()
         durations = worker.ask(GRACE_SECONDS * 5, do="consecutive", count=CALLS)["durations_ns"]
         memory = worker.ask(GRACE_SECONDS, do="memory")["peak_rss"]
@@ -173,13 +177,21 @@ def examine(deployed: Variant, goal: Goal, folder: Path, *, host: Host = THIS_MA
     return Subject(deployed, facts, goal, folder, Machine.current(), host)
 
 
-def _growth(worker: WorkerProcess, sets: int) -> tuple[int, int]:
-    """Bytes that passes over the input sets add; none where there is one set, or the system does not tell."""
+def _growth(worker: WorkerProcess, sets: int, call: float) -> tuple[int, int] | None:
+    """Bytes that passes over the input sets add.
+
+    :param call: seconds of a call with a new size.
+    :return: ``None`` where there is one set, where passes take too long, or where the system does not tell.
+    """
+    if sets < 2 or (1 + PASSES) * sets * call > PASSES_SECONDS:
+        return None
     sizes = []
-    for passes in (0, 1, PASSES) if sets > 1 else ():
+    for passes in (0, 1, PASSES):
         worker.ask(GRACE_SECONDS * 5, do="consecutive", count=passes * sets)
-        sizes.append(worker.ask(GRACE_SECONDS, do="memory")["private"] or 0)
-    first, later = (max(0, after - before) for before, after in pairwise(sizes or [0, 0, 0]))
+        sizes.append(worker.ask(GRACE_SECONDS, do="memory")["private"])
+    if None in sizes:
+        return None
+    first, later = (max(0, after - before) for before, after in pairwise(sizes))
     return first, later
 
 
