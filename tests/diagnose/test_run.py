@@ -156,6 +156,9 @@ def test_the_runtime_that_a_file_was_made_for_takes_turns(seconds, found):
 
     outcome, _ = diagnosis(cost, in_floats, model="model.onnx")
     assert symptoms(outcome) == found
+    entries = [*outcome.findings, *outcome.fine]
+    (evidence,) = (entry.evidence for entry in entries if entry.symptom == FRAMEWORK)
+    assert evidence.startswith("ONNX Runtime on the CPU can run the same file.")
     outcome, machine = diagnosis(cost, in_floats)
     assert not machine.sessions, "no other runtime reads an IR"
 

@@ -189,14 +189,14 @@ def framework(subject: Subject) -> Inquiry:
         return Inquiry(FRAMEWORK, "No other runtime here reads its file as it is.")
     variant = replace(deployed, name=title, runtime=runtime(shapes=deployed.openvino.shapes))
     trial = Trial(f"Run it in {title}, with that runtime's own defaults.", variant, subject.goal)
-    return Inquiry(FRAMEWORK, f"{title} reads the same file.", (trial,))
+    return Inquiry(FRAMEWORK, f"{title} can run the same file.", (trial,))
 
 
 _RUNTIMES: Mapping[str, tuple[Any, str, str]] = {
-    ".onnx": (ONNXRuntime, "onnxruntime", "ONNX Runtime"),
-    ".tflite": (LiteRT, "ai_edge_litert", "LiteRT"),
+    ".onnx": (ONNXRuntime, "onnxruntime", "ONNX Runtime on the CPU"),
+    ".tflite": (LiteRT, "ai_edge_litert", "LiteRT on the CPU"),
 }
-"""By the suffix of a model's file, its runtime, that runtime's module and its name."""
+"""By the suffix of a model's file, its runtime, that runtime's module, and its name with its device."""
 
 
 def settings(subject: Subject) -> Inquiry:
