@@ -319,6 +319,17 @@ def test_every_round_has_fresh_processes_where_loading_is_quick(load, processes,
     assert method in found.latency("a").method
 
 
+def test_variants_of_several_releases_name_all_of_them():
+    class Released(SimulatedWorker):
+        def load(self, slot=0):
+            return super().load(slot) | {"versions": {"openvino": self.variant.name}}
+
+    machine = Machine(lambda _: 1e-4)
+    host = replace(machine.host, start=partial(Released, machine))
+    counted = layers([Variant("2025.4.0-1"), Variant("2026.4.0-2")], seconds=SHORT, host=host)
+    assert counted.versions == {"openvino": "2025.4.0-1 and 2026.4.0-2"}
+
+
 @pytest.mark.parametrize("error", [errors.OutputError("It holds NaN."), errors.WorkerDied("It was killed.")])
 def test_a_variant_whose_outputs_mean_nothing_or_whose_worker_dies_fails_alone(error):
     class Failing(SimulatedWorker):

@@ -77,6 +77,7 @@ def counted(monkeypatch):
         described,
         {},
         effective={"network": {}},
+        versions={"openvino": "2025.4.0-1-abc and 2026.4.0-2-def"},
         inputs={"network": InputDescription()},
     )
     monkeypatch.setattr(importlib.import_module("optguide.cli.profile"), "layers", lambda *_, **__: counted)
@@ -92,6 +93,11 @@ def test_shares_of_all_layers_are_the_whole(optguide, ir):
 def test_the_last_row_holds_what_is_not_listed(optguide, ir):
     assert "other layers" not in optguide("profile", ir, *SHORT).out
     assert " other layers" in optguide("profile", ir, *SHORT, "--top", "1").out
+
+
+@pytest.mark.usefixtures("counted")
+def test_releases_are_named_without_their_builds(optguide, ir):
+    assert "openvino 2025.4.0 and 2026.4.0." in " ".join(optguide("profile", ir, *SHORT).out.split())
 
 
 def test_another_runtime_has_no_layers_and_the_others_are_counted(optguide, ir, onnx_model):

@@ -97,6 +97,7 @@ class LayerTimes:
     :param rounds: by variant name, one entry per round in which all took their turn.
     :param described: by variant name and layer name, its ``kind``, ``precision`` and ``origin``.
     :param effective: by variant name, properties as the device resolved them.
+    :param versions: by package, its version, or several with "and" between them.
     :param others_share: share of the machine's CPU that other processes used meanwhile (0 to 1); NaN where
         the system does not tell.
     """
@@ -274,7 +275,7 @@ class _Counting:
             {name: self.described[name] for name in alive},
             self.rotation.failures,
             {name: self.loaded[name]["effective"] for name in alive},
-            {key: value for name in alive for key, value in self.loaded[name]["versions"].items()},
+            _joined([self.loaded[name]["versions"] for name in alive]),
             self.rotation.others_share,
             {name: InputDescription.from_reply(self.loaded[name]["inputs"]) for name in alive},
         )
@@ -292,6 +293,15 @@ class _Counting:
         self.spent += clock() - start
         self.described[name] |= reply["layers"]
         self.rounds[name].append(Round(reply["times"], reply["latency_us"], reply["calls"], self.generation))
+
+
+def _joined(versions: Sequence[Mapping[str, str]]) -> dict[str, str]:
+    """Versions of each package that executed a variant, all of them where variants take several releases."""
+    packages = dict.fromkeys(package for runtimes in versions for package in runtimes)
+    return {
+        package: " and ".join(dict.fromkeys(run[package] for run in versions if package in run))
+        for package in packages
+    }
 
 
 def _sets(affordable: float) -> int:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import sys
 from collections.abc import Callable, Mapping, Sequence
@@ -35,6 +36,9 @@ WIDTH = 110
 
 NARROWEST = 80
 """Columns that a table takes at least: in fewer it would break numbers in two."""
+
+_BUILD = re.compile(r"-\S+")
+"""What follows the release in a version such as ``2026.4.0-20398-0123abc``."""
 
 _PLAIN = str.maketrans(
     {
@@ -171,7 +175,8 @@ def paragraph(text: Cell) -> None:
 
 def machine_line(versions: Mapping[str, str] | None = None) -> None:
     """The machine in one line, with the versions of the runtimes that were measured."""
-    runtimes = ", ".join(f"{name} {version.partition('-')[0]}" for name, version in (versions or {}).items())
+    parts = (f"{name} {_BUILD.sub('', version)}" for name, version in (versions or {}).items())
+    runtimes = ", ".join(parts)
     paragraph(f"{Machine.current().summary()}{'; ' if runtimes else ''}{runtimes}.")
 
 
