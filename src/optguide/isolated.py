@@ -132,8 +132,8 @@ class IsolatedEnvironment:
 def release(package: str, version: str) -> IsolatedEnvironment:
     """The environment in which a release of ``package`` runs; all projects of a user share it.
 
-    :param version: as PyPI has it. A shorter one, such as ``2025.4``, stands for the newest that begins so; one
-        with letters, such as ``2025.4rc1``, for itself.
+    :param version: as PyPI has it. A shorter one, such as ``2025.4``, stands for the newest that begins so,
+        one with letters, such as ``2025.4rc1``, for itself.
     :raises OptionError: ``version`` is none.
     """
     if not re.fullmatch(r"\d+(\.\d+)*(\.?(a|b|rc|dev|post)\d+)?", version):
@@ -164,7 +164,7 @@ def _size(folder: Path) -> int:
     for parent, _, files in os.walk(folder):
         for name in files:
             with suppress(FileNotFoundError):
-                size += os.lstat(os.path.join(parent, name)).st_size
+                size += Path(parent, name).lstat().st_size
     return size
 
 

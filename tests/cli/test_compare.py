@@ -226,9 +226,12 @@ def test_releases_are_listed_and_pruned(optguide, tmp_path, monkeypatch):
 def test_releases_are_not_pruned_under_a_measurement(optguide, tmp_path, monkeypatch):
     monkeypatch.setattr(isolated, "RELEASES", tmp_path / "releases")
     python = installed_release("openvino", "2025.4")
-    holder = "import sys; from optguide.machine import measuring_lock\nwith measuring_lock('some'): print(); input()"
-    command = [sys.executable, "-c", holder]
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+    holder = (
+        "from optguide.machine import measuring_lock\nwith measuring_lock('some'): print(flush=True); input()"
+    )
+    with subprocess.Popen(
+        [sys.executable, "-c", holder], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as process:
         process.stdout.readline()
         found = optguide("environments", "--prune")
         process.communicate("\n")
