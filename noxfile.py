@@ -51,20 +51,35 @@ nox.options.sessions = ["lint", "tests"]
 def install(session: nox.Session, *what: str) -> None:
     """Install ``what`` at the locked versions, settle the build folder and silence all telemetry.
 
-    It is left out where it was done from the same files before, so a build that is repeated needs no network.
+    It is left out where it was done from the same files before, so a build that is repeated needs no network,
+    and under ``nox -R`` in an environment that exists.
     """
     files = (ROOT / "pyproject.toml", *sorted(REQUIREMENTS.glob("*.txt")))
-    digest = hashlib.sha256(b"\0".join(file.read_bytes() for file in files)).hexdigest()
+    # A checkout that was copied with its environments has the code of the other one installed.
+    parts = (str(ROOT).encode(), *(file.read_bytes() for file in files))
+    digest = hashlib.sha256(b"\0".join(parts)).hexdigest()
     stamp = Path(session.virtualenv.location) / "optguide-installed"
     done = stamp.read_text("utf-8").splitlines() if stamp.exists() else []
     request = " ".join(what)
-    if done[:1] != [digest] or request not in done:
+    # When session.install() does nothing, silently; nox has no public word for it.
+    is_skipped = session._runner.global_config.no_install and session.virtualenv._reused
+    if not is_skipped and (done[:1] != [digest] or request not in done):
         stamp.unlink(missing_ok=True)
         session.install("-c", str(LOCK), *what)
         if EXTRAS in what:
             session.install("--no-deps", "-r", str(PACKAGED))
         stamp.write_text("\n".join([*(done if done[:1] == [digest] else [digest]), request]), "utf-8")
     session.env.update(SETTINGS)
+
+
+def drop_dangling_links(folder: Path) -> None:
+    """Remove links of ``.ci/run`` to an environment that was deleted: nox cannot make one in their place."""
+    for link in folder.glob("*"):
+        if link.is_symlink() and not link.exists():
+            link.unlink()
+
+
+drop_dangling_links(ROOT / ".nox")
 
 
 @contextlib.contextmanager

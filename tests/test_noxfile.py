@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import runpy
+import shutil
 import sys
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
@@ -136,7 +137,10 @@ def test_a_kill_between_any_two_steps_leaves_one_build(sessions, monkeypatch, re
 def test_what_was_installed_from_the_same_files_is_not_installed_again(sessions, tmp_path):
     calls = []
     session = SimpleNamespace(
-        virtualenv=SimpleNamespace(location=str(tmp_path)), env={}, install=lambda *what: calls.append(what)
+        virtualenv=SimpleNamespace(location=str(tmp_path), _reused=True),
+        env={},
+        install=lambda *what: calls.append(what),
+        _runner=SimpleNamespace(global_config=SimpleNamespace(no_install=False)),
     )
     names = sessions.install.__globals__
     names.update(ROOT=tmp_path, REQUIREMENTS=tmp_path)
@@ -157,9 +161,31 @@ def test_what_was_installed_from_the_same_files_is_not_installed_again(sessions,
     project.write_text("one")
     assert installed("-e", ".")
     project.write_text("two")
+    session._runner.global_config.no_install = True
+    assert not installed("-e", ".")
+    session.virtualenv._reused = False
+    assert installed("-e", ".")
+    project.write_text("two and more")
+    session.virtualenv._reused = True
+    assert not installed("-e", ".")
+    session._runner.global_config.no_install = False
+    assert installed("-e", ".")  # which nox -R has left out
+    project.write_text("three")
     session.install = lambda *what: 1 / 0
     with pytest.raises(ZeroDivisionError):
         sessions.install(session, "-e", ".")
     project.write_text("one")
     session.install = lambda *what: calls.append(what)
     assert installed("-e", ".")  # whatever the one that failed has left
+    shutil.copytree(tmp_path, tmp_path / "copy")
+    names.update(ROOT=tmp_path / "copy", REQUIREMENTS=tmp_path / "copy")
+    session.virtualenv.location = str(tmp_path / "copy")
+    assert installed("-e", ".")  # what is installed there is the code of the other checkout
+
+
+def test_links_to_an_environment_that_was_deleted_go(sessions, tmp_path):
+    (tmp_path / "tests").mkdir()
+    for name, target in {"docs": "tests", "browser": "gone"}.items():
+        (tmp_path / name).symlink_to(target)
+    sessions.drop_dangling_links(tmp_path)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["docs", "tests"]
