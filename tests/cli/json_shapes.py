@@ -5,18 +5,8 @@ A key that goes or means something else raises :data:`optguide.cli.output.SCHEMA
 
 from __future__ import annotations
 
-OPAQUE = {
-    "machine",
-    "variant",
-    "properties",
-    "versions",
-    "effective",
-    "counts",
-    "results",
-    "kinds",
-    "shapes",
-    "folders",
-}
+OPAQUE = {"machine", "variant", "properties", "versions", "effective", "counts", "results", "kinds", "shapes"}
+OPAQUE |= {"folders"}
 """Keys whose values name things of this machine or this model, or have a test of their own."""
 
 ESTIMATE = {"value", "low", "high", "unit", "n", "method"}

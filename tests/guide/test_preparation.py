@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
+import psutil
 import pytest
 
 from optguide.errors import StorageError
@@ -36,6 +38,7 @@ def checkout(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("OPTGUIDE_BUILD", str(tmp_path / "build"))
     (tmp_path / "examples" / "measure").mkdir(parents=True)
+    preparation._SERVER.set_forkserver_preload([preparation.__name__])  # the scripts need nothing else
 
     def add(name, statement="pass"):
         script = tmp_path / "examples" / "measure" / f"plot_{name}.py"
@@ -82,6 +85,29 @@ def test_a_target_that_fails_costs_itself_and_is_tried_again(checkout, tmp_path,
     assert texts(tmp_path) == ["aquick", "bquick"]
     assert "measure/bad cannot be made: ValueError: no luck" in capfd.readouterr().out
     assert prepare() == {"measure/bad": "ValueError: no luck"}
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="no process is forked from a server")
+def test_a_library_that_cannot_be_imported_is_the_reason_why_a_target_is_not_made(
+    checkout, tmp_path, monkeypatch
+):
+    add, prepare = checkout
+    add("some")
+    (tmp_path / "broken.py").write_text("raise RuntimeError('no luck')")
+    monkeypatch.syspath_prepend(tmp_path)
+    preparation._SERVER.set_forkserver_preload(["broken"])
+    (reason,) = prepare().values()
+    assert reason.startswith("its process could not be started")
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="no process is forked from a server")
+def test_nothing_stays_in_memory_for_the_measurements(checkout):
+    add, prepare = checkout
+    add("some")
+    before = set(psutil.Process().children())
+    prepare()
+    left = [process.cmdline() for process in psutil.Process().children() if process not in before]
+    assert not [command for command in left if "forkserver" in " ".join(command)]
 
 
 def test_a_full_disk_ends_the_preparation_with_one_sentence(checkout):

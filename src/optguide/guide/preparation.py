@@ -8,7 +8,6 @@ before it begins to record. A target that fails is left to the example, which sa
 
 from __future__ import annotations
 
-import multiprocessing
 import os
 import sys
 import threading
@@ -16,6 +15,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
+from multiprocessing import forkserver, get_context
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
@@ -37,9 +37,11 @@ from optguide.storage import storage_errors
 
 __all__ = ["prepare"]
 
-_get = multiprocessing.get_context
-_SERVER = _get("spawn") if sys.platform == "win32" else _get("forkserver")
-"""Starts a process for each target, forked from one that has imported what takes seconds to import."""
+_SERVER = get_context("forkserver") if sys.platform == "linux" else get_context("spawn")
+"""Starts a process for each target, on Linux forked from one that has imported what takes seconds to import.
+
+Elsewhere libraries do not survive a fork once they are loaded.
+"""
 _SERVER.set_forkserver_preload([__name__, "openvino", "torch", "nncf", "sklearn.datasets"])
 
 _EXTENSION = "torch-extension"
@@ -148,12 +150,21 @@ def prepare(examples: Sequence[Example], profile: str) -> dict[str, str]:
         "verbosity": 0,
     }
     tasks = {"DOIT_CONFIG": settings, "task_prepare": lambda: _tasks(needed, run)}
-    DoitMain(ModuleTaskLoader(tasks)).run(["run"])
+    try:
+        DoitMain(ModuleTaskLoader(tasks)).run(["run"])
+    finally:
+        _end_server()
     if run.storage:
         raise StorageError(run.storage, "Free some space there, then go on: nox -s docs -- --resume")
     if run.done < len(needed):
         raise Failure("The preparation ended early; its messages are above.")
     return run.failures
+
+
+def _end_server() -> None:
+    """End the process that targets are forked from: it would hold half a gigabyte while examples measure."""
+    if sys.platform == "linux":
+        forkserver._forkserver._stop()  # type: ignore[attr-defined]  # there is no public way
 
 
 @dataclass
@@ -242,13 +253,17 @@ def _make(name: str, run: _Preparation) -> dict[str, Any]:
     receiver, sender = _SERVER.Pipe(duplex=False)
     settings = {**os.environ, PROFILE_VARIABLE: run.profile}
     process = _SERVER.Process(target=_make_here, args=(name, settings, sender))
-    process.start()
-    sender.close()
+    folders, is_storage = [], False
     try:
+        with sender:
+            process.start()
         folders, reason, is_storage = receiver.recv()
-    except EOFError:
-        process.join()
-        folders, reason, is_storage = [], f"it ended with status {process.exitcode}", False
+    except (EOFError, OSError) as error:
+        # What the server imports may have ended it.
+        reason = f"its process could not be started: {described(error)}"
+        if process.pid is not None:
+            process.join()
+            reason = f"it ended with status {process.exitcode}"
     if reason:
         run.failures[name] = impersonal(reason)
         run.storage = run.storage or (reason if is_storage else "")
