@@ -263,6 +263,13 @@ def test_numbers_of_a_page_are_beside_it_as_json_and_csv(site, article):
     assert "OpenVINO 2026.4.1" in text_of(footer)
 
 
+def test_a_page_without_results_offers_no_files(site, article):
+    footer = article("machine").find_parent("main").find(class_="measured-when")
+    assert not footer.find_all("a", href=re.compile("json|csv"))
+    assert not (site.html / "machine.csv").exists()
+    assert not (site.html / "machine.json").exists()
+
+
 def test_fresh_numbers_change_the_pages_that_show_them_and_no_others(guide, some, small, site_tools):
     (small / "docs" / "other.md").write_text("---\norphan: true\n---\n# Other\n")
     guide("{measured}`some.time`", some())

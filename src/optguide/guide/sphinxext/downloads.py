@@ -8,12 +8,11 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Iterable, Mapping
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from optguide.guide.sphinxext.gallery import plain_errors
-from optguide.guide.sphinxext.pages import load, shown_examples, shown_results
+from optguide.guide.sphinxext.pages import load, to_download
 from optguide.machine import Machine
 from optguide.storage import encode_json, storage_errors
 
@@ -27,10 +26,6 @@ SCHEMA = 1
 
 LICENCE = "Apache-2.0"
 
-FEW = 3
-"""Examples up to which a page is about them, so that its files hold all that these recorded."""
-
-
 _OF_RESULT = ("value", "low", "high", "unit", "above", "n", "label", "method")
 _OF_RECORD = ("example", "finished", "profile", "build", "machine_id")
 
@@ -43,23 +38,14 @@ def setup(app: Sphinx) -> None:
 def _write(app: Sphinx, error: Exception | None) -> None:
     if error or app.builder.format != "html":
         return
-    folder, shown, records = Path(app.outdir), shown_results(app.env), load().by_example
+    folder, records = Path(app.outdir), load().by_example
     with plain_errors(), storage_errors(folder):
         (folder / "results.csv").write_text(_csv(records.values()), "utf-8")
-        for page, identifiers in shown.items():
-            examples = [records[name] for name in sorted(shown_examples(app.env, page))]
-            if len(examples) > FEW:
-                examples = [_only(record, identifiers) for record in examples]
-            if examples:
+        for page in app.env.metadata:
+            if examples := to_download(app.env, page):
                 content = {"schema": SCHEMA, "licence": LICENCE, "page": page, "records": examples}
                 (folder / f"{page}.json").write_bytes(encode_json(content))
                 (folder / f"{page}.csv").write_text(_csv(examples), "utf-8")
-
-
-def _only(record: Record, identifiers: frozenset[str]) -> Record:
-    """``record`` with the results that a page shows one by one."""
-    results = {key: result for key, result in record.results.items() if key in identifiers}
-    return replace(record, results=results)
 
 
 def _csv(records: Iterable[Record]) -> str:

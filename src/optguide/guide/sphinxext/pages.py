@@ -7,7 +7,7 @@ it when several processes read pages.
 from __future__ import annotations
 
 import functools
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from html import escape
 from typing import TYPE_CHECKING, Any
@@ -31,13 +31,16 @@ if TYPE_CHECKING:
     from sphinx.application import Sphinx
     from sphinx.environment import BuildEnvironment
 
-    from optguide.records import Records, Result
+    from optguide.records import Record, Records, Result
 
 # Keys of a page's metadata.
 _EXAMPLES = "optguide_examples"  # whose numbers the page shows
 _RESULTS = "optguide_results"  # identifiers of the results that the page shows one by one
 _ALL_EXAMPLES = "optguide_all_examples"  # those that existed when a page that depends on all was read
 _PROBLEMS = "optguide_problems"
+
+FEW = 3
+"""Examples up to which a page is about them, so that its files hold all that these recorded."""
 
 
 class GuideError(SystemExit):
@@ -180,6 +183,22 @@ def shown_examples(env: BuildEnvironment, page: str) -> frozenset[str]:
     return frozenset(env.metadata.get(page, {}).get(_EXAMPLES, ())) & load().by_example.keys()
 
 
+def to_download(env: BuildEnvironment, page: str) -> list[Record]:
+    """The records in the files beside ``page``, of many examples the results that it shows one by one.
+
+    Empty where it shows no result, such as on the page about the machine.
+    """
+    names = sorted(shown_examples(env, page))
+    examples = [load().by_example[name] for name in names]
+    if len(examples) > FEW:
+        shown = shown_results(env)[page]
+        examples = [
+            replace(record, results={key: value for key, value in record.results.items() if key in shown})
+            for record in examples
+        ]
+    return examples if any(record.results for record in examples) else []
+
+
 def problem(env: BuildEnvironment, line: int | None, error: OptGuideError) -> str:
     """Note that the page cannot be built; the build fails once every page has been read.
 
@@ -247,7 +266,7 @@ def _describe(
         "profile": oldest.profile,
         "machine": f"{machine.cpu}, {machine.available_cores:g} cores",
         "openvino": machine.packages.get("openvino", "unknown"),
-        "downloads": bool(shown_examples(app.env, page)),
+        "downloads": bool(to_download(app.env, page)),
     }
     if (sentences := loaded.mixed()) and "body" in context:
         context["body"] = _warning(sentences) + context["body"]
