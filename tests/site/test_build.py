@@ -163,6 +163,18 @@ def test_pages_are_there_before_the_first_number(guide):
 
 
 @pytest.mark.slow
+def test_pages_that_cannot_be_built_are_reported_before_the_preparation_ends(guide):
+    index = guide / "docs" / "index.md"
+    index.write_text(index.read_text("utf-8") + "\n[](no_such_page.md)\n")
+    status, output = build(guide)
+    assert status == 1
+    early, _, late = output.partition("The build ends with that")
+    assert "The pages could not be built" in early
+    assert "The pages could not be built" in late
+    assert ran(guide) == []
+
+
+@pytest.mark.slow
 def test_a_build_killed_at_any_moment_goes_on_where_it_was(guide):
     random.seed(13)
     for _ in range(4):

@@ -23,7 +23,7 @@ import sys
 import time
 import uuid
 from collections.abc import Iterable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from itertools import groupby
@@ -173,6 +173,7 @@ def _build(profile: str | None, names: Sequence[str], *, resume: bool) -> int:
     _save(replace(state, failed={name: why for name, why in state.failed.items() if name not in chosen}))
     with ThreadPoolExecutor(1) as threads:  # nothing is timed yet, and Sphinx seldom uses every core
         early = threads.submit(_pages_without_numbers)
+        early.add_done_callback(_say_failure)
         preparation.prepare([existing[name] for name in chosen], state.profile)
         early.result()
     by_chapter = named(state.profile).name == "full"
@@ -192,6 +193,12 @@ def _pages_without_numbers() -> None:
     if not all((build_dir() / "html" / name).exists() for name in ("index.html", "searchindex.js")):
         _say("Building the pages, still without numbers.")
         _pages("--write-all", "-D", "ogp_image=none")  # cards are drawn once, with numbers
+
+
+def _say_failure(pages: Future[None]) -> None:
+    """Say at once that the pages cannot be built: what is being prepared meanwhile can take half an hour."""
+    if error := pages.exception():
+        _say(f"{error} The build ends with that when what is being made is there.")
 
 
 def _own_extensions() -> None:
