@@ -189,6 +189,19 @@ def test_what_a_call_does_besides_the_inference_is_said_where_it_matters(millise
     assert {part: share.split(" (")[0] for part, share, _ in run.overhead_rows("m")} == said
 
 
+@pytest.mark.parametrize(("other", "is_shown"), [("2026.4.1", False), ("2025.4.0", True)])
+def test_a_package_differs_where_it_has_several_versions_not_where_a_variant_lacks_it(
+    capsys, other, is_shown
+):
+    run = session({"m": 10, "n": 5, "o": 5}, twin=False)
+    versions = {"m": {"openvino": "2026.4.1"}, "n": {"onnxruntime": "1.22.0"}, "o": {"openvino": other}}
+    series = {name: replace(one, versions=versions[name]) for name, one in run.result.series.items()}
+    replace(run, result=replace(run.result, series=series)).print_effective(verbose=False)
+    printed = capsys.readouterr().out
+    assert ("openvino" in printed) is is_shown
+    assert "onnxruntime" not in printed
+
+
 def test_a_busy_machine_is_a_warning():
     (said,) = session({"m": 10}, others_share=0.6, twin=False).warnings
     assert said.startswith("Others use 60 % of the machine's CPU.")

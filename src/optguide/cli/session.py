@@ -180,7 +180,9 @@ class SessionRun:
         keys = dict.fromkeys(key for one in series for key in one.effective if verbose or key in RELEVANT)
         rows = [[key, *(one.effective.get(key, output.MISSING) for one in series)] for key in keys]
         if self.others:
-            rows += [[name, *versions] for name, versions in self._releases().items()]
+            # Where a package has one version, the closing lines have it.
+            releases = self._releases().items()
+            rows += [[name, *texts] for name, texts in releases if len({*texts} - {output.MISSING}) > 1]
             differing = [row for row in rows if len(set(row[1:])) > 1]
             columns = ("Property", self.first, *self.others)
             output.table("Effective properties that differ", columns, differing)
