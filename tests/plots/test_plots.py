@@ -17,7 +17,6 @@ from optguide import plots
 from optguide.plots.themes import DARK, LIGHT, palette
 
 LONG = "An exceedingly long name of a variant, with $dollar$ signs, <tags> and\na new line, f32"
-SVG = "{http://www.w3.org/2000/svg}"
 
 
 @dataclass(frozen=True)

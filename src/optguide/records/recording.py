@@ -296,7 +296,7 @@ class Recording:
         """Draw a figure for light and for dark pages.
 
         :param name: unique within the example, of a-z, 0-9, ``_`` and ``-``.
-        :param draw: makes the figure; called once under each style of :func:`optguide.plots.style`.
+        :param draw: makes the figure; called once, under the light :func:`optguide.plots.style`.
         :param alt: description of the figure for readers who do not see it.
         :param caption: text below it.
         :returns: the light figure, still open, so that notebooks and the gallery show it.

@@ -160,26 +160,6 @@ def correct(compiled: openvino.CompiledModel, fold: int = 0) -> NDArray[np.bool_
     return _is_correct(np.concatenate(logits)[:count], samples.test_labels)
 
 
-def correct_torch(module: torch.nn.Module, fold: int = 0) -> NDArray[np.bool_]:
-    """For each image of the test part of ``fold``, whether ``module`` recognizes its digit.
-
-    It is evaluated in evaluation mode and left in the mode it was in.
-
-    :raises OutputError: a logit is not finite.
-    """
-    import torch
-
-    samples = data(fold)
-    training = module.training
-    module.eval()
-    try:
-        with torch.inference_mode():
-            logits = module(torch.tensor(samples.test_images)).numpy()
-    finally:
-        module.train(training)
-    return _is_correct(logits, samples.test_labels)
-
-
 def _is_correct(logits: NDArray[np.float32], labels: NDArray[np.int64]) -> NDArray[np.bool_]:
     import numpy as np
 
