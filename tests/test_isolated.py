@@ -6,6 +6,7 @@ import os
 import shutil
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -116,9 +117,10 @@ def test_a_file_that_is_moved_while_sizes_are_added_up_does_not_count(installed,
     walk = os.walk
 
     def moving(folder):
-        for entry in walk(folder):
-            (installed.folder / "lib" / "package.py").unlink(missing_ok=True)
-            yield entry
+        for parent, folders, files in walk(folder):
+            if "package.py" in files:
+                Path(parent, "package.py").unlink()
+            yield parent, folders, files
 
     whole = releases()[installed.folder]
     monkeypatch.setattr(os, "walk", moving)
