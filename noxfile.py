@@ -227,7 +227,10 @@ def environments(session: nox.Session) -> None:
 def tests(session: nox.Session) -> None:
     """Run the quick tests, or others: -- [-m slow | -m examples | pytest's arguments]."""
     install(session, "-e", EXTRAS, "-r", str(REQUIREMENTS / "tests.txt"))
-    session.run("pytest", "-m", "not (slow or examples or browser)", *PARALLEL, *session.posargs)
+    # Not the script "pytest": in a copied environment it starts the interpreter of the other checkout.
+    session.run(
+        "python", "-m", "pytest", "-m", "not (slow or examples or browser)", *PARALLEL, *session.posargs
+    )
 
 
 @nox.session
@@ -253,7 +256,7 @@ def browser(session: nox.Session) -> None:
         session.error("There is no built site in build/html. Build it first: nox -s docs -- --profile quick")
     install(session, "-e", ".", "-r", str(REQUIREMENTS / "browser.txt"))
     selected = ("tests/site", "-m", "browser", "--numprocesses=logical")
-    session.run("pytest", *selected, *session.posargs, env={"CHROMIUM": chromium})
+    session.run("python", "-m", "pytest", *selected, *session.posargs, env={"CHROMIUM": chromium})
 
 
 @nox.session
