@@ -15,7 +15,7 @@ from pathlib import Path
 from pydoc import locate
 
 from optguide.guide.build import EXAMPLES_VARIABLE
-from optguide.guide.sphinxext.gallery import gallery_settings
+from optguide.guide.sphinxext.gallery import from_repository, gallery_settings
 from optguide.openvino_release import DOCUMENTATION
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -100,9 +100,8 @@ sphinx_gallery_conf = gallery_settings(
     ROOT, run=not PAGES_ONLY, names=os.environ.get(EXAMPLES_VARIABLE, "").split()
 )
 
-sphinx_gallery_conf["first_notebook_cell"] = (
-    f'%pip install "optguide[frameworks,models] @ git+https://github.com/{REPOSITORY}"'
-)
+_requirement = from_repository("optguide[frameworks,models]", REPOSITORY)
+sphinx_gallery_conf["first_notebook_cell"] = f'%pip install "{_requirement}"'
 
 # -- the site ------------------------------------------------------------------------------------------
 

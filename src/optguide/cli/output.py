@@ -38,7 +38,6 @@ NARROWEST = 80
 """Columns that a table takes at least: in fewer it would break numbers in two."""
 
 _BUILD = re.compile(r"-\S+")
-"""What follows the release in a version such as ``2026.4.0-20398-0123abc``."""
 
 _PLAIN = str.maketrans(
     {
@@ -173,10 +172,14 @@ def paragraph(text: Cell) -> None:
     _print(text)
 
 
+def without_build(version: str) -> str:
+    """A version, or several in one text, as its release alone: ``2026.4.0`` of ``2026.4.0-20398-0123abc``."""
+    return _BUILD.sub("", version)
+
+
 def machine_line(versions: Mapping[str, str] | None = None) -> None:
     """The machine in one line, with the versions of the runtimes that were measured."""
-    parts = (f"{name} {_BUILD.sub('', version)}" for name, version in (versions or {}).items())
-    runtimes = ", ".join(parts)
+    runtimes = ", ".join(f"{name} {without_build(version)}" for name, version in (versions or {}).items())
     paragraph(f"{Machine.current().summary()}{'; ' if runtimes else ''}{runtimes}.")
 
 

@@ -207,7 +207,7 @@ class SessionRun:
         versions = [self.result.series[name].versions for name in (self.first, *self.others)]
         packages = dict.fromkeys(package for runtimes in versions for package in runtimes)
         return {
-            name: [runtimes.get(name, output.MISSING).partition("-")[0] for runtimes in versions]
+            name: [output.without_build(runtimes.get(name, output.MISSING)) for runtimes in versions]
             for name in packages
         }
 

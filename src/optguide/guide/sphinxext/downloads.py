@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -19,7 +19,7 @@ from optguide.storage import encode_json, storage_errors
 if TYPE_CHECKING:
     from sphinx.application import Sphinx
 
-    from optguide.records import Record, Result
+    from optguide.records import Record
 
 SCHEMA = 1
 """Version of both forms."""
@@ -50,7 +50,7 @@ def _write(app: Sphinx, error: Exception | None) -> None:
 
 def _csv(records: Iterable[Record]) -> str:
     """One line for each result, below a line of names."""
-    rows = [_row(record, key, result) for record in records for key, result in record.results.items()]
+    rows = [row for record in records for row in _rows(record)]
     text = io.StringIO()
     if rows:
         writer = csv.DictWriter(text, rows[0], lineterminator="\n")
@@ -59,18 +59,23 @@ def _csv(records: Iterable[Record]) -> str:
     return text.getvalue()
 
 
-def _row(record: Record, key: str, result: Result) -> dict[str, object]:
-    evidence, machine = result.evidence, Machine.from_dict(record.machine)
-    variant = evidence.get("variant", {})
-    variant = variant if isinstance(variant, Mapping) else {"name": variant}
-    return {
-        "id": key,
-        **{name: getattr(result, name) for name in _OF_RESULT},
-        "variant": variant.get("name", evidence.get("b", "")),
-        "against": evidence.get("a", ""),
-        **{name: variant.get(name, "") for name in ("runtime", "model", "device")},
+def _rows(record: Record) -> Iterator[dict[str, object]]:
+    machine = Machine.from_dict(record.machine)
+    common = {
         **{name: getattr(record, name) for name in _OF_RECORD},
         "cpu": machine.cpu,
         "cores": machine.available_cores,
         "openvino": machine.packages.get("openvino", ""),
     }
+    for key, result in record.results.items():
+        evidence = result.evidence
+        variant = evidence.get("variant", {})
+        variant = variant if isinstance(variant, Mapping) else {"name": variant}
+        yield {
+            "id": key,
+            **{name: getattr(result, name) for name in _OF_RESULT},
+            "variant": variant.get("name", evidence.get("b", "")),
+            "against": evidence.get("a", ""),
+            **{name: variant.get(name, "") for name in ("runtime", "model", "device")},
+            **common,
+        }

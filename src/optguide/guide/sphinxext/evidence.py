@@ -18,7 +18,6 @@ from sphinx.util.nodes import make_refnode
 
 from optguide import format as fmt
 from optguide.guide.sphinxext.elements import Cell, Fold, facts
-from optguide.guide.sphinxext.links import page_link
 from optguide.guide.sphinxext.pages import absent, depend, load, shown_results
 from optguide.guide.sphinxext.results import interval_text, value_text
 
@@ -66,14 +65,6 @@ def _append(app: Sphinx, doctree: nodes.document) -> None:
         section += _evidence(load().by_example[example])
     elif absence := absent(app.env, example):
         section += nodes.note("", nodes.paragraph("", f"{absence[1]}."))
-    repository = "{github_user}/{github_repo}".format_map(app.config.html_context)
-    for command in list(doctree.findall(nodes.literal)):
-        # What a reader can paste: the package comes from the repository.
-        text = " ".join(command.astext().split())
-        if text.startswith('pip install "optguide['):
-            text = text.removesuffix('"') + f' @ git+https://github.com/{repository}"'
-            how = page_link("install", "", "how")
-            command.replace_self([nodes.literal("", text), nodes.Text(" ("), how, nodes.Text(")")])
 
 
 @dataclass(frozen=True)
@@ -173,6 +164,9 @@ def _value(key: str, result: Result) -> list[Node]:
 
 def _resolve(app: Sphinx, doctree: nodes.document, page: str) -> None:
     """Link the words of methods to the glossary, and results to the pages that show them."""
+    places = list(doctree.findall(Links))
+    if not places:
+        return
     shown, link = shown_results(app.env), partial(make_refnode, app.builder, page)
     terms = {
         name.lower(): place
@@ -180,7 +174,7 @@ def _resolve(app: Sphinx, doctree: nodes.document, page: str) -> None:
         if kind == "term"
     }
     words = re.compile(rf"\b({'|'.join(map(re.escape, sorted(terms, key=len, reverse=True)))})(?=s?\b)", re.I)
-    for place in list(doctree.findall(Links)):
+    for place in places:
         method: list[Node] = []
         for part in words.split(f" {place['method']}") if terms else [f" {place['method']}"]:
             term = terms.get(part.lower())

@@ -13,9 +13,12 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path, PurePath
 from typing import TYPE_CHECKING, Any
 
+from docutils import nodes
+
 from optguide.chapters import place_of_chapter, place_of_example
 from optguide.errors import Busy, OptGuideError, RecordsError
 from optguide.guide import build
+from optguide.guide.sphinxext.links import page_link
 from optguide.guide.sphinxext.machine import record_noise, recorded_noise
 from optguide.guide.sphinxext.pages import GuideError, load
 from optguide.machine import measuring_lock
@@ -27,7 +30,6 @@ from optguide.storage import storage_errors
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from docutils import nodes
     from sphinx.application import Sphinx
 
 
@@ -111,6 +113,27 @@ def note_example(settings: dict[str, Any], file: str, when: str) -> None:
         (build.running if when == "before" else build.finished)(example)
 
 
+def from_repository(requirement: str, repository: str) -> str:
+    """A requirement such as ``optguide[models]`` with the place from which pip gets the package.
+
+    :param repository: owner and name.
+    """
+    return f"{requirement} @ git+https://github.com/{repository}"
+
+
+def _complete_install_lines(app: Sphinx, doctree: nodes.document) -> None:
+    """Make the install line of an example one that a reader can paste."""
+    if not app.env.current_document.docname.startswith("gallery/"):
+        return
+    repository = "{github_user}/{github_repo}".format_map(app.config.html_context)
+    for command in list(doctree.findall(nodes.literal)):
+        text = " ".join(command.astext().split())
+        if text.startswith('pip install "optguide['):
+            text = from_repository(text.removesuffix('"'), repository) + '"'
+            how = page_link("install", "", "how")
+            command.replace_self([nodes.literal("", text), nodes.Text(" ("), how, nodes.Text(")")])
+
+
 def setup(app: Sphinx) -> None:
     """Hold the machine while the examples run, and let their pages link to their scripts."""
     held = ExitStack()
@@ -137,6 +160,7 @@ def setup(app: Sphinx) -> None:
     # sphinx-gallery fills its settings at 10 and runs at the default of 500.
     app.connect("builder-inited", hold, priority=400)
     app.connect("builder-inited", release, priority=600)
+    app.connect("doctree-read", _complete_install_lines)
     app.connect("html-page-context", _edit_script, priority=900)
 
 
